@@ -1,0 +1,35 @@
+/** A conversation as a record, and what a host may say about one. */
+import type { MessageRole, Part } from './message.ts'
+
+/** How the model should answer. What is absent is left to the provider. */
+export interface Settings {
+  readonly temperature?: number | undefined
+  readonly topP?: number | undefined
+  readonly maxOutputTokens?: number | undefined
+  readonly stop?: string | readonly string[] | undefined
+  readonly seed?: number | undefined
+}
+
+export interface ConversationRecord {
+  readonly id: string
+  readonly title?: string
+  readonly model?: string
+  /** The name of an endpoint. */
+  readonly endpoint?: string
+  /** The system prompt. */
+  readonly system?: string
+  readonly settings?: Settings
+  /** Whose it is, in the host's own words. */
+  readonly ownerId?: string
+  /** Whatever JSON the host keeps with it. */
+  readonly metadata?: unknown
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
+/** A message that a conversation starts with. */
+export interface InitialMessage {
+  readonly role: MessageRole
+  /** Text, or parts. */
+  readonly content: string | readonly Part[]
+}

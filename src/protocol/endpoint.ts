@@ -1,0 +1,33 @@
+/** Provider addresses as records. A key is never part of one. */
+
+/** The wire format of a provider API. */
+export type Dialect = 'chat-completions'
+
+export interface EndpointRecord {
+  readonly name: string
+  readonly url: string
+  /** Scheme, host and port: what the key is bound to. */
+  readonly origin: string
+  readonly dialect: Dialect
+  readonly model?: string
+  /** Whether the endpoint is on this machine or its network, by the host's word. */
+  readonly local: boolean
+  readonly hasApiKey: boolean
+  /** The names of extra headers. Their values are secrets and stay inside. */
+  readonly headerNames: readonly string[]
+}
+
+/** What a model preference is for. */
+export type ModelPurpose = 'chat' | 'airplane-chat' | 'title' | 'airplane-title'
+
+export const MODEL_PURPOSES: readonly ModelPurpose[] = [
+  'chat',
+  'airplane-chat',
+  'title',
+  'airplane-title',
+]
+
+export interface EngineSettings {
+  readonly airplaneMode: boolean
+  readonly modelPreferences: Readonly<Partial<Record<ModelPurpose, string>>>
+}

@@ -1,0 +1,53 @@
+/** What happens in conversations, as the feed tells it. `docs/events.md` has each one with an example. */
+import type { ErrorRecord } from '../errors.ts'
+import type { ConversationRecord } from './conversation.ts'
+import type { Delta } from './delta.ts'
+import type { Message } from './message.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { TurnRecord } from './turn.ts'
+
+interface EventBase {
+  /** Counts from 1 in a turn; 0 for an event that belongs to no turn. */
+  readonly seq: number
+  readonly conversationId: string
+  readonly at: Date
+}
+
+interface TurnEventBase extends EventBase {
+  readonly turnId: string
+}
+
+/** An event of a turn, without what only the feed can know. */
+export type TurnHappening =
+  /** The input is on disk. */
+  | { readonly type: 'turn.accepted'; readonly message: Message }
+  /** What one socket read added. */
+  | { readonly type: 'reply.delta'; readonly deltas: readonly Delta[] }
+  /** The reply so far, at most one each `emitIntervalMs`. */
+  | { readonly type: 'reply.snapshot'; readonly snapshot: Snapshot }
+  /** The end of the turn is not on disk yet. The text is kept, and the save is tried again. */
+  | {
+      readonly type: 'turn.save-failed'
+      readonly error: ErrorRecord
+      /** How many saves of this turn have failed. */
+      readonly failures: number
+      /** When the next one is tried. */
+      readonly retryInMs: number
+    }
+  | { readonly type: 'turn.done'; readonly turn: TurnRecord; readonly message?: Message }
+  | { readonly type: 'turn.cancelled'; readonly turn: TurnRecord; readonly message?: Message }
+  | { readonly type: 'turn.failed'; readonly turn: TurnRecord; readonly message?: Message }
+  | { readonly type: 'turn.interrupted'; readonly turn: TurnRecord; readonly message?: Message }
+
+/** An event of a conversation that no turn causes. */
+export type ConversationHappening = {
+  readonly type: 'conversation.changed'
+  readonly change: 'titled' | 'updated' | 'deleted'
+  /** The conversation as it is now; absent once deleted. */
+  readonly conversation?: ConversationRecord
+}
+
+/** An event with its place in the conversation. */
+export type ConversationEvent =
+  | (TurnEventBase & TurnHappening)
+  | (EventBase & ConversationHappening & { readonly turnId?: never })

@@ -1,0 +1,7 @@
+/** Where warnings go. A pino logger is one. */
+export interface Logger {
+  debug(details: object, message: string): void
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}

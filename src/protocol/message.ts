@@ -1,0 +1,92 @@
+/** Messages, their parts, and what they cost: the data that hosts read and stores keep. */
+
+/** A piece of a message. `providerData` is opaque: a signature or encrypted reasoning to send back. */
+export type Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | FilePart
+
+export interface TextPart {
+  readonly type: 'text'
+  readonly text: string
+  readonly providerData?: unknown
+}
+
+/** What a reasoning model thought aloud. Not part of {@link Message.text}. */
+export interface ReasoningPart {
+  readonly type: 'reasoning'
+  readonly text: string
+  readonly providerData?: unknown
+}
+
+export interface ToolCallPart {
+  readonly type: 'tool-call'
+  readonly toolCallId: string
+  readonly toolName: string
+  /** `inputText` parsed as JSON; `undefined` while it streams and when it is no valid JSON. */
+  readonly input: unknown
+  /** The arguments as the provider sent them. */
+  readonly inputText: string
+  readonly providerData?: unknown
+}
+
+export interface ToolResultPart {
+  readonly type: 'tool-result'
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly output: unknown
+  readonly isError: boolean
+  readonly providerData?: unknown
+}
+
+export interface FilePart {
+  readonly type: 'file'
+  /** An IANA media type, like `image/png`. */
+  readonly mediaType: string
+  /** An `https:` or `data:` url. */
+  readonly url: string
+  readonly providerData?: unknown
+}
+
+/** How a message came to its end. User messages are always `complete`. */
+export type MessageStatus = 'complete' | 'cancelled' | 'failed' | 'interrupted'
+
+/** `tool`: results that the host supplies. */
+export type MessageRole = 'user' | 'assistant' | 'tool'
+
+/** Why the model stopped, in one vocabulary for all providers. */
+export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other'
+
+/** The provider's own figures, unchanged. A figure it did not give is absent, never zero. */
+export interface Usage {
+  readonly inputTokens?: number
+  readonly outputTokens?: number
+  readonly reasoningTokens?: number
+  readonly cacheReadTokens?: number
+  readonly cacheWriteTokens?: number
+  /** The usage object as the provider sent it. */
+  readonly raw?: unknown
+  readonly source: 'provider' | 'estimated'
+}
+
+/** One stored message of a conversation. */
+export interface Message {
+  readonly id: string
+  readonly conversationId: string
+  readonly turnId: string
+  /** Its place in the conversation: grows in the order of appending. */
+  readonly position: number
+  readonly createdAt: Date
+  readonly role: MessageRole
+  readonly parts: readonly Part[]
+  /** The text parts, joined; never trimmed. */
+  readonly text: string
+  readonly status: MessageStatus
+  readonly finishReason?: FinishReason
+  readonly usage?: Usage
+  readonly model?: string
+}
+
+/** The text parts of a message, joined. */
+export function textOf(parts: readonly Part[]): string {
+  let text = ''
+  for (const part of parts) if (part.type === 'text') text += part.text
+  return text
+}

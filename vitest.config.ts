@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+const report = process.env['TEST_REPORT']
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/long/**'],
+    testTimeout: 20_000,
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+  },
+})
