@@ -1,0 +1,18 @@
+/** The `checkpoint` table. */
+import { defineEntity, p } from '@mikro-orm/core'
+
+import { Turn } from './turn.ts'
+
+export const CheckpointSchema = defineEntity({
+  name: 'Checkpoint',
+  tableName: 'checkpoint',
+  properties: {
+    turn: () => p.manyToOne(Turn).primary().deleteRule('cascade').index(false),
+    n: p.integer().primary(),
+    parts: p.text(),
+  },
+})
+
+/** The nth piece of a running reply; gone once the turn has ended. */
+export class Checkpoint extends CheckpointSchema.class {}
+CheckpointSchema.setClass(Checkpoint)

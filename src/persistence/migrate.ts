@@ -1,0 +1,50 @@
+/** Brings a database to the schema of this version, or refuses one that it cannot use. */
+import type { MikroORM } from '@mikro-orm/sqlite'
+
+import { ColloquyError } from '../errors.ts'
+import { MIGRATIONS } from './migrations/migrations.ts'
+
+/** Not MikroORM's default name: a host may keep its own tables in the same file. */
+export const MIGRATION_TABLE = 'colloquy_migration'
+
+/**
+ * Runs what has not run yet, all of it in one transaction that also looks up what has: of two
+ * processes that try at once, one finds the database busy, and later nothing left to do.
+ *
+ * @throws `database-too-new`
+ */
+export async function migrate(orm: MikroORM): Promise<void> {
+  try {
+    await migrateOnce(orm)
+  } catch (first) {
+    if (!isTaken(first)) throw first
+    try {
+      // Another process may have made the table of migrations between our look and our try.
+      await migrateOnce(orm)
+    } catch (cause) {
+      if (!isTaken(cause)) throw cause
+      throw new ColloquyError(
+        'database-failed',
+        'The database has tables of another program under names that Colloquy needs. Give Colloquy a file of its own.',
+        { cause },
+      )
+    }
+  }
+}
+
+async function migrateOnce(orm: MikroORM): Promise<void> {
+  const known = new Set(MIGRATIONS.map(({ name }) => name))
+  const executed = await orm.migrator.getExecuted()
+  const later = executed.find(({ name }) => !known.has(name))
+  if (later !== undefined) {
+    throw new ColloquyError(
+      'database-too-new',
+      `The database was written by a newer version of Colloquy (it has the migration "${later.name}"). Upgrade Colloquy, or open another database.`,
+    )
+  }
+  if (executed.length < known.size) await orm.migrator.up()
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('already exists')
+}

@@ -1,0 +1,251 @@
+/**
+ * The store over any SQL database that MikroORM opens: writes through the queue, reads beside it.
+ *
+ * Rows are plain; there is no identity map to grow. Which database it is, and what has to happen
+ * before it can be used, is `sqlite-store.ts`'s.
+ */
+import { ColloquyError } from '../errors.ts'
+import type { ConversationRecord } from '../protocol/conversation.ts'
+import type { Message } from '../protocol/message.ts'
+import type { TurnRecord } from '../protocol/turn.ts'
+import { createConversationJob } from './conversation-writes.ts'
+import { changedColumns, conversationRecord } from './conversation-row.ts'
+import { endpointRow, storedEndpoint } from './endpoint-row.ts'
+import { messageRecord } from './message-row.ts'
+import { EPOCH_SETTING } from './recovery.ts'
+import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema.ts'
+import type { SqlDatabase } from './sql-database.ts'
+import { type Connection, Statement } from './statement.ts'
+import type {
+  ConversationChanges,
+  ConversationFilter,
+  EndedTurn,
+  NewConversation,
+  Store,
+  StoredEndpoint,
+  TurnAccept,
+  TurnEnd,
+} from './store.ts'
+import { fromJson, fromText, toJson, toText } from './stored-text.ts'
+import { turnRecord } from './turn-row.ts'
+import { acceptTurnJob, endTurnJob, SELECT_REPLY, SELECT_TURN } from './turn-writes.ts'
+import type { WriterQueue } from './writer-queue.ts'
+
+/** How long a busy database is waited for, in milliseconds. */
+export const PATIENCE_MS = 10_000
+/** Shorter: the turn that waits shows that it could not be saved, and tries again itself. */
+const END_PATIENCE_MS = 500
+
+const SELECT_CONVERSATION = new Statement<ConversationRow>(
+  'select * from conversation where id = ?',
+)
+const TITLE_CONVERSATION = new Statement<ConversationRow>(`
+  update conversation set title = ?, updated_at = ? where id = ? and title is null
+  returning *`)
+// The rows of a conversation go with it, by their foreign keys.
+const DELETE_CONVERSATION = new Statement('delete from conversation where id = ?')
+const SELECT_MESSAGES = new Statement<MessageRow>(
+  'select * from message where conversation_id = ? order by position',
+)
+const SELECT_TURNS = new Statement<TurnRow>(
+  'select * from turn where conversation_id = ? order by position',
+)
+const SELECT_LAST_TURN = new Statement<TurnRow>(
+  'select * from turn where conversation_id = ? order by position desc limit 1',
+)
+const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
+const SELECT_SETTINGS = new Statement<{ readonly name: string; readonly value: string }>(
+  'select name, value from setting where name <> ?',
+)
+const PUT_SETTING = new Statement(`
+  insert into setting (name, value) values (?, ?)
+  on conflict (name) do update set value = excluded.value`)
+const DELETE_SETTING = new Statement('delete from setting where name = ?')
+
+export class SqlStore implements Store {
+  readonly epoch: number
+  readonly #database: SqlDatabase
+  readonly #writer: WriterQueue<Connection>
+  readonly #release: () => void
+  #closing: Promise<void> | undefined
+
+  /** @param release - lets go of what guards the database; called last */
+  constructor(
+    database: SqlDatabase,
+    writer: WriterQueue<Connection>,
+    epoch: number,
+    release: () => void,
+  ) {
+    this.#database = database
+    this.#writer = writer
+    this.epoch = epoch
+    this.#release = release
+  }
+
+  /** How many write transactions were committed. */
+  get transactions(): number {
+    return this.#writer.transactions
+  }
+
+  async createConversation(conversation: NewConversation): Promise<ConversationRecord> {
+    const created = await this.#write(createConversationJob(conversation))
+    if (created !== undefined) return created
+    throw new ColloquyError(
+      'conversation-exists',
+      'There is already a conversation with this id. Choose another one, or leave it out.',
+    )
+  }
+
+  async getConversation(id: string): Promise<ConversationRecord | undefined> {
+    const row = await this.#read((connection) => SELECT_CONVERSATION.first(connection, toText(id)))
+    return row && conversationRecord(row)
+  }
+
+  async listConversations(filter: ConversationFilter): Promise<readonly ConversationRecord[]> {
+    const { ownerId, limit } = filter
+    const rows = await this.#read(async (connection) => {
+      let query = connection.selectFrom('conversation').selectAll()
+      if (ownerId !== undefined) query = query.where('owner_id', '=', toText(ownerId))
+      query = query.orderBy('updated_at', 'desc').orderBy('id', 'desc')
+      if (limit !== undefined) query = query.limit(limit)
+      return await query.execute()
+    })
+    return rows.map((row) => conversationRecord(row))
+  }
+
+  async updateConversation(
+    id: string,
+    changes: ConversationChanges,
+    at: Date,
+  ): Promise<ConversationRecord | undefined> {
+    const columns = changedColumns(changes, at)
+    const [row] = await this.#write((tx) =>
+      tx
+        .updateTable('conversation')
+        .set(columns)
+        .where('id', '=', toText(id))
+        .returningAll()
+        .execute(),
+    )
+    return row && conversationRecord(row)
+  }
+
+  async titleConversation(
+    id: string,
+    title: string,
+    at: Date,
+  ): Promise<ConversationRecord | undefined> {
+    const row = await this.#write((tx) =>
+      TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id)),
+    )
+    return row && conversationRecord(row)
+  }
+
+  async deleteConversation(id: string): Promise<boolean> {
+    return (await this.#write((tx) => DELETE_CONVERSATION.run(tx, toText(id)))) > 0
+  }
+
+  async listMessages(conversationId: string): Promise<readonly Message[]> {
+    const rows = await this.#read((connection) =>
+      SELECT_MESSAGES.all(connection, toText(conversationId)),
+    )
+    return rows.map((row) => messageRecord(row))
+  }
+
+  async getTurn(id: string): Promise<TurnRecord | undefined> {
+    const row = await this.#read((connection) => SELECT_TURN.first(connection, id))
+    return row && turnRecord(row)
+  }
+
+  async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
+    const rows = await this.#read((connection) =>
+      SELECT_TURNS.all(connection, toText(conversationId)),
+    )
+    return rows.map((row) => turnRecord(row))
+  }
+
+  async lastTurn(conversationId: string): Promise<TurnRecord | undefined> {
+    const row = await this.#read((connection) =>
+      SELECT_LAST_TURN.first(connection, toText(conversationId)),
+    )
+    return row && turnRecord(row)
+  }
+
+  async replyOf(turnId: string): Promise<Message | undefined> {
+    const row = await this.#read((connection) => SELECT_REPLY.first(connection, turnId))
+    return row && messageRecord(row)
+  }
+
+  async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
+    const message = await this.#write(acceptTurnJob(accept, this.epoch), PATIENCE_MS, signal)
+    if (message !== undefined) return message
+    throw new ColloquyError('conversation-not-found', 'There is no such conversation any more.')
+  }
+
+  async endTurn(end: TurnEnd): Promise<EndedTurn> {
+    const ended = await this.#write(endTurnJob(end, this.epoch), END_PATIENCE_MS)
+    if (ended !== undefined) return ended
+    throw new ColloquyError(
+      'turn-not-found',
+      'There is no such turn any more: its conversation was deleted.',
+    )
+  }
+
+  async listEndpoints(): Promise<readonly StoredEndpoint[]> {
+    const rows = await this.#read((connection) => SELECT_ENDPOINTS.all(connection))
+    return rows.map((row) => storedEndpoint(row))
+  }
+
+  async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
+    const { name, ...rest } = endpointRow(endpoint)
+    await this.#write((tx) =>
+      tx
+        .insertInto('endpoint')
+        .values({ name, ...rest })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(rest))
+        .execute(),
+    )
+  }
+
+  async listSettings(): Promise<ReadonlyMap<string, unknown>> {
+    const rows = await this.#read((connection) => SELECT_SETTINGS.all(connection, EPOCH_SETTING))
+    return new Map(rows.map((row) => [fromText(row.name), fromJson(row.value)]))
+  }
+
+  async putSetting(name: string, value: unknown): Promise<void> {
+    const column = toText(name)
+    const json = value === undefined ? undefined : toJson(value, 'setting')
+    await this.#write((tx) =>
+      json === undefined ? DELETE_SETTING.run(tx, column) : PUT_SETTING.run(tx, column, json),
+    )
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close()
+    try {
+      await this.#database.close()
+    } finally {
+      this.#release()
+    }
+  }
+
+  #write<T>(
+    job: (tx: Connection) => Promise<T>,
+    patienceMs = PATIENCE_MS,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return this.#writer.submit(job, { patienceMs, signal })
+  }
+
+  async #read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) {
+      throw new ColloquyError('engine-closed', 'The database was closed.')
+    }
+    return await this.#database.read(work)
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The port to the database: what the engine asks of a store, in plain records.
+ *
+ * No entity, manager or driver error crosses it. Every failure is a
+ * `ColloquyError`; `database-busy` says that the same call may succeed later.
+ */
+import type { ErrorRecord } from '../errors.ts'
+import type { ConversationRecord, InitialMessage, Settings } from '../protocol/conversation.ts'
+import type { Dialect } from '../protocol/endpoint.ts'
+import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
+import type { TerminalStatus, TurnRecord } from '../protocol/turn.ts'
+
+/** A conversation to create. Ids and times come from the engine. */
+export interface NewConversation {
+  readonly id: string
+  readonly title?: string | undefined
+  readonly model?: string | undefined
+  readonly endpoint?: string | undefined
+  readonly system?: string | undefined
+  readonly settings?: Settings | undefined
+  readonly ownerId?: string | undefined
+  readonly metadata?: unknown
+  readonly messages: readonly (InitialMessage & { readonly id: string })[]
+  /** What the initial messages belong to: a turn id that has no turn. */
+  readonly importId: string
+  readonly at: Date
+}
+
+/** What to change; `null` removes, `undefined` leaves. */
+export interface ConversationChanges {
+  readonly title?: string | null | undefined
+  readonly model?: string | null | undefined
+  readonly endpoint?: string | null | undefined
+  readonly system?: string | null | undefined
+  readonly settings?: Settings | null | undefined
+  readonly ownerId?: string | null | undefined
+  readonly metadata?: unknown
+}
+
+export interface ConversationFilter {
+  readonly ownerId?: string | undefined
+  readonly limit?: number | undefined
+}
+
+/** An input and the turn it starts, written in one transaction. */
+export interface TurnAccept {
+  readonly turnId: string
+  readonly conversationId: string
+  readonly messageId: string
+  readonly role: MessageRole
+  readonly parts: readonly Part[]
+  readonly endpoint: string
+  readonly model: string
+  readonly metadata?: unknown
+  readonly at: Date
+}
+
+/** How a turn ended. */
+export interface TurnEnd {
+  readonly turnId: string
+  readonly conversationId: string
+  readonly status: TerminalStatus
+  readonly attempts: number
+  readonly error?: ErrorRecord | undefined
+  readonly usage?: Usage | undefined
+  /** The reply to keep; absent when the turn left none. */
+  readonly reply?:
+    | {
+        readonly messageId: string
+        readonly parts: readonly Part[]
+        readonly finishReason?: FinishReason | undefined
+        readonly model?: string | undefined
+      }
+    | undefined
+  readonly at: Date
+}
+
+/** What is in the store once a turn has ended. */
+export interface EndedTurn {
+  readonly turn: TurnRecord
+  readonly message?: Message
+  /** `false`: another writer had ended the turn, or taken it over, and nothing was changed. */
+  readonly written: boolean
+}
+
+/** An endpoint as stored. `sealedSecrets` is opaque to the store. */
+export interface StoredEndpoint {
+  readonly name: string
+  readonly url: string
+  readonly origin: string
+  readonly dialect: Dialect
+  readonly model?: string | undefined
+  readonly local: boolean
+  readonly headerNames: readonly string[]
+  /** Key and extra headers, encrypted; absent when there are none or they are held in memory only. */
+  readonly sealedSecrets?: string | undefined
+}
+
+export interface Store {
+  /** Grows with each opening of the database; every turn carries the epoch of its writer. */
+  readonly epoch: number
+
+  /** @throws `conversation-exists` */
+  createConversation(conversation: NewConversation): Promise<ConversationRecord>
+  getConversation(id: string): Promise<ConversationRecord | undefined>
+  /** Newest activity first. */
+  listConversations(filter: ConversationFilter): Promise<readonly ConversationRecord[]>
+  /** `undefined` when there is no such conversation. */
+  updateConversation(
+    id: string,
+    changes: ConversationChanges,
+    at: Date,
+  ): Promise<ConversationRecord | undefined>
+  /** Sets the title if there is none. `undefined` when there was one, or no such conversation. */
+  titleConversation(id: string, title: string, at: Date): Promise<ConversationRecord | undefined>
+  /** Removes a conversation with all its turns and messages. Whether there was one. */
+  deleteConversation(id: string): Promise<boolean>
+
+  /** Oldest first. */
+  listMessages(conversationId: string): Promise<readonly Message[]>
+  getTurn(id: string): Promise<TurnRecord | undefined>
+  /** Oldest first. */
+  listTurns(conversationId: string): Promise<readonly TurnRecord[]>
+  lastTurn(conversationId: string): Promise<TurnRecord | undefined>
+  /** The reply of a turn. */
+  replyOf(turnId: string): Promise<Message | undefined>
+
+  /**
+   * Writes the user message and its turn in one transaction.
+   *
+   * An abort that comes before the write has begun withdraws it: the promise rejects with
+   * `cancelled` and nothing is stored. After that the write runs to its end.
+   *
+   * @throws `conversation-not-found` when it was deleted meanwhile
+   */
+  acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message>
+
+  /** Writes the reply and the end of its turn in one transaction, if the turn is still this writer's. */
+  endTurn(end: TurnEnd): Promise<EndedTurn>
+
+  listEndpoints(): Promise<readonly StoredEndpoint[]>
+  putEndpoint(endpoint: StoredEndpoint): Promise<void>
+  /** All settings: JSON values by name. */
+  listSettings(): Promise<ReadonlyMap<string, unknown>>
+  /** `undefined` removes it. */
+  putSetting(name: string, value: unknown): Promise<void>
+
+  /** Finishes what was queued, then lets go of the file. */
+  close(): Promise<void>
+}

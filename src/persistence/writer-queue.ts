@@ -1,0 +1,189 @@
+/**
+ * All writes, one group at a time, each group one transaction.
+ *
+ *   submitted ──▶ waiting ── writer free ──▶ in a group ── committed ──▶ settled
+ *                    ▲                           │
+ *                    ├── database busy ──────────┤   tried again, with growing waits
+ *                    └── group failed ───────────┘   each write again, in a transaction of its own
+ *
+ * A commit blocks the event loop for as long as the disk takes, so the writer rests after each
+ * one in proportion: what arrives meanwhile shares the next. A write that finds the writer rested
+ * goes at once. Knows no SQL, and nothing of what is written.
+ */
+import { performance } from 'node:perf_hooks'
+
+import { ColloquyError } from '../errors.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { isBusy } from './database-error.ts'
+
+/** The rest after a group, as a multiple of the time the group took: the loop is blocked a fifth of the time. */
+const REST_FACTOR = 4
+const MAX_REST_MS = 100
+/** Keeps a single group from blocking the event loop for long. */
+const MAX_GROUP = 256
+const FIRST_BUSY_WAIT_MS = 5
+const MAX_BUSY_WAIT_MS = 100
+
+export interface WriteOptions {
+  /** How long, in milliseconds, a busy database is waited for before the write rejects with `database-busy`. */
+  readonly patienceMs: number
+  /** Withdraws the write as long as it waits. */
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Write<Tx> {
+  readonly job: (tx: Tx) => Promise<unknown>
+  readonly givesUpAt: number
+  readonly resolve: (value: unknown) => void
+  readonly reject: (reason: unknown) => void
+  /** Whether a group it was in has failed: it is not to share its next transaction. */
+  alone: boolean
+}
+
+/** Spacing follows real time even where machines run on a simulated clock: disks do. */
+const MONOTONIC_CLOCK: Clock = {
+  now: () => performance.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+}
+
+export class WriterQueue<Tx> {
+  readonly #transaction: (work: (tx: Tx) => Promise<void>) => Promise<void>
+  readonly #clock: Clock
+  #waiting: Write<Tx>[] = []
+  /** Whether a group is open or about to be. */
+  #active = false
+  #restsUntil = 0
+  #busyWaitMs = FIRST_BUSY_WAIT_MS
+  #transactions = 0
+  #closed = false
+  readonly #drained = Promise.withResolvers<void>()
+
+  /** @param transaction - runs the work in a transaction; rejects with `ColloquyError`s of the database */
+  constructor(
+    transaction: (work: (tx: Tx) => Promise<void>) => Promise<void>,
+    clock: Clock = MONOTONIC_CLOCK,
+  ) {
+    this.#transaction = transaction
+    this.#clock = clock
+  }
+
+  /** How many transactions were committed. */
+  get transactions(): number {
+    return this.#transactions
+  }
+
+  /**
+   * Settles once the write is committed, or was not. Writes happen in the order of submission.
+   *
+   * @param job - begins with a write and touches nothing but `tx`; may run more than once, each
+   *   time in a transaction that knows nothing of the time before
+   */
+  submit<T>(job: (tx: Tx) => Promise<T>, { patienceMs, signal }: WriteOptions): Promise<T> {
+    if (this.#closed) {
+      return Promise.reject(new ColloquyError('engine-closed', 'The database was closed.'))
+    }
+    if (signal?.aborted) return Promise.reject(withdrawn())
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const write: Write<Tx> = {
+      job,
+      givesUpAt: this.#clock.now() + patienceMs,
+      resolve: resolve as (value: unknown) => void,
+      reject,
+      alone: false,
+    }
+    this.#waiting.push(write)
+    this.#schedule()
+    if (signal === undefined) return promise
+    const withdraw = () => this.#withdraw(write)
+    signal.addEventListener('abort', withdraw, { once: true })
+    return promise.finally(() => signal.removeEventListener('abort', withdraw))
+  }
+
+  /** Finishes what waits. Nothing is accepted any more. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (!this.#active) return
+    await this.#drained.promise
+  }
+
+  #withdraw(write: Write<Tx>): void {
+    const index = this.#waiting.indexOf(write)
+    if (index === -1) return
+    this.#waiting.splice(index, 1)
+    write.reject(withdrawn())
+  }
+
+  #schedule(): void {
+    if (this.#active) return
+    this.#active = true
+    const waitMs = this.#restsUntil - this.#clock.now()
+    // The timer holds the process: writes that wait are not to be lost by an exit.
+    if (waitMs > 0) this.#clock.setTimeout(() => void this.#write(), waitMs)
+    else queueMicrotask(() => void this.#write())
+  }
+
+  async #write(): Promise<void> {
+    const group = this.#takeGroup()
+    if (group.length > 0) {
+      const startedAt = this.#clock.now()
+      try {
+        const results = await this.#commit(group)
+        this.#rest(startedAt)
+        for (const [index, write] of group.entries()) write.resolve(results[index])
+      } catch (error) {
+        this.#rest(startedAt)
+        this.#failed(group, error)
+      }
+    }
+    this.#active = false
+    if (this.#waiting.length > 0) this.#schedule()
+    else if (this.#closed) this.#drained.resolve()
+  }
+
+  #takeGroup(): readonly Write<Tx>[] {
+    if (this.#waiting[0]?.alone) return this.#waiting.splice(0, 1)
+    const next = this.#waiting.findIndex((write) => write.alone)
+    return this.#waiting.splice(0, Math.min(next === -1 ? MAX_GROUP : next, MAX_GROUP))
+  }
+
+  async #commit(group: readonly Write<Tx>[]): Promise<readonly unknown[]> {
+    let results: unknown[] = []
+    await this.#transaction(async (tx) => {
+      results = []
+      for (const write of group) results.push(await write.job(tx))
+    })
+    this.#transactions += 1
+    this.#busyWaitMs = FIRST_BUSY_WAIT_MS
+    return results
+  }
+
+  #rest(startedAt: number): void {
+    const now = this.#clock.now()
+    this.#restsUntil = now + Math.min((now - startedAt) * REST_FACTOR, MAX_REST_MS)
+  }
+
+  #failed(group: readonly Write<Tx>[], error: unknown): void {
+    if (isBusy(error)) {
+      this.#waitUntilFree(group, error)
+    } else if (group.length === 1) {
+      group[0]?.reject(error)
+    } else {
+      for (const write of group) write.alone = true
+      this.#waiting = [...group, ...this.#waiting]
+    }
+  }
+
+  #waitUntilFree(group: readonly Write<Tx>[], error: unknown): void {
+    const now = this.#clock.now()
+    this.#restsUntil = Math.max(this.#restsUntil, now + this.#busyWaitMs)
+    this.#busyWaitMs = Math.min(this.#busyWaitMs * 2, MAX_BUSY_WAIT_MS)
+    const writes = [...group, ...this.#waiting]
+    this.#waiting = writes.filter((write) => write.givesUpAt > now)
+    for (const write of writes) if (write.givesUpAt <= now) write.reject(error)
+  }
+}
+
+function withdrawn(): ColloquyError {
+  return new ColloquyError('cancelled', 'The write was cancelled before it began.')
+}

@@ -1,0 +1,18 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+/** Another process, from `children/`; killed when the test is over. Resolves with its first message. */
+export async function startChild(
+  name: string,
+  ...args: readonly string[]
+): Promise<{ readonly child: ChildProcess; readonly message: unknown }> {
+  const script = fileURLToPath(new URL(`./children/${name}.ts`, import.meta.url))
+  const child = fork(script, args, { execArgv: [], silent: false })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  const [message] = await once(child, 'message')
+  return { child, message }
+}

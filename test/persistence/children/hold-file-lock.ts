@@ -1,0 +1,8 @@
+/** Takes the lock of a database file, says so, and holds it until it is killed. */
+import { FileLock } from '../../../src/persistence/file-lock.ts'
+
+const [file] = process.argv.slice(2)
+if (file === undefined) throw new Error('Name the database.')
+const lock = new FileLock(file)
+process.once('disconnect', () => lock.release())
+process.send?.('locked')

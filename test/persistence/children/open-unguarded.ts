@@ -1,0 +1,14 @@
+/** Opens a database without its lock as soon as it is told to, and says which epoch it got. */
+import { once } from 'node:events'
+
+import { openUnguarded } from '../../../src/persistence/sqlite-store.ts'
+import { sqliteOptions } from '../records.ts'
+
+const [file] = process.argv.slice(2)
+if (file === undefined) throw new Error('Name the database.')
+process.send?.('ready')
+await once(process, 'message')
+const store = await openUnguarded(sqliteOptions(file))
+process.send?.(store.epoch)
+await store.close()
+process.disconnect()

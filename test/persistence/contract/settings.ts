@@ -1,0 +1,49 @@
+/** What a store does with endpoints and settings. */
+import { expect, test } from 'vitest'
+
+import type { OpenStore } from './counted-store.ts'
+
+export function settingContract(open: OpenStore): void {
+  test('keeps endpoints by name, and replaces them whole', async () => {
+    const store = await open()
+    const first = {
+      name: 'online',
+      url: 'http://one.example/v1',
+      origin: 'http://one.example',
+      dialect: 'chat-completions',
+      model: 'm',
+      local: false,
+      headerNames: ['x-team'],
+      sealedSecrets: 'sealed',
+    } as const
+    const second = {
+      name: 'online',
+      url: 'http://two.example/v1',
+      origin: 'http://two.example',
+      dialect: 'chat-completions',
+      local: true,
+      headerNames: [],
+    } as const
+
+    await store.putEndpoint(first)
+    expect(await store.listEndpoints()).toEqual([first])
+    await store.putEndpoint(second)
+    expect(await store.listEndpoints()).toEqual([second])
+  })
+
+  test('keeps settings by name', async () => {
+    const store = await open()
+    await store.putSetting('airplane-mode', true)
+    await store.putSetting('model', 'm')
+    await store.putSetting('model', null)
+    await store.putSetting('other', { a: '\ud800' })
+    await store.putSetting('other', undefined)
+
+    expect(await store.listSettings()).toEqual(
+      new Map<string, unknown>([
+        ['airplane-mode', true],
+        ['model', null],
+      ]),
+    )
+  })
+}

@@ -1,0 +1,179 @@
+/** What a store does with turns: their beginning, their one end, their order. */
+import { expect, test } from 'vitest'
+
+import { accept, end, never, START } from '../records.ts'
+import { type OpenStore, openWith } from './counted-store.ts'
+
+export function turnContract(open: OpenStore): void {
+  test('writes an input with its turn', async () => {
+    const store = await openWith(open, 'c')
+
+    const message = await store.acceptTurn(
+      accept('c', 't', { metadata: { trace: 1 }, parts: [{ type: 'text', text: 'why?' }] }),
+      never(),
+    )
+
+    expect(message).toEqual({
+      id: 'input-t',
+      conversationId: 'c',
+      turnId: 't',
+      position: 1,
+      createdAt: new Date(START + 1),
+      role: 'user',
+      parts: [{ type: 'text', text: 'why?' }],
+      text: 'why?',
+      status: 'complete',
+    })
+    expect(await store.listMessages('c')).toEqual([message])
+    expect(await store.getTurn('t')).toEqual({
+      id: 't',
+      conversationId: 'c',
+      status: 'pending',
+      endpoint: 'online',
+      model: 'm',
+      attempts: 0,
+      metadata: { trace: 1 },
+      startedAt: new Date(START + 1),
+    })
+    expect(await store.replyOf('t')).toBeUndefined()
+  })
+
+  test('refuses an input to a conversation that was deleted', async () => {
+    const store = await openWith(open, 'c')
+    await store.deleteConversation('c')
+
+    await expect(store.acceptTurn(accept('c', 't'), never())).rejects.toMatchObject({
+      code: 'conversation-not-found',
+    })
+    expect(await store.getTurn('t')).toBeUndefined()
+  })
+
+  test('writes the reply with the end of its turn', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't'), never())
+    const usage = {
+      inputTokens: 9,
+      outputTokens: 4,
+      cacheReadTokens: 0,
+      raw: { total_tokens: 13, nested: { a: [1] } },
+      source: 'provider',
+    } as const
+
+    const ended = await store.endTurn(end('c', 't', { usage, attempts: 2 }))
+
+    expect(ended).toEqual({
+      turn: {
+        id: 't',
+        conversationId: 'c',
+        status: 'done',
+        endpoint: 'online',
+        model: 'm',
+        attempts: 2,
+        usage,
+        startedAt: new Date(START + 1),
+        endedAt: new Date(START + 2),
+      },
+      message: {
+        id: 'reply-t',
+        conversationId: 'c',
+        turnId: 't',
+        position: 2,
+        createdAt: new Date(START + 2),
+        role: 'assistant',
+        parts: [{ type: 'text', text: 'answer t' }],
+        text: 'answer t',
+        status: 'complete',
+        finishReason: 'stop',
+        usage,
+        model: 'm-2026',
+      },
+      written: true,
+    })
+    expect(await store.getTurn('t')).toEqual(ended.turn)
+    expect(await store.replyOf('t')).toEqual(ended.message)
+    expect(await store.listMessages('c')).toEqual([
+      expect.objectContaining({ id: 'input-t' }),
+      ended.message,
+    ])
+    expect(await store.getConversation('c')).toMatchObject({ updatedAt: new Date(START + 2) })
+  })
+
+  test.for([
+    ['done', 'complete'],
+    ['cancelled', 'cancelled'],
+    ['failed', 'failed'],
+    ['interrupted', 'interrupted'],
+  ] as const)('keeps the reply of a turn that ended as %s as %s', async ([status, kept]) => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't'), never())
+
+    const { message } = await store.endTurn(end('c', 't', { status }))
+
+    expect(message).toMatchObject({ status: kept })
+    expect(await store.replyOf('t')).toEqual(message)
+  })
+
+  test('ends a turn without a reply, with its error', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't'), never())
+    const error = { code: 'overloaded', message: 'Too much.', status: 529 } as const
+
+    const ended = await store.endTurn(end('c', 't', { status: 'failed', error, reply: undefined }))
+
+    expect(ended).toEqual({ turn: expect.objectContaining({ error }), written: true })
+    expect(await store.getTurn('t')).toEqual(ended.turn)
+    expect(await store.listMessages('c')).toHaveLength(1)
+  })
+
+  test('ends a turn once, and then says how it ended', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't'), never())
+    const { turn, message } = await store.endTurn(end('c', 't', { status: 'cancelled' }))
+
+    const again = await store.endTurn(
+      end('c', 't', { reply: { messageId: 'other', parts: [{ type: 'text', text: 'late' }] } }),
+    )
+
+    expect(again).toEqual({ turn, message, written: false })
+    expect(await store.listMessages('c')).toHaveLength(2)
+  })
+
+  test('says that a turn is gone when its conversation is', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't'), never())
+    await store.deleteConversation('c')
+
+    await expect(store.endTurn(end('c', 't'))).rejects.toMatchObject({ code: 'turn-not-found' })
+    expect(await store.replyOf('t')).toBeUndefined()
+  })
+
+  test('keeps the order of turns and messages when the clock goes back', async () => {
+    const store = await openWith(open, 'c')
+    for (const [index, turnId] of ['t1', 't2', 't3'].entries()) {
+      await store.acceptTurn(accept('c', turnId, { at: new Date(START - index) }), never())
+      await store.endTurn(end('c', turnId, { at: new Date(START - index) }))
+    }
+
+    expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
+    expect(await store.lastTurn('c')).toMatchObject({ id: 't3' })
+    expect(await store.lastTurn('other')).toBeUndefined()
+    expect((await store.listMessages('c')).map(({ position }) => position)).toEqual([
+      1, 2, 3, 4, 5, 6,
+    ])
+  })
+
+  test('stores nothing of an input that is withdrawn in time', async () => {
+    const store = await openWith(open, 'c')
+    const controller = new AbortController()
+
+    const accepted = store.acceptTurn(accept('c', 't'), controller.signal)
+    controller.abort()
+
+    await expect(accepted).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(store.acceptTurn(accept('c', 't2'), AbortSignal.abort())).rejects.toMatchObject({
+      code: 'cancelled',
+    })
+    expect(await store.listMessages('c')).toEqual([])
+    expect(await store.listTurns('c')).toEqual([])
+  })
+}

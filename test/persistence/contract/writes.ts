@@ -1,0 +1,63 @@
+/** What a store does with writes that come together. */
+import { expect, test } from 'vitest'
+
+import { accept, conversation, never } from '../records.ts'
+import { type OpenStore, openWith } from './counted-store.ts'
+
+export function writeContract(open: OpenStore): void {
+  test('share one transaction', async () => {
+    const store = await openWith(open, 'c')
+    const before = store.transactions
+
+    const messages = await Promise.all(
+      Array.from({ length: 100 }, (_, index) =>
+        store.acceptTurn(accept('c', `t${index}`), never()),
+      ),
+    )
+
+    expect(store.transactions - before).toBe(1)
+    expect(messages.map(({ position }) => position)).toEqual(
+      Array.from({ length: 100 }, (_, index) => index + 1),
+    )
+    expect(await store.listMessages('c')).toEqual(messages)
+  })
+
+  test('do not fail for each other', async () => {
+    const store = await openWith(open, 'c')
+    const before = store.transactions
+
+    const results = await Promise.allSettled([
+      store.acceptTurn(accept('c', 't1'), never()),
+      store.acceptTurn(accept('c', 't2', { messageId: 'input-t1' }), never()),
+      store.acceptTurn(accept('c', 't3'), never()),
+    ])
+
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(results[1]).toMatchObject({ reason: { code: 'database-failed' } })
+    expect(store.transactions - before).toBe(2)
+    expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't3'])
+    expect((await store.listMessages('c')).map(({ position }) => position)).toEqual([1, 2])
+  })
+
+  test('share it also when one of them has nothing to write to', async () => {
+    const store = await openWith(open, 'c')
+    const before = store.transactions
+
+    const results = await Promise.allSettled([
+      store.acceptTurn(accept('gone', 't1'), never()),
+      store.acceptTurn(accept('c', 't2'), never()),
+      store.createConversation(conversation('c')),
+    ])
+
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected'])
+    expect(store.transactions - before).toBe(1)
+  })
+
+  test('can be read as soon as they are settled', async () => {
+    const store = await openWith(open, 'c')
+    const accepted = store.acceptTurn(accept('c', 't'), never())
+    await accepted
+
+    expect(await store.getTurn('t')).toMatchObject({ status: 'pending' })
+  })
+}

@@ -1,0 +1,80 @@
+/** Options and records with little to say, for tests and for the processes that they start. */
+import type { SqliteStoreOptions } from '../../src/persistence/sqlite-store.ts'
+import type { NewConversation, TurnAccept, TurnEnd } from '../../src/persistence/store.ts'
+import type { Clock } from '../../src/protocol/clock.ts'
+
+export const START = Date.UTC(2026, 0, 1)
+
+let ids = 0
+
+export function newId(): string {
+  ids += 1
+  return `id-${ids}`
+}
+
+export function sqliteOptions(
+  database: string,
+  options: Partial<SqliteStoreOptions> = {},
+): SqliteStoreOptions {
+  return {
+    database,
+    durability: 'full',
+    clock: { ...REAL_CLOCK, now: () => START },
+    newId,
+    ...options,
+  }
+}
+
+const REAL_CLOCK: Clock = {
+  now: () => Date.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+}
+
+export function conversation(id: string, fields: Partial<NewConversation> = {}): NewConversation {
+  return { id, messages: [], importId: `import-${id}`, at: new Date(START), ...fields }
+}
+
+export function accept(
+  conversationId: string,
+  turnId: string,
+  fields: Partial<TurnAccept> = {},
+): TurnAccept {
+  return {
+    turnId,
+    conversationId,
+    messageId: `input-${turnId}`,
+    role: 'user',
+    parts: [{ type: 'text', text: `question ${turnId}` }],
+    endpoint: 'online',
+    model: 'm',
+    at: new Date(START + 1),
+    ...fields,
+  }
+}
+
+export function end(
+  conversationId: string,
+  turnId: string,
+  fields: Partial<TurnEnd> = {},
+): TurnEnd {
+  return {
+    turnId,
+    conversationId,
+    status: 'done',
+    attempts: 1,
+    reply: {
+      messageId: `reply-${turnId}`,
+      parts: [{ type: 'text', text: `answer ${turnId}` }],
+      finishReason: 'stop',
+      model: 'm-2026',
+    },
+    at: new Date(START + 2),
+    ...fields,
+  }
+}
+
+/** A signal that never aborts. */
+export function never(): AbortSignal {
+  return new AbortController().signal
+}

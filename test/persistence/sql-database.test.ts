@@ -1,0 +1,83 @@
+import { MikroORM } from '@mikro-orm/sqlite'
+import { expect, onTestFinished, test } from 'vitest'
+
+import type { Tables } from '../../src/persistence/schema.ts'
+import { SqlDatabase } from '../../src/persistence/sql-database.ts'
+import { Statement } from '../../src/persistence/statement.ts'
+
+const INSERT = new Statement('insert into note (text) values (?)')
+const COUNT = new Statement<{ readonly notes: number }>('select count(*) as notes from note')
+
+/** A database with one table, and room for so many pages. */
+async function database(pages = 1_000) {
+  const orm = new MikroORM({
+    dbName: ':memory:',
+    entities: [],
+    discovery: { warnWhenNoEntities: false },
+  })
+  const client = await orm.em.getConnection().getNativeClient()
+  client.exec('create table note (text text unique)')
+  client.pragma(`max_page_count = ${pages}`)
+  const opened = new SqlDatabase(orm.em.fork().getKysely<Tables>(), () => orm.close(true))
+  onTestFinished(() => opened.close())
+  return opened
+}
+
+const count = (opened: SqlDatabase) => opened.read((connection) => COUNT.one(connection))
+
+test('a transaction that fails leaves nothing behind', async () => {
+  const opened = await database()
+
+  const failed = opened.transaction(async (tx) => {
+    await INSERT.run(tx, 'a')
+    await INSERT.run(tx, 'a')
+  })
+
+  await expect(failed).rejects.toMatchObject({
+    code: 'database-failed',
+    cause: { code: 'SQLITE_CONSTRAINT_UNIQUE' },
+  })
+  expect(await count(opened)).toEqual({ notes: 0 })
+})
+
+test('a full disk fails the write that meets it, and not those after it', async () => {
+  const opened = await database(20)
+
+  const failed = opened.transaction((tx) => INSERT.run(tx, 'x'.repeat(200_000)))
+
+  await expect(failed).rejects.toMatchObject({
+    code: 'database-failed',
+    message: expect.stringContaining('disk is full'),
+  })
+  await opened.transaction((tx) => INSERT.run(tx, 'small'))
+  expect(await count(opened)).toEqual({ notes: 1 })
+})
+
+test('a read waits for the transaction that is open, and sees all of it', async () => {
+  const opened = await database()
+  const begun = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+
+  const written = opened.transaction(async (tx) => {
+    await INSERT.run(tx, 'a')
+    begun.resolve()
+    await goOn.promise
+    await INSERT.run(tx, 'b')
+  })
+  await begun.promise
+  const read = count(opened)
+  goOn.resolve()
+
+  expect(await read).toEqual({ notes: 2 })
+  await written
+})
+
+test('what is thrown inside a transaction comes out with its own cause', async () => {
+  const opened = await database()
+  const cause = new TypeError('a bug')
+
+  await expect(opened.transaction(() => Promise.reject(cause))).rejects.toMatchObject({
+    code: 'database-failed',
+    cause,
+  })
+})

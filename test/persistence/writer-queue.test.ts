@@ -1,0 +1,250 @@
+import { expect, test } from 'vitest'
+
+import { ColloquyError } from '../../src/errors.ts'
+import { WriterQueue } from '../../src/persistence/writer-queue.ts'
+import { ManualClock } from './manual-clock.ts'
+
+const PATIENT = { patienceMs: 10_000 }
+
+/** A queue over a database that only keeps count: what each committed transaction wrote. */
+function queue({ commitMs = 0 } = {}) {
+  const clock = new ManualClock()
+  const committed: string[][] = []
+  const attempts: string[][] = []
+  const database = { isBusy: false, commitMs }
+  const writer = new WriterQueue<string[]>(async (work) => {
+    const rows: string[] = []
+    attempts.push(rows)
+    if (database.isBusy) throw new ColloquyError('database-busy', 'busy')
+    await work(rows)
+    clock.advance(database.commitMs)
+    committed.push(rows)
+  }, clock)
+  const write = (row: string, options: Partial<typeof PATIENT & { signal: AbortSignal }> = {}) =>
+    writer.submit(
+      async (rows) => {
+        rows.push(row)
+        if (row.startsWith('bad')) throw new ColloquyError('database-failed', row)
+        return `wrote ${row}`
+      },
+      { ...PATIENT, ...options },
+    )
+  return { clock, committed, attempts, database, writer, write }
+}
+
+/** Lets promises settle, as far as they can without time passing. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 50; turns += 1) await Promise.resolve()
+}
+
+test('a lone write goes at once, without a timer', async () => {
+  const { write, writer, clock } = queue({ commitMs: 10 })
+
+  const written = write('a')
+
+  expect(clock.timers).toBe(0)
+  expect(await written).toBe('wrote a')
+  expect(writer.transactions).toBe(1)
+})
+
+test('what waits when the writer is free shares one transaction, in order', async () => {
+  const { write, committed } = queue()
+
+  const results = await Promise.all(['a', 'b', 'c'].map((row) => write(row)))
+
+  expect(results).toEqual(['wrote a', 'wrote b', 'wrote c'])
+  expect(committed).toEqual([['a', 'b', 'c']])
+})
+
+test('rests four times as long as the group took', async () => {
+  const { write, committed, clock } = queue({ commitMs: 10 })
+  await write('a')
+
+  const second = Promise.all([write('b'), write('c')])
+  clock.advance(39)
+  await settle()
+  expect(committed).toEqual([['a']])
+
+  clock.advance(1)
+  await second
+  expect(committed).toEqual([['a'], ['b', 'c']])
+})
+
+test('rests no longer than 100 ms, however slow the disk is', async () => {
+  const { write, committed, clock } = queue({ commitMs: 5_000 })
+  await write('a')
+
+  const second = write('b')
+  clock.advance(99)
+  await settle()
+  expect(committed).toHaveLength(1)
+
+  clock.advance(1)
+  expect(await second).toBe('wrote b')
+})
+
+test('a write that finds the writer rested goes at once', async () => {
+  const { write, clock, committed } = queue({ commitMs: 10 })
+  await write('a')
+  clock.advance(40)
+
+  const second = write('b')
+
+  expect(clock.timers).toBe(0)
+  await second
+  expect(committed).toEqual([['a'], ['b']])
+})
+
+test('bounds a group, so that none blocks for long', async () => {
+  const { write, committed, clock } = queue()
+
+  const all = Promise.all(Array.from({ length: 300 }, (_, index) => write(`${index}`)))
+  await settle()
+  clock.advance(0)
+  await all
+
+  expect(committed.map((rows) => rows.length)).toEqual([256, 44])
+  expect(committed.flat()).toEqual(Array.from({ length: 300 }, (_, index) => `${index}`))
+})
+
+test('replays a failed group one by one, so that a bad write fails alone', async () => {
+  const { write, committed, attempts, writer } = queue()
+
+  const results = await Promise.allSettled(['a', 'bad', 'c', 'd'].map((row) => write(row)))
+
+  expect(results).toEqual([
+    { status: 'fulfilled', value: 'wrote a' },
+    { status: 'rejected', reason: expect.objectContaining({ message: 'bad' }) },
+    { status: 'fulfilled', value: 'wrote c' },
+    { status: 'fulfilled', value: 'wrote d' },
+  ])
+  expect(attempts).toEqual([['a', 'bad'], ['a'], ['bad'], ['c'], ['d']])
+  expect(committed).toEqual([['a'], ['c'], ['d']])
+  expect(writer.transactions).toBe(3)
+})
+
+test('writes that come during a replay wait for it, and share the next group', async () => {
+  const { write, committed, clock, database } = queue()
+  const replayed = Promise.allSettled([write('a'), write('bad'), write('c')])
+  database.commitMs = 1
+  await settle()
+  const late = Promise.all([write('d'), write('e')])
+
+  for (let waits = 0; waits < 5; waits += 1) {
+    clock.advance(4)
+    await settle()
+  }
+  await replayed
+  await late
+
+  expect(committed).toEqual([['a'], ['c'], ['d', 'e']])
+})
+
+test('waits for a busy database with growing pauses, then writes in order', async () => {
+  const { write, committed, attempts, clock, database } = queue()
+  database.isBusy = true
+  const first = write('a')
+  await settle()
+  const second = write('b')
+
+  const pauses: number[] = []
+  for (let pause = 0; pauses.length < 7;) {
+    const before = attempts.length
+    clock.advance(1)
+    pause += 1
+    await settle()
+    if (attempts.length > before) {
+      pauses.push(pause)
+      pause = 0
+    }
+  }
+  expect(pauses).toEqual([5, 10, 20, 40, 80, 100, 100])
+
+  database.isBusy = false
+  clock.advance(100)
+  expect(await Promise.all([first, second])).toEqual(['wrote a', 'wrote b'])
+  expect(committed).toEqual([['a', 'b']])
+})
+
+test('gives up a write when its own patience is over, and keeps the others', async () => {
+  const { write, clock, database } = queue()
+  database.isBusy = true
+  const patient = write('patient')
+  const hasty = write('hasty', { patienceMs: 500 })
+  const gaveUp = expect(hasty).rejects.toMatchObject({ code: 'database-busy' })
+
+  for (let ms = 0; ms < 650; ms += 1) {
+    clock.advance(1)
+    await settle()
+  }
+  await gaveUp
+
+  database.isBusy = false
+  clock.advance(100)
+  expect(await patient).toBe('wrote patient')
+})
+
+test('a write can be withdrawn until its group begins', async () => {
+  const { write, committed, clock } = queue({ commitMs: 10 })
+  const began = new AbortController()
+  const waits = new AbortController()
+  const first = write('a', { signal: began.signal })
+  await first
+  began.abort()
+
+  const second = write('b', { signal: waits.signal })
+  const third = write('c')
+  waits.abort()
+  await expect(second).rejects.toMatchObject({ code: 'cancelled' })
+  clock.advance(40)
+  await third
+
+  expect(await first).toBe('wrote a')
+  expect(committed).toEqual([['a'], ['c']])
+})
+
+test('a write in an open group is not withdrawn', async () => {
+  const clock = new ManualClock()
+  const opened = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  const writer = new WriterQueue<null>(async (work) => {
+    opened.resolve()
+    await goOn.promise
+    await work(null)
+  }, clock)
+  const controller = new AbortController()
+  const written = writer.submit(async () => 'done', { ...PATIENT, signal: controller.signal })
+
+  await opened.promise
+  controller.abort()
+  goOn.resolve()
+
+  expect(await written).toBe('done')
+})
+
+test('a write that is withdrawn leaves no transaction behind', async () => {
+  const { write, writer, attempts } = queue()
+  const controller = new AbortController()
+  const written = write('a', { signal: controller.signal })
+  controller.abort()
+
+  await expect(written).rejects.toMatchObject({ code: 'cancelled' })
+  await writer.close()
+  expect(attempts).toEqual([])
+})
+
+test('closing finishes what waits and refuses what comes', async () => {
+  const { write, writer, committed, clock } = queue({ commitMs: 10 })
+  await write('a')
+  const second = write('b')
+
+  const closed = writer.close()
+  await expect(write('c')).rejects.toMatchObject({ code: 'engine-closed' })
+  clock.advance(40)
+  await closed
+
+  expect(await second).toBe('wrote b')
+  expect(committed).toEqual([['a'], ['b']])
+  expect(clock.timers).toBe(0)
+  await writer.close()
+})
