@@ -1,0 +1,253 @@
+/**
+ * One request and its answer, at the level of HTTP.
+ *
+ * Sends it, sorts the answer by its status, undoes the content encoding, reads
+ * error bodies, and watches for silence. What a good answer means is up to the
+ * reader: a stream of a dialect, or a list of models.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import ky from 'ky'
+import type { ErrorRecord } from '../errors.ts'
+import type { Clock } from '../protocol/clock.ts'
+import { BodyDecoder, encodingKind } from './body-decoder.ts'
+import { connectionFailed, connectionLost } from './connection-error.ts'
+import type { Dispatchers } from './dispatchers.ts'
+import { httpError } from './http-error.ts'
+import { IdleWatch } from './idle-watch.ts'
+import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_BYTES, ERROR_BODY_MS } from './limits.ts'
+import { PushFetch } from './push-fetch.ts'
+import type { PushReceiver } from './push-fetch.ts'
+import type { ProviderTarget } from './reply-request.ts'
+
+/** What all exchanges of a transport have in common. */
+export interface ExchangePort {
+  readonly dispatchers: Dispatchers
+  readonly clock: Clock
+  readonly idleMs: number
+  /** Those that hold a socket or a timer, or may come to. */
+  readonly live: Set<Exchange>
+}
+
+/** What is sent. */
+export interface ExchangeRequest {
+  readonly target: ProviderTarget
+  readonly url: URL
+  readonly accept: string
+  /** JSON. Without one, the request is a GET. */
+  readonly body?: string
+}
+
+/** Reads a good answer. Either `ended`, `lost` or `failed` is the last call; `failed` may be the only one. */
+export interface AnswerReader {
+  /** A status of success came. */
+  began(contentType: string): void
+  read(bytes: Buffer): void
+  /** The body ended as HTTP says it should. */
+  ended(): void
+  /** The body broke off. */
+  lost(error: ErrorRecord): void
+  /** There is no good answer, or it went quiet. */
+  failed(error: ErrorRecord): void
+}
+
+export class Exchange implements PushReceiver {
+  readonly #port: ExchangePort
+  readonly #request: ExchangeRequest
+  readonly #reader: AnswerReader
+  #push: PushFetch | undefined
+  /** What becomes of body bytes: `ended` ones are counted, those of a `good` answer are read. */
+  #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
+  #decoder: BodyDecoder | undefined
+  #watch: IdleWatch | undefined
+  #timer: unknown
+  #bad: { status: number; headers: IncomingHttpHeaders; pieces: Buffer[]; size: number } = {
+    status: 0,
+    headers: {},
+    pieces: [],
+    size: 0,
+  }
+  #brokenBy: Error | undefined
+  #bytesAfterEnd = 0
+
+  constructor(port: ExchangePort, request: ExchangeRequest, reader: AnswerReader) {
+    this.#port = port
+    this.#request = request
+    this.#reader = reader
+  }
+
+  /** Sends the request, unless it was cut already. */
+  start(): void {
+    if (this.#phase !== 'asked') return
+    this.#port.live.add(this)
+    const { target, url, body } = this.#request
+    this.#push = new PushFetch(this.#port.dispatchers.for(url, target.direct), body, this)
+    try {
+      ky(url, {
+        method: body === undefined ? 'get' : 'post',
+        headers: headersOf(this.#request),
+        fetch: this.#push.fetch,
+        retry: 0,
+        timeout: false,
+        throwHttpErrors: false,
+      }).catch((error: unknown) => this.#failed(connectionFailed(error, target, url)))
+    } catch {
+      // The cause quotes the value, which is a secret.
+      this.#failed({
+        code: 'invalid-option',
+        message: `The API key or a header of endpoint "${target.endpoint}" has characters that no HTTP header can have.`,
+      })
+    }
+  }
+
+  /** Ends the exchange; the reader hears nothing more. Whether anything had been written. */
+  cut(): boolean {
+    this.#release('over')
+    return this.#push?.cut() ?? false
+  }
+
+  /** Ends the exchange because the transport closes, and says so if anybody still waits. */
+  shutDown(): void {
+    if (this.#phase === 'ended') this.cut()
+    else this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
+  }
+
+  /** The reader has all it needs. What else comes is ignored, and not waited for long. */
+  complete(): void {
+    if (this.#phase !== 'good') return
+    this.#release('ended')
+    this.#push?.resume()
+    this.#timer = this.#port.clock.setTimeout(() => this.cut(), AFTER_END_MS)
+  }
+
+  head(status: number, headers: IncomingHttpHeaders): void {
+    if (this.#phase !== 'asked') return
+    if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
+    if (status >= 300 && status < 400) return this.#redirected(status, headers.location)
+    if (status === 204 || status === 205)
+      return this.#refuse('empty-response', 'no content', status)
+    const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase()
+    const kind = encodingKind(encoding)
+    if (kind === 'encoded') this.#decoder = new BodyDecoder(encoding, this.#decoderPort())
+    if (status >= 400) {
+      this.#phase = 'bad'
+      this.#bad = { status, headers, pieces: [], size: 0 }
+      this.#timer = this.#port.clock.setTimeout(() => this.#badBodyRead(), ERROR_BODY_MS)
+      return
+    }
+    if (kind === 'unknown') return this.#refuse('invalid-response', 'an unknown content encoding')
+    this.#phase = 'good'
+    this.#watch = new IdleWatch(this.#port.clock, this.#port.idleMs, () => this.#idle())
+    this.#reader.began(headers['content-type'] ?? '')
+  }
+
+  data(bytes: Buffer): void {
+    this.#watch?.heard()
+    if (this.#phase === 'ended') {
+      this.#bytesAfterEnd += bytes.length
+      if (this.#bytesAfterEnd > AFTER_END_BYTES) this.cut()
+    } else if (this.#decoder === undefined) this.#body(bytes)
+    else this.#decoder.write(bytes)
+  }
+
+  end(): void {
+    if (this.#phase === 'ended') this.#release('over')
+    this.#watch?.stop()
+    if (this.#decoder === undefined) this.#bodyEnded()
+    else this.#decoder.end()
+  }
+
+  broken(error: Error): void {
+    if (this.#phase === 'asked') {
+      this.#failed(connectionFailed(error, this.#request.target, this.#request.url))
+      return
+    }
+    this.#brokenBy = error
+    this.end()
+  }
+
+  #body(bytes: Buffer): void {
+    if (this.#phase === 'good') this.#reader.read(bytes)
+    if (this.#phase !== 'bad') return
+    this.#bad.pieces.push(bytes)
+    this.#bad.size += bytes.length
+    if (this.#bad.size >= ERROR_BODY_BYTES) this.#badBodyRead()
+  }
+
+  #bodyEnded(): void {
+    if (this.#phase === 'bad') this.#badBodyRead()
+    if (this.#phase !== 'good') return
+    this.#release('over')
+    if (this.#brokenBy === undefined) this.#reader.ended()
+    else this.#reader.lost(connectionLost(this.#brokenBy, this.#request.target))
+  }
+
+  /** The error body is whole, or as whole as it is waited for. */
+  #badBodyRead(): void {
+    const { status, headers, pieces } = this.#bad
+    const body = Buffer.concat(pieces).subarray(0, ERROR_BODY_BYTES).toString()
+    this.#failed(httpError(status, headers, body, this.#request.target, this.#port.clock.now()))
+  }
+
+  #redirected(status: number, location: string | undefined): void {
+    const to = URL.parse(location ?? '', this.#request.url.href)?.origin
+    const where = to === undefined ? 'without an address' : `to ${to}`
+    this.#refuse(
+      'redirect-refused',
+      `a redirect ${where}, which is not followed. Set the endpoint's url to the address it should have`,
+      status,
+    )
+  }
+
+  #refuse(code: ErrorRecord['code'], what: string, status?: number): void {
+    this.#failed({
+      code,
+      message: `Endpoint "${this.#request.target.endpoint}" answered with ${what}.`,
+      ...(status !== undefined && { status }),
+    })
+  }
+
+  #idle(): void {
+    this.#failed({
+      code: 'timeout-idle',
+      message: `Endpoint "${this.#request.target.endpoint}" sent nothing for ${this.#port.idleMs} ms.`,
+    })
+  }
+
+  #failed(error: ErrorRecord): void {
+    if (this.#phase === 'ended' || this.#phase === 'over') return
+    this.cut()
+    this.#reader.failed(error)
+  }
+
+  #release(phase: 'ended' | 'over'): void {
+    this.#phase = phase
+    if (phase === 'over') this.#port.live.delete(this)
+    this.#watch?.stop()
+    this.#port.clock.clearTimeout(this.#timer)
+    this.#decoder?.destroy()
+    this.#decoder = undefined
+  }
+
+  #decoderPort(): ConstructorParameters<typeof BodyDecoder>[1] {
+    return {
+      data: (bytes) => this.#body(bytes),
+      end: () => this.#bodyEnded(),
+      error: () => this.#refuse('invalid-response', 'a body that is not encoded as it says'),
+      pause: () => this.#push?.pause(),
+      resume: () => this.#push?.resume(),
+    }
+  }
+}
+
+/** Names in lower case, so that the endpoint's own headers replace ours however they are written. */
+function headersOf({ target, accept, body }: ExchangeRequest): Record<string, string> {
+  const headers: Record<string, string> = {
+    accept,
+    'accept-encoding': 'identity',
+    'user-agent': 'colloquy',
+  }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (target.apiKey) headers['authorization'] = `Bearer ${target.apiKey}`
+  for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value
+  return headers
+}

@@ -1,0 +1,98 @@
+/** Asks a provider for the names of its models. */
+import { ColloquyError, errorFromRecord } from '../errors.ts'
+import type { ErrorRecord } from '../errors.ts'
+import type { AnswerReader, Exchange } from './exchange.ts'
+import { errorInAnswer } from './http-error.ts'
+import { readProviderError } from './provider-error.ts'
+import { redacted } from './redaction.ts'
+import type { ProviderTarget } from './reply-request.ts'
+import { isObject, nonEmpty } from './wire-value.ts'
+
+/** Collects one JSON answer. */
+export class ModelListReader implements AnswerReader {
+  readonly #target: ProviderTarget
+  readonly #limit: number
+  readonly #names = Promise.withResolvers<readonly string[]>()
+  #exchange: Exchange | undefined
+  #pieces: Buffer[] = []
+  #size = 0
+
+  /** @param limit - the longest answer that is read, in bytes. */
+  constructor(target: ProviderTarget, limit: number) {
+    this.#target = target
+    this.#limit = limit
+  }
+
+  /** Starts the exchange. The promise rejects with a coded error; `cancelled` once aborted. */
+  async ask(exchange: Exchange, signal: AbortSignal | undefined): Promise<readonly string[]> {
+    const abort = (): void => {
+      exchange.cut()
+      this.#names.reject(new ColloquyError('cancelled', 'The request for models was cancelled.'))
+    }
+    if (signal?.aborted) abort()
+    else {
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#exchange = exchange
+      exchange.start()
+    }
+    try {
+      return await this.#names.promise
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  began(): void {
+    // The body tells all there is to know.
+  }
+
+  read(bytes: Buffer): void {
+    this.#pieces.push(bytes)
+    this.#size += bytes.length
+    if (this.#size <= this.#limit) return
+    this.#exchange?.cut()
+    this.failed({ code: 'reply-too-large', message: `${this.#name} sent too long a list.` })
+  }
+
+  ended(): void {
+    const value = parsed(Buffer.concat(this.#pieces).toString())
+    const names = namesIn(value)
+    if (names !== undefined) return this.#names.resolve(names)
+    const error = readProviderError(value)
+    if (error !== undefined) return this.failed(errorInAnswer(error, this.#target))
+    this.failed({
+      code: 'invalid-response',
+      message: `${this.#name} did not answer with a list of models. Check its url.`,
+    })
+  }
+
+  lost(error: ErrorRecord): void {
+    this.failed(error)
+  }
+
+  failed(error: ErrorRecord): void {
+    this.#names.reject(errorFromRecord(redacted(error, this.#target)))
+  }
+
+  get #name(): string {
+    return `Endpoint "${this.#target.endpoint}"`
+  }
+}
+
+/** The names in `{"data":[{"id"}]}`, or in what Ollama and others send instead. */
+function namesIn(value: unknown): readonly string[] | undefined {
+  const list = isObject(value) ? (value['data'] ?? value['models']) : value
+  if (!Array.isArray(list)) return undefined
+  return list.flatMap((item: unknown) => {
+    if (!isObject(item)) return nonEmpty(item) ?? []
+    return nonEmpty(item['id']) ?? nonEmpty(item['model']) ?? nonEmpty(item['name']) ?? []
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch {
+    return undefined
+  }
+}

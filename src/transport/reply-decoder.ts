@@ -1,0 +1,255 @@
+/**
+ * Decodes the body of a good answer: bytes in, deltas into the draft.
+ *
+ * What the body is, its first characters tell: an event stream or JSON, whatever
+ * the content type says and whatever was asked for. Knows when a reply is
+ * complete, and that one which only went quiet is not.
+ */
+import { createParser } from 'eventsource-parser'
+import type { ErrorRecord } from '../errors.ts'
+import type { ReplyEnd } from '../protocol/delta.ts'
+import type { DialectReader } from './dialects/dialect.ts'
+import { errorInAnswer } from './http-error.ts'
+import type { ReplyLimits } from './limits.ts'
+import type { ProviderError } from './provider-error.ts'
+import type { ReplyDraft } from './reply-draft.ts'
+import type { ProviderTarget } from './reply-request.ts'
+import { TextTemplate } from './text-template.ts'
+import { Utf8Decoder } from './utf8-decoder.ts'
+import { isObject, nonEmpty } from './wire-value.ts'
+
+const END_MARKER = '[DONE]'
+
+/** The first characters of an event stream; `:` opens a comment. */
+const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/
+/** Enough to tell one: the longest field name and its colon. */
+const SNIFF_LENGTH = 6
+
+export class ReplyDecoder {
+  readonly #draft: ReplyDraft
+  readonly #reader: DialectReader
+  readonly #contentType: string
+  readonly #limits: ReplyLimits
+  readonly #target: ProviderTarget
+  readonly #text = new Utf8Decoder()
+  readonly #template = new TextTemplate()
+  #parser: ReturnType<typeof createParser> | undefined
+  #kind: 'unknown' | 'events' | 'json' = 'unknown'
+  /** The start of a body that is unknown yet, or all of a JSON body so far. */
+  #held: string[] = []
+  #heldLength = 0
+  #hasEvents = false
+  #isEnding = false
+  /** What the provider said went wrong, while usage may still follow. */
+  #fault: ErrorRecord | undefined
+  #outcome: 'finished' | ErrorRecord | undefined
+
+  constructor(options: {
+    readonly draft: ReplyDraft
+    readonly reader: DialectReader
+    readonly contentType: string
+    readonly limits: ReplyLimits
+    readonly target: ProviderTarget
+  }) {
+    this.#draft = options.draft
+    this.#reader = options.reader
+    this.#contentType = options.contentType.toLowerCase()
+    this.#limits = options.limits
+    this.#target = options.target
+  }
+
+  /** How the reply ended, once that is known. What is read after it is ignored. */
+  get outcome(): 'finished' | ErrorRecord | undefined {
+    return this.#outcome
+  }
+
+  /** Whether the provider reported an error, and only usage is still waited for. */
+  get isFailing(): boolean {
+    return this.#fault !== undefined && this.#outcome === undefined
+  }
+
+  /** What is known besides the content. */
+  replyEnd(): ReplyEnd {
+    return this.#reader.end()
+  }
+
+  read(bytes: Buffer): void {
+    if (this.#outcome === undefined) this.#take(this.#text.decode(bytes))
+  }
+
+  /** The body ended. There is an outcome afterwards. */
+  end(): void {
+    this.#endBody()
+    this.#outcome ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
+  }
+
+  /** The body broke off: all the same if the model had finished, otherwise `error` is the outcome. */
+  lost(error: ErrorRecord): void {
+    if (this.#kind !== 'json') this.#endBody()
+    this.#outcome ??= this.#fault ?? error
+  }
+
+  /** What was still waited for after an error did not come. */
+  expire(): void {
+    this.#outcome ??= this.#fault
+  }
+
+  #endBody(): void {
+    if (this.#outcome !== undefined) return
+    this.#isEnding = true
+    this.#take(this.#text.end())
+    if (this.#kind === 'unknown' && this.#heldLength > 0) this.#recognise(true)
+    // An event without the blank line after it counts, if it is one at all.
+    this.#feed('\n\n')
+    if (this.#kind === 'json') this.#answer()
+    if (this.#reader.isFinished) this.#close()
+  }
+
+  #take(text: string): void {
+    if (text === '') return
+    if (this.#kind === 'events') return this.#feed(text)
+    // Servers send blank lines to keep a connection alive, also before JSON. A BOM goes too.
+    const start = this.#heldLength === 0 ? text.trimStart() : text
+    this.#held.push(start)
+    this.#heldLength += start.length
+    if (this.#kind === 'unknown') this.#recognise(false)
+    else if (this.#heldLength > this.#limits.replyBytes) this.#replyTooLarge()
+  }
+
+  /** Looks at the first characters. They are never blank. */
+  #recognise(isAll: boolean): void {
+    if (this.#heldLength === 0) return
+    const start = this.#held.join('')
+    if (start.startsWith('{') || start.startsWith('[')) {
+      this.#kind = 'json'
+    } else if (start.startsWith('<')) {
+      this.#fail('invalid-response', 'a web page instead of a reply. Check the url')
+    } else if (this.#contentType.includes('event-stream') || EVENT_STREAM.test(start)) {
+      this.#kind = 'events'
+      this.#held = []
+      this.#feed(start)
+    } else if (isAll || start.length >= SNIFF_LENGTH) {
+      this.#fail('invalid-response', 'something that is neither JSON nor an event stream')
+    }
+  }
+
+  #feed(text: string): void {
+    if (this.#kind !== 'events' || this.#outcome !== undefined) return
+    this.#parser ??= createParser({
+      onEvent: ({ data, event }) => this.#event(data, event),
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded') {
+          this.#fail('event-too-large', `an event of more than ${this.#limits.eventBytes} bytes`)
+        }
+      },
+      maxBufferSize: this.#limits.eventBytes,
+    })
+    this.#parser.feed(text)
+  }
+
+  #event(data: string, name: string | undefined): void {
+    if (this.#outcome !== undefined) return
+    if (data.startsWith(END_MARKER)) return this.#marker()
+    if (!this.#plain(data)) this.#parsed(data, name)
+    if (this.#draft.size > this.#limits.replyBytes) this.#replyTooLarge()
+  }
+
+  /** Reads an event like those before it, which held nothing but text. */
+  #plain(data: string): boolean {
+    const text = this.#template.read(data)
+    if (text === undefined) return false
+    this.#draft.text(text)
+    return true
+  }
+
+  #parsed(data: string, name: string | undefined): void {
+    const value = parsed(data)
+    if (value === undefined) return this.#noJson(data, name)
+    if (!isObject(value)) return
+    this.#hasEvents = true
+    const told = this.#reader.event(value, name)
+    if (told === 'end') this.#marker()
+    else if (told !== undefined) this.#failing(told)
+    else {
+      const text = this.#reader.onlyText(value)
+      if (text !== undefined) this.#template.learn(data, text, this.#reader.onlyText)
+    }
+  }
+
+  #noJson(data: string, name: string | undefined): void {
+    const text = nonEmpty(data.trim())
+    if (text === undefined) return
+    this.#hasEvents = true
+    if (text.startsWith(END_MARKER)) this.#marker()
+    else if (name === 'error') this.#failing({ message: text, kinds: '' })
+    // Half an event at the end says only that the end came too early.
+    else if (!this.#isEnding) this.#fail('invalid-response', 'an event that is no JSON')
+  }
+
+  #answer(): void {
+    if (this.#outcome !== undefined) return
+    const value = parsed(this.#held.join(''))
+    this.#held = []
+    // Some servers wrap an error, and nothing else, in a list.
+    const answer: unknown = Array.isArray(value) ? value[0] : value
+    if (!isObject(answer)) return this.#fail('invalid-response', 'JSON that is broken or no reply')
+    const error = this.#reader.answer(answer)
+    if (error !== undefined) {
+      this.#outcome = errorInAnswer(error, this.#target)
+      return
+    }
+    if (this.#draft.size > this.#limits.replyBytes) return this.#replyTooLarge()
+    // A whole answer is one, also when it does not say why the model stopped.
+    this.#marker()
+  }
+
+  /** The provider says that it is done. */
+  #marker(): void {
+    if (this.#fault !== undefined) this.#outcome ??= this.#fault
+    else if (this.#reader.isFinished || this.#draft.hasContent) this.#close()
+    else this.#outcome ??= this.#empty()
+  }
+
+  #close(): void {
+    const error = this.#fault === undefined ? this.#reader.close() : undefined
+    if (error !== undefined) {
+      this.#outcome ??= { ...errorInAnswer(error, this.#target), code: 'invalid-response' }
+    }
+    this.#outcome ??= this.#fault ?? 'finished'
+  }
+
+  /** An error inside a stream: content is over, but some servers report usage after it. */
+  #failing(error: ProviderError): void {
+    this.#fault ??= errorInAnswer(error, this.#target)
+    this.#draft.freeze()
+  }
+
+  #fail(code: ErrorRecord['code'], what: string): void {
+    const message = `Endpoint "${this.#target.endpoint}" answered with ${what}.`
+    this.#outcome ??= this.#fault ?? { code, message }
+    this.#held = []
+  }
+
+  #replyTooLarge(): void {
+    this.#fail('reply-too-large', `a reply of more than ${this.#limits.replyBytes} bytes`)
+  }
+
+  #empty(): ErrorRecord {
+    const message = `Endpoint "${this.#target.endpoint}" answered with nothing.`
+    return { code: 'empty-response', message }
+  }
+
+  #truncated(): ErrorRecord {
+    const message = `The reply of endpoint "${this.#target.endpoint}" stopped before its end.`
+    return { code: 'stream-truncated', message }
+  }
+}
+
+/** The value; `undefined` for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

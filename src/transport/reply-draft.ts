@@ -1,0 +1,69 @@
+/** Collects what a dialect makes of a reply, until the next batch takes it. */
+import type { Delta } from '../protocol/delta.ts'
+import { jsonLength } from './wire-value.ts'
+
+export class ReplyDraft {
+  #batch: Delta[] = []
+  #size = 0
+  #hasContent = false
+  #isFrozen = false
+
+  /** How much content there was, in UTF-16 units. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Whether there was any content at all. */
+  get hasContent(): boolean {
+    return this.#hasContent
+  }
+
+  text(text: string): void {
+    if (text === '') return
+    this.#add({ type: 'text', text }, text.length)
+  }
+
+  /** @param providerData - opaque data to keep with the reasoning; makes empty text worth a delta. */
+  reasoning(text: string, providerData?: unknown): void {
+    if (providerData === undefined) {
+      if (text !== '') this.#add({ type: 'reasoning', text }, text.length)
+      return
+    }
+    const dataSize = jsonLength(providerData)
+    if (dataSize === undefined) return
+    this.#add({ type: 'reasoning', text, providerData }, text.length + dataSize)
+  }
+
+  toolCall(toolCallId: string, toolName: string, inputText: string, providerData?: unknown): void {
+    const dataSize = providerData === undefined ? 0 : jsonLength(providerData)
+    const delta = { type: 'tool-call', toolCallId, toolName, inputText } as const
+    this.#add(
+      dataSize === undefined || providerData === undefined ? delta : { ...delta, providerData },
+      inputText.length + (dataSize ?? 0),
+    )
+  }
+
+  /** Counts what takes memory without being handed on. */
+  count(units: number): void {
+    this.#size += units
+  }
+
+  /** What was added since the last call. */
+  take(): readonly Delta[] {
+    const batch = this.#batch
+    if (batch.length > 0) this.#batch = []
+    return batch
+  }
+
+  /** Nothing is added any more. */
+  freeze(): void {
+    this.#isFrozen = true
+  }
+
+  #add(delta: Delta, size: number): void {
+    if (this.#isFrozen) return
+    this.#batch.push(delta)
+    this.#size += size
+    this.#hasContent = true
+  }
+}

@@ -1,0 +1,48 @@
+/** One request for a reply: all that the transport needs to know, and what it hands back. */
+import type { Settings } from '../protocol/conversation.ts'
+import type { Dialect } from '../protocol/endpoint.ts'
+import type { Part } from '../protocol/message.ts'
+import type { ToolDefinitions } from '../protocol/tool.ts'
+
+/** Where a request goes. Holds secrets: never logged, never part of an event. */
+export interface ProviderTarget {
+  /** The name of the endpoint, for messages. */
+  readonly endpoint: string
+  /** The endpoint's url, with or without the path of the operation. */
+  readonly url: string
+  readonly dialect: Dialect
+  readonly apiKey?: string | undefined
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether to bypass proxies. Loopback addresses always do. */
+  readonly direct: boolean
+}
+
+/** A message of the history, in the order and the form in which it is asked. */
+export interface RequestMessage {
+  readonly role: 'user' | 'assistant' | 'tool'
+  readonly parts: readonly Part[]
+}
+
+export interface ReplyRequest {
+  readonly target: ProviderTarget
+  readonly model: string
+  readonly system?: string | undefined
+  readonly messages: readonly RequestMessage[]
+  readonly settings: Settings
+  readonly tools?: ToolDefinitions | undefined
+  /** Merged over the body that the dialect makes. */
+  readonly extraBody?: Readonly<Record<string, unknown>> | undefined
+  /** `false` asks for one JSON answer. */
+  readonly stream: boolean
+}
+
+/** A hold on a request under way. Both calls are synchronous and may come at any time. */
+export interface ReplyHandle {
+  /** Delivers what was read from the socket and not handed on yet. */
+  flush(): void
+  /**
+   * Ends the request; the sink hears nothing more. Whether a request that had gone out was cut:
+   * `false` when nothing had been written yet, or when the answer was complete.
+   */
+  abort(): boolean
+}

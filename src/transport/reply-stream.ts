@@ -1,0 +1,179 @@
+/**
+ * Carries one reply from its exchange to its sink.
+ *
+ * undici calls back once for each chunk frame, so what arrives together is
+ * gathered in a microtask, decoded at once, and handed on as one batch.
+ */
+import { ColloquyError, errorRecord } from '../errors.ts'
+import type { ErrorRecord } from '../errors.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
+import type { Logger } from '../protocol/logger.ts'
+import type { WireDialect } from './dialects/dialect.ts'
+import type { AnswerReader, Exchange } from './exchange.ts'
+import { AFTER_ERROR_MS } from './limits.ts'
+import type { ReplyLimits } from './limits.ts'
+import { redacted } from './redaction.ts'
+import { ReplyDecoder } from './reply-decoder.ts'
+import { ReplyDraft } from './reply-draft.ts'
+import type { ProviderTarget, ReplyHandle } from './reply-request.ts'
+
+export interface ReplyStreamOptions {
+  readonly target: ProviderTarget
+  readonly dialect: WireDialect
+  readonly limits: ReplyLimits
+  readonly newId: () => string
+  readonly logger: Logger | undefined
+  readonly clock: Clock
+}
+
+export class ReplyStream implements AnswerReader, ReplyHandle {
+  readonly #sink: ReplySink
+  readonly #options: ReplyStreamOptions
+  readonly #draft = new ReplyDraft()
+  #exchange: Exchange | undefined
+  #decoder: ReplyDecoder | undefined
+  #unread: Buffer[] = []
+  #isScheduled = false
+  #isOver = false
+  #timer: unknown
+
+  constructor(sink: ReplySink, options: ReplyStreamOptions) {
+    this.#sink = sink
+    this.#options = options
+  }
+
+  /** Sends the request, unless it was aborted already. */
+  start(open: () => Exchange): void {
+    if (this.#isOver) return
+    try {
+      this.#exchange = open()
+      this.#exchange.start()
+    } catch (error) {
+      if (!(error instanceof ColloquyError)) this.#log(error)
+      this.#fail(errorRecord(error))
+    }
+  }
+
+  flush(): void {
+    if (this.#isOver) return
+    this.#decode()
+    const batch = this.#draft.take()
+    if (batch.length > 0) this.#tell(() => this.#sink.deltas(batch))
+  }
+
+  abort(): boolean {
+    const isComplete = this.#isOver
+    this.#over()
+    return (this.#exchange?.cut() ?? false) && !isComplete
+  }
+
+  began(contentType: string): void {
+    const { dialect, newId, limits, target } = this.#options
+    const draft = this.#draft
+    const reader = dialect.reader(draft, newId)
+    this.#decoder = new ReplyDecoder({ draft, reader, contentType, limits, target })
+    this.#tell(() => this.#sink.started())
+  }
+
+  read(bytes: Buffer): void {
+    this.#unread.push(bytes)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(this.#gathered)
+  }
+
+  ended(): void {
+    this.#decode()
+    this.#decoder?.end()
+    this.#settle()
+  }
+
+  lost(error: ErrorRecord): void {
+    this.#decode()
+    this.#decoder?.lost(error)
+    this.#settle()
+  }
+
+  failed(error: ErrorRecord): void {
+    this.flush()
+    this.#fail(error)
+  }
+
+  readonly #gathered = (): void => {
+    this.#isScheduled = false
+    if (this.#isOver) return
+    this.#decode()
+    this.#settle()
+  }
+
+  #decode(): void {
+    const unread = this.#unread
+    if (unread.length === 0) return
+    this.#unread = []
+    this.#decoder?.read(unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread))
+  }
+
+  /** Hands on what was decoded, and the end if that is known. */
+  #settle(): void {
+    this.flush()
+    const outcome = this.#decoder?.outcome
+    if (this.#isOver) return
+    if (this.#decoder?.isFailing) this.#timer ??= this.#waitForUsage()
+    if (outcome === undefined) return
+    if (outcome !== 'finished') return this.#fail(outcome)
+    const end = this.#end()
+    this.#over()
+    this.#exchange?.complete()
+    this.#tellEnd(() => this.#sink.finished(end))
+  }
+
+  #waitForUsage(): unknown {
+    return this.#options.clock.setTimeout(() => {
+      this.#decode()
+      this.#decoder?.expire()
+      this.#settle()
+    }, AFTER_ERROR_MS)
+  }
+
+  #fail(error: ErrorRecord): void {
+    if (this.#isOver) return
+    const end = this.#end()
+    this.#over()
+    this.#exchange?.cut()
+    this.#tellEnd(() => this.#sink.failed(redacted(error, this.#options.target), end))
+  }
+
+  #end(): ReplyEnd {
+    return this.#decoder?.replyEnd() ?? {}
+  }
+
+  #over(): void {
+    this.#isOver = true
+    this.#unread = []
+    this.#options.clock.clearTimeout(this.#timer)
+  }
+
+  /** A sink is not supposed to throw. If it does, its reply fails, and nothing else does. */
+  #tell(call: () => void): void {
+    if (this.#isOver) return
+    try {
+      call()
+    } catch (error) {
+      this.#log(error)
+      this.#fail(errorRecord(error))
+    }
+  }
+
+  #tellEnd(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#log(error)
+    }
+  }
+
+  #log(error: unknown): void {
+    this.#options.logger?.error({ err: error }, 'A reply failed inside Colloquy')
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The transport: sends requests to providers and pushes what they answer.
+ *
+ * One request, one answer, one end. Knows nothing of conversations, retries or
+ * storage; how long an answer may take in all is for its callers to say, with
+ * `abort`.
+ */
+import { randomUUID } from 'node:crypto'
+import { ColloquyError } from '../errors.ts'
+import type { Clock } from '../protocol/clock.ts'
+import type { ReplySink } from '../protocol/delta.ts'
+import type { Dialect } from '../protocol/endpoint.ts'
+import type { Logger } from '../protocol/logger.ts'
+import { chatCompletions } from './dialects/chat-completions.ts'
+import type { WireDialect } from './dialects/dialect.ts'
+import { Dispatchers } from './dispatchers.ts'
+import type { Environment } from './dispatchers.ts'
+import { operationUrl } from './endpoint-url.ts'
+import { Exchange } from './exchange.ts'
+import type { AnswerReader, ExchangePort, ExchangeRequest } from './exchange.ts'
+import { EVENT_BYTES, REPLY_BYTES } from './limits.ts'
+import type { ReplyLimits } from './limits.ts'
+import { ModelListReader } from './model-list.ts'
+import { ReplyStream } from './reply-stream.ts'
+import type { ProviderTarget, ReplyHandle, ReplyRequest } from './reply-request.ts'
+
+export interface TransportOptions {
+  /**
+   * How long an answer may send no byte after its headers, in milliseconds;
+   * it fails up to a quarter of that later. `Infinity`: for ever.
+   */
+  readonly idleMs: number
+  readonly clock: Clock
+  /** The longest event of a stream. @defaultValue 48 MiB */
+  readonly eventBytes?: number | undefined
+  /** The longest reply. @defaultValue 64 MiB */
+  readonly replyBytes?: number | undefined
+  /** Makes ids for tool calls that come without one. @defaultValue `crypto.randomUUID` */
+  readonly newId?: (() => string) | undefined
+  /** Told when a sink throws. */
+  readonly logger?: Logger | undefined
+  /** Where proxies are named. Read once. @defaultValue `process.env` */
+  readonly environment?: Environment | undefined
+}
+
+export interface Transport {
+  /**
+   * Asks for a reply. The sink hears nothing before this returns. One that
+   * throws is told `failed` with `internal`, and its request is cut.
+   */
+  reply(request: ReplyRequest, sink: ReplySink): ReplyHandle
+  /**
+   * The names of the provider's models.
+   *
+   * @throws {@link ColloquyError} what a reply could fail with; `cancelled` by the signal
+   */
+  listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]>
+  /**
+   * Destroys every connection. What still runs fails with `engine-closed`, and
+   * so does what is asked later.
+   */
+  close(): Promise<void>
+}
+
+export function openTransport(options: TransportOptions): Transport {
+  return new HttpTransport(options)
+}
+
+const DIALECTS: Readonly<Record<Dialect, WireDialect>> = { 'chat-completions': chatCompletions }
+
+class HttpTransport implements Transport {
+  readonly #port: ExchangePort
+  readonly #limits: ReplyLimits
+  readonly #newId: () => string
+  readonly #logger: Logger | undefined
+  #isClosed = false
+
+  constructor({ clock, idleMs, environment = process.env, ...options }: TransportOptions) {
+    this.#port = { dispatchers: new Dispatchers(environment), clock, idleMs, live: new Set() }
+    this.#limits = {
+      eventBytes: options.eventBytes ?? EVENT_BYTES,
+      replyBytes: options.replyBytes ?? REPLY_BYTES,
+    }
+    this.#newId = options.newId ?? randomUUID
+    this.#logger = options.logger
+  }
+
+  reply(request: ReplyRequest, sink: ReplySink): ReplyHandle {
+    const { target, stream } = request
+    const dialect = DIALECTS[target.dialect]
+    const reply = new ReplyStream(sink, {
+      target,
+      dialect,
+      limits: this.#limits,
+      newId: this.#newId,
+      logger: this.#logger,
+      clock: this.#port.clock,
+    })
+    const open = (): Exchange =>
+      this.#open(reply, {
+        target,
+        url: operationUrl(target.url, dialect.path),
+        accept: stream ? 'text/event-stream' : 'application/json',
+        body: JSON.stringify(dialect.body(request)),
+      })
+    // The sink hears nothing before the caller holds the handle.
+    queueMicrotask(() => reply.start(open))
+    return reply
+  }
+
+  async listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
+    const list = new ModelListReader(target, this.#limits.replyBytes)
+    const url = operationUrl(target.url, '/models')
+    return await list.ask(this.#open(list, { target, url, accept: 'application/json' }), signal)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const exchange of this.#port.live) exchange.shutDown()
+    await this.#port.dispatchers.destroy()
+  }
+
+  #open(reader: AnswerReader, request: ExchangeRequest): Exchange {
+    if (this.#isClosed) throw new ColloquyError('engine-closed', 'The engine is closed.')
+    return new Exchange(this.#port, request, reader)
+  }
+}
