@@ -1,0 +1,115 @@
+/**
+ * A reply as it grows: deltas in, parts out.
+ *
+ * Adding a delta costs the same however long the reply is: text is appended to a string, which
+ * the runtime keeps as a rope until somebody reads it. Parts handed out are never changed again;
+ * a part that did not grow is handed out as the same object.
+ */
+import type { Delta } from '../protocol/delta.ts'
+import type { Part, ToolCallPart } from '../protocol/message.ts'
+
+interface GrowingText {
+  readonly type: 'text' | 'reasoning'
+  text: string
+  providerData: unknown
+  handedOut: Part | undefined
+}
+
+interface GrowingCall {
+  readonly type: 'tool-call'
+  readonly toolCallId: string
+  toolName: string
+  inputText: string
+  input: unknown
+  providerData: unknown
+  handedOut: Part | undefined
+}
+
+type GrowingPart = GrowingText | GrowingCall
+
+export class GrowingReply {
+  readonly #parts: GrowingPart[] = []
+  readonly #calls = new Map<string, GrowingCall>()
+
+  get isEmpty(): boolean {
+    return this.#parts.length === 0
+  }
+
+  add(delta: Delta): void {
+    const part = delta.type === 'tool-call' ? this.#call(delta) : this.#text(delta.type)
+    if (part.type === 'tool-call') {
+      if (delta.type === 'tool-call') part.inputText += delta.inputText
+    } else if (delta.type !== 'tool-call') {
+      part.text += delta.text
+    }
+    part.providerData = joined(part.providerData, delta.providerData)
+    part.handedOut = undefined
+  }
+
+  /** Reads the arguments of the tool calls, now that no more of them will come. */
+  finish(): void {
+    for (const call of this.#calls.values()) {
+      call.input = parsed(call.inputText)
+      call.handedOut = undefined
+    }
+  }
+
+  parts(): readonly Part[] {
+    return this.#parts.map((part) => (part.handedOut ??= toPart(part)))
+  }
+
+  #text(type: 'text' | 'reasoning'): GrowingText {
+    const last = this.#parts.at(-1)
+    if (last?.type === type) return last
+    const part = { type, text: '', providerData: undefined, handedOut: undefined }
+    this.#parts.push(part)
+    return part
+  }
+
+  #call(delta: Extract<Delta, { type: 'tool-call' }>): GrowingCall {
+    const known = this.#calls.get(delta.toolCallId)
+    if (known !== undefined) return known
+    const { toolCallId, toolName } = delta
+    const part: GrowingCall = {
+      type: 'tool-call',
+      toolCallId,
+      toolName,
+      inputText: '',
+      input: undefined,
+      providerData: undefined,
+      handedOut: undefined,
+    }
+    this.#calls.set(toolCallId, part)
+    this.#parts.push(part)
+    return part
+  }
+}
+
+function toPart(part: GrowingPart): Part {
+  const providerData = part.providerData === undefined ? {} : { providerData: part.providerData }
+  if (part.type !== 'tool-call') return { type: part.type, text: part.text, ...providerData }
+  const { type, toolCallId, toolName, input, inputText } = part
+  return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
+}
+
+/** A call without arguments means an empty object, as providers see it. */
+function parsed(inputText: string): unknown {
+  if (inputText.trim() === '') return {}
+  try {
+    return JSON.parse(inputText)
+  } catch {
+    return undefined
+  }
+}
+
+/** Lists grow, records take on the newer fields, anything else is replaced. */
+function joined(old: unknown, added: unknown): unknown {
+  if (added === undefined) return old
+  if (Array.isArray(old) && Array.isArray(added)) return [...old, ...added]
+  if (isRecord(old) && isRecord(added)) return { ...old, ...added }
+  return added
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

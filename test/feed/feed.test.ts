@@ -1,0 +1,242 @@
+import { Subject } from 'rxjs'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { ConversationEvent } from '../../src/protocol/event.ts'
+import {
+  anotherLane,
+  endTurn,
+  openLane,
+  publishAccepted,
+  rebuilt,
+  texts,
+  told,
+} from './streaming.ts'
+
+test('an early reader sees every event of a turn, numbered from 1 without a gap', () => {
+  for (const emitIntervalMs of [0, 100]) {
+    const { feed, lane, clock } = openLane(emitIntervalMs)
+    const seen: ConversationEvent[] = []
+    feed.events('c').subscribe((event) => seen.push(event))
+
+    publishAccepted(lane)
+    for (const batch of [texts('a', 'b'), texts('c'), texts('d')]) {
+      lane.deltas(batch)
+      clock.increment(60)
+    }
+    endTurn(lane)
+
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => index + 1))
+    expect(seen.at(0)?.type).toBe('turn.accepted')
+    expect(seen.at(-1)?.type).toBe('turn.done')
+    expect(rebuilt(seen)).toEqual([{ type: 'text', text: 'abcd' }])
+  }
+})
+
+test('the numbers are the same whether anybody watches or not', () => {
+  const { feed, lane } = openLane(0)
+  for (const batch of [texts('a'), texts('b'), texts('c')]) lane.deltas(batch)
+  const seen: string[] = []
+  feed.events('c').subscribe((event) => seen.push(told(event)))
+
+  lane.deltas(texts('d'))
+
+  expect(seen).toEqual(['3 snapshot abc', '4 delta d', '5 snapshot abcd'])
+})
+
+test('a late reader gets one snapshot, then what is live, of one turn, conversation or all', () => {
+  const { feed, lane } = openLane(100)
+  feed.events().subscribe()
+  publishAccepted(lane)
+  lane.deltas(texts('a'))
+  lane.deltas(texts('b'))
+  const seen: Record<string, string[]> = { turn: [], conversation: [], all: [] }
+  lane.events.subscribe((event) => seen['turn']?.push(told(event)))
+  feed.events('c').subscribe((event) => seen['conversation']?.push(told(event)))
+  feed.events().subscribe((event) => seen['all']?.push(told(event)))
+
+  lane.deltas(texts('c'))
+  endTurn(lane)
+
+  const expected = ['4 snapshot ab', '5 delta c', '6 snapshot abc', '7 turn.done']
+  expect(seen).toEqual({ turn: expected, conversation: expected, all: expected })
+})
+
+test('a reader that comes before the first content has missed nothing', () => {
+  const { feed, lane } = openLane(0)
+  publishAccepted(lane)
+  const seen: string[] = []
+  feed.events('c').subscribe((event) => seen.push(told(event)))
+
+  lane.deltas(texts('a'))
+
+  expect(seen).toEqual(['2 delta a', '3 snapshot a'])
+})
+
+test('a reader that comes while a delta is delivered has it in its snapshot, and not again', () => {
+  for (const emitIntervalMs of [0, 100]) {
+    for (const where of ['the turn', 'the conversation', 'all'] as const) {
+      const { feed, lane } = openLane(emitIntervalMs)
+      const seen: ConversationEvent[] = []
+      const source = {
+        'the turn': lane.events,
+        'the conversation': feed.events('c'),
+        all: feed.events(),
+      }
+      let hasCome = false
+      feed.events('c').subscribe(({ type, seq }) => {
+        if (hasCome || type !== 'reply.delta' || seq < 2) return
+        hasCome = true
+        source[where].subscribe((event) => seen.push(event))
+      })
+      for (const batch of [texts('a'), texts('b', 'c'), texts('d')]) lane.deltas(batch)
+      endTurn(lane)
+
+      const [first, ...live] = seen
+      expect(first).toMatchObject({ type: 'reply.snapshot', snapshot: { text: 'abc' } })
+      expect(live.map(({ seq }) => seq)).toEqual(
+        live.map((_, index) => (first?.seq ?? 0) + 1 + index),
+      )
+      expect(rebuilt(seen)).toEqual([{ type: 'text', text: 'abcd' }])
+    }
+  }
+})
+
+test('a reader of a turn that comes while its end is delivered gets that end', () => {
+  const { feed, lane } = openLane(0)
+  const seen: string[] = []
+  feed.events('c').subscribe(({ type }) => {
+    if (type !== 'turn.done') return
+    lane.events.subscribe({
+      next: (event) => seen.push(told(event)),
+      complete: () => seen.push('complete'),
+    })
+  })
+  lane.deltas(texts('a'))
+  endTurn(lane)
+
+  expect(seen).toEqual(['2 snapshot a', '3 turn.done', 'complete'])
+})
+
+test('a reader of a conversation that comes while a turn ends is not shown that turn', () => {
+  const { feed, lane } = openLane(0)
+  const seen: string[] = []
+  feed.events('c').subscribe(({ type }) => {
+    if (type === 'turn.done') feed.events('c').subscribe((event) => seen.push(told(event)))
+  })
+  lane.deltas(texts('a'))
+  endTurn(lane)
+
+  expect(seen).toEqual([])
+})
+
+test('a reader of a turn that comes after the end gets the last snapshot, the end, completion', () => {
+  const { lane } = openLane(100)
+  lane.deltas(texts('a'))
+  lane.deltas(texts('b'))
+  endTurn(lane)
+  const seen: string[] = []
+
+  lane.events.subscribe({
+    next: (event) => seen.push(told(event)),
+    complete: () => seen.push('complete'),
+  })
+
+  expect(seen).toEqual(['2 snapshot ab', '3 turn.done', 'complete'])
+})
+
+test('events of a turn complete with it; those of a conversation only when the feed closes', () => {
+  const { feed, lane } = openLane(0)
+  const completed: string[] = []
+  const noError = (error: unknown) => expect.unreachable(String(error))
+  const note = (name: string) => ({ complete: () => completed.push(name), error: noError })
+  lane.events.subscribe(note('turn'))
+  feed.events('c').subscribe(note('conversation'))
+  feed.events().subscribe(note('all'))
+
+  endTurn(lane, new Error('it failed'))
+  expect(completed).toEqual(['turn'])
+  feed.close()
+
+  expect(completed.toSorted()).toEqual(['all', 'conversation', 'turn'])
+  feed.events('c').subscribe(note('a late one'))
+  expect(completed.at(-1)).toBe('a late one')
+})
+
+test('what is published during a delivery is delivered after it, to everyone, in one order', () => {
+  const { feed, lane } = openLane(0)
+  const seen: Record<string, string[]> = { first: [], second: [], all: [] }
+  feed.events().subscribe((event) => seen['all']?.push(told(event)))
+  feed.events('c').subscribe((event) => {
+    seen['first']?.push(told(event))
+    if (event.seq === 1) lane.publish({ type: 'reply.delta', deltas: texts('b') })
+  })
+  feed.events('c').subscribe((event) => seen['second']?.push(told(event)))
+
+  lane.publish({ type: 'reply.delta', deltas: texts('a') })
+
+  const order = ['1 delta a', '2 delta b']
+  expect(seen).toEqual({ first: order, second: order, all: order })
+})
+
+test('a reader that seals the reply inside a delta event has that delta kept, once', () => {
+  for (const emitIntervalMs of [0, 100]) {
+    const { feed, lane } = openLane(emitIntervalMs)
+    const seen: ConversationEvent[] = []
+    feed.events('c').subscribe((event) => {
+      seen.push(event)
+      if (event.type === 'reply.delta' && event.seq > 1) lane.seal('cancelled')
+    })
+    lane.deltas(texts('a'))
+    lane.deltas(texts('b', 'c'))
+    lane.deltas(texts('d'))
+
+    expect(lane.parts()).toEqual([{ type: 'text', text: 'abc' }])
+    expect(rebuilt(seen)).toEqual(lane.parts())
+    expect(seen.at(-1)).toMatchObject({ type: 'reply.snapshot', snapshot: { text: 'abc' } })
+  }
+})
+
+test('conversations and turns are told apart', () => {
+  const { feed, lane } = openLane(0)
+  const other = anotherLane(feed, 'other', 'u')
+  const seen: string[] = []
+  feed.events('c').subscribe((event) => seen.push(told(event)))
+  lane.events.subscribe((event) => seen.push(`turn: ${told(event)}`))
+
+  other.deltas(texts('x'))
+  anotherLane(feed, 'c', 'next').publish({ type: 'reply.delta', deltas: texts('a') })
+  feed.announce('c', { type: 'conversation.changed', change: 'updated' })
+
+  expect(seen).toEqual(['1 delta a', '0 conversation.changed'])
+})
+
+test('a batch is one Subject.next, whoever watches, and none if nobody does', () => {
+  const next = vi.spyOn(Subject.prototype, 'next')
+  onTestFinished(() => next.mockRestore())
+  const deltaNexts = () =>
+    next.mock.calls.filter(([event]) => (event as ConversationEvent).type === 'reply.delta').length
+  const { feed, lane } = openLane(0)
+
+  lane.deltas(texts('a', 'b'))
+  expect(deltaNexts()).toBe(0)
+  const all = feed.events().subscribe()
+  lane.deltas(texts('a', 'b'))
+  expect(deltaNexts()).toBe(1)
+  all.unsubscribe()
+  feed.events('c').subscribe()
+  lane.events.subscribe()
+  lane.deltas(texts('a', 'b'))
+
+  expect(deltaNexts()).toBe(2)
+})
+
+test('a feed keeps nothing of readers that have gone', () => {
+  const { feed, lane } = openLane(0)
+  const subscriptions = [lane.events, feed.events('c'), feed.events()].map((events) =>
+    events.subscribe(),
+  )
+  expect(feed.isWatched('c')).toBe(true)
+
+  for (const subscription of subscriptions) subscription.unsubscribe()
+
+  expect(feed.isWatched('c')).toBe(false)
+})

@@ -1,0 +1,123 @@
+/** A lane to stream into without a network, and plain arithmetic to compare it with. */
+import { SimulatedClock } from 'xstate'
+import { Feed } from '../../src/feed/feed.ts'
+import type { Lane } from '../../src/feed/lane.ts'
+import type { Delta } from '../../src/protocol/delta.ts'
+import type { ConversationEvent } from '../../src/protocol/event.ts'
+import type { Message, Part } from '../../src/protocol/message.ts'
+import type { Snapshot } from '../../src/protocol/snapshot.ts'
+import type { TurnRecord } from '../../src/protocol/turn.ts'
+
+/** A feed on a clock that stands still, with one lane open. */
+export function openLane(emitIntervalMs = 0) {
+  const clock = new SimulatedClock()
+  const feed = new Feed({ clock, emitIntervalMs })
+  const lane = anotherLane(feed)
+  return { clock, feed, lane }
+}
+
+export function anotherLane(feed: Feed, conversationId = 'c', turnId = 't'): Lane {
+  const lane = feed.lane({ turnId, conversationId })
+  feed.openLane(lane)
+  return lane
+}
+
+/** Text deltas: what one socket read brings. */
+export function texts(...pieces: readonly string[]): Delta[] {
+  return pieces.map((text) => ({ type: 'text', text }))
+}
+
+/** Publishes that the turn has ended. */
+export function publishDone(lane: Lane): void {
+  const { turnId, conversationId } = lane
+  const turn: TurnRecord = {
+    id: turnId,
+    conversationId,
+    status: 'done',
+    endpoint: 'online',
+    model: 'm',
+    attempts: 1,
+    startedAt: new Date(0),
+  }
+  lane.publish({ type: 'turn.done', turn })
+}
+
+/** Publishes that the turn was accepted: its first event. */
+export function publishAccepted(lane: Lane): void {
+  lane.publish({ type: 'turn.accepted', message: {} as Message })
+}
+
+/** All that is left of a turn whose last delta has come, as the engine does it. */
+export function endTurn(lane: Lane, error?: unknown): void {
+  lane.seal(error === undefined ? 'complete' : 'failed')
+  publishDone(lane)
+  lane.end(error)
+}
+
+export function reader(lane: Lane): AsyncIterator<Snapshot, undefined> {
+  return lane.snapshots()[Symbol.asyncIterator]() as AsyncIterator<Snapshot, undefined>
+}
+
+/** What a pending promise has come to by now: its value, or `'waiting'`. */
+export async function byNow<T>(promise: Promise<T>): Promise<T | 'waiting'> {
+  await new Promise((resolve) => setImmediate(resolve))
+  return Promise.race([promise, Promise.resolve('waiting' as const)])
+}
+
+/** The text of the next snapshot, or what else the reader is told by now. */
+export async function nextText(
+  iterator: AsyncIterator<Snapshot, undefined>,
+): Promise<string | undefined> {
+  const result = await byNow(iterator.next())
+  if (result === 'waiting') return '(waiting)'
+  return result.done === true ? '(end)' : result.value.text
+}
+
+/** Events as text: `2 delta a+b`, `3 snapshot ab`. */
+export function told(event: ConversationEvent): string {
+  const { seq, type } = event
+  if (type === 'reply.snapshot') return `${seq} snapshot ${event.snapshot.text}`
+  if (type !== 'reply.delta') return `${seq} ${type}`
+  return `${seq} delta ${event.deltas.map((delta) => (delta.type === 'text' ? delta.text : '')).join('+')}`
+}
+
+/** Adds a delta to parts, slowly and obviously. */
+export function appended(parts: readonly Part[], delta: Delta): readonly Part[] {
+  const last = parts.at(-1)
+  if (delta.type !== 'tool-call') {
+    if (last?.type !== delta.type) return [...parts, { type: delta.type, text: delta.text }]
+    return [...parts.slice(0, -1), { type: delta.type, text: last.text + delta.text }]
+  }
+  const { toolCallId, toolName } = delta
+  const isThisCall = (part: Part) => part.type === 'tool-call' && part.toolCallId === toolCallId
+  if (!parts.some(isThisCall)) {
+    return [
+      ...parts,
+      { type: 'tool-call', toolCallId, toolName, input: undefined, inputText: delta.inputText },
+    ]
+  }
+  return parts.map((part) =>
+    part.type === 'tool-call' && isThisCall(part)
+      ? { ...part, inputText: part.inputText + delta.inputText }
+      : part,
+  )
+}
+
+/** Parts as text to compare, without the arguments that are read at the end only. */
+export function fingerprint(parts: readonly Part[]): string {
+  return JSON.stringify(
+    parts.map((part) => (part.type === 'tool-call' ? { ...part, input: undefined } : part)),
+  )
+}
+
+/** What a reader of events has in the end that takes one snapshot, if it came late, then deltas. */
+export function rebuilt(events: readonly ConversationEvent[]): readonly Part[] {
+  let parts: readonly Part[] = []
+  let hasContent = false
+  for (const event of events) {
+    if (event.type === 'reply.snapshot' && !hasContent) parts = event.snapshot.parts
+    if (event.type === 'reply.delta') parts = event.deltas.reduce(appended, parts)
+    hasContent ||= event.type === 'reply.snapshot' || event.type === 'reply.delta'
+  }
+  return parts
+}

@@ -1,0 +1,86 @@
+import { config, map, Observable } from 'rxjs'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { ConversationEvent } from '../../src/protocol/event.ts'
+import { anotherLane, endTurn, openLane, texts, told } from './streaming.ts'
+
+/** What RxJS reports as a host's uncaught exception, during one test. */
+function uncaughtByRxjs(): unknown[] {
+  const errors: unknown[] = []
+  config.onUnhandledError = (error) => errors.push(error)
+  onTestFinished(() => {
+    config.onUnhandledError = null
+  })
+  return errors
+}
+
+test('a reader that throws is reported as the uncaught exception it is, and others go on', async () => {
+  const uncaught = uncaughtByRxjs()
+  const { feed, lane } = openLane(0)
+  const seen: string[] = []
+  feed.events('c').subscribe(() => {
+    throw new Error('a bad reader')
+  })
+  feed
+    .events('c')
+    .pipe(map(() => expect.fail('a bad operator')))
+    .subscribe({ error: () => seen.push('its own chain errors') })
+  feed.events('c').subscribe((event) => seen.push(told(event)))
+
+  lane.deltas(texts('a'))
+  endTurn(lane)
+  await vi.waitFor(() => expect(uncaught).toHaveLength(3))
+
+  expect(uncaught).toEqual(Array.from({ length: 3 }, () => new Error('a bad reader')))
+  expect(seen).toEqual(['its own chain errors', '1 delta a', '2 snapshot a', '3 turn.done'])
+})
+
+test('a reader whose teardown throws stops nobody, at any time it may end', async () => {
+  const uncaught = uncaughtByRxjs()
+  const { feed, lane } = openLane(0)
+  const badly = (events: Observable<ConversationEvent>) =>
+    new Observable<ConversationEvent>((subscriber) => {
+      subscriber.add(() => {
+        throw new Error('a bad teardown')
+      })
+      return events.subscribe(subscriber)
+    })
+  badly(lane.events).subscribe()
+  lane.deltas(texts('a'))
+  endTurn(lane)
+  badly(lane.events).subscribe()
+  const next = anotherLane(feed, 'c', 'next')
+  const seen: string[] = []
+  feed.events('c').subscribe((event) => seen.push(told(event)))
+  next.deltas(texts('b'))
+
+  expect(seen).toEqual(['1 delta b', '2 snapshot b'])
+  await vi.waitFor(() => expect(uncaught).toHaveLength(1))
+})
+
+test('a host that makes RxJS throw synchronously harms nobody but itself', async () => {
+  // oxlint-disable-next-line typescript/no-deprecated -- hosts do set it
+  config.useDeprecatedSynchronousErrorHandling = true
+  vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const thrown = Promise.withResolvers<unknown>()
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.once('uncaughtException', (error) => thrown.resolve(error))
+  onTestFinished(() => {
+    // oxlint-disable-next-line typescript/no-deprecated -- as above
+    config.useDeprecatedSynchronousErrorHandling = false
+    for (const listener of listeners) process.on('uncaughtException', listener)
+    vi.restoreAllMocks()
+  })
+  const { feed, lane } = openLane(0)
+  const seen: string[] = []
+  feed.events('c').subscribe(({ seq }) => {
+    if (seq === 1) throw new Error('a bad reader')
+  })
+  feed.events().subscribe((event) => seen.push(told(event)))
+
+  lane.deltas(texts('a'))
+  lane.deltas(texts('b'))
+
+  expect(seen).toEqual(['1 delta a', '2 snapshot a', '3 delta b', '4 snapshot ab'])
+  expect(await thrown.promise).toEqual(new Error('a bad reader'))
+})
