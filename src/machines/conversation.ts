@@ -1,0 +1,143 @@
+/**
+ * A conversation: rests, or has one turn running.
+ *
+ *            send                          turn ended
+ *   idle ───────────▶ streaming ─────────────────────────▶ done | failed | cancelled
+ *    ▲                  │                                         │
+ *    └── input refused ─┘ (back to the state before)     accepts the next send, like idle
+ *
+ *   idle, done, failed and cancelled can be put to sleep: the supervisor is told and stops the
+ *   actor, and the next send starts a new one in `idle`.
+ *
+ * Knows ids only. What a turn is doing stands in the turn machine, which `streaming` invokes.
+ */
+import { assign, sendParent, sendTo, setup } from 'xstate'
+import type { CancelEvent, TurnResult } from './turn.ts'
+import { turnMachine } from './turn.ts'
+
+export interface ConversationInput {
+  readonly conversationId: string
+}
+
+export type ConversationMachineEvent =
+  | { readonly type: 'conversation.send'; readonly turnId: string }
+  | { readonly type: 'conversation.sleep' }
+  | CancelEvent
+  | { readonly type: 'turn.give-up' }
+
+export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
+
+export interface ConversationContext extends ConversationInput {
+  /** The running turn, or the last one. */
+  readonly turnId: string
+  readonly restState: RestState
+}
+
+/** A state that accepts a send. */
+function rests(state: RestState) {
+  return {
+    entry: { type: 'rest', params: state },
+    on: {
+      'conversation.send': {
+        target: 'streaming',
+        actions: {
+          type: 'begin',
+          params: ({ event }: { event: { turnId: string } }) => event.turnId,
+        },
+      },
+      'conversation.sleep': 'asleep',
+    },
+  } as const
+}
+
+function cameTo(result: TurnResult) {
+  return {
+    type: 'cameTo',
+    params: ({ event }: { event: { output: { result: TurnResult } } }) => ({
+      result: event.output.result,
+      expected: result,
+    }),
+  } as const
+}
+
+export const conversationMachine = setup({
+  types: {
+    input: {} as ConversationInput,
+    context: {} as ConversationContext,
+    events: {} as ConversationMachineEvent,
+  },
+  actors: { turn: turnMachine },
+  actions: {
+    begin: assign({ turnId: (_, turnId: string) => turnId }),
+    rest: assign({ restState: (_, state: RestState) => state }),
+    /** A turn runs already: this one is refused. */
+    refuseSend: (_, _params: { turnId: string }) => {},
+    /** Another turn than the named one runs: it goes on. */
+    refuseCancel: (_, _params: { request: number }) => {},
+    /** The turn machine itself failed: its request is aborted and the turn ends as failed. */
+    abandonTurn: (_, _params: { turnId: string; error: unknown }) => {},
+  },
+  guards: {
+    isRunning: ({ context }, turnId: string) => context.turnId === turnId,
+    restedAs: ({ context }, state: RestState) => context.restState === state,
+    cameTo: (_, params: { result: TurnResult; expected: TurnResult }) =>
+      params.result === params.expected,
+  },
+}).createMachine({
+  id: 'conversation',
+  context: ({ input }) => ({ ...input, turnId: '', restState: 'idle' }),
+  initial: 'idle',
+  states: {
+    idle: rests('idle'),
+    streaming: {
+      invoke: {
+        id: 'turn',
+        src: 'turn',
+        input: ({ context }) => ({ turnId: context.turnId }),
+        onDone: [
+          { guard: cameTo('done'), target: 'done' },
+          { guard: cameTo('cancelled'), target: 'cancelled' },
+          { guard: cameTo('failed'), target: 'failed' },
+          { guard: cameTo('unsaved'), target: 'failed' },
+          // Rejected: nothing happened, so the conversation is where it was.
+          { guard: { type: 'restedAs', params: 'done' }, target: 'done' },
+          { guard: { type: 'restedAs', params: 'failed' }, target: 'failed' },
+          { guard: { type: 'restedAs', params: 'cancelled' }, target: 'cancelled' },
+          { target: 'idle' },
+        ],
+        onError: {
+          target: 'failed',
+          actions: {
+            type: 'abandonTurn',
+            params: ({ context, event }) => ({ turnId: context.turnId, error: event.error }),
+          },
+        },
+      },
+      on: {
+        'conversation.send': {
+          actions: { type: 'refuseSend', params: ({ event }) => ({ turnId: event.turnId }) },
+        },
+        'turn.cancel': [
+          {
+            guard: { type: 'isRunning', params: ({ event }) => event.turnId },
+            actions: sendTo('turn', ({ event }) => event),
+          },
+          {
+            actions: { type: 'refuseCancel', params: ({ event }) => ({ request: event.request }) },
+          },
+        ],
+        'turn.give-up': { actions: sendTo('turn', ({ event }) => event) },
+      },
+    },
+    done: rests('done'),
+    failed: rests('failed'),
+    cancelled: rests('cancelled'),
+    // Not final: XState remembers every type of event, and that of an end would have the id in it.
+    asleep: {
+      entry: sendParent(({ context }) => ({
+        type: 'conversation.asleep',
+        conversationId: context.conversationId,
+      })),
+    },
+  },
+})

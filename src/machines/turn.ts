@@ -1,0 +1,265 @@
+/**
+ * A turn: an input is recorded, a reply comes back, its end is saved.
+ *
+ *   recording ── recorded ──▶ replying ──────── finished, failed, cancelled ──▶ saving ──▶ done
+ *     │     └─ withdrawing       requesting                                      │  ▲  └──▶ failed
+ *     │            │               └▶ awaiting ── first delta ──▶ receiving      ▼  │  └──▶ cancelled
+ *     └────────────┴──▶ rejected                                        waitingToSave ──▶ unsaved
+ *
+ * Sees what happens to a reply, never its text, its request or its key: those belong to the run,
+ * which every action and actor finds by the turn's id. Deltas go from the transport straight to
+ * the feed, so the number of events here does not depend on the length of the reply.
+ *
+ * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read
+ * and seals the reply, all in one transition.
+ */
+import { assign, fromCallback, setup } from 'xstate'
+import type { ColloquyErrorCode } from '../errors.ts'
+import type { Receipt } from '../protocol/turn.ts'
+
+export interface TurnInput {
+  readonly turnId: string
+}
+
+/** How a reply can end; decided when it is sealed. */
+export type Outcome = 'done' | 'failed' | 'cancelled'
+
+/** What a turn can come to. `rejected` was never accepted; `unsaved` was given up at closing. */
+export type TurnResult = Outcome | 'rejected' | 'unsaved'
+
+export interface TurnOutput {
+  readonly result: TurnResult
+}
+
+export interface CancelEvent {
+  readonly type: 'turn.cancel'
+  readonly turnId: string
+  /** Which call of `cancel` wants the receipt. */
+  readonly request: number
+}
+
+/** What the actors of a turn report. */
+export type TurnReport =
+  | { readonly type: 'input.recorded' }
+  | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
+  | { readonly type: 'reply.started' }
+  | { readonly type: 'reply.first-delta' }
+  | { readonly type: 'reply.finished' }
+  | { readonly type: 'reply.failed'; readonly code: ColloquyErrorCode }
+  | { readonly type: 'turn.saved' }
+  | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
+  /** Another writer ended the turn. */
+  | { readonly type: 'turn.lost' }
+
+export type TurnEvent = TurnReport | CancelEvent | { readonly type: 'turn.give-up' }
+
+/** What a cancel found; the save completes its receipt. */
+export interface CancelAnswer {
+  readonly request: number
+  readonly outcome: Receipt['outcome']
+  readonly from: string
+}
+
+export interface TurnContext extends TurnInput {
+  readonly outcome: Outcome
+  readonly saveFailures: number
+}
+
+function needed(actor: string) {
+  return fromCallback<TurnEvent, TurnInput>(() => {
+    throw new Error(
+      `turnMachine needs a ${actor} actor: turnMachine.provide({ actors: { ${actor} } })`,
+    )
+  })
+}
+
+/** The wait before the next try of a save: 100 ms, doubled each time, at most 5 s. */
+function saveDelayMs(failures: number): number {
+  return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
+}
+
+function answer(outcome: Receipt['outcome'], from: string) {
+  return {
+    type: 'answerCancel',
+    params: ({ event }: { event: CancelEvent }) => ({ request: event.request, outcome, from }),
+  } as const
+}
+
+/** A cancel that stops the reply. */
+function cancelsFrom(from: string) {
+  return {
+    target: '#turn.saving',
+    actions: [
+      { type: 'decide', params: 'cancelled' },
+      { type: 'seal', params: { outcome: 'cancelled' } },
+      answer('cancelled', from),
+    ],
+  } as const
+}
+
+/** A cancel of a turn that has its outcome already and only waits for the disk. */
+function comesLateTo(from: string) {
+  return [
+    { guard: { type: 'endsAs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
+    { actions: [answer('already-done', from)] },
+  ] as const
+}
+
+function timesOut(code: ColloquyErrorCode) {
+  return {
+    target: '#turn.saving',
+    actions: [
+      { type: 'decide', params: 'failed' },
+      { type: 'seal', params: { outcome: 'failed', code } },
+    ],
+  } as const
+}
+
+/** The turn is over: readers are told, then `reply` and the cancels settle. */
+function ends(result: TurnResult) {
+  return { type: 'final', entry: { type: 'settle', params: { result } }, output: result } as const
+}
+
+export const turnMachine = setup({
+  types: {
+    input: {} as TurnInput,
+    context: {} as TurnContext,
+    events: {} as TurnEvent,
+    output: {} as TurnOutput,
+  },
+  actors: {
+    /** Writes the input down; `withdraw` drops what is not being written yet. */
+    record: needed('record'),
+    /** Asks the provider; stopping it aborts the request. */
+    reply: needed('reply'),
+    /** Writes the sealed reply and the end of the turn. */
+    save: needed('save'),
+  },
+  actions: {
+    /** The input is on disk: `send` resolves, readers are told. */
+    accept: () => {},
+    /** The input is not on disk and will not be: `send` rejects. */
+    refuse: (_, _params: { code: ColloquyErrorCode }) => {},
+    withdraw: () => {},
+    /** Hands on what was read from the socket, before anything decides that the reply has ended. */
+    flush: () => {},
+    /** Nothing is added to the reply from here on. */
+    seal: (_, _params: { outcome: Outcome; code?: ColloquyErrorCode }) => {},
+    answerCancel: (_, _params: CancelAnswer) => {},
+    reportSaveFailure: (_, _params: { failures: number; retryInMs: number }) => {},
+    settle: (_, _params: { result: TurnResult }) => {},
+    decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
+    countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
+  },
+  guards: {
+    endsAs: ({ context }, outcome: Outcome) => context.outcome === outcome,
+  },
+  delays: {
+    headersTimeout: 600_000,
+    firstDeltaTimeout: 600_000,
+    turnTimeout: 3_600_000,
+    nextSave: ({ context }) => saveDelayMs(context.saveFailures),
+  },
+}).createMachine({
+  id: 'turn',
+  context: ({ input }) => ({ turnId: input.turnId, outcome: 'done', saveFailures: 0 }),
+  initial: 'recording',
+  states: {
+    recording: {
+      invoke: { src: 'record', input: ({ context }) => ({ turnId: context.turnId }) },
+      initial: 'writing',
+      states: {
+        writing: {
+          on: {
+            'input.recorded': { target: '#turn.replying', actions: 'accept' },
+            'turn.cancel': {
+              target: 'withdrawing',
+              actions: ['withdraw', answer('cancelled', 'recording')],
+            },
+          },
+        },
+        // The write may have begun; then the input is accepted, and the turn ends before it asks.
+        withdrawing: {
+          on: {
+            'input.recorded': {
+              target: '#turn.saving',
+              actions: [
+                'accept',
+                { type: 'decide', params: 'cancelled' },
+                { type: 'seal', params: { outcome: 'cancelled' } },
+              ],
+            },
+            'turn.cancel': { actions: answer('cancelled', 'recording') },
+          },
+        },
+      },
+      on: {
+        'input.refused': {
+          target: 'rejected',
+          actions: { type: 'refuse', params: ({ event }) => ({ code: event.code }) },
+        },
+      },
+    },
+    replying: {
+      invoke: { src: 'reply', input: ({ context }) => ({ turnId: context.turnId }) },
+      exit: 'flush',
+      initial: 'requesting',
+      states: {
+        requesting: {
+          on: { 'reply.started': 'awaiting', 'turn.cancel': cancelsFrom('requesting') },
+          after: { headersTimeout: timesOut('timeout-headers') },
+        },
+        awaiting: {
+          on: { 'reply.first-delta': 'receiving', 'turn.cancel': cancelsFrom('awaiting') },
+          after: { firstDeltaTimeout: timesOut('timeout-first-delta') },
+        },
+        receiving: { on: { 'turn.cancel': cancelsFrom('receiving') } },
+      },
+      on: {
+        'reply.finished': {
+          target: 'saving',
+          actions: { type: 'seal', params: { outcome: 'done' } },
+        },
+        'reply.failed': {
+          target: 'saving',
+          actions: [
+            { type: 'decide', params: 'failed' },
+            { type: 'seal', params: ({ event }) => ({ outcome: 'failed', code: event.code }) },
+          ],
+        },
+      },
+      after: { turnTimeout: timesOut('timeout-turn') },
+    },
+    saving: {
+      invoke: { src: 'save', input: ({ context }) => ({ turnId: context.turnId }) },
+      on: {
+        'turn.saved': [
+          { guard: { type: 'endsAs', params: 'done' }, target: 'done' },
+          { guard: { type: 'endsAs', params: 'cancelled' }, target: 'cancelled' },
+          { target: 'failed' },
+        ],
+        'turn.save-failed': { target: 'waitingToSave', actions: 'countSaveFailure' },
+        'turn.lost': 'failed',
+        'turn.cancel': comesLateTo('saving'),
+        'turn.give-up': 'unsaved',
+      },
+    },
+    waitingToSave: {
+      entry: {
+        type: 'reportSaveFailure',
+        params: ({ context }) => ({
+          failures: context.saveFailures,
+          retryInMs: saveDelayMs(context.saveFailures),
+        }),
+      },
+      on: { 'turn.cancel': comesLateTo('waitingToSave'), 'turn.give-up': 'unsaved' },
+      after: { nextSave: 'saving' },
+    },
+    done: ends('done'),
+    failed: ends('failed'),
+    cancelled: ends('cancelled'),
+    unsaved: ends('unsaved'),
+    rejected: ends('rejected'),
+  },
+  output: ({ event }) => ({ result: event.output as TurnResult }),
+})

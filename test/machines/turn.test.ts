@@ -1,0 +1,376 @@
+import { type AnyActorRef, createActor, fromCallback, SimulatedClock } from 'xstate'
+import { describe, expect, test } from 'vitest'
+import {
+  type TurnEvent,
+  type TurnInput,
+  turnMachine,
+  type TurnReport,
+} from '../../src/machines/turn.ts'
+
+/** What the machine had done to the run, in order. */
+type Deed = readonly [string, unknown?]
+
+/** A turn whose actors report only what a test sends in their name, and a list of all it does. */
+function turn(delays: { headers?: number; firstDelta?: number; turn?: number } = {}) {
+  const clock = new SimulatedClock()
+  const deeds: Deed[] = []
+  const note =
+    (name: string) =>
+    (_: unknown, params?: unknown): void => {
+      deeds.push(params === undefined ? [name] : [name, params])
+    }
+  const acting = (name: string) =>
+    fromCallback<TurnEvent, TurnInput>(() => {
+      deeds.push([`${name} starts`])
+      return () => deeds.push([`${name} stops`])
+    })
+  const machine = turnMachine.provide({
+    actors: { record: acting('record'), reply: acting('reply'), save: acting('save') },
+    actions: {
+      accept: note('accept'),
+      refuse: note('refuse'),
+      withdraw: note('withdraw'),
+      flush: note('flush'),
+      seal: note('seal'),
+      answerCancel: note('answer'),
+      reportSaveFailure: note('reportSaveFailure'),
+      settle: note('settle'),
+    },
+    delays: {
+      headersTimeout: delays.headers ?? 600_000,
+      firstDeltaTimeout: delays.firstDelta ?? 600_000,
+      turnTimeout: delays.turn ?? 3_600_000,
+    },
+  })
+  const actor = createActor(machine, { clock, input: { turnId: 't' } })
+  actor.start()
+  const report = (...reports: readonly (TurnReport['type'] | TurnReport)[]): void => {
+    for (const event of reports) {
+      actor.send((typeof event === 'string' ? { type: event } : event) as TurnReport)
+    }
+  }
+  return {
+    actor,
+    clock,
+    deeds,
+    report,
+    cancel: (request = 1) => actor.send({ type: 'turn.cancel', turnId: 't', request }),
+    giveUp: () => actor.send({ type: 'turn.give-up' }),
+    state: () => actor.getSnapshot().value,
+    output: () => actor.getSnapshot().output,
+    /** The parameters of all calls of one action. */
+    calls: (name: string) => deeds.filter(([deed]) => deed === name).map(([, params]) => params),
+  }
+}
+
+type TestTurn = ReturnType<typeof turn>
+
+/** Reports that bring a turn into each of the states it can wait in. */
+const WAYS = {
+  requesting: ['input.recorded'],
+  awaiting: ['input.recorded', 'reply.started'],
+  receiving: ['input.recorded', 'reply.started', 'reply.first-delta'],
+} as const
+
+function turnIn(state: keyof typeof WAYS, delays?: Parameters<typeof turn>[0]): TestTurn {
+  const it = turn(delays)
+  it.report(...WAYS[state])
+  return it
+}
+
+function saving(): TestTurn {
+  const it = turnIn('receiving')
+  it.report('reply.finished')
+  return it
+}
+
+const busy = { type: 'turn.save-failed', code: 'database-busy' } as const
+
+describe('a plain turn', () => {
+  test('records, asks, receives, saves and is done', () => {
+    const it = turn()
+    expect(it.state()).toEqual({ recording: 'writing' })
+
+    it.report('input.recorded')
+    expect(it.state()).toEqual({ replying: 'requesting' })
+    it.report('reply.started')
+    expect(it.state()).toEqual({ replying: 'awaiting' })
+    it.report('reply.first-delta')
+    expect(it.state()).toEqual({ replying: 'receiving' })
+    it.report('reply.finished')
+    expect(it.state()).toBe('saving')
+    it.report('turn.saved')
+
+    expect(it.state()).toBe('done')
+    expect(it.output()).toEqual({ result: 'done' })
+    expect(it.deeds).toEqual([
+      ['record starts'],
+      ['accept'],
+      ['record stops'],
+      ['reply starts'],
+      ['flush'],
+      ['seal', { outcome: 'done' }],
+      ['reply stops'],
+      ['save starts'],
+      ['settle', { result: 'done' }],
+      ['save stops'],
+    ])
+  })
+
+  test('saves a reply that finished without headers or content of its own', () => {
+    for (const state of ['requesting', 'awaiting'] as const) {
+      const it = turnIn(state)
+      it.report('reply.finished', 'turn.saved')
+      expect(it.output()).toEqual({ result: 'done' })
+    }
+  })
+
+  test('ends as failed when the reply fails, whatever it was waiting for', () => {
+    for (const state of ['requesting', 'awaiting', 'receiving'] as const) {
+      const it = turnIn(state)
+      it.report({ type: 'reply.failed', code: 'connection-lost' })
+      expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'connection-lost' }])
+      expect(it.state()).toBe('saving')
+      it.report('turn.saved')
+      expect(it.output()).toEqual({ result: 'failed' })
+    }
+  })
+
+  test('keeps no text, only its id, its outcome and a count', () => {
+    const it = saving()
+    it.report(busy)
+    expect(it.actor.getSnapshot().context).toEqual({
+      turnId: 't',
+      outcome: 'done',
+      saveFailures: 1,
+    })
+  })
+})
+
+describe('recording', () => {
+  test('ends as rejected when the input is refused', () => {
+    const it = turn()
+    it.report({ type: 'input.refused', code: 'conversation-not-found' })
+    expect(it.output()).toEqual({ result: 'rejected' })
+    expect(it.calls('refuse')).toEqual([{ code: 'conversation-not-found' }])
+    expect(it.calls('accept')).toEqual([])
+    expect(it.calls('settle')).toEqual([{ result: 'rejected' }])
+  })
+
+  test('withdraws the input when it is cancelled, and is rejected once that is done', () => {
+    const it = turn()
+    it.cancel(7)
+    expect(it.state()).toEqual({ recording: 'withdrawing' })
+    expect(it.calls('withdraw')).toHaveLength(1)
+    expect(it.calls('answer')).toEqual([{ request: 7, outcome: 'cancelled', from: 'recording' }])
+
+    it.report({ type: 'input.refused', code: 'cancelled' })
+    expect(it.output()).toEqual({ result: 'rejected' })
+    expect(it.deeds).not.toContainEqual(['reply starts'])
+  })
+
+  test('accepts and ends as cancelled, unasked, when the write had begun before the cancel', () => {
+    const it = turn()
+    it.cancel()
+    it.report('input.recorded')
+    expect(it.state()).toBe('saving')
+    expect(it.calls('accept')).toHaveLength(1)
+    expect(it.calls('seal')).toEqual([{ outcome: 'cancelled' }])
+
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'cancelled' })
+    expect(it.deeds).not.toContainEqual(['reply starts'])
+  })
+
+  test('answers every cancel that comes while it withdraws, and withdraws once', () => {
+    const it = turn()
+    it.cancel(1)
+    it.cancel(2)
+    expect(it.calls('withdraw')).toHaveLength(1)
+    expect(it.calls('answer')).toEqual([
+      { request: 1, outcome: 'cancelled', from: 'recording' },
+      { request: 2, outcome: 'cancelled', from: 'recording' },
+    ])
+  })
+})
+
+describe('cancel', () => {
+  test.each(['requesting', 'awaiting', 'receiving'] as const)(
+    'ends the reply from %s: flushes, seals, answers, then saves',
+    (from) => {
+      const it = turnIn(from)
+      it.deeds.length = 0
+      it.cancel(3)
+
+      expect(it.deeds).toEqual([
+        ['flush'],
+        ['seal', { outcome: 'cancelled' }],
+        ['answer', { request: 3, outcome: 'cancelled', from }],
+        ['reply stops'],
+        ['save starts'],
+      ])
+      it.report('turn.saved')
+      expect(it.output()).toEqual({ result: 'cancelled' })
+    },
+  )
+
+  test('comes too late once the reply has finished: the turn is done all the same', () => {
+    const it = saving()
+    it.cancel()
+    expect(it.calls('answer')).toEqual([{ request: 1, outcome: 'already-done', from: 'saving' }])
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'done' })
+  })
+
+  test('comes before a finish that follows it: the first one decides', () => {
+    const it = turnIn('receiving')
+    it.cancel()
+    it.report('reply.finished', 'turn.saved')
+    expect(it.calls('seal')).toEqual([{ outcome: 'cancelled' }])
+    expect(it.output()).toEqual({ result: 'cancelled' })
+  })
+
+  test('answers a second cancel that the turn is cancelled, from where it found it', () => {
+    const it = turnIn('receiving')
+    it.cancel(1)
+    it.cancel(2)
+    it.report(busy)
+    it.cancel(3)
+    expect(it.calls('seal')).toHaveLength(1)
+    expect(it.calls('answer')).toEqual([
+      { request: 1, outcome: 'cancelled', from: 'receiving' },
+      { request: 2, outcome: 'cancelled', from: 'saving' },
+      { request: 3, outcome: 'cancelled', from: 'waitingToSave' },
+    ])
+  })
+
+  test('does not undo a failure that waits to be saved', () => {
+    const it = turnIn('receiving')
+    it.report({ type: 'reply.failed', code: 'connection-lost' }, busy)
+    it.cancel()
+    expect(it.calls('answer')).toEqual([
+      { request: 1, outcome: 'already-done', from: 'waitingToSave' },
+    ])
+    it.clock.increment(100)
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'failed' })
+  })
+})
+
+describe('timeouts', () => {
+  test.each([
+    ['requesting', 'timeout-headers', { headers: 30 }],
+    ['awaiting', 'timeout-first-delta', { firstDelta: 30 }],
+    ['requesting', 'timeout-turn', { turn: 30 }],
+    ['awaiting', 'timeout-turn', { turn: 30 }],
+    ['receiving', 'timeout-turn', { turn: 30 }],
+  ] as const)('ends a turn that is %s as failed with %s', (state, code, delays) => {
+    const it = turnIn(state, delays)
+    it.deeds.length = 0
+    it.clock.increment(29)
+    expect(it.state()).toEqual({ replying: state })
+
+    it.clock.increment(1)
+    expect(it.deeds).toEqual([
+      ['flush'],
+      ['seal', { outcome: 'failed', code }],
+      ['reply stops'],
+      ['save starts'],
+    ])
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'failed' })
+  })
+
+  test('counts the first delta from the headers, and the turn from the request', () => {
+    const it = turnIn('requesting', { headers: 50, firstDelta: 50, turn: 120 })
+    it.clock.increment(49)
+    it.report('reply.started')
+    it.clock.increment(49)
+    expect(it.state()).toEqual({ replying: 'awaiting' })
+    it.report('reply.first-delta')
+    it.clock.increment(21)
+    expect(it.state()).toEqual({ replying: 'receiving' })
+    it.clock.increment(1)
+    expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
+  })
+
+  test('do not limit how long saving takes', () => {
+    const it = turnIn('receiving', { headers: 10, firstDelta: 10, turn: 10 })
+    it.report('reply.finished')
+    it.clock.increment(1_000_000)
+    expect(it.state()).toBe('saving')
+  })
+})
+
+describe('saving', () => {
+  test('is tried again after 100 ms, then after twice as long each time, at most 5 s', () => {
+    const it = saving()
+    const waits = [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]
+    for (const [n, wait] of waits.entries()) {
+      it.report(busy)
+      expect(it.state()).toBe('waitingToSave')
+      it.clock.increment(wait - 1)
+      expect(it.state()).toBe('waitingToSave')
+      it.clock.increment(1)
+      expect(it.state()).toBe('saving')
+      expect(it.calls('reportSaveFailure')[n]).toEqual({ failures: n + 1, retryInMs: wait })
+    }
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'done' })
+  })
+
+  test('keeps the outcome through failed saves', () => {
+    const it = turnIn('receiving')
+    it.cancel()
+    it.report(busy)
+    it.clock.increment(100)
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'cancelled' })
+  })
+
+  test.each(['saving', 'waitingToSave'] as const)(
+    'ends as unsaved when given up while %s',
+    (state) => {
+      const it = saving()
+      if (state === 'waitingToSave') it.report(busy)
+      it.giveUp()
+      expect(it.output()).toEqual({ result: 'unsaved' })
+      expect(it.calls('settle')).toEqual([{ result: 'unsaved' }])
+      it.clock.increment(10_000)
+      expect(it.state()).toBe('unsaved')
+    },
+  )
+
+  test('is not given up before there is something to save', () => {
+    for (const state of ['requesting', 'awaiting', 'receiving'] as const) {
+      const it = turnIn(state)
+      it.giveUp()
+      expect(it.state()).toEqual({ replying: state })
+    }
+  })
+
+  test('ends as failed when another writer has ended the turn', () => {
+    const it = saving()
+    it.report('turn.lost')
+    expect(it.output()).toEqual({ result: 'failed' })
+  })
+})
+
+describe('without its actors', () => {
+  test('says which one is missing', () => {
+    const actor = createActor(turnMachine, { input: { turnId: 't' } })
+    const errors: unknown[] = []
+    actor.subscribe({ error: (error) => errors.push(error) })
+    actor.start()
+    expect(String(errors[0])).toContain('turnMachine needs a record actor')
+  })
+})
+
+test('leaves no timer and no actor when it has ended', () => {
+  const it = saving()
+  it.report('turn.saved')
+  const children = Object.values(it.actor.getSnapshot().children) as (AnyActorRef | undefined)[]
+  expect(children.filter(Boolean)).toEqual([])
+  it.clock.increment(10_000_000)
+  expect(it.calls('seal')).toHaveLength(1)
+})
