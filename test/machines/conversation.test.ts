@@ -1,4 +1,4 @@
-import { createActor, fromCallback, SimulatedClock } from 'xstate'
+import { type ActorRefFrom, createActor, fromCallback, setup, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { conversationMachine } from '../../src/machines/conversation.ts'
 import {
@@ -35,11 +35,21 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
       abandonTurn: note('abandonTurn'),
     },
   })
-  const actor = createActor(machine, { clock, input: { conversationId: 'c' } })
-  actor.start()
+  const told: unknown[] = []
+  const parent = createActor(
+    setup({ actors: { conversation: machine } }).createMachine({
+      invoke: { src: 'conversation', id: 'c', input: { conversationId: 'c' } },
+      on: { '*': { actions: ({ event }) => void told.push(event) } },
+    }),
+    { clock },
+  )
+  parent.start()
+  const actor = parent.getSnapshot().children['c'] as ActorRefFrom<typeof conversationMachine>
   return {
     actor,
     calls,
+    /** What its parent was sent. */
+    told,
     stopped,
     state: () => actor.getSnapshot().value,
     children: () => Object.values(actor.getSnapshot().children).filter(Boolean),
@@ -149,7 +159,9 @@ describe('a conversation', () => {
     const it = conversation()
     if (state !== 'idle') run(it, 't', state)
     it.actor.send({ type: 'conversation.sleep' })
-    expect(it.actor.getSnapshot().status).toBe('done')
+    expect(it.told).toEqual([{ type: 'conversation.asleep', conversationId: 'c' }])
+    it.send('late')
+    expect(it.state()).toBe('asleep')
   })
 
   test('does not go to sleep while a turn runs', () => {
@@ -157,6 +169,7 @@ describe('a conversation', () => {
     it.send('t')
     it.actor.send({ type: 'conversation.sleep' })
     expect(it.state()).toBe('streaming')
+    expect(it.told).toEqual([])
   })
 
   test('keeps no child once its turn has ended', () => {

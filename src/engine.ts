@@ -1,0 +1,77 @@
+/** Where the parts of an engine meet. */
+import { Feed } from './feed/feed.ts'
+import { openSqliteStore } from './persistence/sqlite-store.ts'
+import { openTransport } from './transport/transport.ts'
+import { Actors } from './engine/actors.ts'
+import type { Engine } from './engine/api.ts'
+import { Binder } from './engine/binding.ts'
+import { ConversationEngine } from './engine/conversation-engine.ts'
+import { Endpoints } from './engine/endpoints.ts'
+import { OneShots } from './engine/one-shots.ts'
+import { type EngineOptions, resolveOptions } from './engine/options.ts'
+import { Preferences } from './engine/preferences.ts'
+import { Titles } from './engine/titles.ts'
+import { Turns } from './engine/turns.ts'
+
+/**
+ * Opens the database and starts an engine on it.
+ *
+ * Turns that a killed process left running are ended as `interrupted` first; nothing is sent to a
+ * provider. No signal handlers are installed: a host that is told to stop calls `close()`.
+ *
+ * @throws `invalid-option`, `database-in-use`, `database-too-new`, `database-failed`
+ */
+export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
+  const options = resolveOptions(given)
+  const { clock, newId, logger } = options
+  const store = await openSqliteStore({
+    database: options.database,
+    durability: options.durability,
+    clock,
+    newId,
+    logger,
+  })
+  try {
+    const endpoints = await Endpoints.open(store, options.secrets)
+    const preferences = await Preferences.open(store)
+    const binder = new Binder(endpoints, preferences)
+    const transport = openTransport({ idleMs: options.timeouts.idleMs, clock, newId, logger })
+    const feed = new Feed({ clock, emitIntervalMs: options.emitIntervalMs })
+    const oneShots = new OneShots(transport, binder, options)
+    const titles = new Titles({ store, feed, binder, preferences, oneShots, options })
+    const turns = new Turns({
+      store,
+      transport,
+      feed,
+      binder,
+      options,
+      onSettled: (run, result) => {
+        if (run.refusal === undefined) actors.rest(run.conversationId)
+        else actors.sleep(run.conversationId)
+        if (result === 'done') titles.consider(run)
+      },
+    })
+    const actors = new Actors({
+      machine: turns.machine(),
+      clock,
+      logger,
+      onFailure: (conversationId, error) => turns.abandonIn(conversationId, error),
+    })
+    return new ConversationEngine({
+      options,
+      store,
+      transport,
+      feed,
+      endpoints,
+      preferences,
+      binder,
+      turns,
+      actors,
+      oneShots,
+      titles,
+    })
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

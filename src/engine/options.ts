@@ -1,0 +1,150 @@
+/** The options of an engine: their meaning, their defaults, and their check. */
+import * as v from 'valibot'
+import type { Clock } from '../protocol/clock.ts'
+import type { ConversationRecord } from '../protocol/conversation.ts'
+import type { Logger } from '../protocol/logger.ts'
+import type { Message } from '../protocol/message.ts'
+import { checked, duration, functionValue, text } from './check.ts'
+import { systemClock } from './system-clock.ts'
+import { guardedLogger, warningsLogger } from './logging.ts'
+import { uuidV7 } from './uuid-v7.ts'
+
+/** All options are optional, and may be `undefined`. Unknown ones are refused with `invalid-option`. */
+export interface EngineOptions {
+  /** An SQLite file, or `':memory:'`. One engine at a time owns a file. @defaultValue `'colloquy.db'` */
+  readonly database?: string | undefined
+  /**
+   * The least time between two snapshots of a reply, in milliseconds; 0 makes one for each delta.
+   *
+   * @defaultValue 100
+   */
+  readonly emitIntervalMs?: number | undefined
+  /**
+   * Whether untitled conversations get a title from the model after their first reply. It runs in
+   * the background and never delays or fails a chat.
+   *
+   * @defaultValue true
+   */
+  readonly autoTitle?: boolean | undefined
+  /** How long to wait for a provider, in milliseconds; `Infinity` waits for ever. */
+  readonly timeouts?: TimeoutOptions | undefined
+  /**
+   * What a commit survives: `full` also a power cut, `relaxed` a killed process only (the last
+   * commits before a power cut may be gone; the file is never damaged).
+   *
+   * `relaxed` helps where disks sync slowly and hundreds of turns end each second.
+   *
+   * @defaultValue `'full'`
+   */
+  readonly durability?: 'full' | 'relaxed' | undefined
+  readonly secrets?: SecretOptions | undefined
+  /** Where warnings go, pino-shaped. @defaultValue warnings and errors to stderr, each text once */
+  readonly logger?: Logger | undefined
+  /**
+   * Makes the messages that are sent out of those that are stored, for trimming or retrieval. What
+   * it returns is not stored.
+   */
+  readonly prepare?: Prepare | undefined
+  /** For tests and replays. @defaultValue the system's */
+  readonly clock?: Clock | undefined
+  /** A number from 0 up to 1, for tests and replays. @defaultValue the system's randomness */
+  readonly random?: (() => number) | undefined
+  /** Makes ids of messages and turns, for tests and replays. @defaultValue UUIDv7 */
+  readonly newId?: (() => string) | undefined
+}
+
+export interface TimeoutOptions {
+  /** From the request to the headers of the answer. Local models may load first. @defaultValue 600,000 */
+  readonly headersMs?: number | undefined
+  /** From the headers to the first content. @defaultValue 600,000 */
+  readonly firstDeltaMs?: number | undefined
+  /** Without a single byte since the headers; keep-alive comments count as life. @defaultValue 600,000 */
+  readonly idleMs?: number | undefined
+  /** From the request to the end of the reply. @defaultValue 3,600,000 */
+  readonly turnMs?: number | undefined
+}
+
+export interface SecretOptions {
+  /**
+   * Encrypts provider keys and headers at rest (AES-256-GCM): 32 bytes, or a passphrase of any
+   * length. Without it they are held in memory only and have to be put again after a restart.
+   */
+  readonly encryptionKey?: string | Uint8Array | undefined
+}
+
+/** What `prepare` knows of the turn it prepares. */
+export interface PreparedTurn {
+  readonly turnId: string
+  readonly conversation: ConversationRecord
+  readonly endpoint: string
+  readonly model: string
+}
+
+export type Prepare = (
+  messages: readonly Message[],
+  turn: PreparedTurn,
+) => readonly Message[] | Promise<readonly Message[]>
+
+const clock = v.custom<Clock>(
+  (value) => hasFunctions(value, ['now', 'setTimeout', 'clearTimeout']),
+  'a clock with now, setTimeout and clearTimeout',
+)
+
+const logger = v.custom<Logger>(
+  (value) => hasFunctions(value, ['debug', 'info', 'warn', 'error']),
+  'a logger with debug, info, warn and error',
+)
+
+function hasFunctions(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}
+
+const encryptionKey = v.union([
+  text,
+  v.pipe(
+    v.instance(Uint8Array),
+    v.check((bytes) => bytes.length === 32, 'exactly 32 bytes, or a passphrase'),
+  ),
+])
+
+const optionsSchema = v.strictObject({
+  database: v.optional(text, 'colloquy.db'),
+  emitIntervalMs: v.optional(
+    v.pipe(
+      v.number(),
+      v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds from 0 to 2,147,483,647'),
+    ),
+    100,
+  ),
+  autoTitle: v.optional(v.boolean(), true),
+  timeouts: v.optional(
+    v.strictObject({
+      headersMs: v.optional(duration, 600_000),
+      firstDeltaMs: v.optional(duration, 600_000),
+      idleMs: v.optional(duration, 600_000),
+      turnMs: v.optional(duration, 3_600_000),
+    }),
+    {},
+  ),
+  durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
+  secrets: v.optional(v.strictObject({ encryptionKey: v.optional(encryptionKey) }), {}),
+  logger: v.optional(logger),
+  prepare: v.optional(functionValue<Prepare>()),
+  clock: v.optional(clock, () => systemClock),
+  random: v.optional(functionValue<() => number>()),
+  newId: v.optional(functionValue<() => string>()),
+})
+
+/** The options with their defaults filled in. */
+export type ResolvedOptions = ReturnType<typeof resolveOptions>
+
+/** @throws `invalid-option` */
+export function resolveOptions(options: EngineOptions) {
+  const given = checked(optionsSchema, options, 'createEngine')
+  return {
+    ...given,
+    logger: guardedLogger(given.logger ?? warningsLogger()),
+    newId: given.newId ?? (() => uuidV7(given.clock, given.random)),
+  }
+}

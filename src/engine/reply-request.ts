@@ -1,0 +1,56 @@
+/** Makes the request of a turn out of what is stored and what the host said about it. */
+import { ColloquyError } from '../errors.ts'
+import type { Store } from '../persistence/store.ts'
+import type { Message } from '../protocol/message.ts'
+import type { ReplyRequest } from '../transport/reply-request.ts'
+import type { Prepare, PreparedTurn } from './options.ts'
+import type { Bound, RunRequest } from './run.ts'
+import { sendableHistory } from './sendable-history.ts'
+
+/** @throws `prepare-failed`, `database-failed` */
+export async function replyRequest(
+  { turnId, conversationId, options }: RunRequest,
+  { conversation, target, model }: Bound,
+  store: Store,
+  prepare: Prepare | undefined,
+): Promise<ReplyRequest> {
+  const stored = await store.listMessages(conversationId)
+  const turn = { turnId, conversation, endpoint: target.endpoint, model }
+  const messages = prepare === undefined ? stored : await prepared(stored, turn, prepare)
+  return {
+    target,
+    model,
+    system: options.system ?? conversation.system,
+    messages: sendableHistory(messages),
+    settings: { ...conversation.settings, ...withoutUndefined(options.settings ?? {}) },
+    tools: options.tools,
+    extraBody: options.extraBody,
+    stream: true,
+  }
+}
+
+async function prepared(
+  stored: readonly Message[],
+  turn: PreparedTurn,
+  prepare: Prepare,
+): Promise<readonly Message[]> {
+  let messages: unknown
+  try {
+    messages = await prepare(stored, turn)
+  } catch (cause) {
+    throw new ColloquyError('prepare-failed', 'The prepare function of createEngine threw.', {
+      cause,
+    })
+  }
+  if (Array.isArray(messages)) return messages as readonly Message[]
+  throw new ColloquyError(
+    'prepare-failed',
+    'The prepare function of createEngine returned no list of messages.',
+  )
+}
+
+function withoutUndefined<T extends object>(record: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(record).filter(([, value]) => value !== undefined),
+  ) as Partial<T>
+}

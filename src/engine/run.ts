@@ -1,0 +1,135 @@
+/**
+ * A run: what a running turn works with in memory.
+ *
+ * Actors know a turn by its id; text, request, key and the promises of the callers are here.
+ * Everything is private to the engine, and gone when the turn has ended.
+ */
+import type { ErrorRecord } from '../errors.ts'
+import type { Lane } from '../feed/lane.ts'
+import type { CancelAnswer, Outcome } from '../machines/turn.ts'
+import type { EndedTurn } from '../persistence/store.ts'
+import type { ConversationRecord } from '../protocol/conversation.ts'
+import type { ReplyEnd } from '../protocol/delta.ts'
+import type { Message } from '../protocol/message.ts'
+import type { Receipt } from '../protocol/turn.ts'
+import type { ReplyHandle } from '../transport/reply-request.ts'
+import type { Reply, SendOptions } from './api.ts'
+import type { Binding } from './binding.ts'
+import type { Input } from './input.ts'
+
+/** What `send` asked for, checked. */
+export interface RunRequest {
+  readonly turnId: string
+  readonly conversationId: string
+  readonly input: Input
+  readonly options: SendOptions
+}
+
+/** What the turn is bound to, from the moment it is recorded until it ends. */
+export interface Bound extends Binding {
+  readonly conversation: ConversationRecord
+}
+
+interface PendingCancel {
+  readonly settle: PromiseWithResolvers<Receipt>
+  answer?: CancelAnswer
+}
+
+export class Run {
+  readonly request: RunRequest
+  readonly lane: Lane
+  /** Withdraws the recording of the input; ends whatever else is under way for this turn. */
+  readonly stop = new AbortController()
+  readonly accepted = Promise.withResolvers<Message>()
+  readonly reply = Promise.withResolvers<Reply>()
+  /** Resolves when nothing more will happen: after the promises above have settled. */
+  readonly over = Promise.withResolvers<void>()
+  readonly #cancels = new Map<number, PendingCancel>()
+  #lastRequest = 0
+
+  bound: Bound | undefined
+  /** Settles when the input is on disk, or will not be. */
+  recording: Promise<Message> | undefined
+  refusal: unknown
+  /** The machine failed; the turn ends without it. */
+  isAbandoned = false
+  /** The hold on the provider's request, from the moment it is made. */
+  handle: ReplyHandle | undefined
+  attempts = 0
+  hasContent = false
+  end: ReplyEnd = {}
+  /** Why there will be no complete reply. */
+  failure: ErrorRecord | undefined
+  /** What the host's own code threw, for the host only: it is neither stored nor published. */
+  cause: unknown
+  outcome: Outcome = 'done'
+  upstreamAborted = false
+  userMessage: Message | undefined
+  /** Chosen once, so that a save that is tried again writes the same row. */
+  replyId: string | undefined
+  endedAt: Date | undefined
+  ended: EndedTurn | undefined
+  /** Why the last save failed. */
+  saveFailure: ErrorRecord | undefined
+
+  constructor(request: RunRequest, lane: Lane) {
+    this.request = request
+    this.lane = lane
+    // Whoever awaits these is told; whoever does not must not find their process ended.
+    this.accepted.promise.catch(() => {})
+    this.reply.promise.catch(() => {})
+  }
+
+  get turnId(): string {
+    return this.request.turnId
+  }
+
+  get conversationId(): string {
+    return this.request.conversationId
+  }
+
+  /** Notes that somebody wants a receipt. */
+  requestCancel(): { readonly request: number; readonly receipt: Promise<Receipt> } {
+    const request = (this.#lastRequest += 1)
+    const settle = Promise.withResolvers<Receipt>()
+    this.#cancels.set(request, { settle })
+    return { request, receipt: settle.promise }
+  }
+
+  /** What the machine's transition answered. */
+  answerCancel(answer: CancelAnswer): void {
+    const pending = this.#cancels.get(answer.request)
+    if (pending === undefined) return
+    pending.answer = answer
+    if (answer.outcome === 'not-running') this.#settleCancel(answer.request, pending)
+  }
+
+  /** Ends the request, if one is under way. */
+  abortRequest(): void {
+    this.stop.abort()
+    if (this.handle?.abort() === true) this.upstreamAborted = true
+    this.handle = undefined
+  }
+
+  /** Hands out the receipts, now that the partial can be read from the store. */
+  settleCancels(): void {
+    for (const [request, pending] of this.#cancels) this.#settleCancel(request, pending)
+  }
+
+  #settleCancel(request: number, { settle, answer }: PendingCancel): void {
+    this.#cancels.delete(request)
+    // A machine that failed may have answered before; it did not end the turn as it said it would.
+    const truth = this.isAbandoned ? undefined : answer
+    const { outcome, from } = truth ?? { outcome: 'already-done', from: 'ended' }
+    const message = outcome === 'not-running' ? undefined : this.ended?.message
+    const usage = message?.usage ?? (outcome === 'not-running' ? undefined : this.end.usage)
+    settle.resolve({
+      outcome,
+      from,
+      upstreamAborted: outcome === 'cancelled' && this.upstreamAborted,
+      ...(message && { savedMessageId: message.id }),
+      partialChars: message?.text.length ?? 0,
+      ...(usage && { usage }),
+    })
+  }
+}

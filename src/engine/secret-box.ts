@@ -1,0 +1,51 @@
+/**
+ * Encrypts what must not be readable in the database: AES-256-GCM (NIST SP 800-38D), a fresh
+ * 96-bit nonce each time. What was sealed for one purpose cannot be opened for another.
+ */
+import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
+import { promisify } from 'node:util'
+
+const VERSION = 'v1'
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+const deriveKey = promisify<string, Uint8Array, number, Buffer>(scrypt)
+
+export class SecretBox {
+  readonly #key: Uint8Array
+
+  constructor(key: Uint8Array) {
+    this.#key = key
+  }
+
+  /** A box of a passphrase; `salt` is the database's own, so that a stolen file is no dictionary. */
+  static async ofPassphrase(passphrase: string, salt: Uint8Array): Promise<SecretBox> {
+    return new SecretBox(await deriveKey(passphrase, salt, 32))
+  }
+
+  /** @param purpose - what the secret belongs to; `open` needs the same */
+  seal(secret: string, purpose: string): string {
+    const nonce = randomBytes(NONCE_BYTES)
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
+    cipher.setAAD(Buffer.from(purpose))
+    const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()])
+    return `${VERSION}.${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64')}`
+  }
+
+  /** The secret; `undefined` if another key or purpose sealed it, or if it was changed since. */
+  open(sealed: string, purpose: string): string | undefined {
+    const [version, encoded] = sealed.split('.')
+    if (version !== VERSION || encoded === undefined) return undefined
+    const bytes = Buffer.from(encoded, 'base64')
+    if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, NONCE_BYTES))
+      decipher.setAAD(Buffer.from(purpose))
+      decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
+      const opened = decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES))
+      return Buffer.concat([opened, decipher.final()]).toString('utf8')
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/** A title as text: what is asked for, and what is made of the answer. */
+
+const MAX_LENGTH = 80
+const EXCERPT_LENGTH = 2_000
+/** No more of a line is looked at. */
+const LONGEST_LINE = 1_000
+
+const LABEL =
+  /^(?:(?:conversation|chat|suggested|short)\s+)?(?:title|titel|titre|título|titolo|标题|タイトル|заголовок)\s*[:：]\s*/i
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** The question for a title of a conversation that began like this. */
+export function titlePrompt(question: string, answer: string): string {
+  return [
+    'Give this conversation a title of at most six words, in the language of the conversation.',
+    'Answer with the title only: no quotes, no explanation.',
+    '',
+    `User: ${excerpt(question)}`,
+    `Assistant: ${excerpt(answer)}`,
+  ].join('\n')
+}
+
+/**
+ * The title in an answer; empty if there is none.
+ *
+ * Reasoning models wrap their thoughts round it, chat models quotes, labels and markdown, one in
+ * the other: what has been unwrapped is looked at again.
+ */
+export function cleanTitle(answer: string): string {
+  let title = answer
+  for (;;) {
+    const lines = withoutThoughts(title).split(/\r?\n/)
+    const bare = firstOf(lines.map((line) => withoutDecoration(line)))
+    if (bare === title) return title
+    title = bare
+  }
+}
+
+/** What a conversation is called when no model gives it a name: how it begins. */
+export function fallbackTitle(firstMessage: string): string {
+  return shortened(plain(firstMessage.trimStart().slice(0, LONGEST_LINE)))
+}
+
+/** What is said outside of thoughts. */
+function withoutThoughts(answer: string): string {
+  let said = ''
+  let isThinking = false
+  let from = 0
+  for (const tag of answer.matchAll(/[<[](\/?)(?:think|thinking|thought|reasoning)[>\]]/gi)) {
+    const isEnd = tag[1] === '/'
+    // An end without a beginning: that one was part of the prompt.
+    if (!isThinking) said = isEnd ? '' : said + answer.slice(from, tag.index)
+    isThinking = !isEnd
+    from = tag.index + tag[0].length
+  }
+  return isThinking ? said : said + answer.slice(from)
+}
+
+function withoutDecoration(line: string): string {
+  const text = plain(line.slice(0, LONGEST_LINE))
+  // The fence of a code block, or a rule.
+  if (/^(?:```|~~~)[^`~]*$|^[-=*_#>+|~`\s]*$/.test(text)) return ''
+  const bare = text
+    .replace(/^#{1,6}\s+(.*?)(?:\s+#+)?$/, '$1')
+    .replace(/^(?:[-+*•>]\s+)+/, '')
+    .replaceAll(/\*\*(.+?)\*\*/g, '$1')
+    .replaceAll(/^[*`~\s]+|[*`~\s]+$/g, '')
+    .replace(/^(__?)([^_].*[^_]|[^_])\1$/, '$2')
+    .replace(LABEL, '')
+    // Quotes at the ends, unless there are some within: `"This" and "that"`.
+    .replace(/^["“”„«»\s]*([^"“”„«»]*)["“”„«»\s]*$/, '$1')
+    .replace(/^[「『]([^「『」』]*)[」』]$/, '$1')
+    .replace(/^['‘‚‹](.*)['’‘›]$/, '$1')
+    .replace(/(?<=(?:^|\s)[^.\s]+)\.$/, '')
+  return shortened(bare.trim())
+}
+
+/** One line without what cannot be seen. Joiners stay where they join something. */
+function plain(text: string): string {
+  return text
+    .toWellFormed()
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/(?![\u200c\u200d])[\p{Cc}\p{Cf}]/gu, '')
+    .replaceAll(/(?<![^\s\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?=\s|$)/g, '')
+    .replaceAll(/ +/g, ' ')
+    .trim()
+}
+
+function firstOf(titles: readonly string[]): string {
+  return titles.find((title) => title !== '') ?? ''
+}
+
+/** At most 80 characters, cut between words where there are any, and never within an emoji. */
+function shortened(title: string): string {
+  if (Array.from(title).length <= MAX_LENGTH) return title
+  let cut = ''
+  let length = 1
+  for (const { segment } of graphemes.segment(title)) {
+    length += Array.from(segment).length
+    if (length > MAX_LENGTH) break
+    cut += segment
+  }
+  const space = cut.lastIndexOf(' ')
+  return `${(space > cut.length / 2 ? cut.slice(0, space) : cut).trimEnd()}…`
+}
+
+function excerpt(text: string): string {
+  return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…`.toWellFormed() : text
+}

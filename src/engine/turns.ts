@@ -1,0 +1,318 @@
+/**
+ * Carries out what the turn machine decides.
+ *
+ * The machine says when to record, ask, seal, save and settle; here is how, for the run with that
+ * turn's id. Nothing here decides what happens next: every outcome goes back as an event.
+ */
+import { fromCallback } from 'xstate'
+import { ColloquyError, type ColloquyErrorCode, errorFromRecord, errorRecord } from '../errors.ts'
+import type { Feed } from '../feed/feed.ts'
+import { conversationMachine } from '../machines/conversation.ts'
+import { type Outcome, turnMachine, type TurnReport, type TurnResult } from '../machines/turn.ts'
+import type { Store } from '../persistence/store.ts'
+import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
+import type { Message } from '../protocol/message.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Binder } from './binding.ts'
+import { recordFault } from './faults.ts'
+import type { ResolvedOptions } from './options.ts'
+import { replyRequest } from './reply-request.ts'
+import { type Bound, Run, type RunRequest } from './run.ts'
+import { timeoutError } from './timeout-error.ts'
+import { statusOf, TurnEnding } from './turn-ending.ts'
+
+export interface TurnsOptions {
+  readonly store: Store
+  readonly transport: Transport
+  readonly feed: Feed
+  readonly binder: Binder
+  readonly options: ResolvedOptions
+  /** The turn has ended and its conversation may rest. */
+  readonly onSettled: (run: Run, result: TurnResult) => void
+}
+
+type Report = (report: TurnReport) => void
+
+export class Turns {
+  readonly #store: Store
+  readonly #transport: Transport
+  readonly #feed: Feed
+  readonly #binder: Binder
+  readonly #options: ResolvedOptions
+  readonly #onSettled: TurnsOptions['onSettled']
+  readonly #ending: TurnEnding
+  readonly #runs = new Map<string, Run>()
+  readonly #running = new Map<string, Run>()
+
+  constructor(parts: TurnsOptions) {
+    this.#store = parts.store
+    this.#transport = parts.transport
+    this.#feed = parts.feed
+    this.#binder = parts.binder
+    this.#options = parts.options
+    this.#onSettled = parts.onSettled
+    this.#ending = new TurnEnding(parts.store, parts.options)
+  }
+
+  /** The turn that runs in a conversation, from the moment it records its input. */
+  runningIn(conversationId: string): Run | undefined {
+    return this.#running.get(conversationId)
+  }
+
+  find(turnId: string): Run | undefined {
+    return this.#runs.get(turnId)
+  }
+
+  get all(): readonly Run[] {
+    return [...this.#runs.values()]
+  }
+
+  /** Keeps what a turn works with; the machine has not heard of it yet. */
+  create(request: RunRequest): Run {
+    const run = new Run(request, this.#feed.lane(request))
+    this.#runs.set(run.turnId, run)
+    return run
+  }
+
+  /** The conversation machine with the real actors. */
+  machine(): typeof conversationMachine {
+    const { headersMs, firstDeltaMs, turnMs } = this.#options.timeouts
+    const turn = turnMachine.provide({
+      actors: {
+        record: fromCallback(({ input, sendBack }) => {
+          this.#with(input.turnId, (run) => this.#record(run, sendBack))
+        }),
+        reply: fromCallback(({ input, sendBack }) => {
+          this.#with(input.turnId, (run) => void this.#ask(run, sendBack))
+          return () => this.#with(input.turnId, (run) => run.abortRequest())
+        }),
+        save: fromCallback(({ input, sendBack }) => {
+          this.#with(input.turnId, (run) => void this.#ending.save(run).then(sendBack))
+        }),
+      },
+      actions: {
+        accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
+        refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
+        withdraw: ({ context }) => this.#with(context.turnId, (run) => run.stop.abort()),
+        flush: ({ context }) => this.#with(context.turnId, (run) => run.handle?.flush()),
+        seal: ({ context }, { outcome, code }) =>
+          this.#with(context.turnId, (run) => this.#seal(run, outcome, code)),
+        answerCancel: ({ context }, answer) =>
+          this.#with(context.turnId, (run) => run.answerCancel(answer)),
+        reportSaveFailure: ({ context }, { failures, retryInMs }) =>
+          this.#with(context.turnId, (run) => this.#ending.reportFailure(run, failures, retryInMs)),
+        settle: ({ context }, { result }) =>
+          this.#with(context.turnId, (run) => this.#settle(run, result)),
+      },
+      delays: {
+        headersTimeout: timerLength(headersMs),
+        firstDeltaTimeout: timerLength(firstDeltaMs),
+        turnTimeout: timerLength(turnMs),
+      },
+    })
+    return conversationMachine.provide({
+      actors: { turn },
+      actions: {
+        refuseSend: (_, { turnId }) => this.#with(turnId, (run) => this.#refuseSecond(run)),
+        refuseCancel: ({ context }, { request }) =>
+          this.#with(context.turnId, (run) =>
+            run.answerCancel({ request, outcome: 'not-running', from: 'streaming' }),
+          ),
+        abandonTurn: (_, { turnId, error }) =>
+          this.#with(turnId, (run) => void this.#abandon(run, error)),
+      },
+    })
+  }
+
+  /** Ends a conversation's turn without its machine, which failed. */
+  abandonIn(conversationId: string, error: unknown): void {
+    const run = this.#running.get(conversationId)
+    if (run !== undefined) void this.#abandon(run, error)
+  }
+
+  #with(turnId: string, use: (run: Run) => void): void {
+    const run = this.#runs.get(turnId)
+    if (run !== undefined) use(run)
+  }
+
+  #record(run: Run, report: Report): void {
+    this.#running.set(run.conversationId, run)
+    run.recording = this.#write(run)
+    run.recording.then(
+      (message) => {
+        run.userMessage = message
+        report({ type: 'input.recorded' })
+      },
+      (error: unknown) => {
+        run.refusal = error
+        report({ type: 'input.refused', code: errorRecord(error).code })
+      },
+    )
+  }
+
+  async #write(run: Run): Promise<Message> {
+    const { turnId, conversationId, input, options } = run.request
+    const conversation = await this.#store.getConversation(conversationId)
+    if (conversation === undefined) throw conversationNotFound(conversationId)
+    if (run.stop.signal.aborted) throw notSent()
+    const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
+    run.bound = { ...binding, conversation }
+    return this.#store.acceptTurn(
+      {
+        turnId,
+        conversationId,
+        messageId: this.#options.newId(),
+        role: input.role,
+        parts: input.parts,
+        endpoint: binding.target.endpoint,
+        model: binding.model,
+        metadata: options.metadata,
+        at: new Date(this.#options.clock.now()),
+      },
+      run.stop.signal,
+    )
+  }
+
+  #accept(run: Run): void {
+    const message = run.userMessage as Message
+    this.#feed.openLane(run.lane)
+    run.lane.publish({ type: 'turn.accepted', message })
+    run.accepted.resolve(message)
+  }
+
+  #refuse(run: Run): void {
+    const { refusal } = run
+    if (refusal instanceof ColloquyError) return run.accepted.reject(refusal)
+    const fault = recordFault(refusal, this.#options.logger, 'An input could not be recorded.')
+    run.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
+  }
+
+  #refuseSecond(run: Run): void {
+    this.#runs.delete(run.turnId)
+    run.accepted.reject(
+      new ColloquyError(
+        'turn-running',
+        'A turn is running in this conversation. Await its reply or cancel it, then send again.',
+      ),
+    )
+    run.over.resolve()
+  }
+
+  async #ask(run: Run, report: Report): Promise<void> {
+    const { logger, prepare } = this.#options
+    const fail = (error: unknown) => {
+      run.failure = recordFault(error, logger, 'A turn failed before its request was made.')
+      if (error instanceof ColloquyError) run.cause = error.cause
+      report({ type: 'reply.failed', code: run.failure.code })
+    }
+    try {
+      const bound = run.bound as Bound
+      const request = await replyRequest(run.request, bound, this.#store, prepare)
+      if (run.lane.isSealed) return
+      if (!this.#binder.allows(request.target.endpoint)) {
+        return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))
+      }
+      run.attempts += 1
+      run.handle = this.#transport.reply(request, this.#sink(run, report))
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #sink(run: Run, report: Report): ReplySink {
+    const end = (known: ReplyEnd) => {
+      run.end = known
+    }
+    return {
+      started: () => report({ type: 'reply.started' }),
+      deltas: (batch) => {
+        if (!run.hasContent) {
+          run.hasContent = true
+          report({ type: 'reply.first-delta' })
+        }
+        run.lane.deltas(batch)
+      },
+      finished: (known) => {
+        end(known)
+        report({ type: 'reply.finished' })
+      },
+      failed: (failure, known) => {
+        end(known)
+        run.failure = failure
+        report({ type: 'reply.failed', code: failure.code })
+      },
+    }
+  }
+
+  #seal(run: Run, outcome: Outcome, code: ColloquyErrorCode | undefined): void {
+    run.outcome = outcome
+    if (outcome === 'failed' && code !== undefined && run.failure?.code !== code) {
+      run.failure = timeoutError(code, this.#options.timeouts)
+    }
+    run.abortRequest()
+    run.lane.seal(statusOf(outcome))
+  }
+
+  /** The turn is over. Its machine is in the middle of saying so: readers hear of it afterwards. */
+  #settle(run: Run, result: TurnResult): void {
+    if (this.#running.get(run.conversationId) === run) this.#running.delete(run.conversationId)
+    queueMicrotask(() => {
+      // By now the conversation rests: a reader that sends when it is told of the end is accepted.
+      const error = this.#ending.publish(run, result)
+      // What was published is delivered; whoever waits in `next()` takes it before the reply settles.
+      setImmediate(() => {
+        this.#runs.delete(run.turnId)
+        if (error !== undefined) run.reply.reject(error)
+        else if (run.ended?.message !== undefined) {
+          run.reply.resolve({ message: run.ended.message, turn: run.ended.turn })
+        }
+        run.lane.end(error)
+        run.settleCancels()
+        run.over.resolve()
+        this.#onSettled(run, result)
+      })
+    })
+  }
+
+  /**
+   * The machine failed, which only a bug or a host's own clock can cause: the request is aborted,
+   * and the turn is ended here so that it does not stay open for ever.
+   */
+  async #abandon(run: Run, cause: unknown): Promise<void> {
+    if (run.isAbandoned) return
+    run.isAbandoned = true
+    run.outcome = 'failed'
+    run.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
+    run.abortRequest()
+    run.lane.seal('failed')
+    const failure = errorFromRecord(run.failure)
+    run.accepted.reject(failure)
+    try {
+      await run.recording
+    } catch {
+      // It was never accepted: there is nothing to end.
+      return this.#settle(run, 'rejected')
+    }
+    const report = await this.#ending.save(run)
+    this.#settle(run, report.type === 'turn.save-failed' ? 'unsaved' : 'failed')
+  }
+}
+
+/** Node's timers hold 31 bits: for `Infinity` that is 24 days, which no connection outlives. */
+function timerLength(ms: number): number {
+  return Math.min(ms, 2_147_483_647)
+}
+
+export function conversationNotFound(id: string): ColloquyError {
+  return new ColloquyError(
+    'conversation-not-found',
+    `There is no conversation ${JSON.stringify(id)}. Start one with engine.startConversation().`,
+  )
+}
+
+export function notSent(): ColloquyError {
+  return new ColloquyError(
+    'cancelled',
+    'The send was cancelled before it was accepted; nothing was stored.',
+  )
+}

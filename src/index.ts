@@ -1,0 +1,47 @@
+/** The public names. */
+export { createEngine } from './engine.ts'
+export type {
+  CloseOptions,
+  Completion,
+  CompletionOptions,
+  ConversationListOptions,
+  ConversationOptions,
+  ConversationUpdate,
+  EndpointOptions,
+  Engine,
+  InspectionObserver,
+  Reply,
+  SendOptions,
+  Turn,
+} from './engine/api.ts'
+export type {
+  EngineOptions,
+  Prepare,
+  PreparedTurn,
+  SecretOptions,
+  TimeoutOptions,
+} from './engine/options.ts'
+export { ColloquyError } from './errors.ts'
+export type { ColloquyErrorCode, ColloquyErrorDetails, ErrorRecord } from './errors.ts'
+export type { Clock } from './protocol/clock.ts'
+export type { ConversationRecord, InitialMessage, Settings } from './protocol/conversation.ts'
+export type { Delta } from './protocol/delta.ts'
+export type { Dialect, EndpointRecord, EngineSettings, ModelPurpose } from './protocol/endpoint.ts'
+export type { ConversationEvent, ConversationHappening, TurnHappening } from './protocol/event.ts'
+export type { Logger } from './protocol/logger.ts'
+export type {
+  FilePart,
+  FinishReason,
+  Message,
+  MessageRole,
+  MessageStatus,
+  Part,
+  ReasoningPart,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+  Usage,
+} from './protocol/message.ts'
+export type { Snapshot } from './protocol/snapshot.ts'
+export type { ToolDefinition, ToolDefinitions } from './protocol/tool.ts'
+export type { Receipt, TerminalStatus, TurnRecord, TurnStatus } from './protocol/turn.ts'

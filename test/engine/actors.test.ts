@@ -1,0 +1,89 @@
+import { type AnyActorRef, fromCallback } from 'xstate'
+import { expect, test } from 'vitest'
+import { Actors } from '../../src/engine/actors.ts'
+import { conversationMachine } from '../../src/machines/conversation.ts'
+import { turnMachine } from '../../src/machines/turn.ts'
+import { CountingClock } from '../support/counting-clock.ts'
+import { ticks } from '../support/waiting.ts'
+
+/** Conversations whose turns wait for headers, and which fail when a second turn is sent. */
+function failingActors() {
+  const clock = new CountingClock()
+  const failed: string[] = []
+  const actors = new Actors({
+    clock,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    machine: conversationMachine.provide({
+      actors: {
+        turn: turnMachine.provide({
+          actors: {
+            record: fromCallback(({ sendBack }) => sendBack({ type: 'input.recorded' })),
+            reply: fromCallback(() => {}),
+          },
+        }),
+      },
+      actions: {
+        refuseSend: () => {
+          throw new Error('boom')
+        },
+      },
+    }),
+    onFailure: (conversationId) => failed.push(conversationId),
+  })
+  return { actors, clock, failed }
+}
+
+test('a conversation that fails is forgotten, and the next send wakes it anew', async () => {
+  const { actors, failed } = failingActors()
+  for (const id of ['a', 'b']) actors.send(id, { type: 'conversation.send', turnId: `${id}1` })
+  actors.send('a', { type: 'conversation.send', turnId: 'a2' })
+  expect(failed).toEqual(['a'])
+  expect(actors.awake).toBe(1)
+  actors.send('a', { type: 'conversation.send', turnId: 'a3' })
+  expect(actors.awake).toBe(2)
+  await ticks(3)
+  actors.stop()
+})
+
+test('no timer is left when they are stopped, also not of actors that had failed', () => {
+  const { actors, clock } = failingActors()
+  for (const id of ['a', 'b']) actors.send(id, { type: 'conversation.send', turnId: `${id}1` })
+  expect(clock.pending).toBeGreaterThan(0)
+  actors.send('a', { type: 'conversation.send', turnId: 'a2' })
+  actors.rest('b')
+  actors.stop()
+  expect(clock.pending).toBe(0)
+})
+
+test('no type of event has an id in it, for XState keeps every type it has met', () => {
+  const { actors } = failingActors()
+  const types = new Set<string>()
+  actors.inspect((event) => {
+    if (event.type === '@xstate.event') types.add(event.event.type)
+  })
+  for (const id of ['some-id', 'other-id']) {
+    actors.send(id, { type: 'turn.cancel', turnId: 't', request: 1 })
+    actors.sleep(id)
+  }
+  expect(actors.awake).toBe(0)
+  expect(types).toContain('conversation.asleep')
+  expect([...types].filter((type) => type.includes('-id'))).toEqual([])
+  actors.stop()
+})
+
+test('many conversations are spread over small supervisors, and leave none when they sleep', () => {
+  const { actors } = failingActors()
+  const spread = new Set<string>()
+  actors.inspect((event) => {
+    if (event.type !== '@xstate.actor') return
+    const { id } = event.actorRef as AnyActorRef
+    if (id.startsWith('supervisor')) spread.add(id)
+  })
+  for (let n = 0; n < 200; n += 1) {
+    actors.send(`c${n}`, { type: 'conversation.send', turnId: `t${n}` })
+  }
+  expect(actors.awake).toBe(200)
+  expect(spread.size).toBe(4)
+  actors.stop()
+  expect(actors.awake).toBe(0)
+})

@@ -1,0 +1,35 @@
+/** Turns that fail and are cancelled while nobody awaits what rejects. */
+import { createEngine } from '../../../src/index.ts'
+import { startProvider } from '../../support/provider.ts'
+import { endless, json } from '../../support/scripts.ts'
+import { nextEvent, shown, ticks } from '../../support/waiting.ts'
+
+const provider = await startProvider()
+const engine = await createEngine({ database: ':memory:', autoTitle: false })
+await engine.putEndpoint('online', { url: provider.url, model: 'm' })
+const { id } = await engine.startConversation()
+const ends: string[] = []
+
+provider.next(json({ error: { message: 'no' } }, { status: 500 }))
+const failed = nextEvent(engine.events(id), 'turn.failed')
+const first = await engine.send(id, 'fail')
+// A reader that asks, and does not stay for the answer.
+void first.snapshots()[Symbol.asyncIterator]().next()
+ends.push((await failed).type)
+
+provider.next(endless())
+const cancelled = nextEvent(engine.events(id), 'turn.cancelled')
+const second = await engine.send(id, 'go on for ever')
+await shown(second, 10)
+void second.cancel()
+void engine.cancel(id)
+ends.push((await cancelled).type)
+
+await ticks(10)
+// Whoever comes later is told all the same, and need not listen.
+void first.snapshots()[Symbol.asyncIterator]().next()
+await ticks(10)
+await engine.close()
+await provider.close()
+process.send?.({ ends })
+process.disconnect()

@@ -1,0 +1,23 @@
+/** An engine in the middle of replies: says so, and goes on until it is killed. */
+import { createEngine } from '../../../src/index.ts'
+
+const [database, url] = process.argv.slice(2)
+if (database === undefined || url === undefined) throw new Error('Name a database and a url.')
+
+const engine = await createEngine({ database, emitIntervalMs: 0, autoTitle: false })
+await engine.putEndpoint('online', { url, model: 'm' })
+
+// Past its end, before its headers, and in mid-stream.
+const finished = await engine.startConversation({ id: 'finished' })
+await (
+  await engine.send(finished.id, 'hello')
+).reply
+
+const waiting = await engine.startConversation({ id: 'waiting' })
+const asked = await engine.send(waiting.id, 'hang')
+
+const streaming = await engine.startConversation({ id: 'streaming' })
+const turn = await engine.send(streaming.id, 'never stop')
+for await (const { text } of turn.snapshots()) {
+  if (text.length > 20) process.send?.({ asked: asked.id, streaming: turn.id })
+}

@@ -1,0 +1,87 @@
+/** Promise 4: what is left of an engine that was killed. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { testDatabase, testEngine, testProvider } from '../support/engine.ts'
+import { endless, hang, streamed } from '../support/scripts.ts'
+import { eventLog } from '../support/waiting.ts'
+
+interface Report {
+  readonly asked: string
+  readonly streaming: string
+}
+
+/** A database whose engine was killed with one turn behind it and two under way. */
+async function killedEngine() {
+  const provider = await testProvider()
+  provider.always((exchange) => {
+    const { content } = exchange.body.messages.at(-1)
+    if (content === 'hello') return streamed(['Hello'])(exchange)
+    return content === 'hang' ? hang()(exchange) : endless()(exchange)
+  })
+  const database = await testDatabase()
+  const script = fileURLToPath(new URL('./children/streaming-engine.ts', import.meta.url))
+  const child = fork(script, [database, provider.url], { execArgv: [] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const exited = once(child, 'exit')
+  const [report] = (await once(child, 'message')) as [Report]
+  await provider.request(2)
+  child.kill('SIGKILL')
+  expect((await exited)[1]).toBe('SIGKILL')
+  return { provider, database, report }
+}
+
+test('after a kill, running turns are interrupted and their conversations go on', async () => {
+  const { provider, database, report } = await killedEngine()
+  const asked = provider.requests.length
+  const sockets = provider.socketsOpened
+
+  const engine = await testEngine({ database })
+  const log = eventLog(engine)
+
+  for (const [id, turnId] of [
+    ['waiting', report.asked],
+    ['streaming', report.streaming],
+  ] as const) {
+    const turn = await engine.getTurn(turnId)
+    expect(turn).toMatchObject({
+      status: 'interrupted',
+      error: { code: 'interrupted', message: expect.stringContaining('Send the input again') },
+      endedAt: expect.any(Date),
+    })
+    expect(engine.runningTurn(id)).toBeUndefined()
+    const messages = await engine.listMessages(id)
+    expect(messages).toMatchObject([
+      { role: 'user', turnId, status: 'complete', position: 1 },
+      { role: 'assistant', turnId, status: 'interrupted', position: 2 },
+    ])
+    expect(await engine.cancel(id)).toMatchObject({
+      outcome: 'already-done',
+      from: 'interrupted',
+      savedMessageId: messages[1]?.id,
+    })
+  }
+  expect(await engine.listTurns('finished')).toMatchObject([{ status: 'done' }])
+  expect(await engine.listMessages('finished')).toMatchObject([
+    { text: 'hello' },
+    { text: 'Hello', status: 'complete' },
+  ])
+  // An interruption is noted once.
+  const turns = await engine.listTurns('streaming')
+  await engine.close()
+  const second = await testEngine({ database })
+  expect(await second.listTurns('streaming')).toEqual(turns)
+  expect(await second.listMessages('streaming')).toHaveLength(2)
+  // Nobody asked for it, so nothing is sent again.
+  expect([provider.requests.length, provider.socketsOpened]).toEqual([asked, sockets])
+  expect(log).toEqual([])
+
+  for (const id of ['waiting', 'streaming', 'finished']) {
+    const { message } = await (await second.send(id, 'hello')).reply
+    expect(message).toMatchObject({ text: 'Hello', status: 'complete' })
+  }
+  expect(provider.requests.length).toBe(asked + 3)
+  const sent = provider.requests[asked]?.body.messages
+  expect(sent).not.toContainEqual(expect.objectContaining({ role: 'assistant', content: '' }))
+})

@@ -1,0 +1,34 @@
+/** The system's clock, which knows how many of its timers are pending, and throws when it is told to. */
+import type { Clock } from '../../src/index.ts'
+
+export class CountingClock implements Clock {
+  readonly #pending = new Set<NodeJS.Timeout>()
+  /** Called before each use; may throw. */
+  onUse: (method: keyof Clock) => void = () => {}
+
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  now(): number {
+    this.onUse('now')
+    return Date.now()
+  }
+
+  setTimeout(fn: () => void, ms: number): NodeJS.Timeout {
+    this.onUse('setTimeout')
+    const id = setTimeout(() => {
+      this.#pending.delete(id)
+      fn()
+    }, ms)
+    this.#pending.add(id)
+    return id
+  }
+
+  clearTimeout(id: NodeJS.Timeout | undefined): void {
+    if (id === undefined) return
+    this.onUse('clearTimeout')
+    this.#pending.delete(id)
+    clearTimeout(id)
+  }
+}

@@ -1,0 +1,10 @@
+/** The database of a test, looked at from outside its engine. */
+import { readFileSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/** All bytes of the database on disk: the file, its log, and whatever else lies beside it. */
+export function bytesOnDisk(database: string): Buffer {
+  const folder = dirname(database)
+  const files = readdirSync(folder).filter((name) => name.startsWith(basename(database)))
+  return Buffer.concat(files.map((name) => readFileSync(join(folder, name))))
+}

@@ -1,0 +1,38 @@
+/** What an inspector sees of an engine, counted. */
+import type { AnyActorRef, InspectionEvent } from 'xstate'
+import type { Engine } from '../../src/index.ts'
+
+type EventOf<Type extends InspectionEvent['type']> = Extract<InspectionEvent, { type: Type }>
+
+/** An actor of a machine, not of a callback. */
+export function isMachine(actorRef: EventOf<'@xstate.event'>['actorRef']): boolean {
+  return 'value' in (actorRef.getSnapshot() as object)
+}
+
+export class Inspection {
+  readonly events: InspectionEvent[] = []
+  readonly #subscription: { unsubscribe(): void }
+
+  constructor(engine: Engine) {
+    this.#subscription = engine.inspect((event) => this.events.push(event))
+  }
+
+  /** The types of the events that machines were sent, in order; not those that start them. */
+  get machineEvents(): string[] {
+    return this.events
+      .filter((event) => event.type === '@xstate.event')
+      .filter((event) => event.event.type !== 'xstate.init' && isMachine(event.actorRef))
+      .map((event) => event.event.type)
+  }
+
+  /** Every actor that was announced. */
+  get actors(): AnyActorRef[] {
+    return this.events
+      .filter((event) => event.type === '@xstate.actor')
+      .map((event) => event.actorRef as AnyActorRef)
+  }
+
+  stop(): void {
+    this.#subscription.unsubscribe()
+  }
+}
