@@ -1,0 +1,64 @@
+/** One reply on the terminal: a spinner, then reasoning and text as they grow, then what it cost. */
+import type { Message, Snapshot, Usage } from 'colloquy'
+import { Spinner } from './spinner.ts'
+import type { Terminal } from './terminal.ts'
+
+export class ReplyView {
+  readonly #terminal: Terminal
+  readonly #spinner: Spinner
+  readonly #started = performance.now()
+  /** The part that grows, and how much of it is on the screen. */
+  #part = 0
+  #length = 0
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
+    this.#spinner = new Spinner(terminal)
+    this.#spinner.start()
+  }
+
+  /** Shows what a snapshot has beyond the one before. */
+  show({ parts }: Snapshot): void {
+    this.#spinner.stop()
+    for (const [index, part] of parts.entries()) {
+      if (index < this.#part) continue
+      if (index > this.#part) {
+        this.#terminal.endLine()
+        this.#part = index
+        this.#length = 0
+      }
+      if (part.type !== 'text' && part.type !== 'reasoning') continue
+      const piece = part.text.slice(this.#length)
+      this.#length = part.text.length
+      if (part.type === 'text') this.#terminal.answer(piece)
+      else this.#terminal.thought(piece)
+    }
+  }
+
+  /** The reply is on disk. */
+  finished({ text, finishReason, usage }: Message): void {
+    this.end()
+    if (text === '') this.#terminal.note('The reply has no text.')
+    if (finishReason === 'length')
+      this.#terminal.note('Cut off: it reached the limit of its length.')
+    if (finishReason === 'content-filter') this.#terminal.note('The provider held back the rest.')
+    const seconds = ((performance.now() - this.#started) / 1000).toFixed(1)
+    this.#terminal.note([...tokens(usage), `${seconds} s`].join(' · '))
+  }
+
+  /** Nothing follows. May be called twice. */
+  end(): void {
+    this.#spinner.stop()
+    this.#terminal.endLine()
+  }
+}
+
+/** What the provider counted; nothing where it did not. */
+function tokens({ inputTokens, outputTokens, reasoningTokens }: Partial<Usage> = {}): string[] {
+  const reasoning = reasoningTokens ? ` (${reasoningTokens} of them reasoning)` : ''
+  const counts = [
+    ...(inputTokens === undefined ? [] : [`${inputTokens} in`]),
+    ...(outputTokens === undefined ? [] : [`${outputTokens} out${reasoning}`]),
+  ]
+  return counts.length === 0 ? [] : [`tokens: ${counts.join(', ')}`]
+}

@@ -1,0 +1,69 @@
+/**
+ * Looks into an engine while it works, with `engine.inspect` and `@statelyai/inspect`.
+ *
+ *   npm run example:inspect
+ *
+ * Prints each state that an actor enters, and sends the same records to the inspector's relay, whose
+ * page draws the charts. That page comes from stately.ai, and the relay listens on every interface:
+ * fine for a look, as actors know ids, counts and codes only, no text and no key.
+ */
+import { createServer, type AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { createWebSocketInspector } from '@statelyai/inspect'
+import { createInspectorServer } from '@statelyai/inspect/server'
+import { createEngine } from 'colloquy'
+import type { AnyActorRef, InspectionEvent, StateValue } from 'xstate'
+import { startPracticeProvider } from './practice-provider.ts'
+
+const { url, model } = await startPracticeProvider()
+const engine = await createEngine({ database: ':memory:', autoTitle: false })
+await engine.putEndpoint('online', { url, model })
+const conversation = await engine.startConversation()
+
+const port = await freePort()
+createInspectorServer({ port, autoOpen: false })
+const inspector = createWebSocketInspector({ url: `ws://127.0.0.1:${port}` })
+engine.inspect(inspector.inspect)
+engine.inspect(printer())
+
+console.log(`The charts are at http://localhost:${port}. Each line you type is a message.`)
+await ask('tell me a story')
+for await (const line of createInterface({ input: process.stdin })) await ask(line)
+await engine.close()
+inspector.stop()
+// A browser that still shows the charts would keep the relay open.
+process.exit()
+
+async function ask(text: string): Promise<void> {
+  console.log(`> ${text}`)
+  const turn = await engine.send(conversation.id, text)
+  const { message } = await turn.reply
+  console.log(message.text)
+}
+
+/** Prints the state of an actor when it is another one than before. */
+function printer() {
+  const states = new WeakMap<object, string>()
+  return (event: InspectionEvent) => {
+    if (event.type !== '@xstate.snapshot' || !('value' in event.snapshot)) return
+    const state = pathOf(event.snapshot.value as StateValue)
+    if (states.get(event.actorRef) === state) return
+    states.set(event.actorRef, state)
+    console.log(`  ${(event.actorRef as AnyActorRef).id}: ${state}`)
+  }
+}
+
+function pathOf(value: StateValue): string {
+  if (typeof value === 'string') return value
+  const paths = Object.entries(value).map(([name, inner]) => `${name}.${pathOf(inner ?? '')}`)
+  return paths.join(', ')
+}
+
+/** The relay cannot say which port it was given, so it has to be told one. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return address.port
+}

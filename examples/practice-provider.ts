@@ -1,0 +1,146 @@
+/**
+ * A provider on the loopback that speaks the real chat-completions protocol, at reading pace.
+ *
+ * For trying things without a key or a network. Its answers are scripted and say so. It stops as
+ * soon as its client leaves, as a good provider does.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
+import { practiceAnswer, practiceTitle } from './practice-script.ts'
+
+const MODEL = 'practice'
+
+/** A request, as far as it matters here. */
+interface Question {
+  readonly messages: readonly { readonly role: string; readonly content: unknown }[]
+  readonly stream?: boolean
+  readonly stream_options?: { readonly include_usage?: boolean }
+}
+
+export interface PracticeProvider {
+  /** The base url, to be put as an endpoint. */
+  readonly url: string
+  readonly model: string
+  close(): Promise<void>
+}
+
+/** @param wordMs - how long a word takes, in milliseconds */
+export async function startPracticeProvider(wordMs = 35): Promise<PracticeProvider> {
+  const server = createServer((request, response) => {
+    serve(request, response, wordMs).catch((error: unknown) => {
+      if (!response.headersSent) refuse(response, 400, String(error))
+      response.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    model: MODEL,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse, wordMs: number) {
+  const route = `${request.method} ${request.url}`
+  if (route === 'GET /v1/models') return reply(response, { object: 'list', data: [model()] })
+  if (route !== 'POST /v1/chat/completions') return refuse(response, 404, `No ${route} here.`)
+  const question = (await json(request)) as Question
+  if (!Array.isArray(question.messages)) return refuse(response, 400, 'There are no messages.')
+  if (question.stream === true) return streamAnswer(question, response, wordMs)
+  const title = practiceTitle(lastWords(question))
+  reply(response, completion(title, usageOf(question, title)))
+}
+
+async function streamAnswer(question: Question, response: ServerResponse, wordMs: number) {
+  const { reasoning = '', text } = practiceAnswer(lastWords(question))
+  const gone = new AbortController()
+  response.on('close', () => gone.abort())
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  const send = (data: unknown) => response.write(`data: ${JSON.stringify(data)}\n\n`)
+
+  send(chunk({ role: 'assistant', content: '' }))
+  for (const delta of [...deltas('reasoning_content', reasoning), ...deltas('content', text)]) {
+    await pause(wordMs, undefined, { signal: gone.signal }).catch(() => {})
+    if (gone.signal.aborted) return
+    send(chunk(delta))
+  }
+  send(chunk({}, 'stop'))
+  if (question.stream_options?.include_usage === true) {
+    send({ ...chunk(), choices: [], usage: usageOf(question, text, reasoning) })
+  }
+  response.end('data: [DONE]\n\n')
+}
+
+/** One delta for each word, with the space before it. */
+function deltas(field: string, text: string): Record<string, string>[] {
+  return (text.match(/\s*\S+/g) ?? []).map((word) => ({ [field]: word }))
+}
+
+function chunk(delta: object = {}, finish_reason: string | null = null) {
+  return {
+    id: 'chatcmpl-practice',
+    object: 'chat.completion.chunk',
+    created: seconds(),
+    model: MODEL,
+    choices: [{ index: 0, delta, finish_reason }],
+  }
+}
+
+function completion(content: string, usage: object) {
+  return {
+    id: 'chatcmpl-practice',
+    object: 'chat.completion',
+    created: seconds(),
+    model: MODEL,
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+    usage,
+  }
+}
+
+function model() {
+  return { id: MODEL, object: 'model', created: seconds(), owned_by: 'colloquy' }
+}
+
+/** A word counts as a token here. */
+function usageOf({ messages }: Question, text: string, reasoning = '') {
+  const prompt_tokens = words(messages.map(textOf).join(' '))
+  const reasoning_tokens = words(reasoning)
+  const completion_tokens = reasoning_tokens + words(text)
+  return {
+    prompt_tokens,
+    completion_tokens,
+    total_tokens: prompt_tokens + completion_tokens,
+    completion_tokens_details: { reasoning_tokens },
+  }
+}
+
+function lastWords({ messages }: Question): string {
+  return textOf(messages.findLast(({ role }) => role === 'user') ?? { content: '' })
+}
+
+function textOf({ content }: { readonly content: unknown }): string {
+  return typeof content === 'string' ? content : JSON.stringify(content ?? '')
+}
+
+function words(text: string): number {
+  return text.match(/\S+/g)?.length ?? 0
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000)
+}
+
+function reply(response: ServerResponse, body: object, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  reply(response, { error: { message, type: 'invalid_request_error', code: null } }, status)
+}

@@ -1,0 +1,64 @@
+/** `test` for the terminal chat: each one has a scripted provider and a database of its own. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test as base } from 'vitest'
+import { startProvider } from '../support/provider.ts'
+import { ExampleProcess } from './example-process.ts'
+
+type Environment = Readonly<Record<string, string>>
+
+/** Starts chats with one provider and one database. */
+export class ChatStarter {
+  readonly #database: string
+  readonly #env: Environment
+  readonly #started: ExampleProcess[] = []
+
+  constructor(directory: string, url: string) {
+    this.#database = join(directory, 'chat.db')
+    this.#env = { OPENAI_BASE_URL: url, OPENAI_API_KEY: 'sk-test', OPENAI_MODEL: 'm' }
+  }
+
+  /** With pipes for input and output, and these arguments. */
+  start(...args: readonly string[]): ExampleProcess {
+    return this.startWith({}, ...args)
+  }
+
+  startWith(env: Environment, ...args: readonly string[]): ExampleProcess {
+    return this.#track(ExampleProcess.start(this.#options(env, args)))
+  }
+
+  startOnTerminal(env: Environment = {}): ExampleProcess {
+    return this.#track(ExampleProcess.startOnTerminal(this.#options(env, [])))
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all(this.#started.map((process) => process.destroy()))
+  }
+
+  #options(env: Environment, args: readonly string[]) {
+    return { args: ['--database', this.#database, ...args], env: { ...this.#env, ...env } }
+  }
+
+  #track(process: ExampleProcess): ExampleProcess {
+    this.#started.push(process)
+    return process
+  }
+}
+
+export const test = base
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads the names of what is needed here
+  .extend('provider', async ({}, { onCleanup }) => {
+    const provider = await startProvider()
+    onCleanup(() => provider.close())
+    return provider
+  })
+  .extend('chats', async ({ provider }, { onCleanup }) => {
+    const directory = await mkdtemp(join(tmpdir(), 'colloquy-chat-'))
+    const chats = new ChatStarter(directory, provider.url)
+    onCleanup(async () => {
+      await chats.destroy()
+      await rm(directory, { recursive: true })
+    })
+    return chats
+  })
