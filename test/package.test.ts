@@ -1,0 +1,181 @@
+/** The package as a stranger gets it: packed, unpacked into an empty project, and used there. */
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startProvider, type Provider } from './support/provider.ts'
+import { streamed } from './support/scripts.ts'
+
+const REPOSITORY = join(import.meta.dirname, '..')
+
+/** A host in six lines; how it gets `createEngine` is what the tests vary. */
+const HOST = `
+async function main() {
+  const engine = await createEngine({ database: ':memory:', autoTitle: false })
+  await engine.putEndpoint('online', { url: process.argv[2], model: 'm' })
+  const conversation = await engine.startConversation()
+  const turn = await engine.send(conversation.id, 'tell me a story')
+  console.log((await turn.reply).message.text)
+  await engine.close()
+}
+main()
+`
+
+let project: string
+/** Where the bundle lives: with better-sqlite3, and no other package. */
+let deployed: string
+let provider: Provider
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'colloquy-package-'))
+  deployed = await mkdtemp(join(tmpdir(), 'colloquy-bundle-'))
+  provider = await startProvider()
+  provider.always(streamed(['Once', ' upon', ' a time']))
+  await unpackInto(project)
+}, 60_000)
+
+afterAll(async () => {
+  await provider.close()
+  await rm(project, { recursive: true })
+  await rm(deployed, { recursive: true })
+})
+
+test('holds the library and nothing else', async () => {
+  const files = await readdir(join(project, 'node_modules/colloquy'), { recursive: true })
+
+  expect(files).toEqual(
+    expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'src/index.ts']),
+  )
+  expect(files.filter((file) => !/^(dist|src)(\/|$)/.test(file)).toSorted()).toEqual(
+    ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].toSorted(),
+  )
+})
+
+test('works with import', async () => {
+  const host = await write('host.mjs', `import { createEngine } from 'colloquy'${HOST}`)
+
+  expect(await run(host)).toBe('Once upon a time\n')
+})
+
+test('works with require', async () => {
+  const host = await write('host.cjs', `const { createEngine } = require('colloquy')${HOST}`)
+
+  expect(await run(host)).toBe('Once upon a time\n')
+})
+
+test('works in a bundle that leaves out better-sqlite3', async () => {
+  const host = await write('bundled.mjs', `import { createEngine } from 'colloquy'${HOST}`)
+  const { warnings } = await build({
+    entryPoints: [host],
+    outfile: join(deployed, 'host.cjs'),
+    bundle: true,
+    platform: 'node',
+    // undici is CommonJS and requires Node's own modules, which a bundled ES module cannot.
+    format: 'cjs',
+    external: ['better-sqlite3'],
+    logLevel: 'silent',
+  })
+  await link(deployed, 'better-sqlite3')
+
+  expect(warnings).toEqual([])
+  expect(await run(join(deployed, 'host.cjs'))).toBe('Once upon a time\n')
+})
+
+test('has types that hold under the strictest flags', async () => {
+  await write(
+    'host.ts',
+    `import { ColloquyError, createEngine } from 'colloquy'
+import type { ConversationEvent, Engine, EngineOptions, Message, Part, Snapshot, Turn } from 'colloquy'
+
+const options: EngineOptions = { database: ':memory:', emitIntervalMs: undefined }
+const engine: Engine = await createEngine(options)
+const turn: Turn = await engine.send('id', [{ type: 'text', text: 'hello' }] satisfies Part[])
+turn.events.subscribe((event: ConversationEvent) => {
+  if (event.type === 'reply.delta') console.log(event.deltas.length)
+})
+for await (const snapshot of turn.snapshots()) console.log((snapshot satisfies Snapshot).text)
+try {
+  const message: Message = (await turn.reply).message
+  const tokens: number | undefined = message.usage?.outputTokens
+  console.log(tokens)
+} catch (error) {
+  if (error instanceof ColloquyError && error.code === 'cancelled') console.log(error.partial?.text)
+  // @ts-expect-error -- no such code
+  if (error instanceof ColloquyError && error.code === 'no-such-code') console.log(error)
+}
+// @ts-expect-error -- no such option
+await createEngine({ databse: ':memory:' })
+`,
+  )
+  await write(
+    'tsconfig.json',
+    JSON.stringify({
+      compilerOptions: {
+        target: 'es2024',
+        lib: ['es2024', 'esnext.disposable'],
+        types: ['node'],
+        module: 'nodenext',
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        noImplicitOverride: true,
+        noPropertyAccessFromIndexSignature: true,
+        verbatimModuleSyntax: true,
+        isolatedModules: true,
+        skipLibCheck: true,
+        noEmit: true,
+      },
+      files: ['host.ts'],
+    }),
+  )
+
+  const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
+  expect(await execute(process.execPath, [tsc, '--pretty', 'false', '-p', project])).toBe('')
+})
+
+/** Packs the repository, and makes an empty project that depends on what came out. */
+async function unpackInto(directory: string): Promise<void> {
+  await execute('npm', ['pack', '--silent', '--pack-destination', directory], REPOSITORY)
+  const tarball = (await readdir(directory)).find((file) => file.endsWith('.tgz')) ?? ''
+  const home = join(directory, 'node_modules/colloquy')
+  await mkdir(home, { recursive: true })
+  await execute('tar', ['-xzf', join(directory, tarball), '-C', home, '--strip-components=1'])
+  await rm(join(directory, tarball))
+  await write('package.json', JSON.stringify({ name: 'host', private: true, type: 'module' }))
+
+  const { dependencies } = JSON.parse(await readFile(join(home, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of [...Object.keys(dependencies), '@types/node']) await link(directory, name)
+}
+
+/** Installs a package as the repository has it: what npm would do, without the network. */
+async function link(directory: string, name: string): Promise<void> {
+  const place = join(directory, 'node_modules', name)
+  await mkdir(dirname(place), { recursive: true })
+  await symlink(join(REPOSITORY, 'node_modules', name), place)
+}
+
+/** Writes a file of the project; its path. */
+async function write(file: string, text: string): Promise<string> {
+  await writeFile(join(project, file), text)
+  return join(project, file)
+}
+
+/** What a program prints when it is given the provider's address. */
+async function run(file: string): Promise<string> {
+  return execute(process.execPath, [file, provider.url])
+}
+
+/** What a program prints. @throws with all it said, if it fails */
+async function execute(program: string, args: string[], cwd = project): Promise<string> {
+  try {
+    return (await promisify(execFile)(program, args, { cwd })).stdout
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string }
+    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+  }
+}
