@@ -104,10 +104,12 @@ export class Run {
     if (answer.outcome === 'not-running') this.#settleCancel(answer.request, pending)
   }
 
-  /** Ends the request, if one is under way. */
+  /** Ends the request, if one is under way. What the provider reported by then is kept. */
   abortRequest(): void {
     this.stop.abort()
-    if (this.handle?.abort() === true) this.upstreamAborted = true
+    if (this.handle === undefined) return
+    this.end = this.handle.known()
+    if (this.handle.abort()) this.upstreamAborted = true
     this.handle = undefined
   }
 

@@ -105,7 +105,8 @@ export class TurnEnding {
         ? {
             messageId: run.replyId,
             parts,
-            finishReason: end.finishReason,
+            // A reply that was stopped did not finish, whatever was under way when it was.
+            finishReason: outcome === 'cancelled' ? undefined : end.finishReason,
             model: end.model ?? run.bound?.model,
           }
         : undefined,

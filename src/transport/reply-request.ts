@@ -1,5 +1,6 @@
 /** One request for a reply: all that the transport needs to know, and what it hands back. */
 import type { Settings } from '../protocol/conversation.ts'
+import type { ReplyEnd } from '../protocol/delta.ts'
 import type { Dialect } from '../protocol/endpoint.ts'
 import type { Part } from '../protocol/message.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
@@ -36,10 +37,12 @@ export interface ReplyRequest {
   readonly stream: boolean
 }
 
-/** A hold on a request under way. Both calls are synchronous and may come at any time. */
+/** A hold on a request under way. The calls are synchronous and may come at any time. */
 export interface ReplyHandle {
   /** Delivers what was read from the socket and not handed on yet. */
   flush(): void
+  /** What the provider has said besides the content, so far. */
+  known(): ReplyEnd
   /**
    * Ends the request; the sink hears nothing more. Whether a request that had gone out was cut:
    * `false` when nothing had been written yet, or when the answer was complete.

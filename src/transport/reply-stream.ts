@@ -62,6 +62,10 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (batch.length > 0) this.#tell(() => this.#sink.deltas(batch))
   }
 
+  known(): ReplyEnd {
+    return this.#decoder?.replyEnd() ?? {}
+  }
+
   abort(): boolean {
     const isComplete = this.#isOver
     this.#over()
@@ -122,7 +126,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (this.#decoder?.isFailing) this.#timer ??= this.#waitForUsage()
     if (outcome === undefined) return
     if (outcome !== 'finished') return this.#fail(outcome)
-    const end = this.#end()
+    const end = this.known()
     this.#over()
     this.#exchange?.complete()
     this.#tellEnd(() => this.#sink.finished(end))
@@ -138,14 +142,10 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
 
   #fail(error: ErrorRecord): void {
     if (this.#isOver) return
-    const end = this.#end()
+    const end = this.known()
     this.#over()
     this.#exchange?.cut()
     this.#tellEnd(() => this.#sink.failed(redacted(error, this.#options.target), end))
-  }
-
-  #end(): ReplyEnd {
-    return this.#decoder?.replyEnd() ?? {}
   }
 
   #over(): void {

@@ -44,6 +44,23 @@ async function silentServer() {
   return { server, sockets, port: (server.address() as AddressInfo).port }
 }
 
+test('keeps the usage that the provider had reported when it was cancelled', async () => {
+  const { provider, engine, conversation } = await testChat()
+  const usage = { prompt_tokens: 9, completion_tokens: 2 }
+  provider.next(
+    raw([`data: ${JSON.stringify(chunk({ content: 'Once' }, { usage }))}\n\n`], { end: false }),
+  )
+
+  const turn = await engine.send(conversation.id, 'tell me a story')
+  for await (const snapshot of turn.snapshots()) if (snapshot.text === 'Once') break
+  const receipt = await turn.cancel()
+
+  const reported = { inputTokens: 9, outputTokens: 2, source: 'provider' }
+  expect(receipt).toMatchObject({ outcome: 'cancelled', usage: reported })
+  expect((await engine.listMessages(conversation.id)).at(-1)).toMatchObject({ usage: reported })
+  expect(await engine.getTurn(turn.id)).toMatchObject({ status: 'cancelled', usage: reported })
+})
+
 describe('a cancel before the input is accepted', () => {
   test('rejects the send, stores nothing and asks nobody', async () => {
     const { provider, engine, conversation } = await testChat()
@@ -511,6 +528,24 @@ test('a turn that another writer has ended rejects as lost, and its conversation
   await (
     await engine.send(conversation.id, 'again')
   ).reply
+})
+
+test('a turn whose conversation is gone from the database rejects as lost, and is not saved for ever', async () => {
+  const database = await testDatabase()
+  const { provider, engine, conversation } = await testChat({ database })
+  const step = steps()
+  provider.next(streamed(['Once', ' upon'], { gate: step.gate }))
+  const turn = await engine.send(conversation.id, 'hi')
+  step.step()
+  await shown(turn, 4)
+  foreignWriter(database).run('delete from conversation where id = ?', conversation.id)
+  const ended = nextEvent(turn.events, 'turn.failed')
+  step.step()
+
+  expect(await outcomeOf(turn.reply)).toMatchObject({
+    error: { code: 'turn-lost', partial: { text: 'Once upon' } },
+  })
+  expect((await ended).turn).toMatchObject({ status: 'failed', error: { code: 'turn-lost' } })
 })
 
 test('deleting a conversation cancels what runs in it, also what was sent meanwhile', async () => {
