@@ -1,0 +1,29 @@
+/**
+ * A host with several lanes of turns on one database file, which is going to be killed.
+ *
+ * Tells its parent what `send` has accepted, as soon as it has, and goes on until it dies.
+ */
+import { createEngine } from '../../../src/index.ts'
+
+const [url, database, lanes] = process.argv.slice(2) as [string, string, string]
+const engine = await createEngine({ database, autoTitle: false, emitIntervalMs: 20 })
+await engine.putEndpoint('online', { url, model: 'm' })
+
+async function lane(n: number): Promise<never> {
+  const id = `lane-${n}`
+  if ((await engine.getConversation(id)) === undefined) await engine.startConversation({ id })
+  for (let turns = 0; ; turns += 1) {
+    const input = `${process.pid} ${id} ${turns}`
+    const turn = await engine.send(id, input)
+    process.send?.({ turnId: turn.id, conversationId: id, input })
+    // Every third reply is stopped in its middle.
+    if (turns % 3 === 2) {
+      for await (const { text } of turn.snapshots()) if (text.length > 10) break
+      await turn.cancel()
+    }
+    await turn.reply.catch(() => {})
+  }
+}
+
+process.send?.('ready')
+await Promise.all(Array.from({ length: Number(lanes) }, (_, n) => lane(n)))
