@@ -4,9 +4,7 @@ export type {
   CloseOptions,
   Completion,
   CompletionOptions,
-  ConversationListOptions,
   ConversationOptions,
-  ConversationUpdate,
   EndpointOptions,
   Engine,
   InspectionObserver,
@@ -24,7 +22,13 @@ export type {
 export { ColloquyError } from './errors.ts'
 export type { ColloquyErrorCode, ColloquyErrorDetails, ErrorRecord } from './errors.ts'
 export type { Clock } from './protocol/clock.ts'
-export type { ConversationRecord, InitialMessage, Settings } from './protocol/conversation.ts'
+export type {
+  ConversationListOptions,
+  ConversationRecord,
+  ConversationUpdate,
+  InitialMessage,
+  Settings,
+} from './protocol/conversation.ts'
 export type { Delta } from './protocol/delta.ts'
 export type { Dialect, EndpointRecord, EngineSettings, ModelPurpose } from './protocol/endpoint.ts'
 export type { ConversationEvent, ConversationHappening, TurnHappening } from './protocol/event.ts'

@@ -1,6 +1,12 @@
 /** What a host calls: the engine and a running turn, as interfaces. */
 import type { Observable } from 'rxjs'
-import type { ConversationRecord, InitialMessage, Settings } from '../protocol/conversation.ts'
+import type {
+  ConversationListOptions,
+  ConversationRecord,
+  ConversationUpdate,
+  InitialMessage,
+  Settings,
+} from '../protocol/conversation.ts'
 import type { Dialect, EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
@@ -62,24 +68,6 @@ export interface ConversationOptions {
   readonly metadata?: unknown
   /** Messages that the conversation begins with, oldest first. */
   readonly messages?: readonly InitialMessage[] | undefined
-}
-
-/** What to change in a conversation: `null` removes, `undefined` leaves as it is. */
-export interface ConversationUpdate {
-  readonly title?: string | null | undefined
-  readonly model?: string | null | undefined
-  readonly endpoint?: string | null | undefined
-  readonly system?: string | null | undefined
-  readonly settings?: Settings | null | undefined
-  readonly ownerId?: string | null | undefined
-  readonly metadata?: unknown
-}
-
-export interface ConversationListOptions {
-  /** Only those of this owner. */
-  readonly ownerId?: string | undefined
-  /** How many at most. */
-  readonly limit?: number | undefined
 }
 
 /** How one input is to be answered. Everything is optional. */

@@ -6,59 +6,37 @@
  */
 import type { Observable } from 'rxjs'
 import { ColloquyError } from '../errors.ts'
-import type { Feed } from '../feed/feed.ts'
-import type { ConversationRecord } from '../protocol/conversation.ts'
+import type {
+  ConversationListOptions,
+  ConversationRecord,
+  ConversationUpdate,
+} from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message, Part } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
-import type { Store } from '../persistence/store.ts'
-import type { Transport } from '../transport/transport.ts'
-import type { Actors } from './actors.ts'
 import type {
   CloseOptions,
   Completion,
   CompletionOptions,
-  ConversationListOptions,
   ConversationOptions,
-  ConversationUpdate,
   EndpointOptions,
   Engine,
   InspectionObserver,
   SendOptions,
   Turn,
 } from './api.ts'
-import { AIRPLANE, type Binder } from './binding.ts'
+import { AIRPLANE } from './binding.ts'
+import { cancelOn, cancelRun, restedReceipt } from './cancel.ts'
 import { checked } from './check.ts'
-import type { Endpoints } from './endpoints.ts'
+import { closeEngine } from './close.ts'
+import type { EngineParts } from './engine-parts.ts'
 import { parseInitialMessage, parseInput } from './input.ts'
-import type { OneShots } from './one-shots.ts'
-import type { ResolvedOptions } from './options.ts'
-import type { Preferences } from './preferences.ts'
 import * as requests from './requests.ts'
 import type { Run } from './run.ts'
 import { cleanTitle } from './title.ts'
-import type { Titles } from './titles.ts'
 import { TurnHandle } from './turn-handle.ts'
-import { conversationNotFound, notSent, type Turns } from './turns.ts'
-
-/** How long saving may take at closing. */
-const SAVE_MS = 10_000
-
-/** What an engine is made of. */
-export interface EngineParts {
-  readonly options: ResolvedOptions
-  readonly store: Store
-  readonly transport: Transport
-  readonly feed: Feed
-  readonly endpoints: Endpoints
-  readonly preferences: Preferences
-  readonly binder: Binder
-  readonly turns: Turns
-  readonly actors: Actors
-  readonly oneShots: OneShots
-  readonly titles: Titles
-}
+import { conversationNotFound, notSent } from './turns.ts'
 
 export class ConversationEngine implements Engine {
   readonly #parts: EngineParts
@@ -91,7 +69,7 @@ export class ConversationEngine implements Engine {
   async setAirplaneMode(on: boolean): Promise<void> {
     this.#assertOpen()
     checked(requests.switchPosition, on, 'setAirplaneMode')
-    const { preferences, oneShots, turns } = this.#parts
+    const { preferences, oneShots, turns, actors } = this.#parts
     await preferences.setAirplaneMode(on, async () => {
       const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
       const elsewhere = turns.all.filter(
@@ -99,7 +77,7 @@ export class ConversationEngine implements Engine {
       )
       await Promise.all([
         oneShots.abort(isElsewhere),
-        ...elsewhere.map((run) => this.#cancelRun(run)),
+        ...elsewhere.map((run) => cancelRun(actors, run)),
       ])
     })
   }
@@ -164,7 +142,7 @@ export class ConversationEngine implements Engine {
     const { store, feed, turns, actors } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
     for (let run = turns.runningIn(id); run !== undefined; run = turns.runningIn(id)) {
-      await this.#cancelRun(run)
+      await cancelRun(actors, run)
     }
     if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
     actors.sleep(id)
@@ -196,13 +174,13 @@ export class ConversationEngine implements Engine {
     this.#assertOpen()
     checked(requests.conversationId, conversationId, 'cancel: conversation id')
     const { turnId } = checked(requests.cancelOptions, options, 'cancel')
-    const { store, turns } = this.#parts
+    const { store, turns, actors } = this.#parts
     const run = turns.runningIn(conversationId)
-    if (run !== undefined) return this.#cancelRun(run, turnId)
+    if (run !== undefined) return cancelRun(actors, run, turnId)
     await this.#existing(conversationId)
     const last =
       turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)
-    if (last === undefined || last.conversationId !== conversationId) return nothingRan()
+    if (last?.conversationId !== conversationId) return restedReceipt()
     return restedReceipt(last, await store.replyOf(last.id))
   }
 
@@ -258,7 +236,7 @@ export class ConversationEngine implements Engine {
 
   async close(options: CloseOptions = {}): Promise<void> {
     const { running, timeoutMs } = checked(requests.closeOptions, options, 'close')
-    this.#closing ??= this.#close(running, timeoutMs)
+    this.#closing ??= closeEngine(this.#parts, running, timeoutMs)
     await this.#closing
   }
 
@@ -285,50 +263,10 @@ export class ConversationEngine implements Engine {
     if (given.signal?.aborted === true) throw notSent()
 
     const run = turns.create({ ...request, turnId: engine.newId() })
-    this.#cancelOn(run, given.signal)
+    cancelOn(actors, run, given.signal)
     actors.send(conversationId, { type: 'conversation.send', turnId: run.turnId })
     const message = await run.accepted.promise
     return new TurnHandle(run, message, () => this.cancel(conversationId, { turnId: run.turnId }))
-  }
-
-  async #close(running: 'cancel' | 'wait', timeoutMs: number | undefined): Promise<void> {
-    const { turns, titles, oneShots, actors, transport, feed, store } = this.#parts
-    const over = () => Promise.all(turns.all.map((run) => run.over.promise))
-    if (running === 'wait')
-      await this.#within(
-        timeoutMs ?? Infinity,
-        over().then(() => titles.settled()),
-      )
-    for (const run of turns.all) void this.#cancelRun(run)
-    await Promise.all([oneShots.abort(() => true), titles.stop()])
-    await this.#within(timeoutMs ?? SAVE_MS, over())
-    for (const run of turns.all) actors.send(run.conversationId, { type: 'turn.give-up' })
-    await over()
-    actors.stop()
-    feed.close()
-    await Promise.all([transport.close(), store.close()])
-  }
-
-  /** Waits for the work, but not longer than that. */
-  async #within(ms: number, work: Promise<unknown>): Promise<void> {
-    const { clock } = this.#parts.options
-    const late = Promise.withResolvers<void>()
-    const timer = ms === Infinity ? undefined : clock.setTimeout(() => late.resolve(), ms)
-    await Promise.race([work, late.promise])
-    clock.clearTimeout(timer)
-  }
-
-  #cancelOn(run: Run, signal: AbortSignal | undefined): void {
-    if (signal === undefined) return
-    const cancel = () => void this.#cancelRun(run)
-    signal.addEventListener('abort', cancel, { once: true })
-    void run.over.promise.then(() => signal.removeEventListener('abort', cancel))
-  }
-
-  #cancelRun(run: Run, turnId = run.turnId): Promise<Receipt> {
-    const { request, receipt } = run.requestCancel()
-    this.#parts.actors.send(run.conversationId, { type: 'turn.cancel', turnId, request })
-    return receipt
   }
 
   async #existing(conversationId: string): Promise<ConversationRecord> {
@@ -354,20 +292,4 @@ export class ConversationEngine implements Engine {
 function asItIs(turn: TurnRecord, run: Run | undefined): TurnRecord {
   if (turn.status !== 'pending' || run === undefined || run.attempts === 0) return turn
   return { ...turn, status: 'streaming', attempts: run.attempts }
-}
-
-function nothingRan(): Receipt {
-  return { outcome: 'not-running', from: 'idle', upstreamAborted: false, partialChars: 0 }
-}
-
-/** What a cancel of a turn that has ended answers, from what is stored of it. */
-function restedReceipt(turn: TurnRecord, reply: Message | undefined): Receipt {
-  return {
-    outcome: 'already-done',
-    from: turn.status,
-    upstreamAborted: false,
-    ...(reply && { savedMessageId: reply.id }),
-    partialChars: reply?.text.length ?? 0,
-    ...(turn.usage && { usage: turn.usage }),
-  }
 }

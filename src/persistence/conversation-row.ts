@@ -1,7 +1,7 @@
 /** A conversation as a row, and back. */
-import type { ConversationRecord, Settings } from '../protocol/conversation.ts'
+import type { ConversationRecord, ConversationUpdate, Settings } from '../protocol/conversation.ts'
 import type { ConversationRow } from './schema.ts'
-import type { ConversationChanges, NewConversation } from './store.ts'
+import type { NewConversation } from './store.ts'
 import { fromJson, fromText, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
 export function conversationRow(conversation: NewConversation): ConversationRow {
@@ -21,7 +21,7 @@ export function conversationRow(conversation: NewConversation): ConversationRow 
 }
 
 /** The columns that change. `null` removes, `undefined` leaves. */
-export function changedColumns(changes: ConversationChanges, at: Date): Partial<ConversationRow> {
+export function changedColumns(changes: ConversationUpdate, at: Date): Partial<ConversationRow> {
   const { title, model, endpoint, system, settings, ownerId, metadata } = changes
   return {
     ...(title !== undefined && { title: toTextOrNull(title) }),

@@ -5,7 +5,11 @@
  * before it can be used, is `sqlite-store.ts`'s.
  */
 import { ColloquyError } from '../errors.ts'
-import type { ConversationRecord } from '../protocol/conversation.ts'
+import type {
+  ConversationListOptions,
+  ConversationRecord,
+  ConversationUpdate,
+} from '../protocol/conversation.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import { createConversationJob } from './conversation-writes.ts'
@@ -17,8 +21,6 @@ import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema
 import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
 import type {
-  ConversationChanges,
-  ConversationFilter,
   EndedTurn,
   NewConversation,
   Store,
@@ -101,7 +103,7 @@ export class SqlStore implements Store {
     return row && conversationRecord(row)
   }
 
-  async listConversations(filter: ConversationFilter): Promise<readonly ConversationRecord[]> {
+  async listConversations(filter: ConversationListOptions): Promise<readonly ConversationRecord[]> {
     const { ownerId, limit } = filter
     const rows = await this.#read(async (connection) => {
       let query = connection.selectFrom('conversation').selectAll()
@@ -115,7 +117,7 @@ export class SqlStore implements Store {
 
   async updateConversation(
     id: string,
-    changes: ConversationChanges,
+    changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
     const columns = changedColumns(changes, at)

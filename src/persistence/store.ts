@@ -5,7 +5,13 @@
  * `ColloquyError`; `database-busy` says that the same call may succeed later.
  */
 import type { ErrorRecord } from '../errors.ts'
-import type { ConversationRecord, InitialMessage, Settings } from '../protocol/conversation.ts'
+import type {
+  ConversationListOptions,
+  ConversationRecord,
+  ConversationUpdate,
+  InitialMessage,
+  Settings,
+} from '../protocol/conversation.ts'
 import type { Dialect } from '../protocol/endpoint.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
 import type { TerminalStatus, TurnRecord } from '../protocol/turn.ts'
@@ -24,22 +30,6 @@ export interface NewConversation {
   /** What the initial messages belong to: a turn id that has no turn. */
   readonly importId: string
   readonly at: Date
-}
-
-/** What to change; `null` removes, `undefined` leaves. */
-export interface ConversationChanges {
-  readonly title?: string | null | undefined
-  readonly model?: string | null | undefined
-  readonly endpoint?: string | null | undefined
-  readonly system?: string | null | undefined
-  readonly settings?: Settings | null | undefined
-  readonly ownerId?: string | null | undefined
-  readonly metadata?: unknown
-}
-
-export interface ConversationFilter {
-  readonly ownerId?: string | undefined
-  readonly limit?: number | undefined
 }
 
 /** An input and the turn it starts, written in one transaction. */
@@ -104,11 +94,11 @@ export interface Store {
   createConversation(conversation: NewConversation): Promise<ConversationRecord>
   getConversation(id: string): Promise<ConversationRecord | undefined>
   /** Newest activity first. */
-  listConversations(filter: ConversationFilter): Promise<readonly ConversationRecord[]>
+  listConversations(filter: ConversationListOptions): Promise<readonly ConversationRecord[]>
   /** `undefined` when there is no such conversation. */
   updateConversation(
     id: string,
-    changes: ConversationChanges,
+    changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined>
   /** Sets the title if there is none. `undefined` when there was one, or no such conversation. */

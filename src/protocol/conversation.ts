@@ -33,3 +33,22 @@ export interface InitialMessage {
   /** Text, or parts. */
   readonly content: string | readonly Part[]
 }
+
+/** What to change in a conversation: `null` removes, `undefined` leaves as it is. */
+export interface ConversationUpdate {
+  readonly title?: string | null | undefined
+  readonly model?: string | null | undefined
+  readonly endpoint?: string | null | undefined
+  readonly system?: string | null | undefined
+  readonly settings?: Settings | null | undefined
+  readonly ownerId?: string | null | undefined
+  readonly metadata?: unknown
+}
+
+/** Which conversations to list. */
+export interface ConversationListOptions {
+  /** Only those of this owner. */
+  readonly ownerId?: string | undefined
+  /** How many at most. */
+  readonly limit?: number | undefined
+}
