@@ -1,12 +1,15 @@
 /**
- * The actors of an engine: one root, small supervisors under it, conversations under those.
+ * The actors of an engine: many small supervisors, conversations under them.
  *
  * Wakes a conversation when something is sent to it, and puts it to sleep when it has rested for a
  * while: its actor is stopped and forgotten, its data is in the store. Knows no turns.
+ *
+ * Each supervisor is the root of a system of its own, because XState looks through all timers of a
+ * system whenever one of its actors stops: with one system, the end of a turn would cost more the
+ * more turns run beside it.
  */
-import { type ActorRefFrom, createActor } from 'xstate'
+import { type Actor, type ActorRefFrom, createActor } from 'xstate'
 import type { conversationMachine, ConversationMachineEvent } from '../machines/conversation.ts'
-import { rootMachine } from '../machines/root.ts'
 import { conversationActorId, supervisorMachine } from '../machines/supervisor.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Logger } from '../protocol/logger.ts'
@@ -27,20 +30,32 @@ export interface ActorsOptions {
   readonly onFailure: (conversationId: string, error: unknown) => void
 }
 
+interface Supervisor {
+  readonly actor: Actor<typeof supervisorMachine>
+  conversations: number
+}
+
 interface Awake {
   readonly actor: ActorRefFrom<typeof conversationMachine>
-  readonly supervisorId: string
+  readonly supervisor: Supervisor
+}
+
+interface Inspection {
+  readonly observer: InspectionObserver
+  readonly subscriptions: { unsubscribe(): void }[]
 }
 
 export class Actors {
-  readonly #root
+  readonly #machine
   readonly #timers: Timers
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #onFailure: ActorsOptions['onFailure']
   readonly #awake = new Map<string, Awake>()
-  /** How many conversations each supervisor has. */
-  readonly #supervisors = new Map<string, number>()
+  readonly #supervisors = new Set<Supervisor>()
+  /** Those that can take another conversation. */
+  readonly #withRoom = new Set<Supervisor>()
+  readonly #inspections = new Set<Inspection>()
   #lastSupervisor = 0
   /** Since when conversations rest, the longest first. */
   readonly #resting = new Map<string, number>()
@@ -51,28 +66,13 @@ export class Actors {
     this.#timers = new Timers(clock)
     this.#logger = logger
     this.#onFailure = onFailure
-    const supervisor = supervisorMachine.provide({
+    this.#machine = supervisorMachine.provide({
       actors: { conversation: machine },
       actions: {
         release: (_, { conversationId }) => this.#forget(conversationId),
         abandonConversation: (_, { conversationId, error }) => this.#fail(conversationId, error),
       },
     })
-    this.#root = createActor(
-      rootMachine.provide({
-        actors: { supervisor },
-        actions: {
-          abandonSupervisor: (_, { supervisorId, error }) => {
-            this.#supervisors.delete(supervisorId)
-            for (const [conversationId, awake] of this.#awake) {
-              if (awake.supervisorId === supervisorId) this.#fail(conversationId, error)
-            }
-          },
-        },
-      }),
-      { clock: this.#timers },
-    )
-    this.#root.start()
   }
 
   /** How many conversations have an actor. */
@@ -102,43 +102,59 @@ export class Actors {
   }
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
-    return observeSystem(this.#root, observer, (error: unknown) =>
-      this.#logger.warn({ err: error }, 'An inspection observer threw.'),
-    )
+    const inspection: Inspection = { observer, subscriptions: [] }
+    this.#inspections.add(inspection)
+    for (const supervisor of this.#supervisors) this.#observe(supervisor, inspection)
+    return {
+      unsubscribe: () => {
+        this.#inspections.delete(inspection)
+        for (const subscription of inspection.subscriptions) subscription.unsubscribe()
+      },
+    }
   }
 
   stop(): void {
     if (this.#sweep !== undefined) this.#clock.clearTimeout(this.#sweep)
     this.#sweep = undefined
-    this.#root.stop()
+    for (const { actor } of this.#supervisors) actor.stop()
     this.#timers.clear()
     this.#awake.clear()
     this.#resting.clear()
     this.#supervisors.clear()
+    this.#withRoom.clear()
+    this.#inspections.clear()
   }
 
   #wake(conversationId: string): Awake {
-    const supervisorId = this.#supervisorWithRoom()
-    const supervisor = this.#root.getSnapshot().children[supervisorId] as ActorRefFrom<
-      typeof supervisorMachine
-    >
-    supervisor.send({ type: 'conversation.wake', conversationId })
-    const actor = supervisor.getSnapshot().children[conversationActorId(conversationId)]
+    const [supervisor = this.#openSupervisor()] = this.#withRoom
+    supervisor.actor.send({ type: 'conversation.wake', conversationId })
+    const actor = supervisor.actor.getSnapshot().children[conversationActorId(conversationId)]
     if (actor === undefined) throw new Error('A supervisor did not wake its conversation.')
-    const awake = { actor, supervisorId }
+    const awake = { actor, supervisor }
     this.#awake.set(conversationId, awake)
-    this.#supervisors.set(supervisorId, (this.#supervisors.get(supervisorId) ?? 0) + 1)
+    supervisor.conversations += 1
+    if (supervisor.conversations === CONVERSATIONS_PER_SUPERVISOR) this.#withRoom.delete(supervisor)
     return awake
   }
 
-  #supervisorWithRoom(): string {
-    for (const [id, conversations] of this.#supervisors) {
-      if (conversations < CONVERSATIONS_PER_SUPERVISOR) return id
-    }
-    const supervisorId = `supervisor-${(this.#lastSupervisor += 1)}`
-    this.#supervisors.set(supervisorId, 0)
-    this.#root.send({ type: 'supervisor.open', supervisorId })
-    return supervisorId
+  #openSupervisor(): Supervisor {
+    const id = `supervisor-${(this.#lastSupervisor += 1)}`
+    const actor = createActor(this.#machine, { id, clock: this.#timers })
+    const supervisor = { actor, conversations: 0 }
+    this.#supervisors.add(supervisor)
+    this.#withRoom.add(supervisor)
+    for (const inspection of this.#inspections) this.#observe(supervisor, inspection)
+    actor.subscribe({ error: (error) => this.#failSupervisor(supervisor, error) })
+    actor.start()
+    return supervisor
+  }
+
+  #observe({ actor }: Supervisor, { observer, subscriptions }: Inspection): void {
+    subscriptions.push(
+      observeSystem(actor, observer, (error: unknown) =>
+        this.#logger.warn({ err: error }, 'An inspection observer threw.'),
+      ),
+    )
   }
 
   #forget(conversationId: string): void {
@@ -146,8 +162,17 @@ export class Actors {
     if (awake === undefined) return
     this.#awake.delete(conversationId)
     this.#resting.delete(conversationId)
-    const left = (this.#supervisors.get(awake.supervisorId) ?? 1) - 1
-    this.#supervisors.set(awake.supervisorId, left)
+    awake.supervisor.conversations -= 1
+    if (this.#supervisors.has(awake.supervisor)) this.#withRoom.add(awake.supervisor)
+  }
+
+  /** All it had is lost with it, and nothing else is. */
+  #failSupervisor(supervisor: Supervisor, error: unknown): void {
+    this.#supervisors.delete(supervisor)
+    this.#withRoom.delete(supervisor)
+    for (const [conversationId, awake] of this.#awake) {
+      if (awake.supervisor === supervisor) this.#fail(conversationId, error)
+    }
   }
 
   #fail(conversationId: string, error: unknown): void {

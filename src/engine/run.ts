@@ -30,6 +30,9 @@ export interface Bound extends Binding {
   readonly conversation: ConversationRecord
 }
 
+/** One for all: an abort without a reason makes an error with a stack each time. */
+const STOPPED = new Error('The turn was stopped.')
+
 interface PendingCancel {
   readonly settle: PromiseWithResolvers<Receipt>
   answer?: CancelAnswer
@@ -106,7 +109,7 @@ export class Run {
 
   /** Ends the request, if one is under way. What the provider reported by then is kept. */
   abortRequest(): void {
-    this.stop.abort()
+    this.stop.abort(STOPPED)
     if (this.handle === undefined) return
     this.end = this.handle.known()
     if (this.handle.abort()) this.upstreamAborted = true

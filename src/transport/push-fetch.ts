@@ -23,6 +23,9 @@ export interface PushReceiver {
   broken(error: Error): void
 }
 
+/** One for all: an error takes its stack from where it is made, which costs more than the cut. */
+const CUT = new DOMException('The request was cut.', 'AbortError')
+
 export class PushFetch implements Dispatcher.DispatchHandler {
   readonly #dispatcher: Dispatcher
   readonly #body: string | undefined
@@ -59,9 +62,10 @@ export class PushFetch implements Dispatcher.DispatchHandler {
    */
   cut(): boolean {
     const controller = this.#controller
+    if (this.#isOver) return false
     this.#over()
-    this.#response.reject(new DOMException('The request was cut.', 'AbortError'))
-    controller?.abort(new Error('The request was cut.'))
+    this.#response.reject(CUT)
+    controller?.abort(CUT)
     return controller !== undefined
   }
 
@@ -75,7 +79,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // undici calls this right before it writes.
-    if (this.#isOver) controller.abort(new Error('The request was cut before it was sent.'))
+    if (this.#isOver) controller.abort(CUT)
     else this.#controller = controller
   }
 

@@ -36,6 +36,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #unread: Buffer[] = []
   #isScheduled = false
   #isOver = false
+  #isFinished = false
   #timer: unknown
 
   constructor(sink: ReplySink, options: ReplyStreamOptions) {
@@ -67,9 +68,11 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   abort(): boolean {
-    const isComplete = this.#isOver
+    // A finished reply has let go of its exchange, whose connection may serve the next request.
+    if (this.#isFinished) return false
+    const wasOver = this.#isOver
     this.#over()
-    return (this.#exchange?.cut() ?? false) && !isComplete
+    return (this.#exchange?.cut() ?? false) && !wasOver
   }
 
   began(contentType: string): void {
@@ -128,6 +131,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (outcome !== 'finished') return this.#fail(outcome)
     const end = this.known()
     this.#over()
+    this.#isFinished = true
     this.#exchange?.complete()
     this.#tellEnd(() => this.#sink.finished(end))
   }

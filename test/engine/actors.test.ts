@@ -3,16 +3,17 @@ import { expect, test } from 'vitest'
 import { Actors } from '../../src/engine/actors.ts'
 import { conversationMachine } from '../../src/machines/conversation.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
+import type { Logger } from '../../src/protocol/logger.ts'
 import { CountingClock } from '../support/counting-clock.ts'
 import { ticks } from '../support/waiting.ts'
 
 /** Conversations whose turns wait for headers, and which fail when a second turn is sent. */
-function failingActors() {
+function failingActors(logger: Partial<Logger> = {}) {
   const clock = new CountingClock()
   const failed: string[] = []
   const actors = new Actors({
     clock,
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: { debug() {}, info() {}, warn() {}, error() {}, ...logger },
     machine: conversationMachine.provide({
       actors: {
         turn: turnMachine.provide({
@@ -42,6 +43,44 @@ test('a conversation that fails is forgotten, and the next send wakes it anew', 
   actors.send('a', { type: 'conversation.send', turnId: 'a3' })
   expect(actors.awake).toBe(2)
   await ticks(3)
+  actors.stop()
+})
+
+test('a supervisor that fails loses its own conversations, and the others go on', async () => {
+  let failures = 0
+  const { actors, failed } = failingActors({
+    error() {
+      failures += 1
+      if (failures === 1) throw new Error('boom')
+    },
+  })
+  const ids = Array.from({ length: 65 }, (_, n) => `c${n}`)
+  for (const id of ids) actors.send(id, { type: 'conversation.send', turnId: `${id}-1` })
+
+  actors.send('c0', { type: 'conversation.send', turnId: 'c0-2' })
+
+  expect(failed).toEqual(ids.slice(0, 64))
+  expect(actors.awake).toBe(1)
+  actors.send('c0', { type: 'conversation.send', turnId: 'c0-3' })
+  expect(actors.awake).toBe(2)
+  await ticks(3)
+  actors.stop()
+})
+
+test('the end of a turn looks through the timers of its supervisor only', () => {
+  const { actors } = failingActors()
+  const systems = new Set<unknown>()
+  actors.inspect((event) => {
+    if (event.type === '@xstate.actor') systems.add((event.actorRef as AnyActorRef).system)
+  })
+  for (let n = 0; n < 200; n += 1) {
+    actors.send(`c${n}`, { type: 'conversation.send', turnId: `t${n}` })
+  }
+  expect(systems.size).toBe(4)
+  for (const system of systems) {
+    const { _scheduledEvents: timers } = (system as AnyActorRef['system']).getSnapshot()
+    expect(Object.keys(timers).length).toBeLessThanOrEqual(2 * 64)
+  }
   actors.stop()
 })
 

@@ -135,7 +135,31 @@ test('finishes at [DONE], ignores what follows, and lets go of a body that stays
   expect(asked.calls).toEqual(['started', 'deltas', 'finished'])
   expect(asked.text).toBe('a')
   expect(asked.handle.abort()).toBe(false)
+  clock.advance(250)
   await provider.requests[0]?.closed
+})
+
+test('keeps the connection of a finished reply for the next request, also if it is aborted', async () => {
+  await using provider = await startProvider()
+  const clock = new ManualClock()
+  await using transport = transportFor({ clock })
+  const gate = closedGate()
+  provider.next(async (exchange) => {
+    exchange.write(chunk({ content: 'a' }), 'data: [DONE]\n\n')
+    await gate.opened
+    exchange.response.end()
+  })
+  const { handle } = await ask(transport, requestTo(provider.url)).ended
+
+  expect(handle.abort()).toBe(false)
+  gate.open()
+  // The body's end is read, and undici then takes its connection back, a tick later.
+  while (clock.pending > 0) await new Promise(setImmediate)
+  for (let tick = 0; tick < 5; tick += 1) await new Promise(setImmediate)
+  await ask(transport, requestTo(provider.url)).ended
+
+  expect(provider.requests).toHaveLength(2)
+  expect(provider.socketsOpened).toBe(1)
 })
 
 test('waits a moment for the end of a complete reply, then closes the connection', async () => {
