@@ -77,6 +77,10 @@ export class Feed implements LaneFeed {
     return new Observable((subscriber) => {
       const missed = this.#running(conversationId).flatMap((lane) => lane.catchUp() ?? [])
       const live = conversationId === undefined ? this.#everything : this.live(conversationId)
+      if (missed.length === 0) {
+        subscriber.add(live.subscribe(subscriber))
+        return
+      }
       subscriber.add(
         follow(live, subscriber, new Map(missed.map(({ turnId, seq }) => [turnId, seq]))),
       )
