@@ -1,0 +1,49 @@
+/** What the command line asks for. */
+import { parseArgs } from 'node:util'
+import type { Mode } from './workload.ts'
+import { WORKLOADS } from './workloads/workloads.ts'
+
+export interface Arguments {
+  readonly mode: Mode
+  /** Names of workloads; empty: all. */
+  readonly only: readonly string[]
+  readonly write: boolean
+  readonly writeBaseline: boolean
+  /** The folder of a build to measure in place of a new one. */
+  readonly build: string | undefined
+}
+
+export const USAGE = `npm run bench -- [options]
+
+  --quick            fewer rounds and peers: under 3 minutes
+  --only <workload>  may be given several times: ${WORKLOADS.map(({ name }) => name).join(', ')}
+  --write            writes docs/benchmarks: the tables, the plot and the JSON
+  --write-baseline   writes bench/baseline.json, which later runs are compared with
+  --build <folder>   measures this build in place of a new one, for a comparison of two
+`
+
+/** @throws with a message for the user */
+export function readArguments(args: readonly string[]): Arguments {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      write: { type: 'boolean', default: false },
+      'write-baseline': { type: 'boolean', default: false },
+      build: { type: 'string' },
+    },
+  })
+  const unknown = values.only.find((name) => WORKLOADS.every((workload) => workload.name !== name))
+  if (unknown !== undefined) throw new Error(`There is no workload "${unknown}".`)
+  if ((values.write || values['write-baseline']) && (values.only.length > 0 || values.quick)) {
+    throw new Error('What is written is a full run: leave out --quick and --only.')
+  }
+  return {
+    mode: values.quick ? 'quick' : 'full',
+    only: values.only,
+    write: values.write,
+    writeBaseline: values['write-baseline'],
+    build: values.build,
+  }
+}

@@ -1,0 +1,57 @@
+/** What one more reader of a conversation costs for each event it is handed: a hundred against one. */
+import { openEngine } from '../clients/colloquy-engine.ts'
+import { question } from '../provider/reply-shape.ts'
+import { checkAnswer } from './answer-check.ts'
+import { median, Stopwatch } from './stopwatch.ts'
+import { type Measure, option } from './task.ts'
+
+/** Costs of a delivery, by the number of readers there were. */
+export function perDelivery(
+  rounds: readonly { few: Delivered; many: Delivered }[],
+): Record<string, number> {
+  return {
+    cpuPerDeliveryUs: median(
+      rounds.map(({ few, many }) => (many.cpuUs - few.cpuUs) / (many.count - few.count)),
+    ),
+    deliveries: median(rounds.map(({ many }) => many.count)),
+  }
+}
+
+export interface Delivered {
+  readonly count: number
+  readonly cpuUs: number
+}
+
+export const measure: Measure = async (task) => {
+  const deltas = option(task, 'deltas')
+  const many = option(task, 'readers')
+  // A snapshot for each delta: so many events that what a reader costs can be seen.
+  const engine = await openEngine(task, { emitIntervalMs: 0 })
+  const reply = async (readers: number): Promise<Delivered> => {
+    const { id } = await engine.startConversation()
+    let count = 0
+    let length = 0
+    const subscriptions = Array.from({ length: readers }, () =>
+      engine.events(id).subscribe((event) => {
+        count += 1
+        if (event.type === 'reply.snapshot') length = event.seq
+      }),
+    )
+    const watch = new Stopwatch()
+    const turn = await engine.send(id, question({ deltas, pauseMs: 0 }))
+    const { message } = await turn.reply
+    const { cpuUs } = watch
+    checkAnswer(message.text, deltas)
+    if (length < deltas) throw new Error('Readers were shown too little.')
+    for (const subscription of subscriptions) subscription.unsubscribe()
+    return { count, cpuUs }
+  }
+  await reply(1)
+  await reply(many)
+  const rounds: { few: Delivered; many: Delivered }[] = []
+  for (let n = 0; n < option(task, 'rounds'); n += 1) {
+    rounds.push({ few: await reply(1), many: await reply(many) })
+  }
+  await engine.close()
+  return perDelivery(rounds)
+}

@@ -1,0 +1,193 @@
+/**
+ * What saving a turn costs, without anything else of a turn: our store, which writes in groups,
+ * against a plain MikroORM that flushes once for each message, with the same rows in the same file.
+ */
+import { join } from 'node:path'
+import { MikroORM } from '@mikro-orm/sqlite'
+import { builtModule } from '../clients/colloquy-engine.ts'
+// Types only: what runs is the build.
+import type { Conversation as ConversationEntity } from '../../src/persistence/entities/conversation.ts'
+import type { Message as MessageEntity } from '../../src/persistence/entities/message.ts'
+import type { Turn as TurnEntity } from '../../src/persistence/entities/turn.ts'
+import type * as Schema from '../../src/persistence/schema.ts'
+import type * as SqliteStore from '../../src/persistence/sqlite-store.ts'
+import { replyText } from '../provider/prose.ts'
+import { Stopwatch } from './stopwatch.ts'
+import { type Measure, option, type Task } from './task.ts'
+
+const QUESTION = [{ type: 'text', text: 'What is an actor?' }] as const
+const REPLY = [{ type: 'text', text: replyText(20) }] as const
+const USAGE = { inputTokens: 19, outputTokens: 20, source: 'provider' } as const
+
+/** Saves one turn in a conversation. */
+type Save = (conversationId: string) => Promise<void>
+
+interface Saver {
+  readonly save: Save
+  close(): Promise<void>
+}
+
+export const measure: Measure = async (task) => {
+  const turns = option(task, 'turns')
+  const warmUps = option(task, 'warmUps')
+  const conversations = await createConversations(task, turns + warmUps)
+  const saver = task.options['plain'] === 1 ? await openPlain(task) : await openOurs(task)
+  await saveAll(saver.save, conversations.splice(0, warmUps), option(task, 'atOnce'))
+  const watch = new Stopwatch()
+  await saveAll(saver.save, conversations, option(task, 'atOnce'))
+  const { cpuUs, wallMs } = watch
+  await saver.close()
+  return { cpuPerTurnUs: cpuUs / turns, wallMs }
+}
+
+async function saveAll(save: Save, conversations: readonly string[], atOnce: number) {
+  const left = [...conversations]
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (let id = left.pop(); id !== undefined; id = left.pop()) await save(id)
+    }),
+  )
+}
+
+async function openStore(task: Task) {
+  const { openSqliteStore } = (await import(
+    builtModule(task.build, 'persistence/sqlite-store.js')
+  )) as typeof SqliteStore
+  return await openSqliteStore({
+    database: join(task.directory, 'chat.db'),
+    durability: 'full',
+    clock: { now: () => Date.now(), setTimeout, clearTimeout: () => undefined },
+    newId: () => crypto.randomUUID(),
+  })
+}
+
+async function createConversations(task: Task, count: number): Promise<string[]> {
+  const store = await openStore(task)
+  const ids = Array.from({ length: count }, () => crypto.randomUUID())
+  await Promise.all(
+    ids.map((id) =>
+      store.createConversation({
+        id,
+        messages: [],
+        importId: crypto.randomUUID(),
+        at: new Date(),
+      }),
+    ),
+  )
+  await store.close()
+  return ids
+}
+
+async function openOurs(task: Task): Promise<Saver> {
+  const store = await openStore(task)
+  return {
+    async save(conversationId) {
+      const turnId = crypto.randomUUID()
+      const messageId = crypto.randomUUID()
+      await store.getConversation(conversationId)
+      await store.acceptTurn(
+        {
+          turnId,
+          conversationId,
+          messageId,
+          role: 'user',
+          parts: QUESTION,
+          endpoint: 'online',
+          model: 'm',
+          at: new Date(),
+        },
+        new AbortController().signal,
+      )
+      await store.endTurn({
+        turnId,
+        conversationId,
+        status: 'done',
+        attempts: 1,
+        usage: USAGE,
+        reply: {
+          messageId: crypto.randomUUID(),
+          parts: REPLY,
+          finishReason: 'stop',
+          model: 'm',
+        },
+        at: new Date(),
+      })
+    },
+    close: () => store.close(),
+  }
+}
+
+async function openPlain(task: Task): Promise<Saver> {
+  const { ENTITIES } = (await import(
+    builtModule(task.build, 'persistence/schema.js')
+  )) as typeof Schema
+  const [Conversation, Turn, Message] = ENTITIES as unknown as readonly [
+    typeof ConversationEntity,
+    typeof TurnEntity,
+    typeof MessageEntity,
+  ]
+  const orm = await MikroORM.init({
+    dbName: join(task.directory, 'chat.db'),
+    entities: ENTITIES,
+    debug: false,
+  })
+  const connection = orm.em.getConnection()
+  await connection.execute('pragma synchronous = full')
+  await connection.execute('pragma foreign_keys = on')
+  return {
+    async save(conversationId) {
+      const em = orm.em.fork()
+      const conversation = await em.findOneOrFail(Conversation, conversationId)
+      const question = em.create(Message, {
+        id: crypto.randomUUID(),
+        conversation,
+        turnId: crypto.randomUUID(),
+        position: 1,
+        role: 'user',
+        parts: JSON.stringify(QUESTION),
+        status: 'complete',
+        createdAt: Date.now(),
+      })
+      const turn = em.create(Turn, {
+        id: question.turnId as string,
+        conversation,
+        position: 1,
+        inputMessageId: question.id,
+        status: 'pending',
+        epoch: 1,
+        endpoint: 'online',
+        model: 'm',
+        attempts: 0,
+        startedAt: Date.now(),
+      })
+      conversation.headMessageId = question.id
+      conversation.updatedAt = Date.now()
+      await em.persist([question, turn]).flush()
+
+      const reply = em.create(Message, {
+        id: crypto.randomUUID(),
+        conversation,
+        turnId: turn.id,
+        parentId: question.id,
+        position: 2,
+        role: 'assistant',
+        parts: JSON.stringify(REPLY),
+        status: 'complete',
+        finishReason: 'stop',
+        model: 'm',
+        inputTokens: USAGE.inputTokens,
+        outputTokens: USAGE.outputTokens,
+        usageSource: USAGE.source,
+        createdAt: Date.now(),
+      })
+      turn.status = 'done'
+      turn.attempts = 1
+      turn.usage = JSON.stringify(USAGE)
+      turn.endedAt = Date.now()
+      conversation.headMessageId = reply.id
+      conversation.updatedAt = Date.now()
+      await em.persist(reply).flush()
+    },
+    close: () => orm.close(),
+  }
+}

@@ -1,0 +1,44 @@
+/** The floor of fan-out: a bare Subject of RxJS that hands as many events to as many observers. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type * as Rxjs from 'rxjs'
+import { checkCount } from './answer-check.ts'
+import { type Delivered, perDelivery } from './readers.ts'
+import { Stopwatch } from './stopwatch.ts'
+import { type Measure, option } from './task.ts'
+
+interface Event {
+  readonly type: string
+  readonly seq: number
+}
+
+// oxlint-disable-next-line require-await -- a measure is asynchronous, this one has nothing to await
+export const measure: Measure = async (task) => {
+  const events = option(task, 'events')
+  const many = option(task, 'readers')
+  // The one that colloquy has, from where its build finds it.
+  const require = createRequire(join(task.build, 'index.js'))
+  const { Subject } = require('rxjs') as typeof Rxjs
+  const emit = (readers: number): Delivered => {
+    const subject = new Subject<Event>()
+    let count = 0
+    let length = 0
+    for (let n = 0; n < readers; n += 1) {
+      subject.subscribe((event) => {
+        count += 1
+        if (event.type === 'reply.snapshot') length = event.seq
+      })
+    }
+    const watch = new Stopwatch()
+    for (let seq = 1; seq <= events; seq += 1) subject.next({ type: 'reply.snapshot', seq })
+    const { cpuUs } = watch
+    checkCount(length, events)
+    return { count, cpuUs }
+  }
+  emit(1)
+  emit(many)
+  const rounds: { few: Delivered; many: Delivered }[] = []
+  for (let n = 0; n < option(task, 'rounds'); n += 1)
+    rounds.push({ few: emit(1), many: emit(many) })
+  return perDelivery(rounds)
+}

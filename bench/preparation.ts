@@ -1,0 +1,35 @@
+/** What has to be there before anything can be measured: the peers, and a build of colloquy. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+export const BENCH = import.meta.dirname
+export const ROOT = join(BENCH, '..')
+
+/** Holds the lockfile that was installed: a newer one is installed again. */
+const STAMP = join(BENCH, 'node_modules', '.installed-lock.json')
+
+export function installPeers(): void {
+  const lock = readFileSync(join(BENCH, 'package-lock.json'), 'utf8')
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return
+  console.log('Installing the peers …')
+  run(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], BENCH)
+  writeFileSync(STAMP, lock)
+}
+
+/** The folder of the build to measure. */
+export function prepareBuild(given: string | undefined): string {
+  if (given !== undefined) return resolve(given)
+  console.log('Building …')
+  run(['run', 'build'], ROOT)
+  return join(ROOT, 'dist')
+}
+
+function run(args: readonly string[], cwd: string): void {
+  const { status, stdout, stderr } = spawnSync('npm', [...args, '--loglevel=error'], {
+    cwd,
+    encoding: 'utf8',
+  })
+  if (status === 0) return
+  throw new Error(`npm ${args.join(' ')} failed:\n${stdout}${stderr}`)
+}

@@ -1,0 +1,55 @@
+/** What the processes of one workload measured, round by round. */
+import { median } from './measures/stopwatch.ts'
+import type { Figures } from './measures/task.ts'
+
+/** A median, and the least and the most of what it is the median of. */
+export interface Spread {
+  readonly median: number
+  readonly least: number
+  readonly most: number
+}
+
+export class Samples {
+  readonly #rounds: Map<string, Figures>[] = []
+
+  add(round: number, label: string, figures: Figures): void {
+    const known = (this.#rounds[round] ??= new Map())
+    known.set(label, figures)
+  }
+
+  get labels(): readonly string[] {
+    return [...new Set(this.#rounds.flatMap((round) => [...round.keys()]))]
+  }
+
+  /** The names of what was measured for a label. */
+  names(label: string): readonly string[] {
+    return Object.keys(this.#rounds.find((round) => round.has(label))?.get(label) ?? {})
+  }
+
+  values(label: string, name: string): readonly number[] {
+    return this.#rounds.flatMap((round) => round.get(label)?.[name] ?? [])
+  }
+
+  spread(label: string, name: string): Spread {
+    return spreadOf(this.values(label, name))
+  }
+
+  /** One against the other within each round, where both met the same noise. */
+  ratio(label: string, to: string, name: string, toName = name): Spread {
+    return spreadOf(
+      this.#rounds.flatMap((round) => {
+        const value = round.get(label)?.[name]
+        const base = round.get(to)?.[toName]
+        return value === undefined || base === undefined ? [] : [value / base]
+      }),
+    )
+  }
+
+  toJSON(): unknown {
+    return this.#rounds.map((round) => Object.fromEntries(round))
+  }
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
+}

@@ -1,0 +1,31 @@
+/** A hundred readers on one conversation, against a bare Subject with as many. */
+import type { Workload } from '../workload.ts'
+
+const READERS = 100
+
+export const readers: Workload = {
+  name: 'readers',
+  title: '1 to 100 readers on one conversation, a snapshot for each delta',
+  rounds: { full: 5, quick: 1 },
+  entries: () => [
+    {
+      measure: 'subject',
+      client: 'none',
+      label: 'subject',
+      options: { events: 5_000, readers: READERS, rounds: 5 },
+    },
+    {
+      measure: 'readers',
+      client: 'colloquy',
+      options: { deltas: 5_000, readers: READERS, rounds: 5 },
+    },
+  ],
+  rows: (samples) => [
+    {
+      target: 'readers.subject',
+      title: 'fan-out to 100 readers, per delivery, against a bare Subject',
+      unit: '× Subject',
+      measured: samples.ratio('colloquy', 'subject', 'cpuPerDeliveryUs'),
+    },
+  ],
+}
