@@ -10,14 +10,14 @@ import type { RequestMessage } from '../transport/reply-request.ts'
 
 export function sendableHistory(messages: readonly Message[]): readonly RequestMessage[] {
   const sendable: RequestMessage[] = []
-  for (let at = 0; at < messages.length; at += 1) {
-    const message = messages[at] as Message
-    if (message.role === 'tool') continue
-    const kept =
-      message.role === 'user' ? message.parts : answeredParts(message, resultsAfter(messages, at))
-    if (kept.some(isContent)) sendable.push({ role: message.role, parts: kept })
-    if (message.role === 'user') continue
-    const results = firstResults(kept.filter(isCall), resultsAfter(messages, at))
+  for (const [at, message] of messages.entries()) {
+    const { role, parts } = message
+    if (role === 'user' && parts.some(isContent)) sendable.push({ role, parts })
+    if (role !== 'assistant') continue
+    const given = resultsAfter(messages, at)
+    const kept = answeredParts(message, given)
+    if (kept.some(isContent)) sendable.push({ role, parts: kept })
+    const results = firstResults(kept.filter(isCall), given)
     if (results.length > 0) sendable.push({ role: 'tool', parts: results })
   }
   return sendable
