@@ -306,7 +306,10 @@ describe('switching it on', () => {
       for (let step = 0; step < steps; step += 1) await Promise.resolve()
       for (let step = 30; step < steps; step += 5) await new Promise(setImmediate)
       // At last the turn has reached the provider, however long the database took.
-      if (steps === 59) await online.request(online.requests.length)
+      if (steps === 59) {
+        const { turnId } = await nextEvent(engine.events(id), 'reply.delta')
+        expect(turnId).toBeDefined()
+      }
       await engine.setAirplaneMode(true)
 
       const unfinished = online.requests.filter(({ isClosed }) => !isClosed)
