@@ -5,18 +5,19 @@
  * the content type says and whatever was asked for. Knows when a reply is
  * complete, and that one which only went quiet is not.
  */
-import { createParser } from 'eventsource-parser'
 import type { ErrorRecord } from '../errors.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
-import type { DialectReader } from './dialects/dialect.ts'
+import type { DialectReader, SoleDelta, WireDialect } from './dialects/dialect.ts'
+import { EventStream } from './event-stream.ts'
+import type { EventTemplates } from './event-templates.ts'
 import { errorInAnswer } from './http-error.ts'
 import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ReplyDraft } from './reply-draft.ts'
 import type { ProviderTarget } from './reply-request.ts'
-import { TextTemplate } from './text-template.ts'
 import { Utf8Decoder } from './utf8-decoder.ts'
 import { isObject, nonEmpty } from './wire-value.ts'
+import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
 
@@ -25,15 +26,25 @@ const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/
 /** Enough to tell one: the longest field name and its colon. */
 const SNIFF_LENGTH = 6
 
+export interface DecoderOptions {
+  readonly dialect: WireDialect
+  /** What streams of the dialect look like. */
+  readonly templates: EventTemplates
+  readonly limits: ReplyLimits
+  readonly target: ProviderTarget
+  readonly newId: () => string
+}
+
 export class ReplyDecoder {
   readonly #draft: ReplyDraft
+  readonly #dialect: WireDialect
   readonly #reader: DialectReader
   readonly #contentType: string
   readonly #limits: ReplyLimits
   readonly #target: ProviderTarget
   readonly #text = new Utf8Decoder()
-  readonly #template = new TextTemplate()
-  #parser: ReturnType<typeof createParser> | undefined
+  readonly #templates: EventTemplates
+  #events: EventStream | undefined
   #kind: 'unknown' | 'events' | 'json' = 'unknown'
   /** The start of a body that is unknown yet, or all of a JSON body so far. */
   #held: string[] = []
@@ -44,16 +55,12 @@ export class ReplyDecoder {
   #fault: ErrorRecord | undefined
   #outcome: 'finished' | ErrorRecord | undefined
 
-  constructor(options: {
-    readonly draft: ReplyDraft
-    readonly reader: DialectReader
-    readonly contentType: string
-    readonly limits: ReplyLimits
-    readonly target: ProviderTarget
-  }) {
-    this.#draft = options.draft
-    this.#reader = options.reader
-    this.#contentType = options.contentType.toLowerCase()
+  constructor(draft: ReplyDraft, contentType: string, options: DecoderOptions) {
+    this.#draft = draft
+    this.#dialect = options.dialect
+    this.#reader = options.dialect.reader(draft, options.newId)
+    this.#templates = options.templates
+    this.#contentType = contentType.toLowerCase()
     this.#limits = options.limits
     this.#target = options.target
   }
@@ -135,45 +142,51 @@ export class ReplyDecoder {
 
   #feed(text: string): void {
     if (this.#kind !== 'events' || this.#outcome !== undefined) return
-    this.#parser ??= createParser({
-      onEvent: ({ data, event }) => this.#event(data, event),
-      onError: ({ type }) => {
-        if (type === 'max-buffer-size-exceeded') {
-          this.#fail('event-too-large', `an event of more than ${this.#limits.eventBytes} bytes`)
-        }
+    this.#events ??= this.#openEvents()
+    this.#events.feed(text)
+  }
+
+  #openEvents(): EventStream {
+    const { eventBytes } = this.#limits
+    const reader = {
+      event: (data: string, name: string | undefined) => this.#event(data, name),
+      sole: (text: string, type: SoleDelta['type']) => {
+        if (type === 'text') this.#draft.text(text)
+        else this.#draft.reasoning(text)
+        this.#checkSize()
       },
-      maxBufferSize: this.#limits.eventBytes,
-    })
-    this.#parser.feed(text)
+      tooLarge: () => this.#fail('event-too-large', `an event of more than ${eventBytes} bytes`),
+      isOver: () => this.#outcome !== undefined,
+    }
+    return new EventStream(reader, this.#templates, eventBytes)
   }
 
-  #event(data: string, name: string | undefined): void {
-    if (this.#outcome !== undefined) return
-    if (data.startsWith(END_MARKER)) return this.#marker()
-    if (!this.#plain(data)) this.#parsed(data, name)
-    if (this.#draft.size > this.#limits.replyBytes) this.#replyTooLarge()
-  }
-
-  /** Reads an event like those before it, which held nothing but text. */
-  #plain(data: string): boolean {
-    const text = this.#template.read(data)
-    if (text === undefined) return false
-    this.#draft.text(text)
-    return true
-  }
-
-  #parsed(data: string, name: string | undefined): void {
+  #event(data: string, name: string | undefined): SoleDelta | undefined {
+    if (this.#outcome !== undefined) return undefined
+    if (data.startsWith(END_MARKER)) {
+      this.#marker()
+      return undefined
+    }
     const value = parsed(data)
-    if (value === undefined) return this.#noJson(data, name)
-    if (!isObject(value)) return
+    if (value === undefined) this.#noJson(data, name)
+    else if (isObject(value)) return this.#read(value, name)
+    return undefined
+  }
+
+  #read(event: WireObject, name: string | undefined): SoleDelta | undefined {
+    const { size } = this.#draft
     this.#hasEvents = true
-    const told = this.#reader.event(value, name)
+    const told = this.#reader.event(event, name)
     if (told === 'end') this.#marker()
     else if (told !== undefined) this.#failing(told)
-    else {
-      const text = this.#reader.onlyText(value)
-      if (text !== undefined) this.#template.learn(data, text, this.#reader.onlyText)
-    }
+    this.#checkSize()
+    const sole = this.#dialect.soleDelta(event)
+    // What an event adds may depend on those before it.
+    return sole !== undefined && this.#draft.size - size === sole.text.length ? sole : undefined
+  }
+
+  #checkSize(): void {
+    if (this.#draft.size > this.#limits.replyBytes) this.#replyTooLarge()
   }
 
   #noJson(data: string, name: string | undefined): void {
@@ -198,7 +211,7 @@ export class ReplyDecoder {
       this.#outcome = errorInAnswer(error, this.#target)
       return
     }
-    if (this.#draft.size > this.#limits.replyBytes) return this.#replyTooLarge()
+    this.#checkSize()
     // A whole answer is one, also when it does not say why the model stopped.
     this.#marker()
   }

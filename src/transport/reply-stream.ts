@@ -9,20 +9,15 @@ import type { ErrorRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Logger } from '../protocol/logger.ts'
-import type { WireDialect } from './dialects/dialect.ts'
 import type { AnswerReader, Exchange } from './exchange.ts'
 import { AFTER_ERROR_MS } from './limits.ts'
-import type { ReplyLimits } from './limits.ts'
 import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
+import type { DecoderOptions } from './reply-decoder.ts'
 import { ReplyDraft } from './reply-draft.ts'
-import type { ProviderTarget, ReplyHandle } from './reply-request.ts'
+import type { ReplyHandle } from './reply-request.ts'
 
-export interface ReplyStreamOptions {
-  readonly target: ProviderTarget
-  readonly dialect: WireDialect
-  readonly limits: ReplyLimits
-  readonly newId: () => string
+export interface ReplyStreamOptions extends DecoderOptions {
   readonly logger: Logger | undefined
   readonly clock: Clock
 }
@@ -76,10 +71,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   began(contentType: string): void {
-    const { dialect, newId, limits, target } = this.#options
-    const draft = this.#draft
-    const reader = dialect.reader(draft, newId)
-    this.#decoder = new ReplyDecoder({ draft, reader, contentType, limits, target })
+    this.#decoder = new ReplyDecoder(this.#draft, contentType, this.#options)
     this.#tell(() => this.#sink.started())
   }
 

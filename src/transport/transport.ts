@@ -18,6 +18,7 @@ import type { Environment } from './dispatchers.ts'
 import { operationUrl } from './endpoint-url.ts'
 import { Exchange } from './exchange.ts'
 import type { AnswerReader, ExchangePort, ExchangeRequest } from './exchange.ts'
+import { EventTemplates } from './event-templates.ts'
 import { EVENT_BYTES, REPLY_BYTES } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
@@ -70,6 +71,9 @@ const DIALECTS: Readonly<Record<Dialect, WireDialect>> = { 'chat-completions': c
 
 class HttpTransport implements Transport {
   readonly #port: ExchangePort
+  readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
+    'chat-completions': new EventTemplates(chatCompletions),
+  }
   readonly #limits: ReplyLimits
   readonly #newId: () => string
   readonly #logger: Logger | undefined
@@ -88,9 +92,11 @@ class HttpTransport implements Transport {
   reply(request: ReplyRequest, sink: ReplySink): ReplyHandle {
     const { target, stream } = request
     const dialect = DIALECTS[target.dialect]
+    const templates = this.#templates[target.dialect]
     const reply = new ReplyStream(sink, {
       target,
       dialect,
+      templates,
       limits: this.#limits,
       newId: this.#newId,
       logger: this.#logger,

@@ -11,16 +11,19 @@ import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
-import { ChatReasoning } from './chat-reasoning.ts'
+import { ChatReasoning, REASONING_TEXTS } from './chat-reasoning.ts'
 import { chatRequestBody } from './chat-request.ts'
 import { laterUsage, toUsage, usageIn } from './chat-usage.ts'
-import type { DialectReader, WireDialect } from './dialect.ts'
+import type { DialectReader, SoleDelta, WireDialect } from './dialect.ts'
 import { ToolCalls } from './tool-calls.ts'
 
 export const chatCompletions: WireDialect = {
   path: '/chat/completions',
   body: chatRequestBody,
   reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
+  soleDelta,
+  // OpenAI and others pad their events, so that the length of one does not tell its text.
+  meaningless: ['id', 'created', 'obfuscation', 'p'],
 }
 
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
@@ -53,8 +56,6 @@ class ChatCompletionsReader implements DialectReader {
   get isFinished(): boolean {
     return this.#finish !== undefined
   }
-
-  readonly onlyText = onlyText
 
   event(event: WireObject, name: string | undefined): ProviderError | undefined {
     const choice = this.#known(event)
@@ -171,21 +172,30 @@ function firstChoice(choices: unknown): WireObject | undefined {
 }
 
 /**
- * Whatever else such an event holds was noted when it was read for the first time, or is of no
- * interest. Its fields are compared with `null` because many servers write out what is absent.
+ * Whatever else such an event holds was noted when one like it was read, or is of no interest.
+ * Many servers write out what is absent, as `null` or as something empty.
  */
-function onlyText(event: unknown): string | undefined {
+function soleDelta(event: unknown): SoleDelta | undefined {
   if (!isObject(event) || !Array.isArray(event['choices'])) return undefined
   const [choice, ...others] = event['choices'] as unknown[]
   if (!isObject(choice) || others.length > 0 || Number(choice['index'] ?? 0) !== 0) return undefined
   if ((event['usage'] ?? event['x_groq'] ?? choice['usage'] ?? null) !== null) return undefined
   if (event['error'] || choice['error'] || choice['finish_reason']) return undefined
   const { delta } = choice
-  if (!isObject(delta) || typeof delta['content'] !== 'string') return undefined
+  if (!isObject(delta)) return undefined
+  let sole: SoleDelta | undefined
   for (const [field, value] of Object.entries(delta)) {
-    if (value !== null && field !== 'content' && field !== 'role') return undefined
+    if (field === 'role' || isAbsent(value)) continue
+    const isReasoning = REASONING_TEXTS.has(field)
+    if (sole !== undefined || typeof value !== 'string') return undefined
+    if (!isReasoning && field !== 'content') return undefined
+    sole = { type: isReasoning ? 'reasoning' : 'text', text: value }
   }
-  return delta['content']
+  return sole
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === null || value === '' || (Array.isArray(value) && value.length === 0)
 }
 
 function errorIn(

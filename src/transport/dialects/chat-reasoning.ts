@@ -8,6 +8,13 @@ import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 
+/** Fields that hold nothing but text. */
+export const REASONING_TEXTS: ReadonlySet<string> = new Set([
+  'reasoning_content',
+  'reasoning',
+  'reasoning_text',
+])
+
 const FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'reasoning_details'] as const
 
 export class ChatReasoning {

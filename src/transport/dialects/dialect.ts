@@ -2,11 +2,14 @@
  * What a wire format is to the transport: how a request is written, and how
  * events and answers are read. A dialect knows nothing of bytes, HTTP or time.
  */
-import type { ReplyEnd } from '../../protocol/delta.ts'
+import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import type { ReplyRequest } from '../reply-request.ts'
 import type { WireObject } from '../wire-value.ts'
+
+/** All that an event adds, where that is text of one kind. */
+export type SoleDelta = Pick<Extract<Delta, { type: 'text' | 'reasoning' }>, 'type' | 'text'>
 
 export interface WireDialect {
   /** The path of the operation below an endpoint's url. */
@@ -15,17 +18,19 @@ export interface WireDialect {
   body(request: ReplyRequest): object
   /** @param newId - makes ids for tool calls that come without one. */
   reader(draft: ReplyDraft, newId: () => string): DialectReader
+  /**
+   * What an event adds, if that is one text, and if the same event with another text would add
+   * that one and tell nothing else that is new.
+   */
+  soleDelta(event: unknown): SoleDelta | undefined
+  /** Fields at an event's top that no reader looks at. */
+  readonly meaningless: readonly string[]
 }
 
 /** Reads one reply into a draft. */
 export interface DialectReader {
   /** One event of a stream: an error, the end marker (where it is an event), or neither. */
   event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined
-  /**
-   * The text of an event that has been read, if that text was all it held: the same event with
-   * another text would have added that and nothing else.
-   */
-  readonly onlyText: (event: unknown) => string | undefined
   /** A whole reply that came as one JSON object. */
   answer(answer: WireObject): ProviderError | undefined
   /** Whether the provider said why the model stopped. */
