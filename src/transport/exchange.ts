@@ -5,6 +5,7 @@
  * error bodies, and watches for silence. What a good answer means is up to the
  * reader: a stream of a dialect, or a list of models.
  */
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
 import type { ErrorRecord } from '../errors.ts'
@@ -52,8 +53,10 @@ export interface AnswerReader {
 
 export class Exchange implements PushReceiver {
   readonly #port: ExchangePort
-  readonly #request: ExchangeRequest
+  readonly #target: ProviderTarget
   readonly #reader: AnswerReader
+  /** Let go of when an answer comes. */
+  #request: ExchangeRequest | undefined
   #push: PushFetch | undefined
   /** What becomes of body bytes: `ended` ones are counted, those of a `good` answer are read. */
   #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
@@ -71,32 +74,29 @@ export class Exchange implements PushReceiver {
 
   constructor(port: ExchangePort, request: ExchangeRequest, reader: AnswerReader) {
     this.#port = port
+    this.#target = request.target
     this.#request = request
     this.#reader = reader
   }
 
   /** Sends the request, unless it was cut already. */
   start(): void {
-    if (this.#phase !== 'asked') return
+    const request = this.#request
+    if (this.#phase !== 'asked' || request === undefined) return
     this.#port.live.add(this)
-    const { target, url, body } = this.#request
-    this.#push = new PushFetch(this.#port.dispatchers.for(url, target.direct), body, this)
-    try {
-      ky(url, {
-        method: body === undefined ? 'get' : 'post',
-        headers: headersOf(this.#request),
-        fetch: this.#push.fetch,
-        retry: 0,
-        timeout: false,
-        throwHttpErrors: false,
-      }).catch((error: unknown) => this.#failed(connectionFailed(error, target, url)))
-    } catch {
-      // The cause quotes the value, which is a secret.
-      this.#failed({
-        code: 'invalid-option',
-        message: `The API key or a header of endpoint "${target.endpoint}" has characters that no HTTP header can have.`,
-      })
-    }
+    const { url, body } = request
+    const headers = headersOf(request)
+    if (!areSendable(headers)) return this.#failed(unsendableHeaders(this.#target))
+    const dispatcher = this.#port.dispatchers.for(url, this.#target.direct)
+    this.#push = new PushFetch(dispatcher, { headers, body }, this)
+    // Trying again, giving up after a time, and what an error status means are not its business.
+    ky(url, {
+      method: body === undefined ? 'get' : 'post',
+      fetch: this.#push.fetch,
+      retry: 0,
+      timeout: false,
+      throwHttpErrors: false,
+    }).catch((error: unknown) => this.#unanswered(error))
   }
 
   /** Ends the exchange; the reader hears nothing more. Whether anything had been written. */
@@ -120,9 +120,11 @@ export class Exchange implements PushReceiver {
   }
 
   head(status: number, headers: IncomingHttpHeaders): void {
-    if (this.#phase !== 'asked') return
+    const { url } = this.#request ?? {}
+    if (this.#phase !== 'asked' || url === undefined) return
+    this.#request = undefined
     if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
-    if (status >= 300 && status < 400) return this.#redirected(status, headers.location)
+    if (status >= 300 && status < 400) return this.#redirected(status, headers.location, url)
     if (status === 204 || status === 205)
       return this.#refuse('empty-response', 'no content', status)
     const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase()
@@ -157,12 +159,14 @@ export class Exchange implements PushReceiver {
   }
 
   broken(error: Error): void {
-    if (this.#phase === 'asked') {
-      this.#failed(connectionFailed(error, this.#request.target, this.#request.url))
-      return
-    }
+    if (this.#phase === 'asked') return this.#unanswered(error)
     this.#brokenBy = error
     this.end()
+  }
+
+  #unanswered(error: unknown): void {
+    if (this.#request === undefined) return
+    this.#failed(connectionFailed(error, this.#target, this.#request.url))
   }
 
   #body(bytes: Buffer): void {
@@ -178,18 +182,18 @@ export class Exchange implements PushReceiver {
     if (this.#phase !== 'good') return
     this.#release('over')
     if (this.#brokenBy === undefined) this.#reader.ended()
-    else this.#reader.lost(connectionLost(this.#brokenBy, this.#request.target))
+    else this.#reader.lost(connectionLost(this.#brokenBy, this.#target))
   }
 
   /** The error body is whole, or as whole as it is waited for. */
   #badBodyRead(): void {
     const { status, headers, pieces } = this.#bad
     const body = Buffer.concat(pieces).subarray(0, ERROR_BODY_BYTES).toString()
-    this.#failed(httpError(status, headers, body, this.#request.target, this.#port.clock.now()))
+    this.#failed(httpError(status, headers, body, this.#target, this.#port.clock.now()))
   }
 
-  #redirected(status: number, location: string | undefined): void {
-    const to = URL.parse(location ?? '', this.#request.url.href)?.origin
+  #redirected(status: number, location: string | undefined, from: URL): void {
+    const to = URL.parse(location ?? '', from.href)?.origin
     const where = to === undefined ? 'without an address' : `to ${to}`
     this.#refuse(
       'redirect-refused',
@@ -201,7 +205,7 @@ export class Exchange implements PushReceiver {
   #refuse(code: ErrorRecord['code'], what: string, status?: number): void {
     this.#failed({
       code,
-      message: `Endpoint "${this.#request.target.endpoint}" answered with ${what}.`,
+      message: `Endpoint "${this.#target.endpoint}" answered with ${what}.`,
       ...(status !== undefined && { status }),
     })
   }
@@ -209,7 +213,7 @@ export class Exchange implements PushReceiver {
   #idle(): void {
     this.#failed({
       code: 'timeout-idle',
-      message: `Endpoint "${this.#request.target.endpoint}" sent nothing for ${this.#port.idleMs} ms.`,
+      message: `Endpoint "${this.#target.endpoint}" sent nothing for ${this.#port.idleMs} ms.`,
     })
   }
 
@@ -250,4 +254,24 @@ function headersOf({ target, accept, body }: ExchangeRequest): Record<string, st
   if (target.apiKey) headers['authorization'] = `Bearer ${target.apiKey}`
   for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value
   return headers
+}
+
+function areSendable(headers: Readonly<Record<string, string>>): boolean {
+  try {
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    }
+    return true
+  } catch {
+    // What was thrown quotes the value, which is a secret.
+    return false
+  }
+}
+
+function unsendableHeaders({ endpoint }: ProviderTarget): ErrorRecord {
+  return {
+    code: 'invalid-option',
+    message: `The API key or a header of endpoint "${endpoint}" has characters that no HTTP header can have.`,
+  }
 }

@@ -1,9 +1,12 @@
 /**
  * A `fetch` for one request whose answer is pushed, not pulled.
  *
- * The HTTP client is given a Response with status and headers only. The body
- * goes straight from undici's parser to the receiver, without web streams, and
- * may begin, or even end, before the client has seen that Response. Redirects
+ * The HTTP client names the method and the url, and is given a Response with a
+ * status and nothing else. Headers and body go past it in both directions: what
+ * is sent to undici as it is, and what comes from undici's parser to the
+ * receiver, without web streams. The body may begin, or even end, before the
+ * client has seen its Response. What was sent is let go of once an answer
+ * begins: a live stream should cost what it needs. Redirects
  * are followed here, since undici's dispatch does not: only those that repeat
  * the request as it was (307, 308) and only within the origin, so neither key
  * nor prompt ever goes anywhere else.
@@ -23,37 +26,50 @@ export interface PushReceiver {
   broken(error: Error): void
 }
 
+/** What is sent besides method and url. */
+export interface PushContent {
+  /** Names and values are such as HTTP allows. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+interface Asked {
+  readonly url: URL
+  readonly method: string
+}
+
+/** The last that a Response can have; others exist on the wire. */
+const LAST_STATUS = 599
+
 /** One for all: an error takes its stack from where it is made, which costs more than the cut. */
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
   readonly #dispatcher: Dispatcher
-  readonly #body: string | undefined
   readonly #receiver: PushReceiver
-  readonly #response = Promise.withResolvers<Response>()
-  #request: Request | undefined
-  #url: URL | undefined
+  /** What an answer makes superfluous. */
+  #content: PushContent | undefined
+  #asked: Asked | undefined
+  #response: PromiseWithResolvers<Response> | undefined
   #hops = 0
   /** The request on the wire. Callbacks that come with another one belong to a hop that is over. */
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
-  /** @param body - sent as it is; reading it back out of a Request would take a web stream. */
-  constructor(dispatcher: Dispatcher, body: string | undefined, receiver: PushReceiver) {
+  constructor(dispatcher: Dispatcher, content: PushContent, receiver: PushReceiver) {
     this.#dispatcher = dispatcher
-    this.#body = body
+    this.#content = content
     this.#receiver = receiver
-    // Whoever called `fetch` hears of a rejection; if nobody did, nobody has to.
-    this.#response.promise.catch(() => undefined)
   }
 
   /** Sends the request. To be called once, by the HTTP client. */
   readonly fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    if (!this.#isOver) {
-      this.#request = input instanceof Request ? input : new Request(input, init)
-      this.#dispatch(new URL(this.#request.url))
-    }
-    return this.#response.promise
+    if (this.#isOver) return Promise.reject(CUT)
+    const { url, method } = input instanceof Request ? input : new Request(input, init)
+    this.#response = Promise.withResolvers<Response>()
+    const { promise } = this.#response
+    this.#dispatch({ url: new URL(url), method })
+    return promise
   }
 
   /**
@@ -63,8 +79,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   cut(): boolean {
     const controller = this.#controller
     if (this.#isOver) return false
-    this.#over()
-    this.#response.reject(CUT)
+    this.#over(CUT)
     controller?.abort(CUT)
     return controller !== undefined
   }
@@ -97,8 +112,11 @@ export class PushFetch implements Dispatcher.DispatchHandler {
       this.#dispatch(next)
       return
     }
+    // They hold the memory of the read in which they came.
+    controller.rawHeaders = null
     this.#receiver.head(status, headers)
-    this.#response.resolve(bodilessResponse(status, headers))
+    this.#response?.resolve(new Response(null, { status: Math.min(status, LAST_STATUS) }))
+    this.#letGo()
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
@@ -107,31 +125,39 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (controller !== this.#controller) return
-    this.#over()
+    this.#over(CUT)
     this.#receiver.end()
   }
 
   onResponseError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (controller !== this.#controller || this.#isOver) return
-    this.#over()
-    this.#response.reject(error)
+    this.#over(error)
     this.#receiver.broken(error)
   }
 
-  #over(): void {
+  #over(reason: Error): void {
     this.#isOver = true
     this.#controller = undefined
+    this.#response?.reject(reason)
+    this.#letGo()
   }
 
-  #dispatch(url: URL): void {
-    this.#url = url
+  #letGo(): void {
+    this.#content = undefined
+    this.#asked = undefined
+    this.#response = undefined
+  }
+
+  #dispatch(asked: Asked): void {
+    const { url, method } = asked
+    this.#asked = asked
     this.#dispatcher.dispatch(
       {
         origin: url.origin,
         path: url.pathname + url.search,
-        method: this.#request?.method ?? 'GET',
-        headers: Object.fromEntries(this.#request?.headers ?? []),
-        body: this.#body ?? null,
+        method,
+        headers: this.#content?.headers ?? {},
+        body: this.#content?.body ?? null,
         // Proxies bring clients of their own, which would time out.
         headersTimeout: 0,
         bodyTimeout: 0,
@@ -140,25 +166,13 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     )
   }
 
-  #redirect(status: number, location: string | undefined): URL | undefined {
+  /** Where to ask again, if this answer says so and may. */
+  #redirect(status: number, location: string | undefined): Asked | undefined {
     if (status !== 307 && status !== 308) return undefined
     if (location === undefined || this.#hops >= REDIRECT_HOPS) return undefined
-    const next = URL.parse(location, this.#url?.href)
-    return next?.origin === this.#url?.origin ? (next ?? undefined) : undefined
+    const asked = this.#asked
+    const next = URL.parse(location, asked?.url.href)
+    if (asked === undefined || next?.origin !== asked.url.origin) return undefined
+    return { url: next, method: asked.method }
   }
-}
-
-function bodilessResponse(status: number, headers: IncomingHttpHeaders): Response {
-  // Statuses outside this range exist on the wire, but not as a Response.
-  const response = new Response(null, { status: status <= 599 ? status : 599 })
-  for (const [name, value] of Object.entries(headers)) {
-    for (const one of typeof value === 'string' ? [value] : (value ?? [])) {
-      try {
-        response.headers.append(name, one)
-      } catch {
-        // Real servers send values that a Response refuses. The receiver has them all.
-      }
-    }
-  }
-  return response
 }
