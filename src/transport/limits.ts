@@ -28,6 +28,8 @@ export const REDIRECT_HOPS = 5
 export const AFTER_END_MS = 250
 export const AFTER_END_BYTES = 64 * 1024
 
+/** How long usage is waited for after a finish reason, unless the host says otherwise. */
+export const USAGE_MS = 1000
 /** How long usage is waited for after an error inside a stream. */
 export const AFTER_ERROR_MS = 250
 

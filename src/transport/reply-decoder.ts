@@ -70,9 +70,11 @@ export class ReplyDecoder {
     return this.#outcome
   }
 
-  /** Whether the provider reported an error, and only usage is still waited for. */
-  get isFailing(): boolean {
-    return this.#fault !== undefined && this.#outcome === undefined
+  /** Whether the content is over, by a finish reason or an error, and only usage may still come. */
+  get isOver(): 'finished' | 'failed' | undefined {
+    if (this.#outcome !== undefined) return undefined
+    if (this.#fault !== undefined) return 'failed'
+    return this.#reader.isFinished ? 'finished' : undefined
   }
 
   /** What is known besides the content. */
@@ -96,9 +98,9 @@ export class ReplyDecoder {
     this.#outcome ??= this.#fault ?? error
   }
 
-  /** What was still waited for after an error did not come. */
+  /** What was still waited for does not come. */
   expire(): void {
-    this.#outcome ??= this.#fault
+    if (this.isOver !== undefined) this.#close()
   }
 
   #endBody(): void {

@@ -20,6 +20,8 @@ import type { ReplyHandle } from './reply-request.ts'
 export interface ReplyStreamOptions extends DecoderOptions {
   readonly logger: Logger | undefined
   readonly clock: Clock
+  /** How long usage is waited for after a finish reason. */
+  readonly usageMs: number
 }
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
@@ -118,7 +120,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.flush()
     const outcome = this.#decoder?.outcome
     if (this.#isOver) return
-    if (this.#decoder?.isFailing) this.#timer ??= this.#waitForUsage()
+    this.#waitForUsage(this.#decoder?.isOver)
     if (outcome === undefined) return
     if (outcome !== 'finished') return this.#fail(outcome)
     const end = this.known()
@@ -128,12 +130,15 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#tellEnd(() => this.#sink.finished(end))
   }
 
-  #waitForUsage(): unknown {
-    return this.#options.clock.setTimeout(() => {
+  /** Waits, but not for long, for what some servers report after the last content. */
+  #waitForUsage(over: 'finished' | 'failed' | undefined): void {
+    if (over === undefined || this.#timer !== undefined) return
+    const waitMs = over === 'failed' ? AFTER_ERROR_MS : this.#options.usageMs
+    this.#timer = this.#options.clock.setTimeout(() => {
       this.#decode()
       this.#decoder?.expire()
       this.#settle()
-    }, AFTER_ERROR_MS)
+    }, waitMs)
   }
 
   #fail(error: ErrorRecord): void {

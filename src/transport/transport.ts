@@ -19,7 +19,7 @@ import { operationUrl } from './endpoint-url.ts'
 import { Exchange } from './exchange.ts'
 import type { AnswerReader, ExchangePort, ExchangeRequest } from './exchange.ts'
 import { EventTemplates } from './event-templates.ts'
-import { EVENT_BYTES, REPLY_BYTES } from './limits.ts'
+import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
 import { ReplyStream } from './reply-stream.ts'
@@ -32,6 +32,8 @@ export interface TransportOptions {
    */
   readonly idleMs: number
   readonly clock: Clock
+  /** How long usage is waited for after a finish reason, in milliseconds. @defaultValue 1000 */
+  readonly usageMs?: number | undefined
   /** The longest event of a stream. @defaultValue 48 MiB */
   readonly eventBytes?: number | undefined
   /** The longest reply. @defaultValue 64 MiB */
@@ -75,6 +77,7 @@ class HttpTransport implements Transport {
     'chat-completions': new EventTemplates(chatCompletions),
   }
   readonly #limits: ReplyLimits
+  readonly #usageMs: number
   readonly #newId: () => string
   readonly #logger: Logger | undefined
   #isClosed = false
@@ -85,6 +88,7 @@ class HttpTransport implements Transport {
       eventBytes: options.eventBytes ?? EVENT_BYTES,
       replyBytes: options.replyBytes ?? REPLY_BYTES,
     }
+    this.#usageMs = options.usageMs ?? USAGE_MS
     this.#newId = options.newId ?? randomUUID
     this.#logger = options.logger
   }
@@ -101,6 +105,7 @@ class HttpTransport implements Transport {
       newId: this.#newId,
       logger: this.#logger,
       clock: this.#port.clock,
+      usageMs: this.#usageMs,
     })
     const open = (): Exchange =>
       this.#open(reply, {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Usage } from '../../src/protocol/message.ts'
 import { startProvider } from '../support/provider.ts'
-import { chunk } from '../support/scripts.ts'
+import { chunk, closedGate } from '../support/scripts.ts'
 import type { ChunkDelta } from '../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, transportFor } from './asking.ts'
 import type { Asked } from './asking.ts'
@@ -285,6 +285,41 @@ test('waits a moment for usage after an error, and for nothing else', async () =
   clock.advance(250)
   expect(untold.error?.code).toBe('provider-error')
   expect(untold.text).toBe('a')
+  await provider.requests[1]?.closed
+  expect(clock.pending).toBe(0)
+})
+
+test('waits for usage after a finish reason, but not for ever', async () => {
+  await using provider = await startProvider()
+  const clock = new ManualClock()
+  await using transport = transportFor({ clock, usageMs: 700 })
+  const rest = closedGate()
+  provider.next(
+    async (exchange) => {
+      exchange.write(chunk({ content: 'a' }, { finish_reason: 'stop' }))
+      await rest.opened
+      exchange.write({ choices: [], usage }, 'data: [DONE]\n\n')
+      await exchange.closed
+    },
+    async (exchange) => {
+      exchange.write(chunk({ content: 'a' }, { finish_reason: 'stop' }))
+      await exchange.closed
+    },
+  )
+
+  const told = ask(transport, requestTo(provider.url))
+  await told.chars(1)
+  clock.advance(699)
+  expect(told.end).toBeUndefined()
+  rest.open()
+  expect((await told.ended).end?.usage?.inputTokens).toBe(9)
+
+  const untold = ask(transport, requestTo(provider.url))
+  await untold.chars(1)
+  clock.advance(700)
+  expect(untold.error).toBeUndefined()
+  expect(untold.end).toEqual({ finishReason: 'stop', model: 'scripted-1' })
+  clock.advance(250)
   await provider.requests[1]?.closed
   expect(clock.pending).toBe(0)
 })
