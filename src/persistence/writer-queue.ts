@@ -8,7 +8,12 @@
  *
  * A commit blocks the event loop for as long as the disk takes, so the writer rests after each
  * one in proportion: what arrives meanwhile shares the next. A write that finds the writer rested
- * goes at once. Knows no SQL, and nothing of what is written.
+ * goes at once.
+ *
+ * So does an urgent one that is alone: nothing else waits, and the group before held one write and
+ * had waited for its turn. The rest that it cuts short is added to its own, so the writer's share
+ * of the time stays the same however many such writes follow each other, and where writes are
+ * many, they still share. Knows no SQL, and nothing of what is written.
  */
 import { performance } from 'node:perf_hooks'
 
@@ -27,6 +32,8 @@ const MAX_BUSY_WAIT_MS = 100
 export interface WriteOptions {
   /** How long, in milliseconds, a busy database is waited for before the write rejects with `database-busy`. */
   readonly patienceMs: number
+  /** Whether somebody waits to be answered: alone, the write does not wait for the writer's rest. */
+  readonly isUrgent?: boolean | undefined
   /** Withdraws the write as long as it waits. */
   readonly signal?: AbortSignal | undefined
 }
@@ -54,6 +61,8 @@ export class WriterQueue<Tx> {
   /** Whether a group is open or about to be. */
   #active = false
   #restsUntil = 0
+  /** Whether an urgent write that is alone may cut the rest short. */
+  #maySkipRest = false
   #busyWaitMs = FIRST_BUSY_WAIT_MS
   #transactions = 0
   #closed = false
@@ -76,10 +85,13 @@ export class WriterQueue<Tx> {
   /**
    * Settles once the write is committed, or was not. Writes happen in the order of submission.
    *
-   * @param job - begins with a write and touches nothing but `tx`; may run more than once, each
-   *   time in a transaction that knows nothing of the time before
+   * @param job - touches nothing but `tx`; may run more than once, each time in a transaction that
+   *   knows nothing of the time before
    */
-  submit<T>(job: (tx: Tx) => Promise<T>, { patienceMs, signal }: WriteOptions): Promise<T> {
+  submit<T>(
+    job: (tx: Tx) => Promise<T>,
+    { patienceMs, isUrgent = false, signal }: WriteOptions,
+  ): Promise<T> {
     if (this.#closed) {
       return Promise.reject(new ColloquyError('engine-closed', 'The database was closed.'))
     }
@@ -93,7 +105,7 @@ export class WriterQueue<Tx> {
       alone: false,
     }
     this.#waiting.push(write)
-    this.#schedule()
+    this.#schedule(isUrgent && this.#maySkipRest)
     if (signal === undefined) return promise
     const withdraw = () => this.#withdraw(write)
     signal.addEventListener('abort', withdraw, { once: true })
@@ -114,25 +126,28 @@ export class WriterQueue<Tx> {
     write.reject(withdrawn())
   }
 
-  #schedule(): void {
+  #schedule(maySkipRest = false): void {
     if (this.#active) return
     this.#active = true
     const waitMs = this.#restsUntil - this.#clock.now()
+    if (waitMs <= 0) queueMicrotask(() => void this.#write(true))
+    else if (maySkipRest) queueMicrotask(() => void this.#write(false))
     // The timer holds the process: writes that wait are not to be lost by an exit.
-    if (waitMs > 0) this.#clock.setTimeout(() => void this.#write(), waitMs)
-    else queueMicrotask(() => void this.#write())
+    else this.#clock.setTimeout(() => void this.#write(true), waitMs)
   }
 
-  async #write(): Promise<void> {
+  async #write(isRested: boolean): Promise<void> {
     const group = this.#takeGroup()
     if (group.length > 0) {
       const startedAt = this.#clock.now()
       try {
         const results = await this.#commit(group)
         this.#rest(startedAt)
+        this.#maySkipRest = isRested && group.length === 1
         for (const [index, write] of group.entries()) write.resolve(results[index])
       } catch (error) {
         this.#rest(startedAt)
+        this.#maySkipRest = false
         this.#failed(group, error)
       }
     }
@@ -160,7 +175,10 @@ export class WriterQueue<Tx> {
 
   #rest(startedAt: number): void {
     const now = this.#clock.now()
-    this.#restsUntil = now + Math.min((now - startedAt) * REST_FACTOR, MAX_REST_MS)
+    const tookMs = now - startedAt
+    // A rest that was cut short goes on where it was.
+    const beginsAt = Math.max(now, this.#restsUntil + tookMs)
+    this.#restsUntil = beginsAt + Math.min(tookMs * REST_FACTOR, MAX_REST_MS)
   }
 
   #failed(group: readonly Write<Tx>[], error: unknown): void {

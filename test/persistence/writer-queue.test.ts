@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 import { ColloquyError } from '../../src/errors.ts'
-import { WriterQueue } from '../../src/persistence/writer-queue.ts'
+import { WriterQueue, type WriteOptions } from '../../src/persistence/writer-queue.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const PATIENT = { patienceMs: 10_000 }
@@ -20,7 +20,7 @@ function queue({ commitMs = 0 } = {}) {
     clock.advance(database.commitMs)
     committed.push(rows)
   }, clock)
-  const write = (row: string, options: Partial<typeof PATIENT & { signal: AbortSignal }> = {}) =>
+  const write = (row: string, options: Partial<WriteOptions> = {}) =>
     writer.submit(
       async (rows) => {
         rows.push(row)
@@ -93,6 +93,107 @@ test('a write that finds the writer rested goes at once', async () => {
   expect(clock.timers).toBe(0)
   await second
   expect(committed).toEqual([['a'], ['b']])
+})
+
+describe('an urgent write that is alone', () => {
+  const URGENT = { isUrgent: true }
+
+  test('does not wait for the rest after another lone write', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    await write('a')
+
+    const second = write('b', URGENT)
+
+    expect(clock.timers).toBe(0)
+    await second
+    expect(committed).toEqual([['a'], ['b']])
+  })
+
+  test('adds the rest that it cut short to its own', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    await write('a')
+    clock.advance(15)
+    await write('b', URGENT)
+
+    const third = write('c')
+    clock.advance(25 + 39)
+    await settle()
+    expect(committed).toHaveLength(2)
+
+    clock.advance(1)
+    await third
+    expect(committed).toEqual([['a'], ['b'], ['c']])
+  })
+
+  test('waits when the one before did not', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    await write('a')
+    await write('b', URGENT)
+
+    const third = write('c', URGENT)
+    clock.advance(79)
+    await settle()
+    expect(committed).toHaveLength(2)
+
+    clock.advance(1)
+    await third
+    expect(committed).toHaveLength(3)
+  })
+
+  test('waits for the others that wait, and shares their transaction', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    await write('a')
+
+    const waiting = Promise.all([write('b'), write('c', URGENT)])
+    expect(clock.timers).toBe(1)
+    clock.advance(40)
+    await waiting
+
+    expect(committed).toEqual([['a'], ['b', 'c']])
+  })
+
+  test('waits after a group of several, so that where writes are many they share', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    await Promise.all([write('a'), write('b')])
+
+    const third = write('c', URGENT)
+    expect(clock.timers).toBe(1)
+    clock.advance(40)
+    await third
+
+    expect(committed).toEqual([['a', 'b'], ['c']])
+  })
+
+  test('waits after a write that failed', async () => {
+    const { write, writer, clock } = queue()
+    const failed = writer.submit(async () => {
+      clock.advance(10)
+      throw new ColloquyError('database-failed', 'failed')
+    }, PATIENT)
+    await expect(failed).rejects.toThrow('failed')
+
+    const next = write('a', URGENT)
+    expect(clock.timers).toBe(1)
+    clock.advance(40)
+
+    expect(await next).toBe('wrote a')
+  })
+
+  test('leaves the event loop four fifths of the time, however many follow each other', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    const flood = async () => {
+      for (let n = 0; n < 100; n += 1) await write('x', URGENT)
+    }
+
+    void flood()
+    await settle()
+    while (clock.now() < 1_000) {
+      clock.advance(1)
+      await settle()
+    }
+
+    expect(committed).toHaveLength(1_000 / 50 + 2)
+  })
 })
 
 test('bounds a group, so that none blocks for long', async () => {
