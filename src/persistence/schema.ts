@@ -1,11 +1,11 @@
 /** All tables: what MikroORM is told of, and the types of their rows. */
 import type { InferKyselyTable } from '@mikro-orm/sqlite'
 
-import { Checkpoint, type CheckpointSchema } from './entities/checkpoint.ts'
+import { Checkpoint } from './entities/checkpoint.ts'
 import { Conversation, type ConversationSchema } from './entities/conversation.ts'
 import { Endpoint, type EndpointSchema } from './entities/endpoint.ts'
 import { Message, type MessageSchema } from './entities/message.ts'
-import { Setting, type SettingSchema } from './entities/setting.ts'
+import { Setting } from './entities/setting.ts'
 import { Turn, type TurnSchema } from './entities/turn.ts'
 
 export const ENTITIES = [Conversation, Turn, Message, Checkpoint, Endpoint, Setting]
@@ -14,13 +14,3 @@ export type ConversationRow = InferKyselyTable<typeof ConversationSchema>
 export type TurnRow = InferKyselyTable<typeof TurnSchema>
 export type MessageRow = InferKyselyTable<typeof MessageSchema>
 export type EndpointRow = InferKyselyTable<typeof EndpointSchema>
-
-/** The tables by name, for queries that are checked by the compiler. */
-export interface Tables {
-  readonly conversation: ConversationRow
-  readonly turn: TurnRow
-  readonly message: MessageRow
-  readonly checkpoint: InferKyselyTable<typeof CheckpointSchema>
-  readonly endpoint: EndpointRow
-  readonly setting: InferKyselyTable<typeof SettingSchema>
-}

@@ -1,56 +1,56 @@
 /**
- * One open database: transactions and reads over a connection that MikroORM made.
+ * One open database: transactions and reads over one connection.
  *
- * Knows nothing of what the tables mean, and no dialect. With one connection, as in SQLite, a read
+ * Knows nothing of what the tables mean, and of a dialect only how a transaction begins. A read
  * waits for the transaction that is open and never sees half of it; a SQLite transaction takes no
  * turn of the event loop, so that costs nothing.
  */
 import { databaseError } from './database-error.ts'
 import { type Connection, Statement } from './statement.ts'
 
-const BEGIN = new Statement('begin')
 const COMMIT = new Statement('commit')
 const ROLLBACK = new Statement('rollback')
 
 export class SqlDatabase {
   readonly #connection: Connection
+  readonly #begin: Statement
   readonly #disconnect: () => Promise<void>
   readonly #reads = new Set<Promise<unknown>>()
+  /** Settles when the transaction that is open has ended. */
+  #open: Promise<void> | undefined
 
-  constructor(connection: Connection, disconnect: () => Promise<void>) {
+  /**
+   * @param begin - opens a transaction that nobody else's write can come between: one that began
+   *   by reading could not be told to wait when another process writes, only to start again
+   */
+  constructor(connection: Connection, begin: Statement, disconnect: () => Promise<void>) {
     this.#connection = connection
+    this.#begin = begin
     this.#disconnect = disconnect
   }
 
   /**
-   * All or nothing. The first statement must be a write: a transaction that began by reading
-   * cannot be told to wait when another process writes, only to start again.
+   * All or nothing.
    *
-   * @param work - must touch nothing but `tx`: any other connection waits for this one to end
+   * @param work - must touch nothing but `tx`: whoever else asks waits for this one to end
    */
   async transaction<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
+    while (this.#open !== undefined) await this.#open
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#open = promise
     try {
-      // Not Kysely's own transactions: they never give the connection back when `rollback` fails.
-      return await this.#connection.connection().execute(async (tx) => {
-        await BEGIN.run(tx)
-        try {
-          const result = await work(tx)
-          await COMMIT.run(tx)
-          return result
-        } catch (error) {
-          // After some failures, like a full disk, SQLite has already rolled back by itself.
-          await ROLLBACK.run(tx).catch(() => undefined)
-          throw error
-        }
-      })
+      return await this.#committed(work)
     } catch (error) {
       throw databaseError(error)
+    } finally {
+      this.#open = undefined
+      resolve()
     }
   }
 
   /** Sees all that was committed before. */
   async read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const reading = work(this.#connection)
+    const reading = this.#open === undefined ? work(this.#connection) : this.#readLater(work)
     this.#reads.add(reading)
     try {
       return await reading
@@ -65,5 +65,24 @@ export class SqlDatabase {
   async close(): Promise<void> {
     await Promise.allSettled(this.#reads)
     await this.#disconnect()
+  }
+
+  async #committed<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
+    const tx = this.#connection
+    await this.#begin.run(tx)
+    try {
+      const result = await work(tx)
+      await COMMIT.run(tx)
+      return result
+    } catch (error) {
+      // After some failures, like a full disk, SQLite has already rolled back by itself.
+      await ROLLBACK.run(tx).catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #readLater<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    while (this.#open !== undefined) await this.#open
+    return await work(this.#connection)
   }
 }

@@ -12,8 +12,8 @@ import type {
 } from '../protocol/conversation.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
-import { createConversationJob } from './conversation-writes.ts'
-import { changedColumns, conversationRecord } from './conversation-row.ts'
+import { createConversationJob, updateConversationJob } from './conversation-writes.ts'
+import { conversationRecord } from './conversation-row.ts'
 import { endpointRow, storedEndpoint } from './endpoint-row.ts'
 import { messageRecord } from './message-row.ts'
 import { EPOCH_SETTING } from './recovery.ts'
@@ -37,10 +37,17 @@ import type { WriterQueue } from './writer-queue.ts'
 export const PATIENCE_MS = 10_000
 /** Shorter: the turn that waits shows that it could not be saved, and tries again itself. */
 const END_PATIENCE_MS = 500
+/** More rows than there are. */
+const NO_LIMIT = 2_147_483_647
 
 const SELECT_CONVERSATION = new Statement<ConversationRow>(
   'select * from conversation where id = ?',
 )
+const SELECT_CONVERSATIONS = new Statement<ConversationRow>(
+  'select * from conversation order by updated_at desc, id desc limit ?',
+)
+const SELECT_CONVERSATIONS_OF = new Statement<ConversationRow>(`
+  select * from conversation where owner_id = ? order by updated_at desc, id desc limit ?`)
 const TITLE_CONVERSATION = new Statement<ConversationRow>(`
   update conversation set title = ?, updated_at = ? where id = ? and title is null
   returning *`)
@@ -56,6 +63,12 @@ const SELECT_LAST_TURN = new Statement<TurnRow>(
   'select * from turn where conversation_id = ? order by position desc limit 1',
 )
 const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
+const PUT_ENDPOINT = new Statement(`
+  insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets)
+  values (?, ?, ?, ?, ?, ?, ?, ?)
+  on conflict (name) do update set url = excluded.url, origin = excluded.origin,
+    dialect = excluded.dialect, model = excluded.model, local = excluded.local,
+    header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets`)
 const SELECT_SETTINGS = new Statement<{ readonly name: string; readonly value: string }>(
   'select name, value from setting where name <> ?',
 )
@@ -104,14 +117,12 @@ export class SqlStore implements Store {
   }
 
   async listConversations(filter: ConversationListOptions): Promise<readonly ConversationRecord[]> {
-    const { ownerId, limit } = filter
-    const rows = await this.#read(async (connection) => {
-      let query = connection.selectFrom('conversation').selectAll()
-      if (ownerId !== undefined) query = query.where('owner_id', '=', toText(ownerId))
-      query = query.orderBy('updated_at', 'desc').orderBy('id', 'desc')
-      if (limit !== undefined) query = query.limit(limit)
-      return await query.execute()
-    })
+    const { ownerId, limit = NO_LIMIT } = filter
+    const rows = await this.#read((connection) =>
+      ownerId === undefined
+        ? SELECT_CONVERSATIONS.all(connection, limit)
+        : SELECT_CONVERSATIONS_OF.all(connection, toText(ownerId), limit),
+    )
     return rows.map((row) => conversationRecord(row))
   }
 
@@ -120,15 +131,7 @@ export class SqlStore implements Store {
     changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const columns = changedColumns(changes, at)
-    const [row] = await this.#write((tx) =>
-      tx
-        .updateTable('conversation')
-        .set(columns)
-        .where('id', '=', toText(id))
-        .returningAll()
-        .execute(),
-    )
+    const row = await this.#write(updateConversationJob(id, changes, at))
     return row && conversationRecord(row)
   }
 
@@ -179,7 +182,11 @@ export class SqlStore implements Store {
   }
 
   async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
-    const message = await this.#write(acceptTurnJob(accept, this.epoch), PATIENCE_MS, signal)
+    const message = await this.#writer.submit(acceptTurnJob(accept, this.epoch), {
+      patienceMs: PATIENCE_MS,
+      isUrgent: true,
+      signal,
+    })
     if (message !== undefined) return message
     throw new ColloquyError('conversation-not-found', 'There is no such conversation any more.')
   }
@@ -199,13 +206,19 @@ export class SqlStore implements Store {
   }
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
-    const { name, ...rest } = endpointRow(endpoint)
+    const row = endpointRow(endpoint)
     await this.#write((tx) =>
-      tx
-        .insertInto('endpoint')
-        .values({ name, ...rest })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet(rest))
-        .execute(),
+      PUT_ENDPOINT.run(
+        tx,
+        row.name,
+        row.url,
+        row.origin,
+        row.dialect,
+        row.model,
+        row.local,
+        row.header_names,
+        row.sealed_secrets,
+      ),
     )
   }
 
@@ -236,12 +249,8 @@ export class SqlStore implements Store {
     }
   }
 
-  #write<T>(
-    job: (tx: Connection) => Promise<T>,
-    patienceMs = PATIENCE_MS,
-    signal?: AbortSignal,
-  ): Promise<T> {
-    return this.#writer.submit(job, { patienceMs, signal })
+  #write<T>(job: (tx: Connection) => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+    return this.#writer.submit(job, { patienceMs })
   }
 
   async #read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {

@@ -16,17 +16,20 @@ import { FileLock } from './file-lock.ts'
 import { MIGRATION_TABLE, migrate } from './migrate.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
 import { recoveryJob } from './recovery.ts'
-import { ENTITIES, type Tables } from './schema.ts'
+import { ENTITIES } from './schema.ts'
 import { SqlDatabase } from './sql-database.ts'
 import { PATIENCE_MS, SqlStore } from './sql-store.ts'
+import { SqliteConnection } from './sqlite-connection.ts'
 import { resolveDatabasePath } from './sqlite-path.ts'
-import { cacheStatements } from './statement-cache.ts'
-import type { Connection } from './statement.ts'
+import { type Connection, Statement } from './statement.ts'
 import { WriterQueue } from './writer-queue.ts'
 
 const MEMORY = ':memory:'
 /** Between two looks at a database in which another process writes. */
 const BUSY_WAIT_MS = 20
+
+/** Takes the lock for writing at once: a database in which another process writes says so here. */
+const BEGIN = new Statement('begin immediate')
 
 /** MikroORM reads `MIKRO_ORM_*`, which a host may have set for its own database; what stands here wins. */
 const ENVIRONMENT_GUARD = { clientUrl: undefined, schema: undefined } as object
@@ -72,8 +75,7 @@ export async function openUnguarded(
   try {
     orm = createOrm(options.database)
     await prepare(orm, options)
-    cacheStatements(await nativeClient(orm))
-    const database = connect(orm)
+    const database = await connect(orm)
     const writer = new WriterQueue<Connection>((work) => database.transaction(work))
     const { epoch, interrupted } = await writer.submit(
       recoveryJob(options.newId, options.clock.now()),
@@ -93,8 +95,9 @@ export async function openUnguarded(
   }
 }
 
-function connect(orm: MikroORM): SqlDatabase {
-  return new SqlDatabase(orm.em.fork().getKysely<Tables>(), () => orm.close(true))
+async function connect(orm: MikroORM): Promise<SqlDatabase> {
+  const connection = new SqliteConnection(await nativeClient(orm))
+  return new SqlDatabase(connection, BEGIN, () => orm.close(true))
 }
 
 function createOrm(database: string): MikroORM {

@@ -5,30 +5,40 @@
  */
 import { type Message, type MessageStatus, textOf } from '../protocol/message.ts'
 import { messageRecord } from './message-row.ts'
+import type { TurnRecord } from '../protocol/turn.ts'
 import type { MessageRow, TurnRow } from './schema.ts'
 import { type Connection, Statement } from './statement.ts'
 import type { EndedTurn, TurnAccept, TurnEnd } from './store.ts'
-import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import { fromJson, fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 
-// Writes nothing when there is no such conversation. The cast gives PostgreSQL the type that a
-// selected value has no column to take it from.
-const INSERT_INPUT = new Statement<Pick<MessageRow, 'position'>>(`
+/** Where in a conversation the next input and its turn go. */
+interface Place {
+  readonly head_message_id: string | null
+  readonly message_position: number
+  readonly turn_position: number
+}
+
+// Looked up first: an insertion that reads its own table, or gives a row, has SQLite make a
+// temporary table, and costs twice as much as one of plain values.
+const SELECT_PLACE = new Statement<Place>(`
+  select c.head_message_id,
+    (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = c.id)
+      as message_position,
+    (select coalesce(max(t.position), 0) + 1 from turn t where t.conversation_id = c.id)
+      as turn_position
+  from conversation c where c.id = ?`)
+
+const INSERT_INPUT = new Statement(`
   insert into message
     (id, conversation_id, turn_id, parent_id, position, role, parts, status, created_at)
-  select ?, c.id, ?, c.head_message_id,
-    coalesce((select max(m.position) from message m where m.conversation_id = c.id), 0) + 1,
-    ?, ?, 'complete', cast(? as bigint)
-  from conversation c where c.id = ?
-  returning position`)
+  values (?, ?, ?, ?, ?, ?, ?, 'complete', ?)`)
 
 const INSERT_TURN = new Statement(`
   insert into turn
     (id, conversation_id, position, input_message_id, status, epoch, endpoint, model, attempts,
       metadata, started_at)
-  values
-    (?, ?, (select coalesce(max(t.position), 0) + 1 from turn t where t.conversation_id = ?), ?,
-      'pending', ?, ?, ?, 0, ?, ?)`)
+  values (?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?)`)
 
 const MOVE_HEAD = new Statement(
   'update conversation set head_message_id = ?, updated_at = ? where id = ?',
@@ -36,20 +46,27 @@ const MOVE_HEAD = new Statement(
 
 const TOUCH = new Statement('update conversation set updated_at = ? where id = ?')
 
-const END_TURN = new Statement<TurnRow>(`
+/** What of a turn only the database knows when it ends, with the place of its reply. */
+type EndingRow = Pick<
+  TurnRow,
+  'conversation_id' | 'input_message_id' | 'endpoint' | 'model' | 'metadata' | 'started_at'
+> & { readonly reply_position: number }
+
+// The place is looked up here because this statement gives a row anyway: giving one is half of
+// what a short insert costs.
+const END_TURN = new Statement<EndingRow>(`
   update turn set status = ?, attempts = ?, error = ?, usage = ?, ended_at = ?
   where id = ? and epoch = ? and status in ('pending', 'streaming')
-  returning *`)
+  returning conversation_id, input_message_id, endpoint, model, metadata, started_at,
+    (select coalesce(max(m.position), 0) + 1 from message m
+      where m.conversation_id = turn.conversation_id) as reply_position`)
 
-const INSERT_REPLY = new Statement<Pick<MessageRow, 'position'>>(`
+const INSERT_REPLY = new Statement(`
   insert into message
     (id, conversation_id, turn_id, parent_id, position, role, parts, status, finish_reason, model,
       input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens,
       usage_raw, usage_source, created_at)
-  values
-    (?, ?, ?, ?, (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = ?),
-      'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  returning position`)
+  values (?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 
 const DELETE_CHECKPOINTS = new Statement('delete from checkpoint where turn_id = ?')
 
@@ -70,13 +87,25 @@ export function acceptTurnJob(
   const at = accept.at.getTime()
   return async (tx) => {
     const { messageId, turnId, role } = accept
-    const input = await INSERT_INPUT.first(tx, messageId, turnId, role, parts, at, conversationId)
-    if (input === undefined) return undefined
+    const place = await SELECT_PLACE.first(tx, conversationId)
+    if (place === undefined) return undefined
+    const position = place.message_position
+    await INSERT_INPUT.run(
+      tx,
+      messageId,
+      conversationId,
+      turnId,
+      place.head_message_id,
+      position,
+      role,
+      parts,
+      at,
+    )
     await INSERT_TURN.run(
       tx,
       turnId,
       conversationId,
-      conversationId,
+      place.turn_position,
       messageId,
       epoch,
       toText(accept.endpoint),
@@ -89,7 +118,7 @@ export function acceptTurnJob(
       id: messageId,
       conversationId: accept.conversationId,
       turnId,
-      position: input.position,
+      position,
       createdAt: accept.at,
       role,
       parts: accept.parts,
@@ -121,7 +150,7 @@ export function endTurnJob(
     )
     if (row === undefined) return await storedEnd(tx, end.turnId)
     await DELETE_CHECKPOINTS.run(tx, end.turnId)
-    const turn = turnRecord(row)
+    const turn = endedRecord(end, row)
     if (reply === undefined) {
       await TOUCH.run(tx, at, row.conversation_id)
       return { turn, written: true }
@@ -144,22 +173,39 @@ async function storedEnd(tx: Connection, turnId: string): Promise<EndedTurn | un
   }
 }
 
+function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
+  return {
+    id: end.turnId,
+    conversationId: end.conversationId,
+    status: end.status,
+    endpoint: fromText(row.endpoint),
+    model: fromText(row.model),
+    attempts: end.attempts,
+    ...(end.error !== undefined && { error: end.error }),
+    ...(end.usage !== undefined && { usage: end.usage }),
+    ...(row.metadata !== null && { metadata: fromJson(row.metadata) }),
+    startedAt: new Date(row.started_at),
+    endedAt: end.at,
+  }
+}
+
 /** The insertion of a reply, with all that can be computed before the transaction opens. */
 function preparedReply(
   end: TurnEnd,
   reply: NonNullable<TurnEnd['reply']>,
-): (tx: Connection, turn: TurnRow) => Promise<Message> {
+): (tx: Connection, turn: EndingRow) => Promise<Message> {
   const parts = toJson(reply.parts, 'reply')
   const usageRaw = toJsonOrNull(end.usage?.raw, 'usage')
   const status: MessageStatus = end.status === 'done' ? 'complete' : end.status
   return async (tx, turn) => {
-    const { position } = await INSERT_REPLY.one(
+    const position = turn.reply_position
+    await INSERT_REPLY.run(
       tx,
       reply.messageId,
       turn.conversation_id,
-      turn.id,
+      end.turnId,
       turn.input_message_id,
-      turn.conversation_id,
+      position,
       parts,
       status,
       reply.finishReason ?? null,

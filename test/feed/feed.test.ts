@@ -229,6 +229,34 @@ test('a batch is one Subject.next, whoever watches, and none if nobody does', ()
   expect(deltaNexts()).toBe(2)
 })
 
+test('a read makes one snapshot in an interval, and without one as many as it brings deltas', () => {
+  const next = vi.spyOn(Subject.prototype, 'next')
+  onTestFinished(() => next.mockRestore())
+  const typesOf = (read: () => void) => {
+    next.mockClear()
+    read()
+    return next.mock.calls.map(([event]) => (event as ConversationEvent).type)
+  }
+
+  const paced = openLane(100)
+  paced.feed.events('c').subscribe()
+  expect(typesOf(() => paced.lane.deltas(texts('a', 'b')))).toEqual([
+    'reply.delta',
+    'reply.snapshot',
+  ])
+  expect(typesOf(() => paced.lane.deltas(texts('c', 'd')))).toEqual(['reply.delta'])
+  expect(typesOf(() => paced.clock.increment(100))).toEqual(['reply.snapshot'])
+  expect(typesOf(() => paced.clock.increment(100))).toEqual([])
+
+  const each = openLane(0)
+  each.feed.events('c').subscribe()
+  expect(typesOf(() => each.lane.deltas(texts('a', 'b')))).toEqual([
+    'reply.delta',
+    'reply.snapshot',
+    'reply.snapshot',
+  ])
+})
+
 test('a feed keeps nothing of readers that have gone', () => {
   const { feed, lane } = openLane(0)
   const subscriptions = [lane.events, feed.events('c'), feed.events()].map((events) =>

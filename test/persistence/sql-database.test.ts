@@ -1,10 +1,11 @@
 import { MikroORM } from '@mikro-orm/sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 
-import type { Tables } from '../../src/persistence/schema.ts'
 import { SqlDatabase } from '../../src/persistence/sql-database.ts'
+import { SqliteConnection } from '../../src/persistence/sqlite-connection.ts'
 import { Statement } from '../../src/persistence/statement.ts'
 
+const BEGIN = new Statement('begin immediate')
 const INSERT = new Statement('insert into note (text) values (?)')
 const COUNT = new Statement<{ readonly notes: number }>('select count(*) as notes from note')
 
@@ -18,7 +19,7 @@ async function database(pages = 1_000) {
   const client = await orm.em.getConnection().getNativeClient()
   client.exec('create table note (text text unique)')
   client.pragma(`max_page_count = ${pages}`)
-  const opened = new SqlDatabase(orm.em.fork().getKysely<Tables>(), () => orm.close(true))
+  const opened = new SqlDatabase(new SqliteConnection(client), BEGIN, () => orm.close(true))
   onTestFinished(() => opened.close())
   return opened
 }

@@ -1,0 +1,97 @@
+/** What a turn asks of SQLite, counted at the driver. */
+import Database from 'better-sqlite3'
+import { expect, onTestFinished, test, vi } from 'vitest'
+
+import { accept, conversation, end, never } from './records.ts'
+import { newFile, open } from './sqlite-files.ts'
+
+/** What is compiled and what is run from now on, in order, by the first words of the SQL. */
+function driverCalls() {
+  const memory = new Database(':memory:')
+  const statements = Object.getPrototypeOf(memory.prepare('select 1')) as Database.Statement
+  memory.close()
+  const prepare = vi.spyOn(Database.prototype, 'prepare')
+  const methods = (['all', 'get', 'run'] as const).map((method) => vi.spyOn(statements, method))
+  onTestFinished(() => {
+    for (const spy of [prepare, ...methods]) spy.mockRestore()
+  })
+  return {
+    compiled: () => prepare.mock.calls.map(([sql]) => firstWords(sql)),
+    run: () =>
+      methods
+        .flatMap(({ mock }) =>
+          mock.invocationCallOrder.map((order, call) => ({ order, by: mock.contexts[call] })),
+        )
+        .toSorted((one, other) => one.order - other.order)
+        .map(({ by }) => firstWords((by as Database.Statement).source)),
+  }
+}
+
+function firstWords(sql: string): string {
+  const words = sql.trim().split(/\s+/)
+  if (words[0] === 'select') return `select … ${words[words.lastIndexOf('from') + 1]}`
+  return words.slice(0, words[0] === 'update' ? 2 : 3).join(' ')
+}
+
+const BEGINNING = ['select … conversation', 'insert into message', 'insert into turn']
+const ENDING = ['update turn', 'delete from checkpoint', 'insert into message']
+const HEAD = 'update conversation'
+
+test('a turn is two transactions of six statements', async () => {
+  const store = await open(await newFile())
+  await store.createConversation(conversation('c'))
+  const { run } = driverCalls()
+
+  await store.acceptTurn(accept('c', 't'), never())
+  const beginning = ['begin immediate', ...BEGINNING, HEAD, 'commit']
+  expect(run()).toEqual(beginning)
+
+  await store.endTurn(end('c', 't'))
+  expect(run()).toEqual([...beginning, 'begin immediate', ...ENDING, HEAD, 'commit'])
+})
+
+test('turns that begin together, and end together, share beginning and commit', async () => {
+  const store = await open(await newFile())
+  const ids = Array.from({ length: 100 }, (_, index) => `${index}`)
+  await Promise.all(ids.map((id) => store.createConversation(conversation(id))))
+  const { run } = driverCalls()
+
+  await Promise.all(ids.map((id) => store.acceptTurn(accept(id, `t${id}`), never())))
+  expect(run()).toHaveLength(2 + 4 * ids.length)
+
+  await Promise.all(ids.map((id) => store.endTurn(end(id, `t${id}`))))
+  expect(run()).toHaveLength(2 * (2 + 4 * ids.length))
+})
+
+test('a statement is compiled once', async () => {
+  const store = await open(await newFile())
+  const turn = async (id: string) => {
+    await store.createConversation(conversation(id))
+    await store.getConversation(id)
+    await store.acceptTurn(accept(id, `t${id}`), never())
+    await store.listMessages(id)
+    await store.endTurn(end(id, `t${id}`))
+  }
+  await turn('a')
+  const { compiled, run } = driverCalls()
+
+  await turn('b')
+
+  expect(run()).toHaveLength(3 + 1 + 6 + 1 + 6)
+  expect(compiled()).toEqual([])
+})
+
+test('a lone input that follows another write does not wait for the writer to rest', async () => {
+  const store = await open(await newFile())
+  await store.createConversation(conversation('c'))
+  let tasks = 0
+  setImmediate(() => {
+    tasks += 1
+  })
+
+  await store.acceptTurn(accept('c', 't'), never())
+  expect(tasks).toBe(0)
+
+  await store.endTurn(end('c', 't'))
+  expect(tasks).toBe(1)
+})
