@@ -7,7 +7,7 @@ import type { Message } from '../protocol/message.ts'
 import { checked, duration, functionValue, text } from './check.ts'
 import { systemClock } from './system-clock.ts'
 import { guardedLogger, warningsLogger } from './logging.ts'
-import { uuidV7 } from './uuid-v7.ts'
+import { uuidV7Source } from './uuid-v7.ts'
 
 /** All options are optional, and may be `undefined`. Unknown ones are refused with `invalid-option`. */
 export interface EngineOptions {
@@ -145,6 +145,6 @@ export function resolveOptions(options: EngineOptions) {
   return {
     ...given,
     logger: guardedLogger(given.logger ?? warningsLogger()),
-    newId: given.newId ?? (() => uuidV7(given.clock, given.random)),
+    newId: given.newId ?? uuidV7Source(given.clock, given.random),
   }
 }
