@@ -3,16 +3,16 @@
  */
 import { ColloquyError, errorFromRecord, type ErrorRecord } from '../errors.ts'
 import { GrowingReply } from '../feed/growing-reply.ts'
-import type { Clock } from '../protocol/clock.ts'
 import type { Settings } from '../protocol/conversation.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import { textOf } from '../protocol/message.ts'
 import type { ProviderTarget } from '../transport/reply-request.ts'
+import { startTimer } from '../transport/timeouts.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Completion } from './api.ts'
 import type { Binder, Binding } from './binding.ts'
 import type { ResolvedOptions } from './options.ts'
-import { timeoutError } from './timeout-error.ts'
+import { turnTimeout } from './turn-timeout.ts'
 
 export interface Question {
   readonly binding: Binding
@@ -52,13 +52,11 @@ export class OneShots {
     const { clock, timeouts } = this.#options
     return this.#tracked(target.endpoint, signal, async (stop) => {
       const late = new AbortController()
-      const timer = startTimer(clock, timeouts.headersMs, () => late.abort())
+      const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
       try {
         return await this.#transport.listModels(target, AbortSignal.any([stop, late.signal]))
       } catch (error) {
-        throw late.signal.aborted
-          ? errorFromRecord(timeoutError('timeout-headers', timeouts))
-          : error
+        throw late.signal.aborted ? errorFromRecord(turnTimeout(timeouts.turnMs)) : error
       } finally {
         clock.clearTimeout(timer)
       }
@@ -106,7 +104,7 @@ export class OneShots {
     const reply = new GrowingReply()
     const fail = (error: ErrorRecord) => answer.reject(errorFromRecord(error))
     const sink: ReplySink = {
-      started: () => clock.clearTimeout(headersTimer),
+      started: () => {},
       deltas: (batch) => {
         for (const delta of batch) reply.add(delta)
       },
@@ -124,23 +122,16 @@ export class OneShots {
       },
       sink,
     )
-    const timer = (code: 'timeout-headers' | 'timeout-turn', ms: number) =>
-      startTimer(clock, ms, () => fail(timeoutError(code, timeouts)))
-    const headersTimer = timer('timeout-headers', timeouts.headersMs)
-    const turnTimer = timer('timeout-turn', timeouts.turnMs)
+    const { turnMs } = timeouts
+    const timer = startTimer(clock, turnMs, () => fail(turnTimeout(turnMs)))
     const abort = () => answer.reject(cancelled())
     signal.addEventListener('abort', abort, { once: true })
     return answer.promise.finally(() => {
       signal.removeEventListener('abort', abort)
-      clock.clearTimeout(headersTimer)
-      clock.clearTimeout(turnTimer)
+      clock.clearTimeout(timer)
       handle.abort()
     })
   }
-}
-
-function startTimer(clock: Clock, ms: number, fn: () => void): unknown {
-  return ms === Infinity ? undefined : clock.setTimeout(fn, ms)
 }
 
 function completion(reply: GrowingReply, end: ReplyEnd, model: string): Completion {

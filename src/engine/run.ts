@@ -30,9 +30,6 @@ export interface Bound extends Binding {
   readonly conversation: ConversationRecord
 }
 
-/** One for all: an abort without a reason makes an error with a stack each time. */
-const STOPPED = new Error('The turn was stopped.')
-
 interface PendingCancel {
   readonly settle: PromiseWithResolvers<Receipt>
   answer?: CancelAnswer
@@ -41,8 +38,8 @@ interface PendingCancel {
 export class Run {
   readonly request: RunRequest
   readonly lane: Lane
-  /** Withdraws the recording of the input; ends whatever else is under way for this turn. */
-  readonly stop = new AbortController()
+  /** Withdraws the input, as long as it is not being written. */
+  readonly withdrawal = new AbortController()
   readonly accepted = Promise.withResolvers<Message>()
   readonly reply = Promise.withResolvers<Reply>()
   /** Resolves when nothing more will happen: after the promises above have settled. */
@@ -109,7 +106,6 @@ export class Run {
 
   /** Ends the request, if one is under way. What the provider reported by then is kept. */
   abortRequest(): void {
-    this.stop.abort(STOPPED)
     if (this.handle === undefined) return
     this.end = this.handle.known()
     if (this.handle.abort()) this.upstreamAborted = true

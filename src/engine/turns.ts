@@ -18,7 +18,7 @@ import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
 import { replyRequest } from './reply-request.ts'
 import { type Bound, Run, type RunRequest } from './run.ts'
-import { timeoutError } from './timeout-error.ts'
+import { turnTimeout } from './turn-timeout.ts'
 import { statusOf, TurnEnding } from './turn-ending.ts'
 
 export interface TurnsOptions {
@@ -76,39 +76,32 @@ export class Turns {
 
   /** The conversation machine with the real actors. */
   machine(): typeof conversationMachine {
-    const { headersMs, firstDeltaMs, turnMs } = this.#options.timeouts
     const turn = turnMachine.provide({
       actors: {
-        record: fromCallback(({ input, sendBack }) => {
-          this.#with(input.turnId, (run) => this.#record(run, sendBack))
-        }),
         reply: fromCallback(({ input, sendBack }) => {
           this.#with(input.turnId, (run) => void this.#ask(run, sendBack))
           return () => this.#with(input.turnId, (run) => run.abortRequest())
         }),
-        save: fromCallback(({ input, sendBack }) => {
-          this.#with(input.turnId, (run) => void this.#ending.save(run).then(sendBack))
-        }),
       },
       actions: {
+        record: ({ context, self }) =>
+          this.#with(context.turnId, (run) => this.#record(run, reportTo(self))),
         accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
         refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
-        withdraw: ({ context }) => this.#with(context.turnId, (run) => run.stop.abort()),
+        withdraw: ({ context }) => this.#with(context.turnId, (run) => run.withdrawal.abort()),
         flush: ({ context }) => this.#with(context.turnId, (run) => run.handle?.flush()),
         seal: ({ context }, { outcome, code }) =>
           this.#with(context.turnId, (run) => this.#seal(run, outcome, code)),
         answerCancel: ({ context }, answer) =>
           this.#with(context.turnId, (run) => run.answerCancel(answer)),
+        save: ({ context, self }) =>
+          this.#with(context.turnId, (run) => void this.#ending.save(run).then(reportTo(self))),
         reportSaveFailure: ({ context }, { failures, retryInMs }) =>
           this.#with(context.turnId, (run) => this.#ending.reportFailure(run, failures, retryInMs)),
         settle: ({ context }, { result }) =>
           this.#with(context.turnId, (run) => this.#settle(run, result)),
       },
-      delays: {
-        headersTimeout: timerLength(headersMs),
-        firstDeltaTimeout: timerLength(firstDeltaMs),
-        turnTimeout: timerLength(turnMs),
-      },
+      delays: { turnTimeout: timerLength(this.#options.timeouts.turnMs) },
     })
     return conversationMachine.provide({
       actors: { turn },
@@ -154,7 +147,7 @@ export class Turns {
     const { turnId, conversationId, input, options } = run.request
     const conversation = await this.#store.getConversation(conversationId)
     if (conversation === undefined) throw conversationNotFound(conversationId)
-    if (run.stop.signal.aborted) throw notSent()
+    if (run.withdrawal.signal.aborted) throw notSent()
     const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
     run.bound = { ...binding, conversation }
     return this.#store.acceptTurn(
@@ -169,7 +162,7 @@ export class Turns {
         metadata: options.metadata,
         at: new Date(this.#options.clock.now()),
       },
-      run.stop.signal,
+      run.withdrawal.signal,
     )
   }
 
@@ -246,9 +239,7 @@ export class Turns {
 
   #seal(run: Run, outcome: Outcome, code: ColloquyErrorCode | undefined): void {
     run.outcome = outcome
-    if (outcome === 'failed' && code !== undefined && run.failure?.code !== code) {
-      run.failure = timeoutError(code, this.#options.timeouts)
-    }
+    if (code === 'timeout-turn') run.failure = turnTimeout(this.#options.timeouts.turnMs)
     run.abortRequest()
     run.lane.seal(statusOf(outcome))
   }
@@ -283,6 +274,7 @@ export class Turns {
     run.isAbandoned = true
     run.outcome = 'failed'
     run.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
+    run.withdrawal.abort()
     run.abortRequest()
     run.lane.seal('failed')
     const failure = errorFromRecord(run.failure)
@@ -295,6 +287,16 @@ export class Turns {
     }
     const report = await this.#ending.save(run)
     this.#settle(run, report.type === 'turn.save-failed' ? 'unsaved' : 'failed')
+  }
+}
+
+/** A write may end after its machine, which was given up or failed. */
+function reportTo(turn: {
+  send(report: TurnReport): void
+  getSnapshot(): { status: string }
+}): Report {
+  return (report) => {
+    if (turn.getSnapshot().status === 'active') turn.send(report)
   }
 }
 

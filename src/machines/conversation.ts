@@ -30,19 +30,22 @@ export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
 export interface ConversationContext extends ConversationInput {
   /** The running turn, or the last one. */
   readonly turnId: string
+  /** Where the conversation was before that turn. */
   readonly restState: RestState
 }
 
 /** A state that accepts a send. */
 function rests(state: RestState) {
   return {
-    entry: { type: 'rest', params: state },
     on: {
       'conversation.send': {
         target: 'streaming',
         actions: {
           type: 'begin',
-          params: ({ event }: { event: { turnId: string } }) => event.turnId,
+          params: ({ event }: { event: { turnId: string } }) => ({
+            turnId: event.turnId,
+            restState: state,
+          }),
         },
       },
       'conversation.sleep': 'asleep',
@@ -68,8 +71,7 @@ export const conversationMachine = setup({
   },
   actors: { turn: turnMachine },
   actions: {
-    begin: assign({ turnId: (_, turnId: string) => turnId }),
-    rest: assign({ restState: (_, state: RestState) => state }),
+    begin: assign((_, turn: Pick<ConversationContext, 'turnId' | 'restState'>) => turn),
     /** A turn runs already: this one is refused. */
     refuseSend: (_, _params: { turnId: string }) => {},
     /** Another turn than the named one runs: it goes on. */

@@ -2,13 +2,15 @@
  * A turn: an input is recorded, a reply comes back, its end is saved.
  *
  *   recording ── recorded ──▶ replying ──────── finished, failed, cancelled ──▶ saving ──▶ done
- *     │     └─ withdrawing       requesting                                      │  ▲  └──▶ failed
+ *     │     └▶ withdrawing       requesting                                      │  ▲  └──▶ failed
  *     │            │               └▶ awaiting ── first delta ──▶ receiving      ▼  │  └──▶ cancelled
  *     └────────────┴──▶ rejected                                        waitingToSave ──▶ unsaved
  *
  * Sees what happens to a reply, never its text, its request or its key: those belong to the run,
  * which every action and actor finds by the turn's id. Deltas go from the transport straight to
  * the feed, so the number of events here does not depend on the length of the reply.
+ *
+ * Only what has to be stopped is an actor: the request. Writes report back by themselves.
  *
  * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read
  * and seals the reply, all in one transition.
@@ -65,14 +67,6 @@ export interface TurnContext extends TurnInput {
   readonly saveFailures: number
 }
 
-function needed(actor: string) {
-  return fromCallback<TurnEvent, TurnInput>(() => {
-    throw new Error(
-      `turnMachine needs a ${actor} actor: turnMachine.provide({ actors: { ${actor} } })`,
-    )
-  })
-}
-
 /** The wait before the next try of a save: 100 ms, doubled each time, at most 5 s. */
 function saveDelayMs(failures: number): number {
   return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
@@ -105,15 +99,14 @@ function comesLateTo(from: string) {
   ] as const
 }
 
-function timesOut(code: ColloquyErrorCode) {
-  return {
-    target: '#turn.saving',
-    actions: [
-      { type: 'decide', params: 'failed' },
-      { type: 'seal', params: { outcome: 'failed', code } },
-    ],
-  } as const
-}
+/** The input is not on disk and will not be. */
+const refused = {
+  target: 'rejected',
+  actions: {
+    type: 'refuse',
+    params: ({ event }: { event: { code: ColloquyErrorCode } }) => ({ code: event.code }),
+  },
+} as const
 
 /** The turn is over: readers are told, then `reply` and the cancels settle. */
 function ends(result: TurnResult) {
@@ -128,24 +121,27 @@ export const turnMachine = setup({
     output: {} as TurnOutput,
   },
   actors: {
-    /** Writes the input down; `withdraw` drops what is not being written yet. */
-    record: needed('record'),
     /** Asks the provider; stopping it aborts the request. */
-    reply: needed('reply'),
-    /** Writes the sealed reply and the end of the turn. */
-    save: needed('save'),
+    reply: fromCallback<TurnEvent, TurnInput>(() => {
+      throw new Error('turnMachine needs a reply actor: turnMachine.provide({ actors: { reply } })')
+    }),
   },
   actions: {
+    /** Writes the input down; reports `input.recorded` or `input.refused`. */
+    record: () => {},
+    /** Drops the input if it is not being written yet. */
+    withdraw: () => {},
     /** The input is on disk: `send` resolves, readers are told. */
     accept: () => {},
     /** The input is not on disk and will not be: `send` rejects. */
     refuse: (_, _params: { code: ColloquyErrorCode }) => {},
-    withdraw: () => {},
     /** Hands on what was read from the socket, before anything decides that the reply has ended. */
     flush: () => {},
     /** Nothing is added to the reply from here on. */
     seal: (_, _params: { outcome: Outcome; code?: ColloquyErrorCode }) => {},
     answerCancel: (_, _params: CancelAnswer) => {},
+    /** Writes the sealed reply and the end of the turn; reports `turn.saved` or why it is not. */
+    save: () => {},
     reportSaveFailure: (_, _params: { failures: number; retryInMs: number }) => {},
     settle: (_, _params: { result: TurnResult }) => {},
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
@@ -155,8 +151,6 @@ export const turnMachine = setup({
     endsAs: ({ context }, outcome: Outcome) => context.outcome === outcome,
   },
   delays: {
-    headersTimeout: 600_000,
-    firstDeltaTimeout: 600_000,
     turnTimeout: 3_600_000,
     nextSave: ({ context }) => saveDelayMs(context.saveFailures),
   },
@@ -166,38 +160,29 @@ export const turnMachine = setup({
   initial: 'recording',
   states: {
     recording: {
-      invoke: { src: 'record', input: ({ context }) => ({ turnId: context.turnId }) },
-      initial: 'writing',
-      states: {
-        writing: {
-          on: {
-            'input.recorded': { target: '#turn.replying', actions: 'accept' },
-            'turn.cancel': {
-              target: 'withdrawing',
-              actions: ['withdraw', answer('cancelled', 'recording')],
-            },
-          },
-        },
-        // The write may have begun; then the input is accepted, and the turn ends before it asks.
-        withdrawing: {
-          on: {
-            'input.recorded': {
-              target: '#turn.saving',
-              actions: [
-                'accept',
-                { type: 'decide', params: 'cancelled' },
-                { type: 'seal', params: { outcome: 'cancelled' } },
-              ],
-            },
-            'turn.cancel': { actions: answer('cancelled', 'recording') },
-          },
+      entry: 'record',
+      on: {
+        'input.recorded': { target: 'replying', actions: 'accept' },
+        'input.refused': refused,
+        'turn.cancel': {
+          target: 'withdrawing',
+          actions: ['withdraw', answer('cancelled', 'recording')],
         },
       },
+    },
+    // The write may have begun; then the input is accepted, and the turn ends before it asks.
+    withdrawing: {
       on: {
-        'input.refused': {
-          target: 'rejected',
-          actions: { type: 'refuse', params: ({ event }) => ({ code: event.code }) },
+        'input.recorded': {
+          target: 'saving',
+          actions: [
+            'accept',
+            { type: 'decide', params: 'cancelled' },
+            { type: 'seal', params: { outcome: 'cancelled' } },
+          ],
         },
+        'input.refused': refused,
+        'turn.cancel': { actions: answer('cancelled', 'recording') },
       },
     },
     replying: {
@@ -207,11 +192,9 @@ export const turnMachine = setup({
       states: {
         requesting: {
           on: { 'reply.started': 'awaiting', 'turn.cancel': cancelsFrom('requesting') },
-          after: { headersTimeout: timesOut('timeout-headers') },
         },
         awaiting: {
           on: { 'reply.first-delta': 'receiving', 'turn.cancel': cancelsFrom('awaiting') },
-          after: { firstDeltaTimeout: timesOut('timeout-first-delta') },
         },
         receiving: { on: { 'turn.cancel': cancelsFrom('receiving') } },
       },
@@ -228,10 +211,18 @@ export const turnMachine = setup({
           ],
         },
       },
-      after: { turnTimeout: timesOut('timeout-turn') },
+      after: {
+        turnTimeout: {
+          target: 'saving',
+          actions: [
+            { type: 'decide', params: 'failed' },
+            { type: 'seal', params: { outcome: 'failed', code: 'timeout-turn' } },
+          ],
+        },
+      },
     },
     saving: {
-      invoke: { src: 'save', input: ({ context }) => ({ turnId: context.turnId }) },
+      entry: 'save',
       on: {
         'turn.saved': [
           { guard: { type: 'endsAs', params: 'done' }, target: 'done' },

@@ -19,12 +19,14 @@ import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_BYTES, ERROR_BODY_MS } from '
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
 import type { ProviderTarget } from './reply-request.ts'
+import { startTimer, timeoutError } from './timeouts.ts'
+import type { TimeoutCode, Timeouts } from './timeouts.ts'
 
 /** What all exchanges of a transport have in common. */
 export interface ExchangePort {
   readonly dispatchers: Dispatchers
   readonly clock: Clock
-  readonly idleMs: number
+  readonly timeouts: Timeouts
   /** Those that hold a socket or a timer, or may come to. */
   readonly live: Set<Exchange>
 }
@@ -87,6 +89,9 @@ export class Exchange implements PushReceiver {
     const { url, body } = request
     const headers = headersOf(request)
     if (!areSendable(headers)) return this.#failed(unsendableHeaders(this.#target))
+    this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
+      this.#timedOut('timeout-headers'),
+    )
     const dispatcher = this.#port.dispatchers.for(url, this.#target.direct)
     this.#push = new PushFetch(dispatcher, { headers, body }, this)
     // Trying again, giving up after a time, and what an error status means are not its business.
@@ -123,6 +128,7 @@ export class Exchange implements PushReceiver {
     const { url } = this.#request ?? {}
     if (this.#phase !== 'asked' || url === undefined) return
     this.#request = undefined
+    this.#port.clock.clearTimeout(this.#timer)
     if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
     if (status >= 300 && status < 400) return this.#redirected(status, headers.location, url)
     if (status === 204 || status === 205)
@@ -138,7 +144,9 @@ export class Exchange implements PushReceiver {
     }
     if (kind === 'unknown') return this.#refuse('invalid-response', 'an unknown content encoding')
     this.#phase = 'good'
-    this.#watch = new IdleWatch(this.#port.clock, this.#port.idleMs, () => this.#idle())
+    this.#watch = new IdleWatch(this.#port.clock, this.#port.timeouts.idleMs, () =>
+      this.#timedOut('timeout-idle'),
+    )
     this.#reader.began(headers['content-type'] ?? '')
   }
 
@@ -210,11 +218,8 @@ export class Exchange implements PushReceiver {
     })
   }
 
-  #idle(): void {
-    this.#failed({
-      code: 'timeout-idle',
-      message: `Endpoint "${this.#target.endpoint}" sent nothing for ${this.#port.idleMs} ms.`,
-    })
+  #timedOut(code: TimeoutCode): void {
+    this.#failed(timeoutError(code, this.#port.timeouts, this.#target))
   }
 
   #failed(error: ErrorRecord): void {

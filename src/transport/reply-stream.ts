@@ -16,10 +16,13 @@ import { ReplyDecoder } from './reply-decoder.ts'
 import type { DecoderOptions } from './reply-decoder.ts'
 import { ReplyDraft } from './reply-draft.ts'
 import type { ReplyHandle } from './reply-request.ts'
+import { startTimer, timeoutError } from './timeouts.ts'
+import type { Timeouts } from './timeouts.ts'
 
 export interface ReplyStreamOptions extends DecoderOptions {
   readonly logger: Logger | undefined
   readonly clock: Clock
+  readonly timeouts: Timeouts
   /** How long usage is waited for after a finish reason. */
   readonly usageMs: number
 }
@@ -34,6 +37,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #isScheduled = false
   #isOver = false
   #isFinished = false
+  #hasContent = false
+  #isWaitingForUsage = false
+  /** For the first delta, and after the content for usage. */
   #timer: unknown
 
   constructor(sink: ReplySink, options: ReplyStreamOptions) {
@@ -57,7 +63,12 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (this.#isOver) return
     this.#decode()
     const batch = this.#draft.take()
-    if (batch.length > 0) this.#tell(() => this.#sink.deltas(batch))
+    if (batch.length === 0) return
+    this.#tell(() => {
+      if (!this.#hasContent) this.#options.clock.clearTimeout(this.#timer)
+      this.#hasContent = true
+      this.#sink.deltas(batch)
+    })
   }
 
   known(): ReplyEnd {
@@ -73,8 +84,14 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   began(contentType: string): void {
+    const { clock, timeouts, target } = this.#options
     this.#decoder = new ReplyDecoder(this.#draft, contentType, this.#options)
-    this.#tell(() => this.#sink.started())
+    this.#tell(() => {
+      this.#timer = startTimer(clock, timeouts.firstDeltaMs, () =>
+        this.failed(timeoutError('timeout-first-delta', timeouts, target)),
+      )
+      this.#sink.started()
+    })
   }
 
   read(bytes: Buffer): void {
@@ -132,9 +149,12 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
 
   /** Waits, but not for long, for what some servers report after the last content. */
   #waitForUsage(over: 'finished' | 'failed' | undefined): void {
-    if (over === undefined || this.#timer !== undefined) return
-    const waitMs = over === 'failed' ? AFTER_ERROR_MS : this.#options.usageMs
-    this.#timer = this.#options.clock.setTimeout(() => {
+    if (over === undefined || this.#isWaitingForUsage) return
+    this.#isWaitingForUsage = true
+    const { clock, usageMs } = this.#options
+    clock.clearTimeout(this.#timer)
+    const waitMs = over === 'failed' ? AFTER_ERROR_MS : usageMs
+    this.#timer = clock.setTimeout(() => {
       this.#decode()
       this.#decoder?.expire()
       this.#settle()

@@ -2,8 +2,8 @@
  * The transport: sends requests to providers and pushes what they answer.
  *
  * One request, one answer, one end. Knows nothing of conversations, retries or
- * storage; how long an answer may take in all is for its callers to say, with
- * `abort`.
+ * storage; gives up when a provider keeps it waiting, but how long an answer may
+ * take in all is for its callers to say, with `abort`.
  */
 import { randomUUID } from 'node:crypto'
 import { ColloquyError } from '../errors.ts'
@@ -24,13 +24,10 @@ import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
 import { ReplyStream } from './reply-stream.ts'
 import type { ProviderTarget, ReplyHandle, ReplyRequest } from './reply-request.ts'
+import type { Timeouts } from './timeouts.ts'
 
 export interface TransportOptions {
-  /**
-   * How long an answer may send no byte after its headers, in milliseconds;
-   * it fails up to a quarter of that later. `Infinity`: for ever.
-   */
-  readonly idleMs: number
+  readonly timeouts: Timeouts
   readonly clock: Clock
   /** How long usage is waited for after a finish reason, in milliseconds. @defaultValue 1000 */
   readonly usageMs?: number | undefined
@@ -82,8 +79,8 @@ class HttpTransport implements Transport {
   readonly #logger: Logger | undefined
   #isClosed = false
 
-  constructor({ clock, idleMs, environment = process.env, ...options }: TransportOptions) {
-    this.#port = { dispatchers: new Dispatchers(environment), clock, idleMs, live: new Set() }
+  constructor({ clock, timeouts, environment = process.env, ...options }: TransportOptions) {
+    this.#port = { dispatchers: new Dispatchers(environment), clock, timeouts, live: new Set() }
     this.#limits = {
       eventBytes: options.eventBytes ?? EVENT_BYTES,
       replyBytes: options.replyBytes ?? REPLY_BYTES,
@@ -105,6 +102,8 @@ class HttpTransport implements Transport {
       newId: this.#newId,
       logger: this.#logger,
       clock: this.#port.clock,
+      // A whole answer has no first delta to wait for.
+      timeouts: stream ? this.#port.timeouts : { ...this.#port.timeouts, firstDeltaMs: Infinity },
       usageMs: this.#usageMs,
     })
     const open = (): Exchange =>

@@ -17,10 +17,8 @@ function failingActors(logger: Partial<Logger> = {}) {
     machine: conversationMachine.provide({
       actors: {
         turn: turnMachine.provide({
-          actors: {
-            record: fromCallback(({ sendBack }) => sendBack({ type: 'input.recorded' })),
-            reply: fromCallback(() => {}),
-          },
+          actors: { reply: fromCallback(() => {}) },
+          actions: { record: ({ self }) => self.send({ type: 'input.recorded' }) },
         }),
       },
       actions: {

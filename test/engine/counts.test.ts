@@ -161,7 +161,7 @@ describe('an inspector', () => {
     for (const state of [
       '"idle"',
       '"streaming"',
-      '{"recording":"writing"}',
+      '"recording"',
       '{"replying":"requesting"}',
       '{"replying":"awaiting"}',
       '{"replying":"receiving"}',

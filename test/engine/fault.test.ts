@@ -106,25 +106,15 @@ describe('a turn whose machine fails', () => {
   test('accepts a send while it is still being ended, once it has ended', async () => {
     const chat = await faultyChat()
     const { engine, conversation, provider } = chat
-    provider.next(async (exchange) => {
-      exchange.open()
-      await exchange.closed
-    })
-    const started = machineEvent(engine, 'reply.started')
+    provider.next(endless())
     const turn = await engine.send(conversation.id, 'hi')
-    const exchange = await provider.request(1)
-    await started
-    const again = Promise.withResolvers<unknown>()
-    turn.events.subscribe((event) => {
-      if (event.type === 'reply.delta') again.resolve(outcomeOf(engine.send(conversation.id, 'x')))
-    })
+    await shown(turn, 1)
+    provider.next(streamed(['Hello']))
     chat.failNext('clearTimeout')
-    exchange.write(chunk({ content: 'Once' }))
-    await outcomeOf(turn.reply)
-    const second = (await Promise.race([again.promise, ticks(50)])) as
-      | { value: { reply: Promise<unknown> } }
-      | undefined
-    if (second !== undefined) await outcomeOf(second.value.reply)
+    void turn.cancel()
+    const again = engine.send(conversation.id, 'x')
+    await expect(turn.reply).rejects.toMatchObject({ code: 'internal' })
+    expect((await (await again).reply).message.text).toBe('Hello')
     await chat.expectNoHarm()
   })
 

@@ -16,17 +16,28 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
   const calls: [string, unknown][] = []
   const reports: Partial<Record<'record' | 'reply' | 'save', Send>> = {}
   const stopped: string[] = []
-  const acting = (name: 'record' | 'reply' | 'save') =>
-    fromCallback<TurnEvent, TurnInput>(({ sendBack }) => {
-      reports[name] = sendBack
-      return () => stopped.push(name)
-    })
+  const writing =
+    (name: 'record' | 'save') =>
+    ({ self }: { self: { send: Send } }) => {
+      reports[name] = (report) => self.send(report)
+    }
   const note = (name: string) => (_: unknown, params: unknown) => void calls.push([name, params])
   const machine = conversationMachine.provide({
     actors: {
       turn: turnMachine.provide({
-        actors: { record: acting('record'), reply: acting('reply'), save: acting('save') },
-        actions: { answerCancel: note('answerCancel'), settle: note('settle'), ...turnActions },
+        actors: {
+          reply: fromCallback<TurnEvent, TurnInput>(({ sendBack }) => {
+            reports.reply = sendBack
+            return () => stopped.push('reply')
+          }),
+        },
+        actions: {
+          record: writing('record'),
+          save: writing('save'),
+          answerCancel: note('answerCancel'),
+          settle: note('settle'),
+          ...turnActions,
+        },
       }),
     },
     actions: {
@@ -136,14 +147,14 @@ describe('a conversation', () => {
     it.record({ type: 'input.recorded' })
     it.cancel('t0', 5)
     expect(it.calls).toEqual([['refuseCancel', { request: 5 }]])
-    expect(it.stopped).toEqual(['record'])
+    expect(it.stopped).toEqual([])
 
     it.cancel('t1', 6)
     expect(it.calls.at(-1)).toEqual([
       'answerCancel',
       { request: 6, outcome: 'cancelled', from: 'requesting' },
     ])
-    expect(it.stopped).toEqual(['record', 'reply'])
+    expect(it.stopped).toEqual(['reply'])
   })
 
   test('does not hear a cancel while it rests', () => {
@@ -229,12 +240,13 @@ describe('a turn machine that fails', () => {
   test('by an actor that throws when it starts is abandoned', () => {
     const calls: unknown[] = []
     const machine = conversationMachine.provide({
-      actors: { turn: turnMachine.provide({ actors: { record: fromCallback(boom) } }) },
+      actors: { turn: turnMachine.provide({ actors: { reply: fromCallback(boom) } }) },
       actions: { abandonTurn: (_, params) => void calls.push(params) },
     })
     const actor = createActor(machine, { input: { conversationId: 'c' } })
     actor.start()
     actor.send({ type: 'conversation.send', turnId: 't' })
+    actor.getSnapshot().children['turn']?.send({ type: 'input.recorded' })
 
     expect(actor.getSnapshot().value).toBe('failed')
     expect(calls).toEqual([{ turnId: 't', error: new Error('boom') }])

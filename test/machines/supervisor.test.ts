@@ -1,4 +1,4 @@
-import { createActor, fromCallback, SimulatedClock } from 'xstate'
+import { createActor, SimulatedClock } from 'xstate'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   conversationMachine,
@@ -19,7 +19,7 @@ function supervised() {
 
   const conversation = conversationMachine.provide({
     actors: {
-      turn: turnMachine.provide({ actors: { record: fromCallback(() => {}) } }),
+      turn: turnMachine,
     },
     actions: {
       refuseSend: () => {

@@ -11,7 +11,7 @@ import {
 type Deed = readonly [string, unknown?]
 
 /** A turn whose actors report only what a test sends in their name, and a list of all it does. */
-function turn(delays: { headers?: number; firstDelta?: number; turn?: number } = {}) {
+function turn(delays: { turn?: number } = {}) {
   const clock = new SimulatedClock()
   const deeds: Deed[] = []
   const note =
@@ -19,26 +19,26 @@ function turn(delays: { headers?: number; firstDelta?: number; turn?: number } =
     (_: unknown, params?: unknown): void => {
       deeds.push(params === undefined ? [name] : [name, params])
     }
-  const acting = (name: string) =>
-    fromCallback<TurnEvent, TurnInput>(() => {
-      deeds.push([`${name} starts`])
-      return () => deeds.push([`${name} stops`])
-    })
   const machine = turnMachine.provide({
-    actors: { record: acting('record'), reply: acting('reply'), save: acting('save') },
+    actors: {
+      reply: fromCallback<TurnEvent, TurnInput>(() => {
+        deeds.push(['reply starts'])
+        return () => deeds.push(['reply stops'])
+      }),
+    },
     actions: {
+      record: note('record'),
       accept: note('accept'),
       refuse: note('refuse'),
       withdraw: note('withdraw'),
       flush: note('flush'),
       seal: note('seal'),
       answerCancel: note('answer'),
+      save: note('save'),
       reportSaveFailure: note('reportSaveFailure'),
       settle: note('settle'),
     },
     delays: {
-      headersTimeout: delays.headers ?? 600_000,
-      firstDeltaTimeout: delays.firstDelta ?? 600_000,
       turnTimeout: delays.turn ?? 3_600_000,
     },
   })
@@ -89,7 +89,7 @@ const busy = { type: 'turn.save-failed', code: 'database-busy' } as const
 describe('a plain turn', () => {
   test('records, asks, receives, saves and is done', () => {
     const it = turn()
-    expect(it.state()).toEqual({ recording: 'writing' })
+    expect(it.state()).toBe('recording')
 
     it.report('input.recorded')
     expect(it.state()).toEqual({ replying: 'requesting' })
@@ -104,16 +104,14 @@ describe('a plain turn', () => {
     expect(it.state()).toBe('done')
     expect(it.output()).toEqual({ result: 'done' })
     expect(it.deeds).toEqual([
-      ['record starts'],
+      ['record'],
       ['accept'],
-      ['record stops'],
       ['reply starts'],
       ['flush'],
       ['seal', { outcome: 'done' }],
+      ['save'],
       ['reply stops'],
-      ['save starts'],
       ['settle', { result: 'done' }],
-      ['save stops'],
     ])
   })
 
@@ -160,7 +158,7 @@ describe('recording', () => {
   test('withdraws the input when it is cancelled, and is rejected once that is done', () => {
     const it = turn()
     it.cancel(7)
-    expect(it.state()).toEqual({ recording: 'withdrawing' })
+    expect(it.state()).toBe('withdrawing')
     expect(it.calls('withdraw')).toHaveLength(1)
     expect(it.calls('answer')).toEqual([{ request: 7, outcome: 'cancelled', from: 'recording' }])
 
@@ -206,8 +204,8 @@ describe('cancel', () => {
         ['flush'],
         ['seal', { outcome: 'cancelled' }],
         ['answer', { request: 3, outcome: 'cancelled', from }],
+        ['save'],
         ['reply stops'],
-        ['save starts'],
       ])
       it.report('turn.saved')
       expect(it.output()).toEqual({ result: 'cancelled' })
@@ -257,36 +255,34 @@ describe('cancel', () => {
   })
 })
 
-describe('timeouts', () => {
-  test.each([
-    ['requesting', 'timeout-headers', { headers: 30 }],
-    ['awaiting', 'timeout-first-delta', { firstDelta: 30 }],
-    ['requesting', 'timeout-turn', { turn: 30 }],
-    ['awaiting', 'timeout-turn', { turn: 30 }],
-    ['receiving', 'timeout-turn', { turn: 30 }],
-  ] as const)('ends a turn that is %s as failed with %s', (state, code, delays) => {
-    const it = turnIn(state, delays)
-    it.deeds.length = 0
-    it.clock.increment(29)
-    expect(it.state()).toEqual({ replying: state })
+describe('the turn timeout', () => {
+  test.each(['requesting', 'awaiting', 'receiving'] as const)(
+    'ends a turn that is %s as failed',
+    (state) => {
+      const it = turnIn(state, { turn: 30 })
+      it.deeds.length = 0
+      it.clock.increment(29)
+      expect(it.state()).toEqual({ replying: state })
 
-    it.clock.increment(1)
-    expect(it.deeds).toEqual([
-      ['flush'],
-      ['seal', { outcome: 'failed', code }],
-      ['reply stops'],
-      ['save starts'],
-    ])
-    it.report('turn.saved')
-    expect(it.output()).toEqual({ result: 'failed' })
-  })
+      it.clock.increment(1)
+      expect(it.deeds).toEqual([
+        ['flush'],
+        ['seal', { outcome: 'failed', code: 'timeout-turn' }],
+        ['save'],
+        ['reply stops'],
+      ])
+      it.report('turn.saved')
+      expect(it.output()).toEqual({ result: 'failed' })
+    },
+  )
 
-  test('counts the first delta from the headers, and the turn from the request', () => {
-    const it = turnIn('requesting', { headers: 50, firstDelta: 50, turn: 120 })
+  test('counts from the request', () => {
+    const it = turn({ turn: 120 })
+    it.clock.increment(1_000)
+    it.report('input.recorded')
     it.clock.increment(49)
     it.report('reply.started')
     it.clock.increment(49)
-    expect(it.state()).toEqual({ replying: 'awaiting' })
     it.report('reply.first-delta')
     it.clock.increment(21)
     expect(it.state()).toEqual({ replying: 'receiving' })
@@ -294,8 +290,8 @@ describe('timeouts', () => {
     expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
   })
 
-  test('do not limit how long saving takes', () => {
-    const it = turnIn('receiving', { headers: 10, firstDelta: 10, turn: 10 })
+  test('does not limit how long saving takes', () => {
+    const it = turnIn('receiving', { turn: 10 })
     it.report('reply.finished')
     it.clock.increment(1_000_000)
     expect(it.state()).toBe('saving')
@@ -356,13 +352,14 @@ describe('saving', () => {
   })
 })
 
-describe('without its actors', () => {
-  test('says which one is missing', () => {
+describe('without its actor', () => {
+  test('says that it is missing', () => {
     const actor = createActor(turnMachine, { input: { turnId: 't' } })
     const errors: unknown[] = []
     actor.subscribe({ error: (error) => errors.push(error) })
     actor.start()
-    expect(String(errors[0])).toContain('turnMachine needs a record actor')
+    actor.send({ type: 'input.recorded' })
+    expect(String(errors[0])).toContain('turnMachine needs a reply actor')
   })
 })
 

@@ -54,10 +54,13 @@ export class ManualClock implements Clock {
   }
 }
 
+/** Waits for ever. */
+export const NO_TIMEOUTS = { headersMs: Infinity, firstDeltaMs: Infinity, idleMs: Infinity }
+
 /** Disposable, without proxies from the machine the tests run on. */
 export function transportFor(options: Partial<TransportOptions> = {}): Transport & AsyncDisposable {
   const transport = openTransport({
-    idleMs: Infinity,
+    timeouts: NO_TIMEOUTS,
     clock: systemClock,
     environment: {},
     ...options,

@@ -9,7 +9,7 @@ import {
 import { expect, test } from 'vitest'
 import { startProvider } from '../support/provider.ts'
 import { chunk, closedGate, endless, raw } from '../support/scripts.ts'
-import { ManualClock, ask, reply, requestTo, transportFor } from './asking.ts'
+import { ManualClock, NO_TIMEOUTS, ask, reply, requestTo, transportFor } from './asking.ts'
 
 const line = (event: object): string => `data: ${JSON.stringify(event)}\n\n`
 const stop = line(chunk({}, { finish_reason: 'stop' }))
@@ -96,7 +96,7 @@ test('cuts off bodies that explode', async () => {
 test('fails a stream that goes quiet, and closes its connection', async () => {
   await using provider = await startProvider()
   const clock = new ManualClock()
-  await using transport = transportFor({ clock, idleMs: 1000 })
+  await using transport = transportFor({ clock, timeouts: { ...NO_TIMEOUTS, idleMs: 1000 } })
   provider.next(async (exchange) => {
     exchange.write(chunk({ content: 'a' }))
     await exchange.closed
@@ -122,7 +122,7 @@ async function loopTurns(count: number): Promise<void> {
 test('takes comments and single bytes for life, and does not mind silence before the headers', async () => {
   await using provider = await startProvider()
   const clock = new ManualClock()
-  await using transport = transportFor({ clock, idleMs: 1000 })
+  await using transport = transportFor({ clock, timeouts: { ...NO_TIMEOUTS, idleMs: 1000 } })
   const gate = closedGate()
   provider.next(async (exchange) => {
     await gate.opened
@@ -154,7 +154,7 @@ test('takes comments and single bytes for life, and does not mind silence before
 test('never finds a stream idle if that is for ever', async () => {
   await using provider = await startProvider()
   const clock = new ManualClock()
-  await using transport = transportFor({ clock, idleMs: Infinity })
+  await using transport = transportFor({ clock })
   provider.next(endless())
   const asked = ask(transport, requestTo(provider.url))
   await asked.chars(1)

@@ -4,7 +4,15 @@ import { expect, test, vi } from 'vitest'
 import type { Logger } from '../../src/protocol/logger.ts'
 import { startProvider } from '../support/provider.ts'
 import { chunk, closedGate, endless, hang, json, raw, steps, streamed } from '../support/scripts.ts'
-import { ManualClock, ask, reply, requestTo, targetAt, transportFor } from './asking.ts'
+import {
+  ManualClock,
+  NO_TIMEOUTS,
+  ask,
+  reply,
+  requestTo,
+  targetAt,
+  transportFor,
+} from './asking.ts'
 
 test('tells of the start, the deltas and the end, in this order', async () => {
   await using provider = await startProvider()
@@ -182,7 +190,7 @@ test('waits a moment for the end of a complete reply, then closes the connection
 test('leaves no timer behind, whatever the end', async () => {
   await using provider = await startProvider()
   const clock = new ManualClock()
-  await using transport = transportFor({ clock, idleMs: 1000 })
+  await using transport = transportFor({ clock, timeouts: { ...NO_TIMEOUTS, idleMs: 1000 } })
   provider.next(
     streamed(['a']),
     json({ error: { message: 'no' } }, { status: 400 }),

@@ -1,0 +1,40 @@
+/** How long a provider is waited for, point by point, and what is said when it took longer. */
+import type { Clock } from '../protocol/clock.ts'
+import type { ErrorRecord } from '../errors.ts'
+import type { ProviderTarget } from './reply-request.ts'
+
+/** In milliseconds; `Infinity` waits for ever. */
+export interface Timeouts {
+  /** From the request to the headers of the answer. */
+  readonly headersMs: number
+  /** From the headers to the first content of a stream. */
+  readonly firstDeltaMs: number
+  /** Without a single byte after the headers. It is noticed up to a quarter later. */
+  readonly idleMs: number
+}
+
+export type TimeoutCode = 'timeout-headers' | 'timeout-first-delta' | 'timeout-idle'
+
+export function timeoutError(
+  code: TimeoutCode,
+  timeouts: Timeouts,
+  { endpoint }: ProviderTarget,
+): ErrorRecord {
+  return {
+    code,
+    message: `Endpoint "${endpoint}" ${MEANINGS[code](timeouts)} Raise it in the timeouts of createEngine if the provider needs longer.`,
+  }
+}
+
+const MEANINGS: Readonly<Record<TimeoutCode, (timeouts: Timeouts) => string>> = {
+  'timeout-headers': ({ headersMs }) =>
+    `did not answer within timeouts.headersMs (${headersMs} ms).`,
+  'timeout-first-delta': ({ firstDeltaMs }) =>
+    `answered, but sent no content within timeouts.firstDeltaMs (${firstDeltaMs} ms).`,
+  'timeout-idle': ({ idleMs }) => `sent nothing for as long as timeouts.idleMs (${idleMs} ms).`,
+}
+
+/** No timer is needed to wait for ever. */
+export function startTimer(clock: Clock, ms: number, fn: () => void): unknown {
+  return ms === Infinity ? undefined : clock.setTimeout(fn, ms)
+}
