@@ -36,6 +36,8 @@ export interface ExchangeRequest {
   readonly target: ProviderTarget
   readonly url: URL
   readonly accept: string
+  /** The headers that carry the key. */
+  readonly authentication: Readonly<Record<string, string>>
   /** JSON. Without one, the request is a GET. */
   readonly body?: string
 }
@@ -249,14 +251,15 @@ export class Exchange implements PushReceiver {
 }
 
 /** Names in lower case, so that the endpoint's own headers replace ours however they are written. */
-function headersOf({ target, accept, body }: ExchangeRequest): Record<string, string> {
+function headersOf(request: ExchangeRequest): Record<string, string> {
+  const { target, accept, authentication, body } = request
   const headers: Record<string, string> = {
     accept,
     'accept-encoding': 'identity',
     'user-agent': 'colloquy',
+    ...authentication,
   }
   if (body !== undefined) headers['content-type'] = 'application/json'
-  if (target.apiKey) headers['authorization'] = `Bearer ${target.apiKey}`
   for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value
   return headers
 }

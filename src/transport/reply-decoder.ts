@@ -32,6 +32,7 @@ export interface DecoderOptions {
   readonly templates: EventTemplates
   readonly limits: ReplyLimits
   readonly target: ProviderTarget
+  readonly model: string
   readonly newId: () => string
 }
 
@@ -58,7 +59,7 @@ export class ReplyDecoder {
   constructor(draft: ReplyDraft, contentType: string, options: DecoderOptions) {
     this.#draft = draft
     this.#dialect = options.dialect
-    this.#reader = options.dialect.reader(draft, options.newId)
+    this.#reader = options.dialect.reader(draft, options.newId, options)
     this.#templates = options.templates
     this.#contentType = contentType.toLowerCase()
     this.#limits = options.limits

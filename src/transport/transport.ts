@@ -91,11 +91,12 @@ class HttpTransport implements Transport {
   }
 
   reply(request: ReplyRequest, sink: ReplySink): ReplyHandle {
-    const { target, stream } = request
+    const { target, model, stream } = request
     const dialect = DIALECTS[target.dialect]
     const templates = this.#templates[target.dialect]
     const reply = new ReplyStream(sink, {
       target,
+      model,
       dialect,
       templates,
       limits: this.#limits,
@@ -111,6 +112,7 @@ class HttpTransport implements Transport {
         target,
         url: operationUrl(target.url, dialect.path),
         accept: stream ? 'text/event-stream' : 'application/json',
+        authentication: dialect.headers(target.apiKey),
         body: JSON.stringify(dialect.body(request)),
       })
     // The sink hears nothing before the caller holds the handle.
@@ -120,8 +122,13 @@ class HttpTransport implements Transport {
 
   async listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
     const list = new ModelListReader(target, this.#limits.replyBytes)
-    const url = operationUrl(target.url, '/models')
-    return await list.ask(this.#open(list, { target, url, accept: 'application/json' }), signal)
+    const request = {
+      target,
+      url: operationUrl(target.url, '/models'),
+      accept: 'application/json',
+      authentication: DIALECTS[target.dialect].headers(target.apiKey),
+    }
+    return await list.ask(this.#open(list, request), signal)
   }
 
   async close(): Promise<void> {

@@ -5,70 +5,19 @@ import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
 import { EventTemplate } from '../../src/transport/event-template.ts'
 import type { EventForm } from '../../src/transport/event-template.ts'
 import { EventTemplates } from '../../src/transport/event-templates.ts'
-import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
-import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
-import { ReplyDraft } from '../../src/transport/reply-draft.ts'
 import { chunk } from '../support/scripts.ts'
-import { targetAt } from './asking.ts'
+import {
+  anyBodyOf,
+  anyCuts,
+  anyText,
+  counting,
+  cut,
+  decoded,
+  parsing,
+  WRITINGS,
+} from './decoding-twice.ts'
 
-/** The dialect without anything that could be read but by parsing it. */
-const plain: WireDialect = { ...chatCompletions, soleDelta: () => undefined }
-
-interface Reading {
-  readonly dialect?: WireDialect
-  readonly templates?: EventTemplates
-  readonly replyBytes?: number
-}
-
-/** All that a decoder makes of a body that comes in these pieces. */
-function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
-  const { dialect = chatCompletions, templates = new EventTemplates(dialect) } = reading
-  const draft = new ReplyDraft()
-  const limits = { eventBytes: EVENT_BYTES, replyBytes: reading.replyBytes ?? REPLY_BYTES }
-  const decoder = new ReplyDecoder(draft, 'text/event-stream', {
-    dialect,
-    templates,
-    limits,
-    target: targetAt('http://127.0.0.1:1/v1'),
-    newId: () => 'id',
-  })
-  for (const piece of pieces) decoder.read(piece)
-  decoder.end()
-  return { deltas: draft.take(), outcome: decoder.outcome, end: decoder.replyEnd() }
-}
-
-/** A dialect that counts the events its readers are given. */
-function counting(): { readonly dialect: WireDialect; events: number } {
-  const counter = { events: 0 }
-  const dialect: WireDialect = {
-    ...chatCompletions,
-    reader: (draft, newId) => {
-      const reader = chatCompletions.reader(draft, newId)
-      const event: typeof reader.event = (value, name) => {
-        counter.events += 1
-        return reader.event(value, name)
-      }
-      return new Proxy(reader, {
-        get: (target, name) => {
-          if (name === 'event') return event
-          const value: unknown = Reflect.get(target, name, target)
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value
-        },
-      })
-    },
-  }
-  return Object.assign(counter, { dialect })
-}
-
-const anyText = fc.oneof(
-  // Texts that stand elsewhere in the event too.
-  { arbitrary: fc.constantFrom('a', ',', ':', '7', 'chat-1', 'content', 'another'), weight: 3 },
-  { arbitrary: fc.string({ unit: 'binary' }), weight: 2 },
-  {
-    arbitrary: fc.constantFrom('', '"', '\\', '\\"', '","content":"', '\u0000', '\uD83D', '😀'),
-    weight: 2,
-  },
-)
+const plain = parsing(chatCompletions)
 
 const anyDelta = fc.oneof(
   {
@@ -82,24 +31,6 @@ const anyDelta = fc.oneof(
   { arbitrary: fc.record({ content: anyText, tool_calls: fc.constant([]) }), weight: 1 },
   { arbitrary: fc.record({ refusal: anyText }), weight: 1 },
 )
-
-/** How an event may be written: the escapes of JSON, its spaces, its fields and its line ends. */
-const WRITINGS: readonly ((json: string) => string)[] = [
-  (json) => `data: ${json}\n\n`,
-  (json) => `data: ${json}\n\n`,
-  (json) => `data: ${json}\n\n`,
-  (json) => `data:${json}\n\n`,
-  (json) => `data: ${json}\r\n\r\n`,
-  (json) => `data: ${json}\r\r`,
-  (json) => `event: message\ndata: ${json}\n\n`,
-  (json) => `event: error\ndata: ${json}\n\n`,
-  (json) => `id: 1\ndata: ${json}\n\n`,
-  (json) => `: ${json}\ndata: ${json}\n\n`,
-  (json) => `data: ${json}\n: x\n\n`,
-  (json) => `data: ${json.replaceAll(',"', ',\ndata: "')}\n\n`,
-  (json) => `data: ${json.replaceAll('/', '\\/').replaceAll('a', '\\u0061')}\n\n`,
-  (json) => `data: ${json.replaceAll('","', '", "').replaceAll('":', '": ')}\n\n`,
-]
 
 const ids = fc.constantFrom('chat-1', 'chat-2', 'a', '', '"')
 const numbers = fc.constantFrom(7, 1_700_000_000, 0, -1, 1.5)
@@ -148,37 +79,7 @@ const anyEvents = anyShape.chain(({ writing, field, fields, hasEmpty }) => {
   )
 })
 
-/** Places where a stream is damaged: broken JSON, broken UTF-8, control characters, lost bytes. */
-const anyDamage = fc.array(
-  fc.record({
-    at: fc.nat(5_000),
-    removed: fc.nat(2),
-    added: fc.oneof(
-      fc.constantFrom('', '"', '\\', '\n', '\r', '\n\n', '\u0000', '0', '}', ' ', ','),
-      fc.string({ maxLength: 2 }),
-    ),
-  }),
-  { maxLength: 3 },
-)
-
-const anyBody = fc
-  .record({ events: anyEvents, isDone: fc.boolean(), damage: anyDamage })
-  .map(({ events, isDone, damage }) => {
-    let body = Buffer.from(events.join('') + (isDone ? 'data: [DONE]\n\n' : ''))
-    for (const { at, removed, added } of damage) {
-      if (at >= body.length) continue
-      body = Buffer.concat([body.subarray(0, at), Buffer.from(added), body.subarray(at + removed)])
-    }
-    return body
-  })
-
-const anyCuts = fc.oneof(fc.constant([]), fc.array(fc.nat(5_000), { maxLength: 40 }))
-
-function cut(body: Buffer, cuts: readonly number[]): Buffer[] {
-  const places = [...cuts, 0, body.length].filter((place) => place <= body.length)
-  const ordered = [...new Set(places)].toSorted((a, b) => a - b)
-  return ordered.slice(1).map((end, n) => body.subarray(ordered[n], end))
-}
+const anyBody = anyBodyOf(anyEvents)
 
 test('reads every stream as parsing each of its events would, wherever it is cut', () => {
   fc.assert(
@@ -292,7 +193,7 @@ const texts = (count: number) =>
   Array.from({ length: count }, (_, n) => event({ content: ` "word ${n}"\n` }, n))
 
 test('parses one event of a stream whose others are like it', () => {
-  const counter = counting()
+  const counter = counting(chatCompletions)
 
   const { deltas } = decoded([Buffer.concat(texts(100))], counter)
 
@@ -301,7 +202,7 @@ test('parses one event of a stream whose others are like it', () => {
 })
 
 test('parses one event of each kind where reasoning comes before text', () => {
-  const counter = counting()
+  const counter = counting(chatCompletions)
   const thoughts = Array.from({ length: 50 }, (_, n) =>
     event({ content: null, reasoning_content: `thought ${n}` }, n),
   )
@@ -313,7 +214,7 @@ test('parses one event of each kind where reasoning comes before text', () => {
 })
 
 test('parses little more where each read ends inside an event', () => {
-  const counter = counting()
+  const counter = counting(chatCompletions)
   const body = Buffer.concat(texts(1_000))
   const reads = Array.from({ length: Math.ceil(body.length / 4_000) }, (_, n) =>
     body.subarray(n * 4_000, (n + 1) * 4_000),

@@ -11,6 +11,7 @@ import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
+import { bearer } from './bearer.ts'
 import { ChatReasoning, REASONING_TEXTS } from './chat-reasoning.ts'
 import { chatRequestBody } from './chat-request.ts'
 import { laterUsage, toUsage, usageIn } from './chat-usage.ts'
@@ -19,6 +20,7 @@ import { ToolCalls } from './tool-calls.ts'
 
 export const chatCompletions: WireDialect = {
   path: '/chat/completions',
+  headers: bearer,
   body: chatRequestBody,
   reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
   soleDelta,

@@ -11,19 +11,31 @@ import type { WireObject } from '../wire-value.ts'
 /** All that an event adds, where that is text of one kind. */
 export type SoleDelta = Pick<Extract<Delta, { type: 'text' | 'reasoning' }>, 'type' | 'text'>
 
+/** Who was asked: data that only they can read goes back to nobody else. */
+export type Asked = Pick<ReplyRequest, 'target' | 'model'>
+
 export interface WireDialect {
   /** The path of the operation below an endpoint's url. */
   readonly path: string
-  /** The request's JSON body. */
+  /** The headers that carry an endpoint's key. */
+  headers(apiKey: string | undefined): Readonly<Record<string, string>>
+  /**
+   * The request's JSON body.
+   *
+   * @throws {@link ColloquyError} `invalid-option` for a setting that the format has no place for
+   */
   body(request: ReplyRequest): object
-  /** @param newId - makes ids for tool calls that come without one. */
-  reader(draft: ReplyDraft, newId: () => string): DialectReader
+  /**
+   * @param newId - makes ids for tool calls that come without one.
+   * @param asked - what is answered.
+   */
+  reader(draft: ReplyDraft, newId: () => string, asked: Asked): DialectReader
   /**
    * What an event adds, if that is one text, and if the same event with another text would add
    * that one and tell nothing else that is new.
    */
   soleDelta(event: unknown): SoleDelta | undefined
-  /** Fields at an event's top that no reader looks at. */
+  /** Fields at the top of such an event that no reader looks at. */
   readonly meaningless: readonly string[]
 }
 

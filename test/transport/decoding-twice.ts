@@ -1,0 +1,127 @@
+/**
+ * Decodes streams as they come and by parsing each event, and makes streams to compare the two with.
+ */
+import * as fc from 'fast-check'
+import { chatCompletions } from '../../src/transport/dialects/chat-completions.ts'
+import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
+import { EventTemplates } from '../../src/transport/event-templates.ts'
+import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
+import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
+import { ReplyDraft } from '../../src/transport/reply-draft.ts'
+import { targetAt } from './asking.ts'
+
+/** A dialect without anything that could be read but by parsing it. */
+export function parsing(dialect: WireDialect): WireDialect {
+  return { ...dialect, soleDelta: () => undefined }
+}
+
+export interface Reading {
+  readonly dialect?: WireDialect
+  readonly templates?: EventTemplates
+  readonly replyBytes?: number
+}
+
+/** All that a decoder makes of a body that comes in these pieces. */
+export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
+  const { dialect = chatCompletions, templates = new EventTemplates(dialect) } = reading
+  const draft = new ReplyDraft()
+  const limits = { eventBytes: EVENT_BYTES, replyBytes: reading.replyBytes ?? REPLY_BYTES }
+  const decoder = new ReplyDecoder(draft, 'text/event-stream', {
+    dialect,
+    templates,
+    limits,
+    target: targetAt('http://127.0.0.1:1/v1'),
+    model: 'm',
+    newId: () => 'id',
+  })
+  for (const piece of pieces) decoder.read(piece)
+  decoder.end()
+  return { deltas: draft.take(), outcome: decoder.outcome, end: decoder.replyEnd() }
+}
+
+/** A dialect that counts the events its readers are given. */
+export function counting(of: WireDialect): { readonly dialect: WireDialect; events: number } {
+  const counter = { events: 0 }
+  const dialect: WireDialect = {
+    ...of,
+    reader: (draft, newId, asked) => {
+      const reader = of.reader(draft, newId, asked)
+      const event: typeof reader.event = (value, name) => {
+        counter.events += 1
+        return reader.event(value, name)
+      }
+      return new Proxy(reader, {
+        get: (target, name) => {
+          if (name === 'event') return event
+          const value: unknown = Reflect.get(target, name, target)
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value
+        },
+      })
+    },
+  }
+  return Object.assign(counter, { dialect })
+}
+
+export const anyText = fc.oneof(
+  // Texts that stand elsewhere in the event too.
+  { arbitrary: fc.constantFrom('a', ',', ':', '7', 'chat-1', 'content', 'another'), weight: 3 },
+  { arbitrary: fc.string({ unit: 'binary' }), weight: 2 },
+  {
+    arbitrary: fc.constantFrom('', '"', '\\', '\\"', '","content":"', '\u0000', '\uD83D', '😀'),
+    weight: 2,
+  },
+)
+
+/** How an event may be written: the escapes of JSON, its spaces, its fields and its line ends. */
+export const WRITINGS: readonly ((json: string) => string)[] = [
+  (json) => `data: ${json}\n\n`,
+  (json) => `data: ${json}\n\n`,
+  (json) => `data: ${json}\n\n`,
+  (json) => `data:${json}\n\n`,
+  (json) => `data: ${json}\r\n\r\n`,
+  (json) => `data: ${json}\r\r`,
+  (json) => `event: message\ndata: ${json}\n\n`,
+  (json) => `event: error\ndata: ${json}\n\n`,
+  (json) => `id: 1\ndata: ${json}\n\n`,
+  (json) => `: ${json}\ndata: ${json}\n\n`,
+  (json) => `data: ${json}\n: x\n\n`,
+  (json) => `data: ${json.replaceAll(',"', ',\ndata: "')}\n\n`,
+  (json) => `data: ${json.replaceAll('/', '\\/').replaceAll('a', '\\u0061')}\n\n`,
+  (json) => `data: ${json.replaceAll('","', '", "').replaceAll('":', '": ')}\n\n`,
+]
+
+/** Places where a stream is damaged: broken JSON, broken UTF-8, control characters, lost bytes. */
+const anyDamage = fc.array(
+  fc.record({
+    at: fc.nat(5_000),
+    removed: fc.nat(2),
+    added: fc.oneof(
+      fc.constantFrom('', '"', '\\', '\n', '\r', '\n\n', '\u0000', '0', '}', ' ', ','),
+      fc.string({ maxLength: 2 }),
+    ),
+  }),
+  { maxLength: 3 },
+)
+
+/** Bodies of such events, some of them damaged. */
+export function anyBodyOf(anyEvents: fc.Arbitrary<readonly string[]>): fc.Arbitrary<Buffer> {
+  return fc
+    .record({ events: anyEvents, isDone: fc.boolean(), damage: anyDamage })
+    .map(({ events, isDone, damage }) => {
+      let body = Buffer.from(events.join('') + (isDone ? 'data: [DONE]\n\n' : ''))
+      for (const { at, removed, added } of damage) {
+        if (at >= body.length) continue
+        const [before, after] = [body.subarray(0, at), body.subarray(at + removed)]
+        body = Buffer.concat([before, Buffer.from(added), after])
+      }
+      return body
+    })
+}
+
+export const anyCuts = fc.oneof(fc.constant([]), fc.array(fc.nat(5_000), { maxLength: 40 }))
+
+export function cut(body: Buffer, cuts: readonly number[]): Buffer[] {
+  const places = [...cuts, 0, body.length].filter((place) => place <= body.length)
+  const ordered = [...new Set(places)].toSorted((a, b) => a - b)
+  return ordered.slice(1).map((end, n) => body.subarray(ordered[n], end))
+}
