@@ -99,7 +99,7 @@ export interface SendOptions {
 
 /** A provider address. */
 export interface EndpointOptions {
-  /** `http:` or `https:`, with or without `/chat/completions`; no credentials in it. */
+  /** `http:` or `https:`, with or without the path of the operation; no credentials in it. */
   readonly url: string
   /** The model, where neither `send`, the conversation nor a preference names one. */
   readonly model?: string | undefined
@@ -110,7 +110,12 @@ export interface EndpointOptions {
   readonly apiKey?: string | null | undefined
   /** Sent with every request; secrets like the key. Absent and `null` work as for `apiKey`. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined
-  /** @defaultValue `'chat-completions'` */
+  /**
+   * The format that requests are written in. Nearly all providers know `chat-completions`;
+   * `responses` is OpenAI's newer one, in which reasoning can be sent back.
+   *
+   * @defaultValue `'chat-completions'`
+   */
   readonly dialect?: Dialect | undefined
   /** On this machine or its network: bypasses proxies. `airplane` always does. @defaultValue `false` */
   readonly local?: boolean | undefined

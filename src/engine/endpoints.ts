@@ -43,7 +43,7 @@ const optionsSchema = v.strictObject({
   model: v.optional(text),
   apiKey: v.nullish(text),
   headers: v.nullish(headers),
-  dialect: v.optional(v.literal('chat-completions'), 'chat-completions'),
+  dialect: v.optional(v.picklist(['chat-completions', 'responses']), 'chat-completions'),
   local: v.optional(v.boolean(), false),
 })
 

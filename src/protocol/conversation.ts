@@ -1,7 +1,10 @@
 /** A conversation as a record, and what a host may say about one. */
 import type { MessageRole, Part } from './message.ts'
 
-/** How the model should answer. What is absent is left to the provider. */
+/**
+ * How the model should answer. What is absent is left to the provider. What a dialect has no place
+ * for is refused with `invalid-option`, never left out: `stop` and `seed` in `responses`.
+ */
 export interface Settings {
   readonly temperature?: number | undefined
   readonly topP?: number | undefined

@@ -1,7 +1,7 @@
 /** Provider addresses as records. A key is never part of one. */
 
 /** The wire format of a provider API. */
-export type Dialect = 'chat-completions'
+export type Dialect = 'chat-completions' | 'responses'
 
 export interface EndpointRecord {
   readonly name: string

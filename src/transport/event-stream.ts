@@ -90,6 +90,8 @@ export class EventStream {
 
   #event(data: string, name: string | undefined): void {
     const sole = this.#reader.event(data, name)
+    // It may have changed what the same text would mean.
+    if (sole === undefined) this.#template = undefined
     const raw = this.#raw
     if (sole === undefined || raw === undefined) return
     const event = { raw, data, sole }

@@ -13,6 +13,7 @@ import type { Dialect } from '../protocol/endpoint.ts'
 import type { Logger } from '../protocol/logger.ts'
 import { chatCompletions } from './dialects/chat-completions.ts'
 import type { WireDialect } from './dialects/dialect.ts'
+import { responses } from './dialects/responses.ts'
 import { Dispatchers } from './dispatchers.ts'
 import type { Environment } from './dispatchers.ts'
 import { operationUrl } from './endpoint-url.ts'
@@ -66,12 +67,16 @@ export function openTransport(options: TransportOptions): Transport {
   return new HttpTransport(options)
 }
 
-const DIALECTS: Readonly<Record<Dialect, WireDialect>> = { 'chat-completions': chatCompletions }
+const DIALECTS: Readonly<Record<Dialect, WireDialect>> = {
+  'chat-completions': chatCompletions,
+  responses,
+}
 
 class HttpTransport implements Transport {
   readonly #port: ExchangePort
   readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
     'chat-completions': new EventTemplates(chatCompletions),
+    responses: new EventTemplates(responses),
   }
   readonly #limits: ReplyLimits
   readonly #usageMs: number

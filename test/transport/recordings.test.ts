@@ -1,11 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/protocol/endpoint.ts'
+import type { ReplyRequest } from '../../src/transport/reply-request.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { startProvider } from '../support/provider.ts'
 import type { Provider } from '../support/provider.ts'
 import { raw } from '../support/scripts.ts'
-import { ask, requestTo, transportFor } from './asking.ts'
+import { ask, requestTo, targetAt, transportFor } from './asking.ts'
 import type { Asked } from './asking.ts'
 
 /** Where recorded streams of real providers are, which are no part of the project. */
@@ -33,6 +36,11 @@ interface Recording {
   readonly contentType?: string
 }
 
+const DIALECTS: Readonly<Record<string, Dialect>> = {
+  chat: 'chat-completions',
+  responses: 'responses',
+}
+
 const FINISH_REASONS: Readonly<Record<string, string>> = {
   tool_calls: 'tool-calls',
   content_filter: 'content-filter',
@@ -47,6 +55,22 @@ const WRITINGS: Readonly<Record<string, (bytes: Buffer) => readonly Uint8Array[]
   whole: (bytes) => [bytes],
   'one byte at a time': (bytes) => Array.from(bytes, (byte) => Uint8Array.of(byte)),
   'with CRLF': (bytes) => [Buffer.from(bytes.toString().replaceAll(/\r?\n/g, '\r\n'))],
+  'with CR': (bytes) => [Buffer.from(bytes.toString().replaceAll(/\r?\n/g, '\r'))],
+  'one event at a time': (bytes) =>
+    bytes
+      .toString()
+      .split(/(?<=\r?\n\r?\n)/)
+      .map((event) => Buffer.from(event)),
+  'cut at random': cutAtRandom,
+}
+
+/** In the same places each time. */
+function cutAtRandom(bytes: Buffer): readonly Uint8Array[] {
+  const place = fc.integer({ min: 1, max: bytes.length - 1 })
+  const anyCuts = fc.uniqueArray(place, { minLength: 20, maxLength: 60 })
+  const [cuts = []] = fc.sample(anyCuts, { numRuns: 1, seed: bytes.length })
+  const ends = [...cuts.toSorted((a, b) => a - b), bytes.length]
+  return ends.map((end, n) => bytes.subarray(ends[n - 1] ?? 0, end))
 }
 
 function expectAssembled(asked: Asked, { file, expected }: Recording): void {
@@ -64,12 +88,12 @@ function expectAssembled(asked: Asked, { file, expected }: Recording): void {
 
 function readRecordings(): readonly Recording[] {
   const manifest: unknown = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
-  return (manifest as readonly Recording[]).filter(({ format }) => format === 'chat')
+  return (manifest as readonly Recording[]).filter(({ format }) => format in DIALECTS)
 }
 
 const hasRecordings = folder !== '' && existsSync(join(folder, 'manifest.json'))
 
-describe.skipIf(!hasRecordings)('recorded chat completions', () => {
+describe.skipIf(!hasRecordings)('recorded replies', () => {
   const recordings = hasRecordings ? readRecordings() : []
   let provider: Provider
   let transport: Transport
@@ -84,6 +108,11 @@ describe.skipIf(!hasRecordings)('recorded chat completions', () => {
     await provider.close()
   })
 
+  function requestFor({ format }: Recording): ReplyRequest {
+    const dialect = DIALECTS[format] ?? 'chat-completions'
+    return requestTo('', { target: targetAt(provider.url, { dialect }) })
+  }
+
   const streams = recordings.filter(({ kind }) => kind !== 'http-error')
   const cases = Object.keys(WRITINGS).flatMap((writing) =>
     streams.map((recording) => [recording.file, writing, recording] as const),
@@ -93,7 +122,7 @@ describe.skipIf(!hasRecordings)('recorded chat completions', () => {
     const bytes = readFileSync(join(folder, file))
     provider.next(raw(WRITINGS[writing]?.(bytes) ?? []))
 
-    const asked = await ask(transport, requestTo(provider.url)).ended
+    const asked = await ask(transport, requestFor(recording)).ended
 
     expectAssembled(asked, recording)
     if (recording.kind === 'reply') {
@@ -111,11 +140,12 @@ describe.skipIf(!hasRecordings)('recorded chat completions', () => {
 
   test.each(errors.map((recording) => [recording.file, recording] as const))(
     '%s ends with its status and message',
-    async (file, { status = 0, contentType = '' }) => {
+    async (file, recording) => {
+      const { status = 0, contentType = '' } = recording
       const bytes = readFileSync(join(folder, file))
       provider.next(raw([bytes], { status, headers: { 'content-type': contentType } }))
 
-      const { error } = await ask(transport, requestTo(provider.url)).ended
+      const { error } = await ask(transport, requestFor(recording)).ended
 
       const said = (JSON.parse(bytes.toString()) as { error: { message: string } }).error.message
       expect(error?.status).toBe(status)

@@ -4,7 +4,7 @@ import { isObject, jsonLength } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 
 /** A larger usage object is no usage object; it is not kept. */
-const LONGEST_RAW = 64 * 1024
+export const LONGEST_RAW = 64 * 1024
 
 /** The usage object of a chunk or an answer, wherever it is. */
 export function usageIn(event: WireObject, choice: WireObject | undefined): WireObject | undefined {
@@ -50,7 +50,8 @@ export function toUsage(raw: WireObject): Usage {
   }
 }
 
-function firstCount(...values: readonly unknown[]): number | undefined {
+/** The first of them that is a count. */
+export function firstCount(...values: readonly unknown[]): number | undefined {
   return values.find(
     (value): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0,
   )

@@ -134,7 +134,8 @@ function isComplete(inputText: string): boolean {
   }
 }
 
-function argumentsText(value: unknown): string {
+/** The arguments as text; some servers send an object. */
+export function argumentsText(value: unknown): string {
   if (typeof value === 'string') return value
   return value === undefined || value === null ? '' : (JSON.stringify(value) ?? '')
 }
