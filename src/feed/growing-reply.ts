@@ -36,7 +36,7 @@ export class GrowingReply {
   }
 
   add(delta: Delta): void {
-    const part = delta.type === 'tool-call' ? this.#call(delta) : this.#text(delta.type)
+    const part = delta.type === 'tool-call' ? this.#call(delta) : this.#text(delta)
     if (part.type === 'tool-call') {
       if (delta.type === 'tool-call') part.inputText += delta.inputText
     } else if (delta.type !== 'tool-call') {
@@ -58,9 +58,10 @@ export class GrowingReply {
     return this.#parts.map((part) => (part.handedOut ??= toPart(part)))
   }
 
-  #text(type: 'text' | 'reasoning'): GrowingText {
+  #text(delta: Exclude<Delta, { type: 'tool-call' }>): GrowingText {
+    const { type } = delta
     const last = this.#parts.at(-1)
-    if (last?.type === type) return last
+    if (last?.type === type && !(delta.type === 'reasoning' && delta.opens)) return last
     const part = { type, text: '', providerData: undefined, handedOut: undefined }
     this.#parts.push(part)
     return part

@@ -11,12 +11,18 @@ import type { FinishReason, Usage } from './message.ts'
  * What one provider event added to a reply.
  *
  * Text and reasoning go on where the last part of their kind ended, if it is
- * the newest part; otherwise they open a new one. A tool call is known by its
+ * the newest part and they do not say otherwise; else they open a new one. A tool call is known by its
  * id: the first delta with a new id opens it.
  */
 export type Delta =
   | { readonly type: 'text'; readonly text: string; readonly providerData?: unknown }
-  | { readonly type: 'reasoning'; readonly text: string; readonly providerData?: unknown }
+  | {
+      readonly type: 'reasoning'
+      readonly text: string
+      readonly providerData?: unknown
+      /** Opens a new part in any case: what the newest one holds is signed, and this is not in it. */
+      readonly opens?: true
+    }
   | {
       readonly type: 'tool-call'
       readonly toolCallId: string

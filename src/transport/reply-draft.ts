@@ -7,6 +7,7 @@ export class ReplyDraft {
   #size = 0
   #hasContent = false
   #isFrozen = false
+  #isReasoningApart = false
 
   /** How much content there was, in UTF-16 units. */
   get size(): number {
@@ -26,12 +27,17 @@ export class ReplyDraft {
   /** @param providerData - opaque data to keep with the reasoning; makes empty text worth a delta. */
   reasoning(text: string, providerData?: unknown): void {
     if (providerData === undefined) {
-      if (text !== '') this.#add({ type: 'reasoning', text }, text.length)
+      if (text !== '') this.#addReasoning({ type: 'reasoning', text }, text.length)
       return
     }
     const dataSize = jsonLength(providerData)
     if (dataSize === undefined) return
-    this.#add({ type: 'reasoning', text, providerData }, text.length + dataSize)
+    this.#addReasoning({ type: 'reasoning', text, providerData }, text.length + dataSize)
+  }
+
+  /** What is thought from here on is no part of what was thought before. */
+  separateReasoning(): void {
+    this.#isReasoningApart = true
   }
 
   toolCall(toolCallId: string, toolName: string, inputText: string, providerData?: unknown): void {
@@ -58,6 +64,11 @@ export class ReplyDraft {
   /** Nothing is added any more. */
   freeze(): void {
     this.#isFrozen = true
+  }
+
+  #addReasoning(delta: Extract<Delta, { type: 'reasoning' }>, size: number): void {
+    this.#add(this.#isReasoningApart ? { ...delta, opens: true } : delta, size)
+    this.#isReasoningApart = false
   }
 
   #add(delta: Delta, size: number): void {

@@ -61,6 +61,20 @@ test('text after reasoning after text is three parts, not two', () => {
   ])
 })
 
+test('reasoning that opens a part stays apart from what was thought before, with its own data', () => {
+  const reply = grown(
+    { type: 'reasoning', text: 'a', opens: true },
+    { type: 'reasoning', text: '', providerData: { signature: 1 } },
+    { type: 'reasoning', text: '', providerData: { signature: 2 }, opens: true },
+    { type: 'reasoning', text: 'b' },
+  )
+
+  expect(reply.parts()).toEqual([
+    { type: 'reasoning', text: 'a', providerData: { signature: 1 } },
+    { type: 'reasoning', text: 'b', providerData: { signature: 2 } },
+  ])
+})
+
 test('fragments of two tool calls that alternate stay apart', () => {
   const reply = grown(callDelta('1', '{"a"'), callDelta('2', '{"b"'), callDelta('1', ':1}'))
   reply.add(callDelta('2', ':2}'))

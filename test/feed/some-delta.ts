@@ -7,6 +7,7 @@ const piece = fc.string({ minLength: 1, maxLength: 4 })
 export const someDelta: fc.Arbitrary<Delta> = fc.oneof(
   { weight: 4, arbitrary: piece.map((text): Delta => ({ type: 'text', text })) },
   { weight: 1, arbitrary: piece.map((text): Delta => ({ type: 'reasoning', text })) },
+  { weight: 1, arbitrary: piece.map((text): Delta => ({ type: 'reasoning', text, opens: true })) },
   {
     weight: 1,
     arbitrary: fc

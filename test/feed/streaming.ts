@@ -85,7 +85,9 @@ export function told(event: ConversationEvent): string {
 export function appended(parts: readonly Part[], delta: Delta): readonly Part[] {
   const last = parts.at(-1)
   if (delta.type !== 'tool-call') {
-    if (last?.type !== delta.type) return [...parts, { type: delta.type, text: delta.text }]
+    const opens = delta.type === 'reasoning' && delta.opens === true
+    if (opens || last?.type !== delta.type)
+      return [...parts, { type: delta.type, text: delta.text }]
     return [...parts.slice(0, -1), { type: delta.type, text: last.text + delta.text }]
   }
   const { toolCallId, toolName } = delta
