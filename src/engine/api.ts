@@ -111,8 +111,9 @@ export interface EndpointOptions {
   /** Sent with every request; secrets like the key. Absent and `null` work as for `apiKey`. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined
   /**
-   * The format that requests are written in. Nearly all providers know `chat-completions`;
-   * `responses` is OpenAI's newer one, in which reasoning can be sent back.
+   * The format of the provider's API. Nearly all know `chat-completions`; `responses` is OpenAI's
+   * newer one, in which reasoning can be sent back; `messages` is that of Anthropic, and of those
+   * that speak like it.
    *
    * @defaultValue `'chat-completions'`
    */

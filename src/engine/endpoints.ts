@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { ColloquyError } from '../errors.ts'
-import type { EndpointRecord } from '../protocol/endpoint.ts'
+import { DIALECTS, type EndpointRecord } from '../protocol/endpoint.ts'
 import type { Store, StoredEndpoint } from '../persistence/store.ts'
 import type { EndpointOptions } from './api.ts'
 import { checked, headers, text } from './check.ts'
@@ -43,7 +43,7 @@ const optionsSchema = v.strictObject({
   model: v.optional(text),
   apiKey: v.nullish(text),
   headers: v.nullish(headers),
-  dialect: v.optional(v.picklist(['chat-completions', 'responses']), 'chat-completions'),
+  dialect: v.optional(v.picklist(DIALECTS), 'chat-completions'),
   local: v.optional(v.boolean(), false),
 })
 

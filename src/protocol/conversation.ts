@@ -8,8 +8,10 @@ import type { MessageRole, Part } from './message.ts'
 export interface Settings {
   readonly temperature?: number | undefined
   readonly topP?: number | undefined
+  /** Where it is absent, the dialect `messages`, which has no request without it, sends 8192. */
   readonly maxOutputTokens?: number | undefined
   readonly stop?: string | readonly string[] | undefined
+  /** Fails the turn with `invalid-option` where the dialect is `messages`, which has no seed. */
   readonly seed?: number | undefined
 }
 

@@ -1,7 +1,9 @@
 /** Provider addresses as records. A key is never part of one. */
 
 /** The wire format of a provider API. */
-export type Dialect = 'chat-completions' | 'responses'
+export type Dialect = (typeof DIALECTS)[number]
+
+export const DIALECTS = ['chat-completions', 'responses', 'messages'] as const
 
 export interface EndpointRecord {
   readonly name: string

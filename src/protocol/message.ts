@@ -56,6 +56,7 @@ export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' |
 
 /** The provider's own figures, unchanged. A figure it did not give is absent, never zero. */
 export interface Usage {
+  /** Chat completions count cached tokens in it; `messages` does not. */
   readonly inputTokens?: number
   readonly outputTokens?: number
   readonly reasoningTokens?: number

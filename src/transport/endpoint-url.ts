@@ -2,7 +2,7 @@
 import { ColloquyError } from '../errors.ts'
 
 /** The operations whose path a url may already end in. */
-const OPERATIONS = ['/chat/completions', '/responses', '/models']
+const OPERATIONS = ['/chat/completions', '/responses', '/messages', '/models']
 
 /**
  * The url of an operation: below the endpoint's url, or beside the operation that it names.

@@ -13,6 +13,7 @@ import type { Dialect } from '../protocol/endpoint.ts'
 import type { Logger } from '../protocol/logger.ts'
 import { chatCompletions } from './dialects/chat-completions.ts'
 import type { WireDialect } from './dialects/dialect.ts'
+import { messages } from './dialects/messages.ts'
 import { responses } from './dialects/responses.ts'
 import { Dispatchers } from './dispatchers.ts'
 import type { Environment } from './dispatchers.ts'
@@ -70,6 +71,7 @@ export function openTransport(options: TransportOptions): Transport {
 const DIALECTS: Readonly<Record<Dialect, WireDialect>> = {
   'chat-completions': chatCompletions,
   responses,
+  messages,
 }
 
 class HttpTransport implements Transport {
@@ -77,6 +79,7 @@ class HttpTransport implements Transport {
   readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
     'chat-completions': new EventTemplates(chatCompletions),
     responses: new EventTemplates(responses),
+    messages: new EventTemplates(messages),
   }
   readonly #limits: ReplyLimits
   readonly #usageMs: number
@@ -127,11 +130,16 @@ class HttpTransport implements Transport {
 
   async listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
     const list = new ModelListReader(target, this.#limits.replyBytes)
+    const dialect = DIALECTS[target.dialect]
+    const url = operationUrl(target.url, '/models')
+    for (const [name, value] of Object.entries(dialect.modelsQuery ?? {})) {
+      url.searchParams.set(name, value)
+    }
     const request = {
       target,
-      url: operationUrl(target.url, '/models'),
+      url,
       accept: 'application/json',
-      authentication: DIALECTS[target.dialect].headers(target.apiKey),
+      authentication: dialect.headers(target.apiKey),
     }
     return await list.ask(this.#open(list, request), signal)
   }

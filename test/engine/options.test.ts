@@ -69,7 +69,6 @@ describe('an option that does not exist is refused', () => {
   test.each<[string, Options]>([
     ['fallbacks', { fallbacks: ['other'] }],
     ['key', { key: 'x' }],
-    ['dialect', { dialect: 'messages' }],
     ['dialect', { dialect: 'nonsense' }],
     ['headers', { headers: { 'bad name': 'x' } }],
     ['url', { url: undefined }],

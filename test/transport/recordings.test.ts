@@ -24,6 +24,8 @@ interface Expected {
     readonly output: number
     readonly reasoning?: number
     readonly cachedInput?: number
+    readonly cacheRead?: number
+    readonly cacheWrite?: number
   } | null
 }
 
@@ -39,6 +41,7 @@ interface Recording {
 const DIALECTS: Readonly<Record<string, Dialect>> = {
   chat: 'chat-completions',
   responses: 'responses',
+  anthropic: 'messages',
 }
 
 const FINISH_REASONS: Readonly<Record<string, string>> = {
@@ -83,7 +86,10 @@ function expectAssembled(asked: Asked, { file, expected }: Recording): void {
   expect(asked.end?.usage?.inputTokens).toBe(usage?.input)
   expect(asked.end?.usage?.outputTokens).toBe(usage?.output)
   expect(asked.end?.usage?.reasoningTokens).toBe(usage?.reasoning)
-  expect(asked.end?.usage?.cacheReadTokens).toBe(usage?.cachedInput)
+  expect(asked.end?.usage?.cacheReadTokens).toBe(usage?.cachedInput ?? usage?.cacheRead)
+  if (usage?.cacheWrite !== undefined) {
+    expect(asked.end?.usage?.cacheWriteTokens).toBe(usage.cacheWrite)
+  }
 }
 
 function readRecordings(): readonly Recording[] {

@@ -17,6 +17,8 @@ export type Asked = Pick<ReplyRequest, 'target' | 'model'>
 export interface WireDialect {
   /** The path of the operation below an endpoint's url. */
   readonly path: string
+  /** What is asked of a list of models, so that it comes whole. */
+  readonly modelsQuery?: Readonly<Record<string, string>>
   /** The headers that carry an endpoint's key. */
   headers(apiKey: string | undefined): Readonly<Record<string, string>>
   /**

@@ -4,12 +4,12 @@
  * Such an item is refused without the item that followed it, by other providers, and by models that
  * do not reason. So it is kept only once a message or a call follows, and with a mark of who made it.
  */
-import { createHash } from 'node:crypto'
 import type { ReasoningPart } from '../../protocol/message.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 import type { Asked } from './dialect.ts'
+import { makerOf } from './maker.ts'
 
 /** An entry of the list that a reasoning part has as its `providerData`. */
 interface KeptReasoning {
@@ -88,10 +88,4 @@ function isKept(entry: unknown): entry is KeptReasoning {
     typeof entry['id'] === 'string' &&
     typeof entry['maker'] === 'string'
   )
-}
-
-/** Does not show where the provider is: parts are shown to readers. */
-function makerOf({ target, model }: Asked): string {
-  const origin = URL.parse(target.url)?.origin ?? ''
-  return createHash('sha256').update(`${origin}\n${model}`).digest('base64url').slice(0, 16)
 }

@@ -1,0 +1,128 @@
+/**
+ * The rules that Anthropic documents for a request, or answers with a 400 where it is broken, as a
+ * list of what is wrong with one.
+ */
+interface Block {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+interface Message {
+  readonly role: string
+  readonly content: readonly Block[]
+}
+
+interface Body {
+  readonly messages: readonly Message[]
+  readonly [field: string]: unknown
+}
+
+const FIELDS = new Set([
+  'model',
+  'max_tokens',
+  'messages',
+  'system',
+  'temperature',
+  'top_p',
+  'stop_sequences',
+  'tools',
+  'tool_choice',
+  'stream',
+])
+
+/** The fields of each kind of block, and who may have it in a message. */
+const BLOCKS: Readonly<Record<string, readonly [fields: string, role: 'user' | 'assistant' | '']>> =
+  {
+    text: ['text', ''],
+    image: ['source', 'user'],
+    document: ['source', 'user'],
+    thinking: ['thinking signature', 'assistant'],
+    redacted_thinking: ['data', 'assistant'],
+    tool_use: ['id name input', 'assistant'],
+    tool_result: ['tool_use_id content is_error', 'user'],
+  }
+
+export function violations(body: Body): readonly string[] {
+  const { messages } = body
+  const wrong = [
+    ...Object.keys(body).flatMap((field) => (FIELDS.has(field) ? [] : [`${field} is unknown`])),
+    ...(Number(body['max_tokens']) > 0 ? [] : ['max_tokens is missing']),
+    ...(isBlank(body['system'] ?? 'none') ? ['the system prompt is blank'] : []),
+    ...(messages[0]?.role === 'user' ? [] : ['the first message is not a user’s']),
+    ...messages.flatMap((message, at) => [
+      ...(message.role === messages[at - 1]?.role ? [`${at}: the role does not alternate`] : []),
+      ...inMessage(message).map((what) => `${at}: ${what}`),
+      ...inPair(message, messages[at + 1]).map((what) => `${at}: ${what}`),
+    ]),
+    ...inTools(body),
+  ]
+  const last = messages.at(-1)
+  const text = last?.content.at(-1)?.['text']
+  if (last?.role === 'assistant' && typeof text === 'string' && /\s$/.test(text)) {
+    wrong.push('the last message ends with a blank')
+  }
+  if (!isWellFormed(body)) wrong.push('half a surrogate pair')
+  return wrong
+}
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([key, held]) => key.isWellFormed() && isWellFormed(held))
+}
+
+function inMessage({ role, content }: Message): readonly string[] {
+  const last = content.at(-1)?.type ?? ''
+  const results = content.map(({ type }) => type === 'tool_result')
+  return [
+    ...(content.length === 0 ? ['no content'] : []),
+    ...(last.endsWith('thinking') ? ['ends in thinking'] : []),
+    ...(results.lastIndexOf(true) >= results.filter(Boolean).length ? ['a result comes late'] : []),
+    ...content.flatMap((block) => inBlock(block, role)),
+  ]
+}
+
+function inBlock(block: Block, role: string): readonly string[] {
+  const { type, ...fields } = block
+  const [known = '', owner] = BLOCKS[type] ?? []
+  const unknown = Object.keys(fields).filter((field) => !known.split(' ').includes(field))
+  const isOf = (pattern: RegExp, field: string) => pattern.test(String(block[field]))
+  const input: unknown = block['input']
+  const wrong: Readonly<Record<string, boolean>> = {
+    [`unknown: ${type} ${unknown.join()}`]: owner === undefined || unknown.length > 0,
+    [`${type} of ${role}`]: owner !== '' && owner !== role,
+    'blank text': type === 'text' && isBlank(block['text']),
+    'thinking without signature': type === 'thinking' && isBlank(block['signature']),
+    'nothing redacted': type === 'redacted_thinking' && isBlank(block['data']),
+    'a bad id': type === 'tool_use' && !isOf(/^[a-zA-Z0-9_-]+$/, 'id'),
+    'a bad name': type === 'tool_use' && !isOf(/^[a-zA-Z0-9_-]{1,64}$/, 'name'),
+    'input that is no object':
+      type === 'tool_use' && (typeof input !== 'object' || input === null || Array.isArray(input)),
+    'a silent failure': type === 'tool_result' && block['is_error'] === true && !block['content'],
+  }
+  return Object.keys(wrong).filter((what) => wrong[what])
+}
+
+/** Each call has one result in the very next message, which has no others. */
+function inPair(message: Message, next: Message | undefined): readonly string[] {
+  const calls = message.content.flatMap(({ type, id }) => (type === 'tool_use' ? [String(id)] : []))
+  const results = (next?.content ?? []).filter(({ type }) => type === 'tool_result')
+  const answered = new Set(results.map((result) => String(result['tool_use_id'])))
+  const isPaired = results.length === calls.length && calls.every((id) => answered.has(id))
+  return isPaired ? [] : [`calls ${calls.join()}, results ${[...answered].join()}`]
+}
+
+function inTools({ messages, tools }: Body): readonly string[] {
+  const blocks = messages.flatMap(({ content }) => content)
+  const ids = blocks.flatMap((block) => (block.type === 'tool_use' ? [block['id']] : []))
+  const isEmpty = !Array.isArray(tools) || tools.length === 0
+  return [
+    ...(new Set(ids).size < ids.length ? ['two calls have one id'] : []),
+    ...(ids.length > 0 && isEmpty ? ['calls, but no tools'] : []),
+    ...(tools !== undefined && isEmpty ? ['an empty list of tools'] : []),
+  ]
+}
+
+function isBlank(text: unknown): boolean {
+  return typeof text !== 'string' || text.trim() === ''
+}
