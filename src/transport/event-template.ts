@@ -4,7 +4,7 @@
  * The events of a stream are mostly one and the same JSON around another text, and parsing them
  * is what a delta costs most. A template is such an event, from its first byte to the blank line
  * after it, with holes: one for the text, others for what differs from event to event and means
- * nothing to us, like ids and padding. An event that differs elsewhere is not read.
+ * nothing to us, like ids and padding, be that a field or blanks at the end. An event that differs elsewhere is not read.
  *
  *   data: {"id":"▢","choices":[{"index":0,"delta":{"content":"▣"}}],"obfuscation":"▢"}⏎⏎
  */
@@ -32,7 +32,7 @@ export interface EventForm {
 export type TakeSole = (text: string, type: SoleDelta['type']) => void
 
 interface Hole {
-  readonly kind: 'text' | 'string' | 'number'
+  readonly kind: 'text' | 'string' | 'number' | 'blanks'
   readonly start: number
   readonly end: number
 }
@@ -45,12 +45,18 @@ const BLANK_LINES = ['\n\n', '\r\n\r\n']
 const LONGEST = 16 * 1024
 
 /** What is put into holes to see whether it comes out of the parser. */
-const PROBES = { text: 'a text that no event holds', string: 'another', number: '7' } as const
+const PROBES = {
+  text: 'a text that no event holds',
+  string: 'another',
+  number: '7',
+  blanks: ' ',
+} as const
 
 /** What a JSON string may not hold, or holds escaped. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const SPECIAL = /[\\\u0000-\u001f]/
 
+const BLANK = 0x20
 const ZERO = 0x30
 const NINE = 0x39
 const BACKSLASH = 0x5c
@@ -77,7 +83,7 @@ export class EventTemplate {
     const others = form.meaningless.flatMap((field) => fieldHole(data, field) ?? [])
     const text = textHole(data, sole, form)
     if (text === undefined) return undefined
-    const holes = [...others, text].toSorted((a, b) => a.start - b.start)
+    const holes = [...others, text, ...blanksHole(data)].toSorted((a, b) => a.start - b.start)
     return new EventTemplate(
       sole.type,
       raw,
@@ -104,6 +110,8 @@ export class EventTemplate {
       if (hole === 'number') {
         from = endOfNumber(stream, start)
         if (from === start) return at
+      } else if (hole === 'blanks') {
+        while (stream.charCodeAt(from) === BLANK) from += 1
       } else if (hole !== undefined) {
         from = endOfString(stream, start)
         const inside = from === -1 ? undefined : jsonText(stream.slice(start, from))
@@ -143,6 +151,14 @@ function fieldHole(data: string, field: string): Hole | undefined {
     if (probed(data, hole)?.[field] === probe) return hole
   }
   return undefined
+}
+
+/** Where blanks stand before the brace that closes an event, which is inside no string. */
+function blanksHole(data: string): readonly Hole[] {
+  const end = data.length - 1
+  let start = end
+  while (data.charCodeAt(start - 1) === BLANK) start -= 1
+  return start < end ? [{ kind: 'blanks', start, end }] : []
 }
 
 /** The event with something else in a hole, if it is one then. */

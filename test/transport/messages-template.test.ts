@@ -112,6 +112,18 @@ test('stops where the reply is too long, as parsing each event would', () => {
   )
 })
 
+test('parses two events of a block whose others differ in their text and their padding', () => {
+  const counter = counting(messages)
+  const texts = Array.from({ length: 100 }, (_, n) => `word ${n} }}`)
+  const events = textBlock(0, ...texts).map((event, n) =>
+    Buffer.from(written(event).replace(/\}\n\n$/, `${' '.repeat((n * 7 + 9) % 16)}}\n\n`)),
+  )
+
+  expect(decoded(events, counter).deltas).toHaveLength(100)
+  // A first one without padding, and those that begin and end the block.
+  expect(counter.events).toBe(4)
+})
+
 test('parses an event of another block', () => {
   const counter = counting(messages)
   const events = [...textBlock(0, 'a', 'b', 'c'), ...textBlock(1, 'd', 'e', 'f')]
