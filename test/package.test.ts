@@ -47,7 +47,7 @@ test('holds the library and nothing else', async () => {
   const files = await readdir(join(project, 'node_modules/colloquy'), { recursive: true })
 
   expect(files).toEqual(
-    expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'src/index.ts']),
+    expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'src/index.ts', 'dist/testing.js']),
   )
   expect(files.filter((file) => !/^(dist|src)(\/|$)/.test(file)).toSorted()).toEqual(
     ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].toSorted(),
@@ -64,6 +64,13 @@ test('works with require', async () => {
   const host = await write('host.cjs', `const { createEngine } = require('colloquy')${HOST}`)
 
   expect(await run(host)).toBe('Once upon a time\n')
+})
+
+test('has a provider for tests, whose example in the docs runs as it is printed', async () => {
+  const docs = await readFile(join(REPOSITORY, 'docs/testing.md'), 'utf8')
+  const example = /```js\n([^]*?)```/.exec(docs)?.[1] ?? ''
+
+  expect(await run(await write('example.mjs', example))).toBe('All as expected\n')
 })
 
 test('works in a bundle that leaves out better-sqlite3', async () => {
@@ -89,6 +96,8 @@ test('has types that hold under the strictest flags', async () => {
     'host.ts',
     `import { ColloquyError, createEngine } from 'colloquy'
 import type { ConversationEvent, Engine, EngineOptions, Message, Part, Snapshot, Turn } from 'colloquy'
+import { reply, reset, startProvider } from 'colloquy/testing'
+import type { Provider, Script } from 'colloquy/testing'
 
 const options: EngineOptions = { database: ':memory:', emitIntervalMs: undefined }
 const engine: Engine = await createEngine(options)
@@ -106,6 +115,11 @@ try {
   // @ts-expect-error -- no such code
   if (error instanceof ColloquyError && error.code === 'no-such-code') console.log(error)
 }
+const provider: Provider = await startProvider()
+const script: Script = ({ body }) => (body.stream === true ? reply('hi', { usage: {} }) : reset())
+provider.always(script)
+const isLeft: boolean | undefined = provider.requests[0]?.clientLeft
+console.log(isLeft)
 // @ts-expect-error -- no such option
 await createEngine({ databse: ':memory:' })
 `,

@@ -1,0 +1,141 @@
+/** Replies in the chat-completions format. */
+import type { Script } from './script.ts'
+import {
+  SCRIPTED_MODEL,
+  argumentsOf,
+  asAsked,
+  askedModel,
+  fragmentsOf,
+  sse,
+  streamOf,
+  textsOf,
+} from './stream-event.ts'
+import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
+import { json } from './whole-answers.ts'
+
+/** What a delta of a chunk may hold; anything else may be there too. */
+export interface ChunkDelta {
+  readonly role?: string
+  readonly content?: unknown
+  readonly [field: string]: unknown
+}
+
+/** How a reply in chat completions goes. */
+export interface ChatReplyOptions extends ScriptedReplyOptions {
+  /** The `usage` object of a last chunk without choices. Without it there is no such chunk. */
+  readonly usage?: object | undefined
+  /** `null`: no chunk has one. @defaultValue `'stop'`, or `'tool_calls'` where there are any */
+  readonly finishReason?: string | null | undefined
+  /** `false` leaves out `[DONE]`. */
+  readonly done?: boolean | undefined
+}
+
+/**
+ * One `chat.completion.chunk` with one choice.
+ *
+ * @param extra - fields of the chunk; `finish_reason` and `index` go into the choice
+ */
+export function chunk(delta: ChunkDelta | null, extra: Record<string, unknown> = {}): object {
+  const { finish_reason: finishReason = null, index = 0, ...fields } = extra
+  return {
+    id: 'chatcmpl-1',
+    object: 'chat.completion.chunk',
+    created: 1_700_000_000,
+    model: SCRIPTED_MODEL,
+    choices: [{ index, delta, finish_reason: finishReason }],
+    ...fields,
+  }
+}
+
+/** The events of a proper stream: role, deltas, finish reason, usage, `[DONE]`. */
+export function chatEvents(
+  texts: string | readonly string[],
+  options: ChatReplyOptions = {},
+): readonly StreamEvent[] {
+  const { reasoning = [], toolCalls = [], usage, model = SCRIPTED_MODEL } = options
+  const finishReason = finishReasonOf(options)
+  const plain = (...args: Parameters<typeof chunk>): StreamEvent => ({
+    text: sse(chunk(args[0], { model, ...args[1] })),
+    isDelta: false,
+  })
+  const delta = (content: ChunkDelta): StreamEvent => ({ ...plain(content), isDelta: true })
+  return [
+    plain({ role: 'assistant', content: '' }),
+    ...reasoning.map((text) => delta({ reasoning_content: text })),
+    ...textsOf(texts).map((text) => delta({ content: text })),
+    ...toolCalls.flatMap((call, index) => {
+      const { id, name } = call
+      const first = { index, id, type: 'function', function: { name, arguments: '' } }
+      return [
+        first,
+        ...fragmentsOf(call).map((text) => ({ index, function: { arguments: text } })),
+      ].map((entry) => delta({ tool_calls: [entry] }))
+    }),
+    ...(finishReason === null ? [] : [plain({}, { finish_reason: finishReason })]),
+    ...(usage === undefined ? [] : [plain(null, { choices: [], usage })]),
+    ...(options.done === false ? [] : [{ text: sse('[DONE]'), isDelta: false }]),
+  ]
+}
+
+/** The same reply as one `chat.completion`, for requests that do not stream. */
+export function chatAnswer(
+  texts: string | readonly string[],
+  options: ChatReplyOptions = {},
+): object {
+  const { reasoning = [], toolCalls = [], usage, model = SCRIPTED_MODEL } = options
+  const message = {
+    role: 'assistant',
+    content: textsOf(texts).join(''),
+    ...(reasoning.length > 0 && { reasoning_content: reasoning.join('') }),
+    ...(toolCalls.length > 0 && {
+      tool_calls: toolCalls.map((call) => ({
+        id: call.id,
+        type: 'function',
+        function: { name: call.name, arguments: argumentsOf(call) },
+      })),
+    }),
+  }
+  return {
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    created: 1_700_000_000,
+    model,
+    choices: [{ index: 0, message, finish_reason: finishReasonOf(options) }],
+    ...(usage !== undefined && { usage }),
+  }
+}
+
+/** Streams a reply, each delta in a write of its own, whether or not a stream was asked for. */
+export function chatStream(
+  texts: string | readonly string[],
+  options: ChatReplyOptions = {},
+): Script {
+  return streamOf(
+    (exchange) => chatEvents(texts, { ...options, model: options.model ?? askedModel(exchange) }),
+    options.gate,
+  )
+}
+
+/** A reply as it was asked for: a stream, or one JSON answer. */
+export function chatReply(
+  texts: string | readonly string[],
+  options: ChatReplyOptions = {},
+): Script {
+  return asAsked(chatStream(texts, options), (exchange) =>
+    json(chatAnswer(texts, { ...options, model: options.model ?? askedModel(exchange) })),
+  )
+}
+
+/** A delta every few milliseconds until the client leaves. */
+export function endless(text = 'word ', everyMs = 3): Script {
+  return async (exchange) => {
+    exchange.write(chunk({ role: 'assistant', content: '' }))
+    const timer = setInterval(() => exchange.write(chunk({ content: text })), everyMs)
+    await exchange.closed
+    clearInterval(timer)
+  }
+}
+
+function finishReasonOf({ finishReason, toolCalls = [] }: ChatReplyOptions): string | null {
+  return finishReason === undefined ? (toolCalls.length > 0 ? 'tool_calls' : 'stop') : finishReason
+}
