@@ -1,0 +1,255 @@
+/**
+ * Plays one row of the fault table through the public API, and notes all that can be seen of it:
+ * by the host, in the store, at the provider, and of the healthy request that follows.
+ */
+import { SimulatedClock } from 'xstate'
+import { type ColloquyError, createEngine } from '../../src/index.ts'
+import type {
+  ConversationEvent,
+  Engine,
+  EngineOptions,
+  Message,
+  Part,
+  Receipt,
+  Snapshot,
+  Turn,
+  TurnRecord,
+} from '../../src/index.ts'
+import { reply, startProvider } from '../../src/testing.ts'
+import type { Exchange, Provider } from '../../src/testing.ts'
+import { rebuiltText } from '../support/reading.ts'
+import { outcomeOf } from '../support/waiting.ts'
+import { type Fault, KEY, QUESTION, type Scene, type Stage } from './fault.ts'
+
+export interface Observation {
+  /** `hung`: it was not over when patience was. */
+  readonly outcome: 'done' | 'failed' | 'cancelled' | 'hung'
+  readonly error: ReturnType<ColloquyError['toJSON']> | undefined
+  readonly requests: number
+  readonly receipt: Receipt | undefined
+  /** The reply as stored. */
+  readonly stored: Message | undefined
+  /** The parts of the last snapshot that a reader saw. */
+  readonly streamed: readonly Part[] | undefined
+  /** What all deltas make together. */
+  readonly added: string
+  /** The parts that came with the error. */
+  readonly partial: readonly Part[] | undefined
+  readonly turn: TurnRecord | undefined
+  /** The types of the events that end a turn, and whether one of them was the last. */
+  readonly ends: readonly string[]
+  readonly endsLast: boolean
+  /** The inputs in the store. */
+  readonly inputs: readonly string[]
+  /** Sockets that the row left open, beside one that a whole answer left for the next request. */
+  readonly socketsLeft: number
+  /** What the other server noticed. */
+  readonly otherSockets: number
+  /** Whether the key can be seen in an event, an error or the store. */
+  readonly keySeen: boolean
+  /** What the next request came to: its text, or why there is none. */
+  readonly healthy: string
+  /** Whether it carried the row's question. */
+  readonly healthyAsked: boolean
+}
+
+/** Rows leave nothing behind; one engine serves all that need no other. */
+const ORDINARY: EngineOptions = {
+  database: ':memory:',
+  autoTitle: false,
+  emitIntervalMs: 20,
+  logger: { debug() {}, info() {}, warn() {}, error() {} },
+}
+
+const HEALTHY = 'Still here'
+/** How long a closed connection may take to be seen at the other end: less than the server keeps one. */
+const CLOSING_MS = 3_000
+
+export class FaultTable {
+  #shared: Promise<Engine> | undefined
+  #rows = 0
+
+  async observe(fault: Fault): Promise<Observation> {
+    const clock = new SimulatedClock()
+    const isOwn = fault.options !== undefined || fault.timed === true
+    const engine = await (isOwn
+      ? createEngine({ ...ORDINARY, ...fault.options, ...(fault.timed === true && { clock }) })
+      : (this.#shared ??= createEngine(ORDINARY)))
+    await using provider = await startProvider()
+    await using other = await startProvider()
+    try {
+      const endpoint = `row-${(this.#rows += 1)}`
+      const url = (await fault.url?.({ provider })) ?? provider.url
+      await engine.putEndpoint(endpoint, { url, apiKey: KEY, model: 'm' })
+      const conversation = await engine.startConversation({ endpoint })
+      const stage = { engine, conversation, provider, other, clock }
+      return await observeOn(stage, fault, endpoint)
+    } finally {
+      if (isOwn) await engine.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    await (await this.#shared)?.close()
+  }
+}
+
+async function observeOn(stage: Stage, fault: Fault, endpoint: string): Promise<Observation> {
+  const { engine, conversation, provider, other } = stage
+  const { upstream = [] } = fault
+  const scripts = typeof upstream === 'function' ? [upstream] : upstream
+  provider.next(...scripts.slice(0, -1))
+  for (const script of scripts.slice(-1)) provider.always(script)
+  await fault.arrange?.(stage)
+
+  const events: ConversationEvent[] = []
+  const subscription = engine.events(conversation.id).subscribe((event) => events.push(event))
+  const starts = fault.meanwhile === undefined ? undefined : startsOf(engine)
+  const turn = await engine.send(conversation.id, QUESTION, fault.send)
+  const reading = lastSnapshot(turn)
+  let receipt: Receipt | undefined
+  const scene: Scene = {
+    ...stage,
+    turn,
+    started: async () => await starts?.of(turn.id),
+    cancel: async () => {
+      receipt = await engine.cancel(conversation.id)
+    },
+  }
+  const meanwhile = fault.meanwhile?.(scene)
+  const end = await within(fault.patienceMs ?? 15_000, outcomeOf(turn.reply))
+  if (end === 'too late') await turn.cancel()
+  await meanwhile
+  starts?.stop()
+  const streamed = await reading
+  const requests = provider.requests.length
+  const socketsLeft = await socketsLeftAt(
+    provider,
+    Math.min(CLOSING_MS, fault.patienceMs ?? Infinity),
+  )
+  subscription.unsubscribe()
+
+  const history = await engine.listMessages(conversation.id)
+  const record = await engine.getTurn(turn.id)
+  const error = end !== 'too late' && 'error' in end ? (end.error as ColloquyError) : undefined
+  const seen = JSON.stringify([events, history, record, error, error?.message, error?.stack])
+  const next = await healthyRequest(stage, endpoint)
+  const ends = events.filter(({ type }) => /^turn\.(done|failed|cancelled|interrupted)$/.test(type))
+  const stored = history.find(({ role }) => role === 'assistant')
+  return {
+    outcome: end === 'too late' ? 'hung' : outcomeFrom(error),
+    error: error?.toJSON(),
+    requests,
+    receipt,
+    stored: stored && shortened(stored),
+    streamed: streamed?.parts.map(shortPart),
+    added: short(rebuiltText(events)),
+    partial: error?.partial?.parts.map(shortPart),
+    turn: record,
+    ends: ends.map(({ type }) => type),
+    endsLast: events.at(-1) === ends.at(-1),
+    inputs: history.filter(({ role }) => role === 'user').map(({ text }) => text),
+    socketsLeft,
+    otherSockets: other.socketsOpened,
+    keySeen: seen.includes(KEY),
+    ...next,
+  }
+}
+
+/** Tells when the headers of a turn's answer have come. */
+function startsOf(engine: Engine) {
+  const begun = new Map<string, PromiseWithResolvers<void>>()
+  const at = (turnId: string): PromiseWithResolvers<void> => {
+    const known = begun.get(turnId) ?? Promise.withResolvers<void>()
+    begun.set(turnId, known)
+    return known
+  }
+  const subscription = engine.inspect((event) => {
+    if (event.type !== '@xstate.event' || event.event.type !== 'reply.started') return
+    const { context } = event.actorRef.getSnapshot() as { context: { turnId: string } }
+    at(context.turnId).resolve()
+  })
+  return {
+    of: (turnId: string) => at(turnId).promise,
+    stop: () => subscription.unsubscribe(),
+  }
+}
+
+function outcomeFrom(error: ColloquyError | undefined): 'done' | 'failed' | 'cancelled' {
+  if (error === undefined) return 'done'
+  return error.code === 'cancelled' ? 'cancelled' : 'failed'
+}
+
+/** The same engine, the same conversation, a provider that is well again. */
+async function healthyRequest(
+  { engine, provider, conversation }: Stage,
+  endpoint: string,
+): Promise<Pick<Observation, 'healthy' | 'healthyAsked'>> {
+  provider.welcome('serve')
+  provider.always(reply(HEALTHY))
+  await engine.putEndpoint(endpoint, { url: provider.url, apiKey: KEY, model: 'm' })
+  const before = provider.requests.length
+  const turn = await engine.send(conversation.id, 'And now?')
+  const end = await within(10_000, outcomeOf(turn.reply))
+  if (end === 'too late') await turn.cancel()
+  const asked = JSON.stringify(provider.requests[before]?.body ?? null)
+  return {
+    healthy:
+      end === 'too late'
+        ? 'hung'
+        : 'value' in end
+          ? end.value.message.text
+          : (end.error as ColloquyError).code,
+    healthyAsked: asked.includes(JSON.stringify(QUESTION)) && asked.includes('And now?'),
+  }
+}
+
+/** Waits until the row's connections are closed, but not for ever. */
+async function socketsLeftAt(provider: Provider, ms: number): Promise<number> {
+  await within(ms, Promise.all(provider.requests.map(({ closed }) => closed)))
+  const kept = provider.requests.some(isWhole) ? 1 : 0
+  await within(ms, provider.quiet(kept))
+  return Math.max(0, provider.openSockets - kept)
+}
+
+/** Whether an answer was sent to its end, so that its connection may serve the next request. */
+function isWhole({ response }: Exchange): boolean {
+  return response.writableFinished
+}
+
+async function lastSnapshot(turn: Turn): Promise<Snapshot | undefined> {
+  let last: Snapshot | undefined
+  try {
+    for await (const snapshot of turn.snapshots()) last = snapshot
+  } catch {
+    // What the reply rejects with, which is looked at there.
+  }
+  return last
+}
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | 'too late'> {
+  const { promise: late, resolve } = Promise.withResolvers<'too late'>()
+  const timer = setTimeout(resolve, ms, 'too late')
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const LONGEST = 10_000
+
+/** Observations are kept; replies of many megabytes are not. */
+function short(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, 20)}…${text.length}`
+}
+
+function shortPart(part: Part): Part {
+  if (part.type === 'text' || part.type === 'reasoning') return { ...part, text: short(part.text) }
+  if (part.type !== 'tool-call' || part.inputText.length <= LONGEST) return part
+  return { ...part, inputText: short(part.inputText), input: undefined }
+}
+
+function shortened(message: Message): Message {
+  return { ...message, text: short(message.text), parts: message.parts.map(shortPart) }
+}
