@@ -239,11 +239,17 @@ export class Exchange implements PushReceiver {
     this.#decoder = undefined
   }
 
+  /** What is wrong with the body of an error does not hide the error. */
+  #undecodable(): void {
+    if (this.#phase === 'bad') this.#badBodyRead()
+    else this.#refuse('invalid-response', 'a body that is not encoded as it says')
+  }
+
   #decoderPort(): ConstructorParameters<typeof BodyDecoder>[1] {
     return {
       data: (bytes) => this.#body(bytes),
       end: () => this.#bodyEnded(),
-      error: () => this.#refuse('invalid-response', 'a body that is not encoded as it says'),
+      error: () => this.#undecodable(),
       pause: () => this.#push?.pause(),
       resume: () => this.#push?.resume(),
     }

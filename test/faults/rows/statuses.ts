@@ -153,6 +153,11 @@ export const statuses: readonly Fault[] = [
     expected: failure('request-rejected', { status: 400, says: /no way/ }),
   },
   {
+    name: 'refuses in what is not gzip',
+    upstream: raw(['{"error":"no way"}'], { status: 400, headers: { 'content-encoding': 'gzip' } }),
+    expected: failure('request-rejected', { status: 400 }),
+  },
+  {
     name: 'refuses with a message of a million characters',
     upstream: errorReply(400, `no way ${'x'.repeat(1_000_000)}`),
     expected: failure('request-rejected', { status: 400, says: /^.{0,1010}$/ }),
