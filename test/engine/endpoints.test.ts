@@ -1,3 +1,4 @@
+import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { createEngine, type EndpointOptions } from '../../src/index.ts'
 import { canaries, canariesShownBy } from '../support/canaries.ts'
@@ -255,16 +256,19 @@ describe('listing models', () => {
   test('gives up when the provider does not answer in time', async () => {
     const provider = await testProvider()
     provider.models(hang())
-    const engine = await testEngine({ timeouts: { headersMs: 20 } })
+    const clock = new SimulatedClock()
+    const engine = await testEngine({ clock, timeouts: { headersMs: 20 } })
     await engine.putEndpoint('online', { url: provider.url })
 
-    await expect(engine.listModels()).rejects.toMatchObject({
+    const models = engine.listModels()
+    const asked = await provider.request(0)
+    clock.increment(20)
+
+    await expect(models).rejects.toMatchObject({
       code: 'timeout-headers',
-      message: expect.stringContaining('20 ms'),
+      message: expect.stringContaining('20 ms') as string,
     })
-    await (
-      await provider.request(0)
-    ).closed
+    await asked.closed
   })
 
   test('stops by its signal, and at close', async () => {

@@ -128,7 +128,7 @@ test('reads every stream as parsing each of its events would, wherever it is cut
         decoded([body], { dialect: plain }),
       )
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_000 },
   )
 })
 
