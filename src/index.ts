@@ -14,6 +14,7 @@ export type {
 } from './engine/api.ts'
 export type {
   EngineOptions,
+  LimitOptions,
   Prepare,
   PreparedTurn,
   SecretOptions,

@@ -4,6 +4,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Message } from '../protocol/message.ts'
+import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from '../transport/limits.ts'
 import { checked, duration, functionValue, text } from './check.ts'
 import { systemClock } from './system-clock.ts'
 import { guardedLogger, warningsLogger } from './logging.ts'
@@ -28,6 +29,8 @@ export interface EngineOptions {
   readonly autoTitle?: boolean | undefined
   /** How long to wait for a provider, in milliseconds; `Infinity` waits for ever. */
   readonly timeouts?: TimeoutOptions | undefined
+  /** How much of an answer is taken in before it is cut off. */
+  readonly limits?: LimitOptions | undefined
   /**
    * What a commit survives: `full` also a power cut, `relaxed` a killed process only (the last
    * commits before a power cut may be gone; the file is never damaged).
@@ -62,6 +65,24 @@ export interface TimeoutOptions {
   readonly idleMs?: number | undefined
   /** From the request to the end of the reply. @defaultValue 3,600,000 */
   readonly turnMs?: number | undefined
+  /**
+   * From the finish reason until the provider has reported its usage; a reply that came without is
+   * complete all the same. A finite number; 0 does not wait. @defaultValue 1,000
+   */
+  readonly usageMs?: number | undefined
+}
+
+/** In UTF-16 units: bytes, as long as the text is ASCII. */
+export interface LimitOptions {
+  /**
+   * How much of an event is held until the rest of it comes; then `event-too-large`. What comes whole
+   * in one read is taken. Raise it for very large images in replies.
+   *
+   * @defaultValue 50,331,648 (48 MiB)
+   */
+  readonly eventBytes?: number | undefined
+  /** The longest reply; then `reply-too-large`, and what had come is kept. @defaultValue 67,108,864 (64 MiB) */
+  readonly replyBytes?: number | undefined
 }
 
 export interface SecretOptions {
@@ -100,6 +121,17 @@ function hasFunctions(value: unknown, names: readonly string[]): boolean {
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
 }
 
+/** A wait that may be none at all, and that ends. */
+const delay = v.pipe(
+  v.number(),
+  v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds from 0 to 2,147,483,647'),
+)
+
+const count = v.pipe(
+  v.number(),
+  v.check((n) => Number.isSafeInteger(n) && n > 0, 'a positive whole number'),
+)
+
 const encryptionKey = v.union([
   text,
   v.pipe(
@@ -110,13 +142,7 @@ const encryptionKey = v.union([
 
 const optionsSchema = v.strictObject({
   database: v.optional(text, 'colloquy.db'),
-  emitIntervalMs: v.optional(
-    v.pipe(
-      v.number(),
-      v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds from 0 to 2,147,483,647'),
-    ),
-    100,
-  ),
+  emitIntervalMs: v.optional(delay, 100),
   autoTitle: v.optional(v.boolean(), true),
   timeouts: v.optional(
     v.strictObject({
@@ -124,6 +150,14 @@ const optionsSchema = v.strictObject({
       firstDeltaMs: v.optional(duration, 600_000),
       idleMs: v.optional(duration, 600_000),
       turnMs: v.optional(duration, 3_600_000),
+      usageMs: v.optional(delay, USAGE_MS),
+    }),
+    {},
+  ),
+  limits: v.optional(
+    v.strictObject({
+      eventBytes: v.optional(count, EVENT_BYTES),
+      replyBytes: v.optional(count, REPLY_BYTES),
     }),
     {},
   ),

@@ -114,7 +114,10 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   failed(error: ErrorRecord): void {
-    this.flush()
+    // Nothing that happens while only usage is waited for takes a complete reply back.
+    this.#decode()
+    this.#decoder?.expire()
+    this.#settle()
     this.#fail(error)
   }
 

@@ -18,8 +18,11 @@ async function expectRefused(call: () => Promise<unknown>, name: string) {
 describe('an option that does not exist is refused', () => {
   test.each<[string, Options]>([
     ['emitInterval', { emitInterval: 1 }],
-    ['limits', { limits: { eventBytes: 1 } }],
     ['retry', { retry: { maxAttempts: 1 } }],
+    ['limits.lineBytes', { limits: { lineBytes: 1 } }],
+    ['limits.eventBytes', { limits: { eventBytes: 0 } }],
+    ['limits.replyBytes', { limits: { replyBytes: Infinity } }],
+    ['timeouts.usageMs', { timeouts: { usageMs: Infinity } }],
     ['checkpointMs', { checkpointMs: 1 }],
     ['readOnly', { readOnly: true }],
     ['timeouts.totalMs', { timeouts: { totalMs: 1 } }],
@@ -116,7 +119,9 @@ describe('an option that is undefined', () => {
         firstDeltaMs: undefined,
         idleMs: undefined,
         turnMs: undefined,
+        usageMs: undefined,
       },
+      limits: { eventBytes: undefined, replyBytes: undefined },
       durability: undefined,
       secrets: { encryptionKey: undefined },
       logger: undefined,
