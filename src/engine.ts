@@ -34,7 +34,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   try {
     const endpoints = await Endpoints.open(store, options.secrets)
     const preferences = await Preferences.open(store)
-    const binder = new Binder(endpoints, preferences)
+    const binder = new Binder(endpoints, preferences, logger)
     const { timeouts, limits } = options
     const { usageMs } = timeouts
     const transport = openTransport({ timeouts, usageMs, ...limits, clock, newId, logger })

@@ -69,6 +69,8 @@ export interface ErrorRecord {
   readonly retryAfterMs?: number
   /** The provider's own code or type for the error. */
   readonly providerCode?: string
+  /** What the provider says about sending the same request again, if it says anything. */
+  readonly shouldRetry?: boolean
 }
 
 /** What an error may carry besides its code and message. */
@@ -76,6 +78,7 @@ export interface ColloquyErrorDetails {
   readonly status?: number | undefined
   readonly retryAfterMs?: number | undefined
   readonly providerCode?: string | undefined
+  readonly shouldRetry?: boolean | undefined
   readonly partial?: Message | undefined
   readonly cause?: unknown
 }
@@ -88,6 +91,7 @@ export class ColloquyError extends Error {
   declare readonly status?: number
   declare readonly retryAfterMs?: number
   declare readonly providerCode?: string
+  declare readonly shouldRetry?: boolean
   /** The reply as far as it came. Once the turn has ended, this is what the store holds. */
   declare readonly partial?: Message
 
@@ -97,6 +101,7 @@ export class ColloquyError extends Error {
     if (details.status !== undefined) this.status = details.status
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs
     if (details.providerCode !== undefined) this.providerCode = details.providerCode
+    if (details.shouldRetry !== undefined) this.shouldRetry = details.shouldRetry
     if (details.partial !== undefined) this.partial = details.partial
   }
 
@@ -116,6 +121,7 @@ export function errorRecord(error: unknown): ErrorRecord {
     ...(error.status !== undefined && { status: error.status }),
     ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
     ...(error.providerCode !== undefined && { providerCode: error.providerCode }),
+    ...(error.shouldRetry !== undefined && { shouldRetry: error.shouldRetry }),
   }
 }
 

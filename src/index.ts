@@ -7,6 +7,7 @@ export type {
   ConversationOptions,
   EndpointOptions,
   Engine,
+  Fallback,
   InspectionObserver,
   Reply,
   SendOptions,
@@ -17,6 +18,7 @@ export type {
   LimitOptions,
   Prepare,
   PreparedTurn,
+  RetryOptions,
   SecretOptions,
   TimeoutOptions,
 } from './engine/options.ts'
@@ -31,7 +33,13 @@ export type {
   Settings,
 } from './protocol/conversation.ts'
 export type { Delta } from './protocol/delta.ts'
-export type { Dialect, EndpointRecord, EngineSettings, ModelPurpose } from './protocol/endpoint.ts'
+export type {
+  Dialect,
+  EndpointRecord,
+  EngineSettings,
+  FallbackRecord,
+  ModelPurpose,
+} from './protocol/endpoint.ts'
 export type { ConversationEvent, ConversationHappening, TurnHappening } from './protocol/event.ts'
 export type { Logger } from './protocol/logger.ts'
 export type {
@@ -49,4 +57,10 @@ export type {
 } from './protocol/message.ts'
 export type { Snapshot } from './protocol/snapshot.ts'
 export type { ToolDefinition, ToolDefinitions } from './protocol/tool.ts'
-export type { Receipt, TerminalStatus, TurnRecord, TurnStatus } from './protocol/turn.ts'
+export type {
+  AttemptRecord,
+  Receipt,
+  TerminalStatus,
+  TurnRecord,
+  TurnStatus,
+} from './protocol/turn.ts'

@@ -85,7 +85,7 @@ export interface SendOptions {
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /**
    * Extra HTTP headers for this turn. Treated as secrets: never stored, logged or shown, and not
-   * sent where airplane mode diverts the turn to.
+   * sent to other endpoints, where airplane mode diverts the turn to or a fallback answers.
    */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Any JSON the host wants to keep with the turn. */
@@ -95,6 +95,13 @@ export interface SendOptions {
    * it by sending `tool-result` parts.
    */
   readonly tools?: ToolDefinitions | undefined
+}
+
+/** Who is asked when an endpoint fails: its name, and the model to ask there. */
+export interface Fallback {
+  readonly endpoint: string
+  /** @defaultValue the endpoint's own model, else the one that was asked first */
+  readonly model?: string | undefined
 }
 
 /** A provider address. */
@@ -120,6 +127,12 @@ export interface EndpointOptions {
   readonly dialect?: Dialect | undefined
   /** On this machine or its network: bypasses proxies. `airplane` always does. @defaultValue `false` */
   readonly local?: boolean | undefined
+  /**
+   * Who is asked, in this order, when this endpoint fails before any content came: after its own
+   * attempts, or at once where they cannot help. Names of endpoints, which need not exist yet;
+   * what does not exist when a turn is accepted is left out, with a warning. `airplane` has none.
+   */
+  readonly fallbacks?: readonly (string | Fallback)[] | undefined
 }
 
 /** A question outside any conversation. Nothing of it is stored. */
@@ -234,7 +247,7 @@ export interface Engine {
    * snapshot of it.
    */
   events(conversationId?: string): Observable<ConversationEvent>
-  /** One question, one answer, never streamed. */
+  /** One question, one answer, never streamed; retried like a turn. */
   complete(options: CompletionOptions): Promise<Completion>
   /**
    * Attaches an observer to the XState inspection events of all actors; actors that live already

@@ -1,22 +1,30 @@
 /**
- * What a request is bound to: an endpoint with its key, and a model.
+ * What a request is bound to: an endpoint with its key, a model, and the fallbacks of both.
  *
  * Decided once, in one synchronous step, when a turn is accepted; later changes of endpoints
  * concern later turns.
  */
-import { ColloquyError } from '../errors.ts'
+import { ColloquyError, errorRecord } from '../errors.ts'
+import type { FallbackRecord } from '../protocol/endpoint.ts'
+import type { Logger } from '../protocol/logger.ts'
 import type { ProviderTarget } from '../transport/reply-request.ts'
-import type { Endpoints, UsableEndpoint } from './endpoints.ts'
+import { AIRPLANE, type Endpoints, type UsableEndpoint } from './endpoints.ts'
 import type { Preferences } from './preferences.ts'
 
-export const AIRPLANE = 'airplane'
 const ONLINE = 'online'
 
-/** Holds secrets: stays inside the run. */
-export interface Binding {
+/** Whom to ask, and for which model. Holds secrets: stays inside the run. */
+export interface Route {
   readonly target: ProviderTarget
   readonly model: string
 }
+
+export interface Binding extends Route {
+  /** Who is asked next, in this order, if no content comes. */
+  readonly fallbacks: readonly Route[]
+}
+
+const NO_FALLBACKS: readonly Route[] = []
 
 /** Who may say which endpoint and model to use, the stronger word first. */
 export interface BindingWish {
@@ -32,10 +40,12 @@ export interface BindingWish {
 export class Binder {
   readonly #endpoints: Endpoints
   readonly #preferences: Preferences
+  readonly #logger: Logger
 
-  constructor(endpoints: Endpoints, preferences: Preferences) {
+  constructor(endpoints: Endpoints, preferences: Preferences, logger: Logger) {
     this.#endpoints = endpoints
     this.#preferences = preferences
+    this.#logger = logger
   }
 
   /** @throws `endpoint-not-found`, `airplane-mode`, `key-unreadable`, `model-missing` */
@@ -50,8 +60,48 @@ export class Binder {
         `No model is named for endpoint ${JSON.stringify(name)}. Give one to send, startConversation, setModelPreference or putEndpoint.`,
       )
     }
-    // Headers are secrets of the endpoint they were given for: airplane's hears nothing of them.
-    return { target: targetOf(endpoint, name === wished ? wish.headers : {}), model }
+    // Headers are secrets of the endpoint they were given for: no other one hears of them.
+    const headersFor = (asked: string) => (asked === wished ? wish.headers : {})
+    const first = { target: targetOf(endpoint, headersFor(name)), model }
+    const { fallbacks } = endpoint
+    // Whatever a database says that others write to.
+    if (fallbacks === undefined || name === AIRPLANE) return { ...first, fallbacks: NO_FALLBACKS }
+    return { ...first, fallbacks: this.#fallbacks(fallbacks, first, headersFor) }
+  }
+
+  /**
+   * Only the fallbacks of the first endpoint: what those would fall back to themselves does not
+   * count, so that the order is what one endpoint says, and a circle means nothing.
+   */
+  #fallbacks(
+    records: readonly FallbackRecord[],
+    first: Route,
+    headersFor: (endpoint: string) => BindingWish['headers'],
+  ): readonly Route[] {
+    const known = new Set([keyOf(first.target.endpoint, first.model)])
+    return records.flatMap((record) => {
+      const endpoint = this.#usable(record.endpoint)
+      if (endpoint === undefined) return []
+      const model = record.model ?? endpoint.model ?? first.model
+      const key = keyOf(endpoint.name, model)
+      if (known.has(key)) return []
+      known.add(key)
+      return { target: targetOf(endpoint, headersFor(endpoint.name)), model }
+    })
+  }
+
+  /** A fallback that cannot be used is no reason to refuse what may never need it. */
+  #usable(name: string): UsableEndpoint | undefined {
+    try {
+      return this.#endpoints.use(name)
+    } catch (error) {
+      const { code } = errorRecord(error)
+      this.#logger.warn(
+        { endpoint: name, code },
+        `The fallback endpoint ${JSON.stringify(name)} is left out: ${errorRecord(error).message}`,
+      )
+      return undefined
+    }
   }
 
   /** Where a request that needs no model goes. @throws as `bind` does */
@@ -89,6 +139,10 @@ export class Binder {
       this.#preferences.model(wish.purpose)
     )
   }
+}
+
+function keyOf(endpoint: string, model: string): string {
+  return JSON.stringify([endpoint, model])
 }
 
 function targetOf(

@@ -26,10 +26,10 @@ import type {
   SendOptions,
   Turn,
 } from './api.ts'
-import { AIRPLANE } from './binding.ts'
 import { cancelOn, cancelRun, restedReceipt } from './cancel.ts'
 import { checked } from './check.ts'
 import { closeEngine } from './close.ts'
+import { AIRPLANE } from './endpoints.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { parseInitialMessage, parseInput } from './input.ts'
 import * as requests from './requests.ts'
@@ -72,9 +72,7 @@ export class ConversationEngine implements Engine {
     const { preferences, oneShots, turns, actors } = this.#parts
     await preferences.setAirplaneMode(on, async () => {
       const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
-      const elsewhere = turns.all.filter(
-        ({ bound }) => bound !== undefined && isElsewhere(bound.target.endpoint),
-      )
+      const elsewhere = turns.all.filter((run) => run.concerns(isElsewhere))
       await Promise.all([
         oneShots.abort(isElsewhere),
         ...elsewhere.map((run) => cancelRun(actors, run)),
@@ -291,5 +289,12 @@ export class ConversationEngine implements Engine {
 /** A running turn is further than its row, until its end is written there. */
 function asItIs(turn: TurnRecord, run: Run | undefined): TurnRecord {
   if (turn.status !== 'pending' || run === undefined || run.attempts === 0) return turn
-  return { ...turn, status: 'streaming', attempts: run.attempts }
+  const { attempts, failedAttempts } = run
+  return {
+    ...turn,
+    ...run.asked,
+    status: 'streaming',
+    attempts,
+    ...(failedAttempts && { failedAttempts }),
+  }
 }

@@ -7,13 +7,15 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { ColloquyError } from '../errors.ts'
-import { DIALECTS, type EndpointRecord } from '../protocol/endpoint.ts'
+import { DIALECTS, type EndpointRecord, type FallbackRecord } from '../protocol/endpoint.ts'
 import type { Store, StoredEndpoint } from '../persistence/store.ts'
 import type { EndpointOptions } from './api.ts'
 import { checked, headers, text } from './check.ts'
 import type { SecretOptions } from './options.ts'
 import { SecretBox } from './secret-box.ts'
 
+/** The endpoint of airplane mode, which never sends anything on. */
+export const AIRPLANE = 'airplane'
 const SALT_SETTING = 'secret-salt'
 
 interface Secrets {
@@ -28,6 +30,7 @@ export interface UsableEndpoint extends Secrets {
   readonly dialect: StoredEndpoint['dialect']
   readonly model?: string | undefined
   readonly local: boolean
+  readonly fallbacks?: readonly FallbackRecord[] | undefined
 }
 
 interface Entry {
@@ -38,6 +41,15 @@ interface Entry {
 
 const NO_SECRETS: Secrets = { headers: {} }
 
+const fallback = v.pipe(
+  v.union([text, v.strictObject({ endpoint: text, model: v.optional(text) })]),
+  v.transform((given): FallbackRecord => {
+    if (typeof given === 'string') return { endpoint: given }
+    const { endpoint, model } = given
+    return { endpoint, ...(model !== undefined && { model }) }
+  }),
+)
+
 const optionsSchema = v.strictObject({
   url: v.string(),
   model: v.optional(text),
@@ -45,6 +57,7 @@ const optionsSchema = v.strictObject({
   headers: v.nullish(headers),
   dialect: v.optional(v.picklist(DIALECTS), 'chat-completions'),
   local: v.optional(v.boolean(), false),
+  fallbacks: v.optional(v.array(fallback), []),
 })
 
 type CheckedOptions = v.InferOutput<typeof optionsSchema>
@@ -73,6 +86,12 @@ export class Endpoints {
   async put(name: string, options: EndpointOptions): Promise<EndpointRecord> {
     checked(text, name, 'putEndpoint: name')
     const given = checked(optionsSchema, options, `putEndpoint ${JSON.stringify(name)}`)
+    if (name === AIRPLANE && given.fallbacks.length > 0) {
+      throw new ColloquyError(
+        'invalid-option',
+        `putEndpoint "${AIRPLANE}": it cannot have fallbacks, since nothing goes elsewhere in airplane mode. Leave them out.`,
+      )
+    }
     const url = parsedUrl(given.url)
     const put = this.#lastPut.then(() => this.#put(name, url, given))
     this.#lastPut = put.catch(() => {})
@@ -91,6 +110,7 @@ export class Endpoints {
       headerNames:
         secrets === 'unreadable' ? this.#headerNames(name) : Object.keys(secrets.headers),
       sealedSecrets,
+      fallbacks: given.fallbacks.length > 0 ? given.fallbacks : undefined,
     }
     await this.#store.putEndpoint(stored)
     this.#entries.set(name, { stored, secrets })
@@ -123,8 +143,8 @@ export class Endpoints {
           'Create the engine with the secrets.encryptionKey it was stored under, or put the endpoint again with its apiKey and headers.',
       )
     }
-    const { url, dialect, model, local } = stored
-    return { name, url, dialect, model, local, ...secrets }
+    const { url, dialect, model, local, fallbacks } = stored
+    return { name, url, dialect, model, local, fallbacks, ...secrets }
   }
 
   /** What the endpoint's secrets are once `given` is put, in the clear and as stored. */
@@ -185,12 +205,22 @@ async function boxOf(
 }
 
 function recordOf({ stored, secrets }: Entry): EndpointRecord {
-  const { name, url, origin, dialect, model, local } = stored
+  const { name, url, origin, dialect, model, local, fallbacks } = stored
   const isUnreadable = secrets === 'unreadable'
   const hasApiKey = isUnreadable || secrets.apiKey !== undefined
   // What was held in memory only is gone after a restart; its names are still in the row.
   const headerNames = isUnreadable ? stored.headerNames : Object.keys(secrets.headers)
-  return { name, url, origin, dialect, ...(model && { model }), local, hasApiKey, headerNames }
+  return {
+    name,
+    url,
+    origin,
+    dialect,
+    ...(model && { model }),
+    local,
+    hasApiKey,
+    headerNames,
+    ...(fallbacks && { fallbacks }),
+  }
 }
 
 function parsedUrl(given: string): URL {

@@ -1,7 +1,8 @@
 /**
- * Questions outside any conversation: one request, one answer, never streamed, nothing stored.
+ * Questions outside any conversation: one answer, never streamed, nothing stored. A question that
+ * fails is asked again, and elsewhere, as a turn is.
  */
-import { ColloquyError, errorFromRecord, type ErrorRecord } from '../errors.ts'
+import { ColloquyError, errorFromRecord, errorRecord } from '../errors.ts'
 import { GrowingReply } from '../feed/growing-reply.ts'
 import type { Settings } from '../protocol/conversation.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
@@ -10,8 +11,9 @@ import type { ProviderTarget } from '../transport/reply-request.ts'
 import { startTimer } from '../transport/timeouts.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Completion } from './api.ts'
-import type { Binder, Binding } from './binding.ts'
+import type { Binder, Binding, Route } from './binding.ts'
 import type { ResolvedOptions } from './options.ts'
+import { nextAttempt } from './retry-policy.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
 export interface Question {
@@ -19,13 +21,16 @@ export interface Question {
   readonly prompt: string
   readonly system?: string | undefined
   readonly settings: Settings
+  /** Whether the first failure stands. */
+  readonly isOnce?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 interface Asked {
-  readonly endpoint: string
+  /** The endpoint that is asked now, or will be next. */
+  endpoint: string
   readonly stop: AbortController
-  readonly over: Promise<unknown>
+  over: Promise<unknown>
 }
 
 export class OneShots {
@@ -42,8 +47,8 @@ export class OneShots {
 
   /** @throws `cancelled`, `empty-response`, and whatever a provider can cause */
   ask(question: Question): Promise<Completion> {
-    return this.#tracked(question.binding.target.endpoint, question.signal, (signal) =>
-      this.#ask(question, signal),
+    return this.#tracked(question.binding.target.endpoint, question.signal, (signal, asked) =>
+      this.#ask(question, signal, asked),
     )
   }
 
@@ -73,7 +78,7 @@ export class OneShots {
   async #tracked<T>(
     endpoint: string,
     signal: AbortSignal | undefined,
-    ask: (signal: AbortSignal) => Promise<T>,
+    ask: (signal: AbortSignal, asked: { endpoint: string }) => Promise<T>,
   ): Promise<T> {
     if (!this.#binder.allows(endpoint)) {
       throw new ColloquyError(
@@ -85,8 +90,9 @@ export class OneShots {
     const abort = () => stop.abort()
     if (signal?.aborted === true) stop.abort()
     signal?.addEventListener('abort', abort, { once: true })
-    const over = ask(stop.signal)
-    const asked = { endpoint, stop, over }
+    const asked: Asked = { endpoint, stop, over: Promise.resolve() }
+    const over = ask(stop.signal, asked)
+    asked.over = over
     this.#asked.add(asked)
     try {
       return await over
@@ -96,20 +102,77 @@ export class OneShots {
     }
   }
 
-  #ask(question: Question, signal: AbortSignal): Promise<Completion> {
-    const { target, model } = question.binding
+  async #ask(
+    question: Question,
+    signal: AbortSignal,
+    asked: { endpoint: string },
+  ): Promise<Completion> {
     const { clock, timeouts } = this.#options
-    const answer = Promise.withResolvers<Completion>()
+    const late = new AbortController()
+    const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
+    const stop = AbortSignal.any([signal, late.signal])
+    try {
+      return await this.#askInTurn(question, stop, asked)
+    } catch (error) {
+      if (signal.aborted || !late.signal.aborted) throw error
+      throw errorFromRecord(turnTimeout(timeouts.turnMs))
+    } finally {
+      clock.clearTimeout(timer)
+    }
+  }
+
+  /** Asks until there is an answer, or nothing more that could help. */
+  async #askInTurn(
+    question: Question,
+    signal: AbortSignal,
+    asked: { endpoint: string },
+  ): Promise<Completion> {
+    const { fallbacks } = question.binding
+    const waiting = question.isOnce === true ? [] : [...fallbacks]
+    let route: Route = question.binding
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#askOnce(route, question, signal)
+      } catch (error) {
+        if (signal.aborted || question.isOnce === true) throw error
+        const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
+        const { retry } = this.#options
+        const next = nextAttempt(errorRecord(error), tries, at !== -1, retry)
+        if (next === undefined) throw error
+        if (next.elsewhere) {
+          route = waiting[at] as Route
+          waiting.splice(0, at + 1)
+          tries = 0
+          asked.endpoint = route.target.endpoint
+        }
+        await this.#wait(next.retryInMs, signal)
+      }
+    }
+  }
+
+  #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const waited = Promise.withResolvers<void>()
+    const abort = () => waited.reject(cancelled())
+    const timer = clock.setTimeout(() => waited.resolve(), ms)
+    signal.addEventListener('abort', abort, { once: true })
+    return waited.promise.finally(() => {
+      clock.clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    })
+  }
+
+  #askOnce({ target, model }: Route, question: Question, signal: AbortSignal): Promise<Completion> {
     if (signal.aborted) return Promise.reject(cancelled())
+    const answer = Promise.withResolvers<Completion>()
     const reply = new GrowingReply()
-    const fail = (error: ErrorRecord) => answer.reject(errorFromRecord(error))
     const sink: ReplySink = {
       started: () => {},
       deltas: (batch) => {
         for (const delta of batch) reply.add(delta)
       },
       finished: (end) => answer.resolve(completion(reply, end, model)),
-      failed: fail,
+      failed: (error) => answer.reject(errorFromRecord(error)),
     }
     const handle = this.#transport.reply(
       {
@@ -122,13 +185,10 @@ export class OneShots {
       },
       sink,
     )
-    const { turnMs } = timeouts
-    const timer = startTimer(clock, turnMs, () => fail(turnTimeout(turnMs)))
     const abort = () => answer.reject(cancelled())
     signal.addEventListener('abort', abort, { once: true })
     return answer.promise.finally(() => {
       signal.removeEventListener('abort', abort)
-      clock.clearTimeout(timer)
       handle.abort()
     })
   }

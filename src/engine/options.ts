@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly autoTitle?: boolean | undefined
   /** How long to wait for a provider, in milliseconds; `Infinity` waits for ever. */
   readonly timeouts?: TimeoutOptions | undefined
+  /** How often, and after which waits, a reply is asked for again if no content came. */
+  readonly retry?: RetryOptions | undefined
   /** How much of an answer is taken in before it is cut off. */
   readonly limits?: LimitOptions | undefined
   /**
@@ -63,13 +65,36 @@ export interface TimeoutOptions {
   readonly firstDeltaMs?: number | undefined
   /** Without a single byte since the headers; keep-alive comments count as life. @defaultValue 600,000 */
   readonly idleMs?: number | undefined
-  /** From the request to the end of the reply. @defaultValue 3,600,000 */
+  /** From the first request to the end of the reply, with all attempts and waits. @defaultValue 3,600,000 */
   readonly turnMs?: number | undefined
   /**
    * From the finish reason until the provider has reported its usage; a reply that came without is
    * complete all the same. A finite number; 0 does not wait. @defaultValue 1,000
    */
   readonly usageMs?: number | undefined
+}
+
+/**
+ * Retries, before any content came and never after: of lost connections, empty answers, and the
+ * statuses 408, 409, 425, 429 and 5xx. `docs/architecture.md` has the whole list.
+ */
+export interface RetryOptions {
+  /** Requests made to one endpoint for one reply, before its fallbacks are asked; 1 never retries. @defaultValue 3 */
+  readonly maxAttempts?: number | undefined
+  /**
+   * The longest wait before the second request, in milliseconds. It doubles with each further one; how
+   * much of it is waited is random.
+   *
+   * @defaultValue 500
+   */
+  readonly baseDelayMs?: number | undefined
+  /**
+   * No wait is longer, in milliseconds. A provider that asks for a longer one is not asked again: the
+   * turn moves on to a fallback, or fails with `retryAfterMs` on its error.
+   *
+   * @defaultValue 10,000
+   */
+  readonly maxDelayMs?: number | undefined
 }
 
 /** In UTF-16 units: bytes, as long as the text is ASCII. */
@@ -154,6 +179,14 @@ const optionsSchema = v.strictObject({
     }),
     {},
   ),
+  retry: v.optional(
+    v.strictObject({
+      maxAttempts: v.optional(count, 3),
+      baseDelayMs: v.optional(delay, 500),
+      maxDelayMs: v.optional(delay, 10_000),
+    }),
+    {},
+  ),
   limits: v.optional(
     v.strictObject({
       eventBytes: v.optional(count, EVENT_BYTES),
@@ -178,6 +211,7 @@ export function resolveOptions(options: EngineOptions) {
   const given = checked(optionsSchema, options, 'createEngine')
   return {
     ...given,
+    retry: { ...given.retry, random: given.random ?? Math.random },
     logger: guardedLogger(given.logger ?? warningsLogger()),
     newId: given.newId ?? uuidV7Source(given.clock, given.random),
   }

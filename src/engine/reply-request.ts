@@ -4,13 +4,15 @@ import type { Store } from '../persistence/store.ts'
 import type { Message } from '../protocol/message.ts'
 import type { ReplyRequest } from '../transport/reply-request.ts'
 import type { Prepare, PreparedTurn } from './options.ts'
+import type { Route } from './binding.ts'
 import type { Bound, RunRequest } from './run.ts'
 import { sendableHistory } from './sendable-history.ts'
 
 /** @throws `prepare-failed`, `database-failed` */
 export async function replyRequest(
   { turnId, conversationId, options }: RunRequest,
-  { conversation, target, model }: Bound,
+  { conversation }: Bound,
+  { target, model }: Route,
   store: Store,
   prepare: Prepare | undefined,
 ): Promise<ReplyRequest> {

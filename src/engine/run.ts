@@ -11,10 +11,10 @@ import type { EndedTurn } from '../persistence/store.ts'
 import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { Message } from '../protocol/message.ts'
-import type { Receipt } from '../protocol/turn.ts'
+import type { AttemptRecord, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { ReplyHandle } from '../transport/reply-request.ts'
 import type { Reply, SendOptions } from './api.ts'
-import type { Binding } from './binding.ts'
+import type { Binding, Route } from './binding.ts'
 import type { Input } from './input.ts'
 
 /** What `send` asked for, checked. */
@@ -28,6 +28,14 @@ export interface RunRequest {
 /** What the turn is bound to, from the moment it is recorded until it ends. */
 export interface Bound extends Binding {
   readonly conversation: ConversationRecord
+}
+
+/** The attempt that may follow one that failed. */
+interface PlannedAttempt {
+  /** The place of its endpoint among those that the turn is bound to. */
+  readonly route: number
+  readonly retryInMs: number
+  readonly decidedAt: number
 }
 
 interface PendingCancel {
@@ -55,7 +63,14 @@ export class Run {
   isAbandoned = false
   /** The hold on the provider's request, from the moment it is made. */
   handle: ReplyHandle | undefined
+  /** Requests made, in all and to the endpoint that is asked now. */
   attempts = 0
+  tries = 0
+  askedAt = 0
+  /** The place of that endpoint: 0 is the one that was wished for, then come its fallbacks. */
+  routeIndex = 0
+  next: PlannedAttempt | undefined
+  failedAttempts: readonly AttemptRecord[] | undefined
   hasContent = false
   end: ReplyEnd = {}
   /** Why there will be no complete reply. */
@@ -86,6 +101,49 @@ export class Run {
 
   get conversationId(): string {
     return this.request.conversationId
+  }
+
+  /** Who is asked now, or was asked last. Only once the turn is bound. */
+  get route(): Route {
+    return this.routeAt(this.routeIndex)
+  }
+
+  /** The same for records; `undefined` before the turn is bound. */
+  get asked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
+    if (this.bound === undefined) return undefined
+    const { target, model } = this.route
+    return { endpoint: target.endpoint, model }
+  }
+
+  routeAt(index: number): Route {
+    const bound = this.bound as Bound
+    return index === 0 ? bound : (bound.fallbacks[index - 1] as Route)
+  }
+
+  /** The place of the next endpoint that may be asked. */
+  nextFallback(isAllowed: (endpoint: string) => boolean): number | undefined {
+    const { fallbacks } = this.bound as Bound
+    for (let index = this.routeIndex; index < fallbacks.length; index += 1) {
+      if (isAllowed(this.routeAt(index + 1).target.endpoint)) return index + 1
+    }
+    return undefined
+  }
+
+  /** Whether it asks, or is about to ask, an endpoint of which this is true. */
+  concerns(isConcerned: (endpoint: string) => boolean): boolean {
+    if (this.bound === undefined) return false
+    const { routeIndex, next } = this
+    return [routeIndex, next?.route ?? routeIndex].some((index) =>
+      isConcerned(this.routeAt(index).target.endpoint),
+    )
+  }
+
+  /** The planned attempt is made now. */
+  goOn(): void {
+    if (this.next === undefined) return
+    if (this.next.route !== this.routeIndex) this.tries = 0
+    this.routeIndex = this.next.route
+    this.next = undefined
   }
 
   /** Notes that somebody wants a receipt. */

@@ -43,11 +43,12 @@ export class Titles {
   }
 
   /** Gives the conversation of a finished turn a title, if it has none and the host wants one. */
-  consider({ conversationId, bound }: Run): void {
+  consider(run: Run): void {
     const { options } = this.#parts
+    const { conversationId, bound } = run
     if (!options.autoTitle || this.#stop.signal.aborted || this.#running.has(conversationId)) return
     if (bound === undefined || bound.conversation.title !== undefined) return
-    const asked = { endpoint: bound.target.endpoint, model: bound.model }
+    const asked = { endpoint: run.route.target.endpoint, model: run.route.model }
     const running = this.#title(conversationId, asked)
       .catch((error: unknown) => {
         options.logger.warn({ err: error, conversationId }, 'A conversation could not be titled.')
@@ -100,6 +101,8 @@ export class Titles {
       const model = preferences.model('title')
       const { text } = await oneShots.ask({
         binding: binder.bind({ purpose: 'title', model, conversation: asked }),
+        // A title is not worth more load on a provider in trouble.
+        isOnce: true,
         prompt,
         settings: {},
         signal: AbortSignal.any([this.#stop.signal, late.signal]),

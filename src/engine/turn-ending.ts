@@ -99,6 +99,8 @@ export class TurnEnding {
       conversationId: run.conversationId,
       status: outcome,
       attempts: run.attempts,
+      failedAttempts: run.failedAttempts,
+      movedTo: run.routeIndex > 0 ? run.asked : undefined,
       error: outcome === 'failed' ? run.failure : undefined,
       usage: end.usage,
       reply: isKept
@@ -107,7 +109,7 @@ export class TurnEnding {
             parts,
             // A reply that was stopped did not finish, whatever was under way when it was.
             finishReason: outcome === 'cancelled' ? undefined : end.finishReason,
-            model: end.model ?? run.bound?.model,
+            model: end.model ?? run.asked?.model,
           }
         : undefined,
       at: run.endedAt,
@@ -119,9 +121,9 @@ export class TurnEnding {
       id: run.turnId,
       conversationId: run.conversationId,
       status: 'failed',
-      endpoint: run.bound?.target.endpoint ?? '',
-      model: run.bound?.model ?? '',
+      ...(run.asked ?? { endpoint: '', model: '' }),
       attempts: run.attempts,
+      ...(run.failedAttempts && { failedAttempts: run.failedAttempts }),
       error: errorRecord(error),
       startedAt: run.userMessage?.createdAt ?? new Date(this.#options.clock.now()),
     }

@@ -10,14 +10,13 @@ import type { Feed } from '../feed/feed.ts'
 import { conversationMachine } from '../machines/conversation.ts'
 import { type Outcome, turnMachine, type TurnReport, type TurnResult } from '../machines/turn.ts'
 import type { Store } from '../persistence/store.ts'
-import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Transport } from '../transport/transport.ts'
+import { Asking } from './asking.ts'
 import type { Binder } from './binding.ts'
 import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
-import { replyRequest } from './reply-request.ts'
-import { type Bound, Run, type RunRequest } from './run.ts'
+import { Run, type RunRequest } from './run.ts'
 import { turnTimeout } from './turn-timeout.ts'
 import { statusOf, TurnEnding } from './turn-ending.ts'
 
@@ -35,22 +34,22 @@ type Report = (report: TurnReport) => void
 
 export class Turns {
   readonly #store: Store
-  readonly #transport: Transport
   readonly #feed: Feed
   readonly #binder: Binder
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
+  readonly #asking: Asking
   readonly #ending: TurnEnding
   readonly #runs = new Map<string, Run>()
   readonly #running = new Map<string, Run>()
 
   constructor(parts: TurnsOptions) {
     this.#store = parts.store
-    this.#transport = parts.transport
     this.#feed = parts.feed
     this.#binder = parts.binder
     this.#options = parts.options
     this.#onSettled = parts.onSettled
+    this.#asking = new Asking(parts)
     this.#ending = new TurnEnding(parts.store, parts.options)
   }
 
@@ -79,7 +78,7 @@ export class Turns {
     const turn = turnMachine.provide({
       actors: {
         reply: fromCallback(({ input, sendBack }) => {
-          this.#with(input.turnId, (run) => void this.#ask(run, sendBack))
+          this.#with(input.turnId, (run) => void this.#asking.ask(run, input.attempt, sendBack))
           return () => this.#with(input.turnId, (run) => run.abortRequest())
         }),
       },
@@ -89,6 +88,7 @@ export class Turns {
         accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
         refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
         withdraw: ({ context }) => this.#with(context.turnId, (run) => run.withdrawal.abort()),
+        backOff: ({ context }) => this.#with(context.turnId, (run) => this.#asking.backOff(run)),
         flush: ({ context }) => this.#with(context.turnId, (run) => run.handle?.flush()),
         seal: ({ context }, { outcome, code }) =>
           this.#with(context.turnId, (run) => this.#seal(run, outcome, code)),
@@ -189,52 +189,6 @@ export class Turns {
       ),
     )
     run.over.resolve()
-  }
-
-  async #ask(run: Run, report: Report): Promise<void> {
-    const { logger, prepare } = this.#options
-    const fail = (error: unknown) => {
-      run.failure = recordFault(error, logger, 'A turn failed before its request was made.')
-      if (error instanceof ColloquyError) run.cause = error.cause
-      report({ type: 'reply.failed', code: run.failure.code })
-    }
-    try {
-      const bound = run.bound as Bound
-      const request = await replyRequest(run.request, bound, this.#store, prepare)
-      if (run.lane.isSealed) return
-      if (!this.#binder.allows(request.target.endpoint)) {
-        return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))
-      }
-      run.attempts += 1
-      run.handle = this.#transport.reply(request, this.#sink(run, report))
-    } catch (error) {
-      fail(error)
-    }
-  }
-
-  #sink(run: Run, report: Report): ReplySink {
-    const end = (known: ReplyEnd) => {
-      run.end = known
-    }
-    return {
-      started: () => report({ type: 'reply.started' }),
-      deltas: (batch) => {
-        if (!run.hasContent) {
-          run.hasContent = true
-          report({ type: 'reply.first-delta' })
-        }
-        run.lane.deltas(batch)
-      },
-      finished: (known) => {
-        end(known)
-        report({ type: 'reply.finished' })
-      },
-      failed: (failure, known) => {
-        end(known)
-        run.failure = failure
-        report({ type: 'reply.failed', code: failure.code })
-      },
-    }
   }
 
   #seal(run: Run, outcome: Outcome, code: ColloquyErrorCode | undefined): void {

@@ -4,23 +4,31 @@
  *   recording ── recorded ──▶ replying ──────── finished, failed, cancelled ──▶ saving ──▶ done
  *     │     └▶ withdrawing       requesting                                      │  ▲  └──▶ failed
  *     │            │               └▶ awaiting ── first delta ──▶ receiving      ▼  │  └──▶ cancelled
- *     └────────────┴──▶ rejected                                        waitingToSave ──▶ unsaved
+ *     └────────────┴──▶ rejected   │    ▲                               waitingToSave ──▶ unsaved
+ *                                  ▼    │
+ *                                backingOff   a failure before the first delta that may be made good
  *
  * Sees what happens to a reply, never its text, its request or its key: those belong to the run,
  * which every action and actor finds by the turn's id. Deltas go from the transport straight to
  * the feed, so the number of events here does not depend on the length of the reply.
  *
- * Only what has to be stopped is an actor: the request. Writes report back by themselves.
+ * Only what has to be stopped is an actor: the request, a new one for each attempt. Writes report
+ * back by themselves.
  *
  * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read
  * and seals the reply, all in one transition.
  */
-import { assign, fromCallback, setup } from 'xstate'
+import { assign, cancel, fromCallback, raise, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
 
 export interface TurnInput {
   readonly turnId: string
+}
+
+export interface ReplyInput extends TurnInput {
+  /** Which of the turn's requests it makes, from 1. */
+  readonly attempt: number
 }
 
 /** How a reply can end; decided when it is sealed. */
@@ -47,13 +55,22 @@ export type TurnReport =
   | { readonly type: 'reply.started' }
   | { readonly type: 'reply.first-delta' }
   | { readonly type: 'reply.finished' }
-  | { readonly type: 'reply.failed'; readonly code: ColloquyErrorCode }
+  | {
+      readonly type: 'reply.failed'
+      readonly code: ColloquyErrorCode
+      /** The wait before another attempt, in milliseconds; absent if none can help. */
+      readonly retryInMs?: number | undefined
+    }
   | { readonly type: 'turn.saved' }
   | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
   /** Another writer ended the turn. */
   | { readonly type: 'turn.lost' }
 
-export type TurnEvent = TurnReport | CancelEvent | { readonly type: 'turn.give-up' }
+export type TurnEvent =
+  | TurnReport
+  | CancelEvent
+  | { readonly type: 'turn.give-up' }
+  | { readonly type: 'turn.timed-out' }
 
 /** What a cancel found; the save completes its receipt. */
 export interface CancelAnswer {
@@ -64,6 +81,10 @@ export interface CancelAnswer {
 
 export interface TurnContext extends TurnInput {
   readonly outcome: Outcome
+  /** Attempts that were followed by another one, or wait for it. */
+  readonly failedAttempts: number
+  /** The wait after the last of them. */
+  readonly retryInMs: number
   readonly saveFailures: number
 }
 
@@ -99,6 +120,31 @@ function comesLateTo(from: string) {
   ] as const
 }
 
+/** Nothing has been shown yet: what failed may be tried again, elsewhere perhaps. */
+const mayBackOff = {
+  guard: {
+    type: 'canHelp',
+    params: ({ event }: { event: { retryInMs?: number | undefined } }) => event.retryInMs,
+  },
+  target: '#turn.backingOff',
+  actions: [
+    {
+      type: 'countFailedAttempt',
+      params: ({ event }: { event: { retryInMs?: number | undefined } }) => event.retryInMs ?? 0,
+    },
+    'backOff',
+  ],
+} as const
+
+/** It took too long, whatever it was doing. */
+const timesOut = {
+  target: '#turn.saving',
+  actions: [
+    { type: 'decide', params: 'failed' },
+    { type: 'seal', params: { outcome: 'failed', code: 'timeout-turn' } },
+  ],
+} as const
+
 /** The input is not on disk and will not be. */
 const refused = {
   target: 'rejected',
@@ -122,7 +168,7 @@ export const turnMachine = setup({
   },
   actors: {
     /** Asks the provider; stopping it aborts the request. */
-    reply: fromCallback<TurnEvent, TurnInput>(() => {
+    reply: fromCallback<TurnEvent, ReplyInput>(() => {
       throw new Error('turnMachine needs a reply actor: turnMachine.provide({ actors: { reply } })')
     }),
   },
@@ -135,6 +181,8 @@ export const turnMachine = setup({
     accept: () => {},
     /** The input is not on disk and will not be: `send` rejects. */
     refuse: (_, _params: { code: ColloquyErrorCode }) => {},
+    /** Readers are told that another attempt follows, and what the failed one came to is noted. */
+    backOff: () => {},
     /** Hands on what was read from the socket, before anything decides that the reply has ended. */
     flush: () => {},
     /** Nothing is added to the reply from here on. */
@@ -144,25 +192,39 @@ export const turnMachine = setup({
     save: () => {},
     reportSaveFailure: (_, _params: { failures: number; retryInMs: number }) => {},
     settle: (_, _params: { result: TurnResult }) => {},
+    countFailedAttempt: assign({
+      failedAttempts: ({ context }) => context.failedAttempts + 1,
+      retryInMs: (_, retryInMs: number) => retryInMs,
+    }),
+    // Not of one state: it goes on through all attempts and the waits between them.
+    startTimer: raise({ type: 'turn.timed-out' }, { id: 'turnTimeout', delay: 'turnTimeout' }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
     countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
   },
   guards: {
+    canHelp: (_, retryInMs: number | undefined) => retryInMs !== undefined,
     endsAs: ({ context }, outcome: Outcome) => context.outcome === outcome,
   },
   delays: {
     turnTimeout: 3_600_000,
+    backoff: ({ context }) => context.retryInMs,
     nextSave: ({ context }) => saveDelayMs(context.saveFailures),
   },
 }).createMachine({
   id: 'turn',
-  context: ({ input }) => ({ turnId: input.turnId, outcome: 'done', saveFailures: 0 }),
+  context: ({ input }) => ({
+    turnId: input.turnId,
+    outcome: 'done',
+    failedAttempts: 0,
+    retryInMs: 0,
+    saveFailures: 0,
+  }),
   initial: 'recording',
   states: {
     recording: {
       entry: 'record',
       on: {
-        'input.recorded': { target: 'replying', actions: 'accept' },
+        'input.recorded': { target: 'replying', actions: ['accept', 'startTimer'] },
         'input.refused': refused,
         'turn.cancel': {
           target: 'withdrawing',
@@ -186,15 +248,29 @@ export const turnMachine = setup({
       },
     },
     replying: {
-      invoke: { src: 'reply', input: ({ context }) => ({ turnId: context.turnId }) },
+      invoke: {
+        src: 'reply',
+        input: ({ context }) => ({
+          turnId: context.turnId,
+          attempt: context.failedAttempts + 1,
+        }),
+      },
       exit: 'flush',
       initial: 'requesting',
       states: {
         requesting: {
-          on: { 'reply.started': 'awaiting', 'turn.cancel': cancelsFrom('requesting') },
+          on: {
+            'reply.started': 'awaiting',
+            'reply.failed': mayBackOff,
+            'turn.cancel': cancelsFrom('requesting'),
+          },
         },
         awaiting: {
-          on: { 'reply.first-delta': 'receiving', 'turn.cancel': cancelsFrom('awaiting') },
+          on: {
+            'reply.first-delta': 'receiving',
+            'reply.failed': mayBackOff,
+            'turn.cancel': cancelsFrom('awaiting'),
+          },
         },
         receiving: { on: { 'turn.cancel': cancelsFrom('receiving') } },
       },
@@ -210,19 +286,15 @@ export const turnMachine = setup({
             { type: 'seal', params: ({ event }) => ({ outcome: 'failed', code: event.code }) },
           ],
         },
-      },
-      after: {
-        turnTimeout: {
-          target: 'saving',
-          actions: [
-            { type: 'decide', params: 'failed' },
-            { type: 'seal', params: { outcome: 'failed', code: 'timeout-turn' } },
-          ],
-        },
+        'turn.timed-out': timesOut,
       },
     },
+    backingOff: {
+      after: { backoff: 'replying' },
+      on: { 'turn.cancel': cancelsFrom('backingOff'), 'turn.timed-out': timesOut },
+    },
     saving: {
-      entry: 'save',
+      entry: [cancel('turnTimeout'), 'save'],
       on: {
         'turn.saved': [
           { guard: { type: 'endsAs', params: 'done' }, target: 'done' },

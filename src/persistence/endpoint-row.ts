@@ -1,7 +1,8 @@
 /** An endpoint as a row, and back. */
+import type { FallbackRecord } from '../protocol/endpoint.ts'
 import type { EndpointRow } from './schema.ts'
 import type { StoredEndpoint } from './store.ts'
-import { fromJson, fromText, toJson, toText, toTextOrNull } from './stored-text.ts'
+import { fromJson, fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
 export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
   return {
@@ -13,6 +14,7 @@ export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
     local: endpoint.local ? 1 : 0,
     header_names: toJson(endpoint.headerNames, 'header names'),
     sealed_secrets: toTextOrNull(endpoint.sealedSecrets),
+    fallbacks: toJsonOrNull(endpoint.fallbacks, 'fallbacks'),
   }
 }
 
@@ -26,5 +28,6 @@ export function storedEndpoint(row: EndpointRow): StoredEndpoint {
     local: row.local === 1,
     headerNames: fromJson(row.header_names) as readonly string[],
     ...(row.sealed_secrets !== null && { sealedSecrets: fromText(row.sealed_secrets) }),
+    ...(row.fallbacks !== null && { fallbacks: fromJson(row.fallbacks) as FallbackRecord[] }),
   }
 }

@@ -22,6 +22,7 @@ import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
 import type {
   EndedTurn,
+  KeyedTurn,
   NewConversation,
   Store,
   StoredEndpoint,
@@ -62,13 +63,19 @@ const SELECT_TURNS = new Statement<TurnRow>(
 const SELECT_LAST_TURN = new Statement<TurnRow>(
   'select * from turn where conversation_id = ? order by position desc limit 1',
 )
+const SELECT_KEYED_TURN = new Statement<TurnRow>(
+  'select * from turn where conversation_id = ? and idempotency_key = ?',
+)
+const SELECT_MESSAGE = new Statement<MessageRow>('select * from message where id = ?')
 const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
 const PUT_ENDPOINT = new Statement(`
-  insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets)
-  values (?, ?, ?, ?, ?, ?, ?, ?)
+  insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets,
+    fallbacks)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?)
   on conflict (name) do update set url = excluded.url, origin = excluded.origin,
     dialect = excluded.dialect, model = excluded.model, local = excluded.local,
-    header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets`)
+    header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets,
+    fallbacks = excluded.fallbacks`)
 const SELECT_SETTINGS = new Statement<{ readonly name: string; readonly value: string }>(
   'select name, value from setting where name <> ?',
 )
@@ -176,6 +183,24 @@ export class SqlStore implements Store {
     return row && turnRecord(row)
   }
 
+  async keyedTurn(conversationId: string, idempotencyKey: string): Promise<KeyedTurn | undefined> {
+    return await this.#read(async (connection) => {
+      const row = await SELECT_KEYED_TURN.first(
+        connection,
+        toText(conversationId),
+        toText(idempotencyKey),
+      )
+      if (row === undefined) return undefined
+      const input = await SELECT_MESSAGE.one(connection, row.input_message_id)
+      const reply = await SELECT_REPLY.first(connection, row.id)
+      return {
+        turn: turnRecord(row),
+        input: messageRecord(input),
+        ...(reply !== undefined && { reply: messageRecord(reply) }),
+      }
+    })
+  }
+
   async replyOf(turnId: string): Promise<Message | undefined> {
     const row = await this.#read((connection) => SELECT_REPLY.first(connection, turnId))
     return row && messageRecord(row)
@@ -218,6 +243,7 @@ export class SqlStore implements Store {
         row.local,
         row.header_names,
         row.sealed_secrets,
+        row.fallbacks,
       ),
     )
   }

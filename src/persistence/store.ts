@@ -12,9 +12,9 @@ import type {
   InitialMessage,
   Settings,
 } from '../protocol/conversation.ts'
-import type { Dialect } from '../protocol/endpoint.ts'
+import type { Dialect, FallbackRecord } from '../protocol/endpoint.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
-import type { TerminalStatus, TurnRecord } from '../protocol/turn.ts'
+import type { AttemptRecord, TerminalStatus, TurnRecord } from '../protocol/turn.ts'
 
 /** A conversation to create. Ids and times come from the engine. */
 export interface NewConversation {
@@ -42,7 +42,16 @@ export interface TurnAccept {
   readonly endpoint: string
   readonly model: string
   readonly metadata?: unknown
+  /** Unique in the conversation. */
+  readonly idempotencyKey?: string | undefined
   readonly at: Date
+}
+
+/** A turn that was accepted under an idempotency key, with its input and what it left. */
+export interface KeyedTurn {
+  readonly turn: TurnRecord
+  readonly input: Message
+  readonly reply?: Message
 }
 
 /** How a turn ended. */
@@ -51,6 +60,9 @@ export interface TurnEnd {
   readonly conversationId: string
   readonly status: TerminalStatus
   readonly attempts: number
+  readonly failedAttempts?: readonly AttemptRecord[] | undefined
+  /** Who was asked last, if that is not whom the turn was accepted for. */
+  readonly movedTo?: { readonly endpoint: string; readonly model: string } | undefined
   readonly error?: ErrorRecord | undefined
   readonly usage?: Usage | undefined
   /** The reply to keep; absent when the turn left none. */
@@ -84,6 +96,7 @@ export interface StoredEndpoint {
   readonly headerNames: readonly string[]
   /** Key and extra headers, encrypted; absent when there are none or they are held in memory only. */
   readonly sealedSecrets?: string | undefined
+  readonly fallbacks?: readonly FallbackRecord[] | undefined
 }
 
 export interface Store {
@@ -112,6 +125,8 @@ export interface Store {
   /** Oldest first. */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
   lastTurn(conversationId: string): Promise<TurnRecord | undefined>
+  /** The turn of a conversation that was accepted under this key. */
+  keyedTurn(conversationId: string, idempotencyKey: string): Promise<KeyedTurn | undefined>
   /** The reply of a turn. */
   replyOf(turnId: string): Promise<Message | undefined>
 
@@ -121,7 +136,8 @@ export interface Store {
    * An abort that comes before the write has begun withdraws it: the promise rejects with
    * `cancelled` and nothing is stored. After that the write runs to its end.
    *
-   * @throws `conversation-not-found` when it was deleted meanwhile
+   * @throws `conversation-not-found` when it was deleted meanwhile; `database-failed` when its
+   *   idempotency key is taken
    */
   acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message>
 

@@ -10,7 +10,7 @@ import type { MessageRow, TurnRow } from './schema.ts'
 import { type Connection, Statement } from './statement.ts'
 import type { EndedTurn, TurnAccept, TurnEnd } from './store.ts'
 import { fromJson, fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
-import { turnRecord } from './turn-row.ts'
+import { attemptsColumn, turnRecord } from './turn-row.ts'
 
 /** Where in a conversation the next input and its turn go. */
 interface Place {
@@ -36,9 +36,9 @@ const INSERT_INPUT = new Statement(`
 
 const INSERT_TURN = new Statement(`
   insert into turn
-    (id, conversation_id, position, input_message_id, status, epoch, endpoint, model, attempts,
-      metadata, started_at)
-  values (?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?)`)
+    (id, conversation_id, position, input_message_id, status, epoch, idempotency_key, endpoint,
+      model, attempts, metadata, started_at)
+  values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, 0, ?, ?)`)
 
 const MOVE_HEAD = new Statement(
   'update conversation set head_message_id = ?, updated_at = ? where id = ?',
@@ -55,7 +55,8 @@ type EndingRow = Pick<
 // The place is looked up here because this statement gives a row anyway: giving one is half of
 // what a short insert costs.
 const END_TURN = new Statement<EndingRow>(`
-  update turn set status = ?, attempts = ?, error = ?, usage = ?, ended_at = ?
+  update turn set status = ?, attempts = ?, failed_attempts = ?,
+    endpoint = coalesce(?, endpoint), model = coalesce(?, model), error = ?, usage = ?, ended_at = ?
   where id = ? and epoch = ? and status in ('pending', 'streaming')
   returning conversation_id, input_message_id, endpoint, model, metadata, started_at,
     (select coalesce(max(m.position), 0) + 1 from message m
@@ -84,6 +85,7 @@ export function acceptTurnJob(
   const conversationId = toText(accept.conversationId)
   const parts = toJson(accept.parts, 'message')
   const metadata = toJsonOrNull(accept.metadata, 'metadata')
+  const key = toTextOrNull(accept.idempotencyKey)
   const at = accept.at.getTime()
   return async (tx) => {
     const { messageId, turnId, role } = accept
@@ -108,6 +110,7 @@ export function acceptTurnJob(
       place.turn_position,
       messageId,
       epoch,
+      key,
       toText(accept.endpoint),
       toText(accept.model),
       metadata,
@@ -135,6 +138,9 @@ export function endTurnJob(
 ): (tx: Connection) => Promise<EndedTurn | undefined> {
   const error = toJsonOrNull(end.error, 'error')
   const usage = toJsonOrNull(end.usage, 'usage')
+  const failedAttempts = attemptsColumn(end.failedAttempts)
+  const endpoint = toTextOrNull(end.movedTo?.endpoint)
+  const model = toTextOrNull(end.movedTo?.model)
   const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
   const at = end.at.getTime()
   return async (tx) => {
@@ -142,6 +148,9 @@ export function endTurnJob(
       tx,
       end.status,
       end.attempts,
+      failedAttempts,
+      endpoint,
+      model,
       error,
       usage,
       at,
@@ -181,6 +190,7 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
     endpoint: fromText(row.endpoint),
     model: fromText(row.model),
     attempts: end.attempts,
+    ...(end.failedAttempts !== undefined && { failedAttempts: end.failedAttempts }),
     ...(end.error !== undefined && { error: end.error }),
     ...(end.usage !== undefined && { usage: end.usage }),
     ...(row.metadata !== null && { metadata: fromJson(row.metadata) }),

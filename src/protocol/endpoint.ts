@@ -17,6 +17,14 @@ export interface EndpointRecord {
   readonly hasApiKey: boolean
   /** The names of extra headers. Their values are secrets and stay inside. */
   readonly headerNames: readonly string[]
+  /** Who is asked next when this endpoint fails before any content; absent if nobody is. */
+  readonly fallbacks?: readonly FallbackRecord[]
+}
+
+/** An endpoint to fall back to, and the model to ask there, unless it is the endpoint's own. */
+export interface FallbackRecord {
+  readonly endpoint: string
+  readonly model?: string
 }
 
 /** What a model preference is for. */

@@ -21,6 +21,17 @@ interface TurnEventBase extends EventBase {
 export type TurnHappening =
   /** The input is on disk. */
   | { readonly type: 'turn.accepted'; readonly message: Message }
+  /** An attempt failed before any content came; another one follows. */
+  | {
+      readonly type: 'turn.retrying'
+      /** The number of the attempt that failed, from 1. */
+      readonly attempt: number
+      readonly error: ErrorRecord
+      /** When the next one is made. */
+      readonly retryInMs: number
+      /** The endpoint that is asked next: the same one, or one of its fallbacks. */
+      readonly endpoint: string
+    }
   /** What one socket read added. */
   | { readonly type: 'reply.delta'; readonly deltas: readonly Delta[] }
   /** The reply so far, at most one each `emitIntervalMs`. */

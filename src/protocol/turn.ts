@@ -13,17 +13,34 @@ export interface TurnRecord {
   readonly id: string
   readonly conversationId: string
   readonly status: TurnStatus
-  /** The name of the endpoint the turn is bound to. */
+  /** The name of the endpoint that answered, or was asked last. */
   readonly endpoint: string
+  /** The model that was asked there. */
   readonly model: string
   /** How many HTTP requests were made for it. */
   readonly attempts: number
+  /**
+   * The attempts that failed and were followed by another, or waited for one; oldest first, absent
+   * if there were none. How the last attempt failed is the turn's own `error`.
+   */
+  readonly failedAttempts?: readonly AttemptRecord[]
   readonly error?: ErrorRecord
   readonly usage?: Usage
   /** What the host said about this turn with `send`. */
   readonly metadata?: unknown
   readonly startedAt: Date
   readonly endedAt?: Date
+}
+
+/** One HTTP request that brought no content. */
+export interface AttemptRecord {
+  readonly endpoint: string
+  readonly model: string
+  readonly error: ErrorRecord
+  /** What the provider reported all the same. It is not in the turn's own usage. */
+  readonly usage?: Usage
+  readonly startedAt: Date
+  readonly endedAt: Date
 }
 
 /** What a cancel did. */

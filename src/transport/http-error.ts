@@ -28,6 +28,8 @@ export function httpError(
   const said = readErrorBody(body)
   const code = errorCode(status, said)
   const retryAfterMs = retryAfter(headers, now)
+  // OpenAI and Anthropic say it, and their own clients heed it.
+  const shouldRetry = headers['x-should-retry']
   const message = `Endpoint "${target.endpoint}" answered ${status}: ${said?.message ?? 'no reason given.'}`
   return {
     code,
@@ -35,6 +37,9 @@ export function httpError(
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(said?.providerCode !== undefined && { providerCode: said.providerCode }),
+    ...((shouldRetry === 'true' || shouldRetry === 'false') && {
+      shouldRetry: shouldRetry === 'true',
+    }),
   }
 }
 

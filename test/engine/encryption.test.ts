@@ -192,14 +192,17 @@ describe('a database that was tampered with', () => {
     },
   )
 
+  const COLUMNS = 'name, url, origin, dialect, model, local, header_names, sealed_secrets'
   test.each([
     [
       'to another name',
-      "insert into endpoint select 'thief', url, origin, dialect, model, local, header_names, sealed_secrets from endpoint",
+      `insert into endpoint (${COLUMNS})
+        select 'thief', url, origin, dialect, model, local, header_names, sealed_secrets from endpoint`,
     ],
     [
       'to another address',
-      "insert into endpoint select 'thief', ?, ?, dialect, model, local, header_names, sealed_secrets from endpoint",
+      `insert into endpoint (${COLUMNS})
+        select 'thief', ?, ?, dialect, model, local, header_names, sealed_secrets from endpoint`,
     ],
   ])('a sealed key copied %s cannot be used', async (_, sql) => {
     const { provider, database } = await storedKey()

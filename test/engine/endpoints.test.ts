@@ -125,7 +125,7 @@ describe('putting an endpoint', () => {
   })
 
   test.each<[string, object]>([
-    ['fallbacks', { url, fallbacks: ['airplane'] }],
+    ['fallbacks', { url, fallbacks: 'airplane' }],
     ['dialect', { url, dialect: 'nonsense' }],
     ['model', { url, model: '' }],
     ['apiKey', { url, apiKey: '' }],

@@ -18,10 +18,14 @@ async function expectRefused(call: () => Promise<unknown>, name: string) {
 describe('an option that does not exist is refused', () => {
   test.each<[string, Options]>([
     ['emitInterval', { emitInterval: 1 }],
-    ['retry', { retry: { maxAttempts: 1 } }],
     ['limits.lineBytes', { limits: { lineBytes: 1 } }],
     ['limits.eventBytes', { limits: { eventBytes: 0 } }],
     ['limits.replyBytes', { limits: { replyBytes: Infinity } }],
+    ['retry.jitter', { retry: { jitter: false } }],
+    ['retry.maxAttempts', { retry: { maxAttempts: 0 } }],
+    ['retry.maxAttempts', { retry: { maxAttempts: 1.5 } }],
+    ['retry.baseDelayMs', { retry: { baseDelayMs: -1 } }],
+    ['retry.maxDelayMs', { retry: { maxDelayMs: Infinity } }],
     ['timeouts.usageMs', { timeouts: { usageMs: Infinity } }],
     ['checkpointMs', { checkpointMs: 1 }],
     ['readOnly', { readOnly: true }],
@@ -70,7 +74,7 @@ describe('an option that does not exist is refused', () => {
   })
 
   test.each<[string, Options]>([
-    ['fallbacks', { fallbacks: ['other'] }],
+    ['fallbacks', { fallbacks: 'other' }],
     ['key', { key: 'x' }],
     ['dialect', { dialect: 'nonsense' }],
     ['headers', { headers: { 'bad name': 'x' } }],
@@ -121,6 +125,7 @@ describe('an option that is undefined', () => {
         turnMs: undefined,
         usageMs: undefined,
       },
+      retry: { maxAttempts: undefined, baseDelayMs: undefined, maxDelayMs: undefined },
       limits: { eventBytes: undefined, replyBytes: undefined },
       durability: undefined,
       secrets: { encryptionKey: undefined },
@@ -137,6 +142,7 @@ describe('an option that is undefined', () => {
       headers: undefined,
       dialect: undefined,
       local: undefined,
+      fallbacks: undefined,
     })
     const conversation = await engine.startConversation({
       id: undefined,

@@ -30,7 +30,9 @@ test('everything is as it was', async () => {
   const provider = await testProvider()
   const database = await testDatabase()
   const before = await (async () => {
-    await using engine = await createEngine({ database, autoTitle: false })
+    // The provider asks for a longer wait than that, so its refusal stands.
+    const retry = { maxDelayMs: 500 }
+    await using engine = await createEngine({ database, autoTitle: false, retry })
     await engine.putEndpoint('online', { url: `${provider.url}?v=1`, model: 'm', local: true })
     await engine.putEndpoint('airplane', { url: provider.url })
     await engine.setAirplaneMode(true)

@@ -124,6 +124,7 @@ beforeAll(async () => {
     emitIntervalMs: 0,
     secrets: { encryptionKey: 'correct horse battery staple' },
     logger: everyLine(),
+    retry: { maxAttempts: 2, baseDelayMs: 1 },
   })
   engine.events().subscribe((event) => look('events', event))
   engine.inspect((record) => look('inspection', record))

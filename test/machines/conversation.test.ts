@@ -2,8 +2,8 @@ import { type ActorRefFrom, createActor, fromCallback, setup, SimulatedClock } f
 import { describe, expect, test } from 'vitest'
 import { conversationMachine } from '../../src/machines/conversation.ts'
 import {
+  type ReplyInput,
   type TurnEvent,
-  type TurnInput,
   turnMachine,
   type TurnReport,
 } from '../../src/machines/turn.ts'
@@ -26,7 +26,7 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
     actors: {
       turn: turnMachine.provide({
         actors: {
-          reply: fromCallback<TurnEvent, TurnInput>(({ sendBack }) => {
+          reply: fromCallback<TurnEvent, ReplyInput>(({ sendBack }) => {
             reports.reply = sendBack
             return () => stopped.push('reply')
           }),

@@ -1,8 +1,8 @@
 import { type AnyActorRef, createActor, fromCallback, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import {
+  type ReplyInput,
   type TurnEvent,
-  type TurnInput,
   turnMachine,
   type TurnReport,
 } from '../../src/machines/turn.ts'
@@ -21,8 +21,8 @@ function turn(delays: { turn?: number } = {}) {
     }
   const machine = turnMachine.provide({
     actors: {
-      reply: fromCallback<TurnEvent, TurnInput>(() => {
-        deeds.push(['reply starts'])
+      reply: fromCallback<TurnEvent, ReplyInput>(({ input }) => {
+        deeds.push(input.attempt === 1 ? ['reply starts'] : ['reply starts', input.attempt])
         return () => deeds.push(['reply stops'])
       }),
     },
@@ -31,6 +31,7 @@ function turn(delays: { turn?: number } = {}) {
       accept: note('accept'),
       refuse: note('refuse'),
       withdraw: note('withdraw'),
+      backOff: note('backOff'),
       flush: note('flush'),
       seal: note('seal'),
       answerCancel: note('answer'),
@@ -140,6 +141,8 @@ describe('a plain turn', () => {
     expect(it.actor.getSnapshot().context).toEqual({
       turnId: 't',
       outcome: 'done',
+      failedAttempts: 0,
+      retryInMs: 0,
       saveFailures: 1,
     })
   })
@@ -252,6 +255,103 @@ describe('cancel', () => {
     it.clock.increment(100)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'failed' })
+  })
+})
+
+describe('backing off', () => {
+  /** A failure that another attempt may make good, after a wait. */
+  const overloaded = (retryInMs: number) =>
+    ({ type: 'reply.failed', code: 'overloaded', retryInMs }) as const
+
+  test.each(['requesting', 'awaiting'] as const)(
+    'follows a failure of a reply that is %s, and asks again after the wait',
+    (state) => {
+      const it = turnIn(state)
+      it.deeds.length = 0
+      it.report(overloaded(500))
+      expect(it.state()).toBe('backingOff')
+      expect(it.deeds).toEqual([['flush'], ['backOff'], ['reply stops']])
+
+      it.clock.increment(499)
+      expect(it.state()).toBe('backingOff')
+      it.clock.increment(1)
+      expect(it.state()).toEqual({ replying: 'requesting' })
+      expect(it.deeds.slice(3)).toEqual([['reply starts', 2]])
+
+      it.report('reply.started', 'reply.first-delta', 'reply.finished', 'turn.saved')
+      expect(it.output()).toEqual({ result: 'done' })
+      expect(it.calls('seal')).toEqual([{ outcome: 'done' }])
+    },
+  )
+
+  test('never follows content, whatever could help', () => {
+    const it = turnIn('receiving')
+    it.report(overloaded(0))
+    expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'overloaded' }])
+    expect(it.calls('backOff')).toEqual([])
+  })
+
+  test('never follows a failure that nothing can help', () => {
+    const it = turnIn('requesting')
+    it.report({ type: 'reply.failed', code: 'bad-key' })
+    expect(it.state()).toBe('saving')
+    expect(it.calls('backOff')).toEqual([])
+  })
+
+  test('shows how often it failed and how long it waits, and nothing else', () => {
+    const it = turnIn('requesting')
+    it.report(overloaded(20))
+    it.clock.increment(20)
+    it.report(overloaded(70))
+    expect(it.actor.getSnapshot().context).toEqual({
+      turnId: 't',
+      outcome: 'done',
+      failedAttempts: 2,
+      retryInMs: 70,
+      saveFailures: 0,
+    })
+  })
+
+  test('is cancelled like a request, and nothing is asked afterwards', () => {
+    const it = turnIn('awaiting')
+    it.report(overloaded(500))
+    it.deeds.length = 0
+    it.cancel(3)
+    expect(it.deeds).toEqual([
+      ['seal', { outcome: 'cancelled' }],
+      ['answer', { request: 3, outcome: 'cancelled', from: 'backingOff' }],
+      ['save'],
+    ])
+    it.clock.increment(10_000)
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'cancelled' })
+    expect(it.deeds.map(([deed]) => deed)).not.toContain('reply starts')
+  })
+
+  test('hears nothing more of the attempt that failed', () => {
+    const it = turnIn('requesting')
+    it.report(overloaded(500))
+    it.report('reply.started', 'reply.first-delta', 'reply.finished', overloaded(1))
+    expect(it.state()).toBe('backingOff')
+    expect(it.calls('backOff')).toHaveLength(1)
+  })
+
+  test('counts into the turn timeout, which ends it', () => {
+    const it = turnIn('requesting', { turn: 1_000 })
+    it.report(overloaded(400))
+    it.clock.increment(400)
+    it.report('reply.started')
+    it.clock.increment(100)
+    it.report(overloaded(5_000))
+    it.clock.increment(499)
+    expect(it.state()).toBe('backingOff')
+    it.clock.increment(1)
+    expect(it.state()).toBe('saving')
+    expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
+    it.clock.increment(10_000)
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'failed' })
+    expect(it.calls('reply starts')).toEqual([undefined, 2])
   })
 })
 

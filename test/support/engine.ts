@@ -13,12 +13,16 @@ export async function testProvider(): Promise<Provider> {
   return provider
 }
 
-/** An engine for one test, closed when the test has ended. In memory, quick, without titles. */
+/**
+ * An engine for one test, closed when the test has ended. In memory, quick, without titles, and the
+ * first failure stands.
+ */
 export async function testEngine(options: EngineOptions = {}): Promise<Engine> {
   const engine = await createEngine({
     database: ':memory:',
     emitIntervalMs: 0,
     autoTitle: false,
+    retry: { maxAttempts: 1 },
     ...options,
   })
   onTestFinished(() => engine.close())

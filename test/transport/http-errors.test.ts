@@ -130,6 +130,19 @@ test.each([
   expect(error?.retryAfterMs).toBe(retryAfterMs)
 })
 
+test.each([
+  ['false', false],
+  ['true', true],
+  ['perhaps', undefined],
+])('reads whether to ask again from x-should-retry: %s', async (said, shouldRetry) => {
+  await using provider = await startProvider()
+  provider.next(json({}, { status: 503, headers: { 'x-should-retry': said } }))
+
+  const { error } = await reply(provider.url)
+
+  expect(error?.shouldRetry).toBe(shouldRetry)
+})
+
 test('strikes secrets out of what a provider echoes', async () => {
   await using provider = await startProvider()
   const headers = {

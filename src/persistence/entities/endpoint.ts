@@ -15,6 +15,7 @@ export const EndpointSchema = defineEntity({
     local: p.integer(),
     headerNames: p.text(),
     sealedSecrets: p.text().nullable(),
+    fallbacks: p.text().nullable(),
   },
 })
 

@@ -32,6 +32,7 @@ export const TurnSchema = defineEntity({
     endpoint: p.text(),
     model: p.text(),
     attempts: p.integer(),
+    failedAttempts: p.text().nullable(),
     error: p.text().nullable(),
     usage: p.text().nullable(),
     metadata: p.text().nullable(),

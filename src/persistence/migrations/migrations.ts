@@ -1,4 +1,8 @@
 /** All migrations, oldest first. Names are what databases remember: one that was released stays. */
 import { FirstSchema } from './0001-first-schema.ts'
+import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
 
-export const MIGRATIONS = [{ name: '0001-first-schema', class: FirstSchema }]
+export const MIGRATIONS = [
+  { name: '0001-first-schema', class: FirstSchema },
+  { name: '0002-attempts-and-fallbacks', class: AttemptsAndFallbacks },
+]

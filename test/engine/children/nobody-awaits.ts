@@ -5,7 +5,8 @@ import { endless, json } from '../../support/scripts.ts'
 import { nextEvent, shown, ticks } from '../../support/waiting.ts'
 
 const provider = await startProvider()
-const engine = await createEngine({ database: ':memory:', autoTitle: false })
+const retry = { maxAttempts: 1 }
+const engine = await createEngine({ database: ':memory:', autoTitle: false, retry })
 await engine.putEndpoint('online', { url: provider.url, model: 'm' })
 const { id } = await engine.startConversation()
 const ends: string[] = []

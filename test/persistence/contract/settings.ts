@@ -15,6 +15,7 @@ export function settingContract(open: OpenStore): void {
       local: false,
       headerNames: ['x-team'],
       sealedSecrets: 'sealed',
+      fallbacks: [{ endpoint: 'other' }, { endpoint: 'thi\0rd', model: 'm2' }],
     } as const
     const second = {
       name: 'online',

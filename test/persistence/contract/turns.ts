@@ -113,6 +113,27 @@ export function turnContract(open: OpenStore): void {
     expect(await store.replyOf('t')).toEqual(message)
   })
 
+  test('writes who was asked in the end, and what the attempts before came to', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't'), never())
+    const attempt = (n: number) =>
+      ({
+        endpoint: 'online',
+        model: 'm',
+        error: { code: 'overloaded', message: `Too much, ${n}. \ud800`, status: 529 },
+        startedAt: new Date(START + n),
+        endedAt: new Date(START + n + 1),
+      }) as const
+    const failedAttempts = [attempt(1), { ...attempt(3), usage: { source: 'provider' } as const }]
+    const movedTo = { endpoint: 'second', model: 'm2' }
+
+    const { turn } = await store.endTurn(end('c', 't', { failedAttempts, movedTo, attempts: 3 }))
+
+    expect(turn).toMatchObject({ endpoint: 'second', model: 'm2', attempts: 3, failedAttempts })
+    expect(await store.getTurn('t')).toEqual(turn)
+    expect(await store.listTurns('c')).toEqual([turn])
+  })
+
   test('ends a turn without a reply, with its error', async () => {
     const store = await openWith(open, 'c')
     await store.acceptTurn(accept('c', 't'), never())

@@ -1,0 +1,135 @@
+/**
+ * The requests of a turn: the first one, and those that follow when it fails before any content.
+ *
+ * Says what a failure means and what could help; whether another attempt is made, and when, is the
+ * turn machine's to decide. Every outcome goes back to it as an event.
+ */
+import { ColloquyError, type ErrorRecord } from '../errors.ts'
+import type { TurnReport } from '../machines/turn.ts'
+import type { Store } from '../persistence/store.ts'
+import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
+import type { AttemptRecord } from '../protocol/turn.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Binder } from './binding.ts'
+import { recordFault } from './faults.ts'
+import type { ResolvedOptions } from './options.ts'
+import { replyRequest } from './reply-request.ts'
+import { nextAttempt } from './retry-policy.ts'
+import type { Bound, Run } from './run.ts'
+
+export interface AskingOptions {
+  readonly store: Store
+  readonly transport: Transport
+  readonly binder: Binder
+  readonly options: ResolvedOptions
+}
+
+type Report = (report: TurnReport) => void
+
+export class Asking {
+  readonly #store: Store
+  readonly #transport: Transport
+  readonly #binder: Binder
+  readonly #options: ResolvedOptions
+
+  constructor({ store, transport, binder, options }: AskingOptions) {
+    this.#store = store
+    this.#transport = transport
+    this.#binder = binder
+    this.#options = options
+  }
+
+  /** Makes a request for the run's reply. */
+  async ask(run: Run, attempt: number, report: Report): Promise<void> {
+    const { logger, prepare, clock } = this.#options
+    const fail = (error: unknown) => {
+      run.failure = recordFault(error, logger, 'A turn failed before its request was made.')
+      if (error instanceof ColloquyError) run.cause = error.cause
+      report({ type: 'reply.failed', code: run.failure.code })
+    }
+    try {
+      const bound = run.bound as Bound
+      run.goOn()
+      const request = await replyRequest(run.request, bound, run.route, this.#store, prepare)
+      if (run.lane.isSealed) return
+      if (!this.#binder.allows(request.target.endpoint)) {
+        return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))
+      }
+      run.attempts = attempt
+      run.tries += 1
+      run.askedAt = clock.now()
+      run.handle = this.#transport.reply(request, this.#sink(run, report))
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Notes what the last attempt came to, and tells readers that another one follows. */
+  backOff(run: Run): void {
+    const { next, failure } = run
+    if (next === undefined || failure === undefined) return
+    const { target, model } = run.route
+    run.abortRequest()
+    const failed: AttemptRecord = {
+      endpoint: target.endpoint,
+      model,
+      error: failure,
+      ...(run.end.usage && { usage: run.end.usage }),
+      startedAt: new Date(run.askedAt),
+      endedAt: new Date(next.decidedAt),
+    }
+    run.failedAttempts = [...(run.failedAttempts ?? []), failed]
+    run.failure = undefined
+    run.end = {}
+    run.lane.publish({
+      type: 'turn.retrying',
+      attempt: run.attempts,
+      error: failure,
+      retryInMs: next.retryInMs,
+      endpoint: run.routeAt(next.route).target.endpoint,
+    })
+  }
+
+  #sink(run: Run, report: Report): ReplySink {
+    const end = (known: ReplyEnd) => {
+      run.end = known
+    }
+    return {
+      started: () => report({ type: 'reply.started' }),
+      deltas: (batch) => {
+        if (!run.hasContent) {
+          run.hasContent = true
+          report({ type: 'reply.first-delta' })
+        }
+        run.lane.deltas(batch)
+      },
+      finished: (known) => {
+        end(known)
+        report({ type: 'reply.finished' })
+      },
+      failed: (failure, known) => {
+        end(known)
+        run.failure = failure
+        const retryInMs = run.hasContent ? undefined : this.#planNext(run, failure)
+        report({ type: 'reply.failed', code: failure.code, retryInMs })
+      },
+    }
+  }
+
+  /** What could follow the attempt that failed: how long to wait before it, if anything could. */
+  #planNext(run: Run, failure: ErrorRecord): number | undefined {
+    const { retry, clock, logger } = this.#options
+    try {
+      const fallback = run.nextFallback((endpoint) => this.#binder.allows(endpoint))
+      const next = nextAttempt(failure, run.tries, fallback !== undefined, retry)
+      if (next === undefined) return undefined
+      const route = next.elsewhere && fallback !== undefined ? fallback : run.routeIndex
+      run.next = { route, retryInMs: next.retryInMs, decidedAt: clock.now() }
+      return next.retryInMs
+    } catch (error) {
+      // The host's clock or randomness threw: the failure stands, rather than nothing being said.
+      recordFault(error, logger, 'A turn could not be tried again.')
+      return undefined
+    }
+  }
+}
