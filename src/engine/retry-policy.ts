@@ -34,9 +34,9 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
   'rate-limited': 'again',
   overloaded: 'again',
   'provider-error': 'again',
-  // An answer without any content: of a proxy in trouble, mostly, and nobody has seen any of it.
-  'empty-response': 'again',
-  'stream-truncated': 'again',
+  // An answer was given, and may be billed; the same provider would most likely give it again.
+  'empty-response': 'elsewhere',
+  'stream-truncated': 'elsewhere',
   // Not again: that would be waited for as long once more, and the first one may be billed.
   'timeout-headers': 'elsewhere',
   'timeout-first-delta': 'elsewhere',
@@ -79,12 +79,12 @@ export function nextAttempt(
 }
 
 function remedyFor({ code, status, providerCode }: ErrorRecord): Remedy {
-  // Inside a stream, some give the status as the error's code.
-  const said = status ?? Number(providerCode)
-  if (code === 'request-rejected' && PASSING.has(said)) return 'again'
-  // An error inside a stream has no status to tell whose fault it is.
-  if (code === 'provider-error' && /invalid_?request/i.test(providerCode ?? '')) return 'none'
-  return REMEDIES[code] ?? 'none'
+  if (code === 'request-rejected' && status !== undefined && PASSING.has(status)) return 'again'
+  const remedy = REMEDIES[code] ?? 'none'
+  if (remedy !== 'again' || status !== undefined || code.startsWith('connection-')) return remedy
+  // What came inside a good answer is no refusal: whoever said it had begun to work. Nor has it a
+  // status to tell whose fault it is.
+  return /invalid_?request/i.test(providerCode ?? '') ? 'none' : 'elsewhere'
 }
 
 /**

@@ -2,7 +2,12 @@
 import * as fc from 'fast-check'
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
-import type { ConversationEvent, EngineOptions, RetryOptions } from '../../src/index.ts'
+import type {
+  ConversationEvent,
+  EngineOptions,
+  ErrorRecord,
+  RetryOptions,
+} from '../../src/index.ts'
 import { nextAttempt } from '../../src/engine/retry-policy.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import { Inspection } from '../support/inspection.ts'
@@ -45,6 +50,17 @@ async function timedChat(options: EngineOptions = {}) {
   return { ...chat, clock, events, backingOff }
 }
 
+/** Lets the endpoint fall back to another one, of the same provider. */
+async function haveFallback({
+  engine,
+  provider,
+}: Pick<Awaited<ReturnType<typeof testChat>>, 'engine' | 'provider'>) {
+  await engine.putEndpoint('second', { url: provider.url, model: 'm' })
+  await engine.putEndpoint('online', { url: provider.url, model: 'm', fallbacks: ['second'] })
+}
+
+const streamError = (error: object): Script => raw([`data: ${JSON.stringify({ error })}\n\n`])
+
 describe('what is tried again', () => {
   test.each([408, 409, 425, 429, 500, 502, 503, 504, 529])('status %i', async (status) => {
     const { provider, ask, retries } = await quickChat()
@@ -63,23 +79,9 @@ describe('what is tried again', () => {
     ])
   })
 
-  const streamError = (error: object): Script => raw([`data: ${JSON.stringify({ error })}\n\n`])
   const troubles: readonly (readonly [string, Script, string])[] = [
     ['a connection that is cut before the headers', cut, 'connection-failed'],
     ['one that is cut before any content', raw([': hi\n\n'], { end: 'cut' }), 'connection-lost'],
-    ['a stream that ends before any content', raw([': hi\n\n']), 'empty-response'],
-    [
-      'a stream that ends after its role',
-      streamed([], { finishReason: null, done: false }),
-      'stream-truncated',
-    ],
-    ['an answer without a body', raw([]), 'empty-response'],
-    ['an overload inside a stream', streamError({ type: 'overloaded_error' }), 'overloaded'],
-    ['a rate limit inside a stream', streamError({ code: 429, message: 'slow' }), 'rate-limited'],
-    ['a status of the server inside a stream', streamError({ code: 502 }), 'provider-error'],
-    ['a conflict inside a stream', streamError({ code: 409 }), 'request-rejected'],
-    ['an error without a name inside a stream', streamError({ message: 'oh' }), 'provider-error'],
-    ['an overload with status 200', json({ error: { type: 'overloaded' } }), 'overloaded'],
   ]
   test.each(troubles)('%s', async (_, script, code) => {
     const { provider, ask, retries } = await quickChat()
@@ -120,6 +122,19 @@ describe('what is not tried again', () => {
       raw(['data: {"error":{"type":"invalid_request_error","message":"no"}}\n\n']),
       'provider-error',
     ],
+    ['a stream that ends before any content', raw([': hi\n\n']), 'empty-response'],
+    [
+      'a stream that ends after its role',
+      streamed([], { finishReason: null, done: false }),
+      'stream-truncated',
+    ],
+    ['an answer without a body', raw([]), 'empty-response'],
+    ['an overload inside a stream', streamError({ type: 'overloaded_error' }), 'overloaded'],
+    ['a rate limit inside a stream', streamError({ code: 429, message: 'slow' }), 'rate-limited'],
+    ['a status of the server inside a stream', streamError({ code: 502 }), 'provider-error'],
+    ['a conflict inside a stream', streamError({ code: 409 }), 'request-rejected'],
+    ['an error without a name inside a stream', streamError({ message: 'oh' }), 'provider-error'],
+    ['an overload with status 200', json({ error: { type: 'overloaded' } }), 'overloaded'],
     ['what the provider says not to', failing(503, { 'x-should-retry': 'false' }), 'overloaded'],
   ]
   test.each(refusals)('%s', async (_, script, code) => {
@@ -237,7 +252,9 @@ describe('the record of a turn', () => {
   ])
 
   test('keeps the usage of an attempt apart from its own', async () => {
-    const { provider, ask } = await quickChat()
+    const chat = await quickChat()
+    await haveFallback(chat)
+    const { provider, ask } = chat
     provider.next(billedOverload)
 
     const { turn } = await ask()
@@ -247,7 +264,9 @@ describe('the record of a turn', () => {
   })
 
   test('has no usage of its own when it is cancelled before the next attempt', async () => {
-    const { provider, engine, backingOff } = await timedChat()
+    const chat = await timedChat()
+    await haveFallback(chat)
+    const { provider, engine, backingOff } = chat
     provider.next(billedOverload)
     const { turn } = await backingOff()
 
@@ -303,8 +322,13 @@ describe('the wait', () => {
         fc.option(delay, { nil: undefined }),
         (random, baseDelayMs, maxDelayMs, tries, retryAfterMs) => {
           const policy = { maxAttempts: 2_001, baseDelayMs, maxDelayMs, random: () => random }
-          const error = { code: 'overloaded', message: '', ...(retryAfterMs && { retryAfterMs }) }
-          const next = nextAttempt(error as Parameters<typeof nextAttempt>[0], tries, false, policy)
+          const error: ErrorRecord = {
+            code: 'overloaded',
+            message: '',
+            status: 503,
+            ...(retryAfterMs && { retryAfterMs }),
+          }
+          const next = nextAttempt(error, tries, false, policy)
           if ((retryAfterMs ?? 0) > maxDelayMs) return next === undefined
           const wait = next?.retryInMs ?? -1
           const bound = baseDelayMs === 0 ? 0 : baseDelayMs * 2 ** (tries - 1)
@@ -486,7 +510,9 @@ test('a later attempt is made of what the host prepares for it', async () => {
 })
 
 test('an attempt that is cut does not disturb the next one', async () => {
-  const { provider, ask, engine, conversation } = await quickChat()
+  const chat = await quickChat()
+  await haveFallback(chat)
+  const { provider, ask, engine, conversation } = chat
   provider.next(raw(['data: {"error":{"code":503}}\n\n'], { end: false }), endless())
   const retrying = nextEvent(engine.events(), 'turn.retrying')
   const reply = outcomeOf(ask())
