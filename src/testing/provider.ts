@@ -100,6 +100,8 @@ class ScriptedProvider implements Provider {
   #closing: Promise<void> | undefined
 
   async listen(): Promise<void> {
+    // Only tests and clients close connections: a client whose request meets the end of one fails.
+    this.#server.keepAliveTimeout = 0
     this.#server.on('connection', (socket: Socket) => this.#connected(socket))
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')

@@ -3,6 +3,7 @@ import { Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   brotliCompressSync,
+  constants,
   createBrotliCompress,
   createDeflate,
   createGzip,
@@ -100,7 +101,12 @@ export function redirect(location: string | undefined, status = 307): Script {
 }
 
 const COMPRESSED = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync }
-const COMPRESSING = { gzip: createGzip, br: createBrotliCompress, deflate: createDeflate }
+/** Quick rather than small: what a bomb is made of compresses well however little one tries. */
+const COMPRESSING = {
+  gzip: () => createGzip({ level: 1 }),
+  br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
+  deflate: () => createDeflate({ level: 1 }),
+}
 
 /** Sends a body compressed, whether or not that was asked for. */
 export function encoded(
