@@ -17,7 +17,6 @@ import type {
 } from '../../src/index.ts'
 import { reply, startProvider } from '../../src/testing.ts'
 import type { Exchange, Provider } from '../../src/testing.ts'
-import { rebuiltText } from '../support/reading.ts'
 import { outcomeOf } from '../support/waiting.ts'
 import { type Fault, KEY, QUESTION, type Scene, type Stage } from './fault.ts'
 
@@ -62,7 +61,7 @@ const ORDINARY: EngineOptions = {
 }
 
 const HEALTHY = 'Still here'
-/** How long a closed connection may take to be seen at the other end: less than the server keeps one. */
+/** How long a closed connection may take to be seen at the other end: less than the engine keeps one. */
 const CLOSING_MS = 3_000
 
 export class FaultTable {
@@ -102,8 +101,8 @@ async function observeOn(stage: Stage, fault: Fault, endpoint: string): Promise<
   for (const script of scripts.slice(-1)) provider.always(script)
   await fault.arrange?.(stage)
 
-  const events: ConversationEvent[] = []
-  const subscription = engine.events(conversation.id).subscribe((event) => events.push(event))
+  const heard = new Heard()
+  const subscription = engine.events(conversation.id).subscribe((event) => heard.note(event))
   const starts = fault.meanwhile === undefined ? undefined : startsOf(engine)
   const turn = await engine.send(conversation.id, QUESTION, fault.send)
   const reading = lastSnapshot(turn)
@@ -132,9 +131,16 @@ async function observeOn(stage: Stage, fault: Fault, endpoint: string): Promise<
   const history = await engine.listMessages(conversation.id)
   const record = await engine.getTurn(turn.id)
   const error = end !== 'too late' && 'error' in end ? (end.error as ColloquyError) : undefined
-  const seen = JSON.stringify([events, history, record, error, error?.message, error?.stack])
+  const seen = JSON.stringify([
+    heard.events,
+    heard.text,
+    history,
+    record,
+    error,
+    error?.message,
+    error?.stack,
+  ])
   const next = await healthyRequest(stage, endpoint)
-  const ends = events.filter(({ type }) => /^turn\.(done|failed|cancelled|interrupted)$/.test(type))
   const stored = history.find(({ role }) => role === 'assistant')
   return {
     outcome: end === 'too late' ? 'hung' : outcomeFrom(error),
@@ -143,16 +149,32 @@ async function observeOn(stage: Stage, fault: Fault, endpoint: string): Promise<
     receipt,
     stored: stored && shortened(stored),
     streamed: streamed?.parts.map(shortPart),
-    added: short(rebuiltText(events)),
+    added: short(heard.text),
     partial: error?.partial?.parts.map(shortPart),
     turn: record,
-    ends: ends.map(({ type }) => type),
-    endsLast: events.at(-1) === ends.at(-1),
+    ends: heard.ends,
+    endsLast: heard.last === heard.ends.at(-1),
     inputs: history.filter(({ role }) => role === 'user').map(({ text }) => text),
     socketsLeft,
     otherSockets: other.socketsOpened,
     keySeen: seen.includes(KEY),
     ...next,
+  }
+}
+
+/** What a reader of events hears. Replies may be long: of deltas only the text is kept. */
+class Heard {
+  readonly events: ConversationEvent[] = []
+  readonly ends: string[] = []
+  text = ''
+  last = ''
+
+  note(event: ConversationEvent): void {
+    this.last = event.type
+    if (/^turn\.(done|failed|cancelled|interrupted)$/.test(event.type)) this.ends.push(event.type)
+    if (event.type === 'reply.delta') {
+      for (const delta of event.deltas) if (delta.type === 'text') this.text += delta.text
+    } else if (event.type !== 'reply.snapshot') this.events.push(event)
   }
 }
 

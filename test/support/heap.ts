@@ -4,19 +4,14 @@ import { runInNewContext } from 'node:vm'
 import { ticks } from './waiting.ts'
 
 setFlagsFromString('--expose-gc')
-export const collect = runInNewContext('gc') as () => void
+const collect = runInNewContext('gc') as () => void
 
-/** Bytes in use, on the heap and in buffers beside it. */
-export function bytesInUse(): number {
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-/** Bytes in use after a thorough collection. */
+/** Bytes in use, on the heap and in buffers beside it, after a thorough collection. */
 export async function collectedHeap(): Promise<number> {
   for (let n = 0; n < 3; n += 1) {
     await ticks(3)
     collect()
   }
-  return bytesInUse()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
