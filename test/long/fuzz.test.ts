@@ -1,0 +1,332 @@
+/**
+ * Noise, damaged streams and cuts anywhere, through the decoder of every dialect, for a while: each
+ * body comes to one end, in time, with no more content than there were bytes.
+ *
+ * `FUZZ_SEED` replays a run, `FUZZ_MS` makes it longer or shorter.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/index.ts'
+import {
+  chatEvents,
+  messagesEvents,
+  raw,
+  responsesEvents,
+  startProvider,
+} from '../../src/testing.ts'
+import type { ScriptedReplyOptions, StreamEvent } from '../../src/testing.ts'
+import { chatCompletions } from '../../src/transport/dialects/chat-completions.ts'
+import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
+import { messages } from '../../src/transport/dialects/messages.ts'
+import { responses } from '../../src/transport/dialects/responses.ts'
+import { EventTemplates } from '../../src/transport/event-templates.ts'
+import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
+import { ReplyStream } from '../../src/transport/reply-stream.ts'
+import {
+  Asked,
+  ManualClock,
+  NO_TIMEOUTS,
+  ask,
+  requestTo,
+  targetAt,
+  transportFor,
+} from '../transport/asking.ts'
+import { collectedHeap } from '../support/heap.ts'
+import { Random } from '../support/random.ts'
+
+/** The events of a proper stream. */
+type Make = (texts: readonly string[], options: ScriptedReplyOptions) => readonly StreamEvent[]
+
+interface Spoken {
+  readonly wire: WireDialect
+  readonly make: Make
+}
+
+/** Every dialect that is spoken, and how a proper stream of it is made: the kit knows for all three. */
+const DIALECTS: { readonly [Name in Dialect]: Spoken } = {
+  'chat-completions': { wire: chatCompletions, make: chatEvents },
+  responses: { wire: responses, make: responsesEvents },
+  messages: { wire: messages, make: messagesEvents },
+}
+
+const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 12_000)
+/** A body of a few kilobytes that takes longer than this hangs, even on a busy machine. */
+const HANGS_MS = 10_000
+const MIB = 2 ** 20
+
+const WORDS = [
+  'Once',
+  ' upon',
+  ' ö€😀',
+  '\\n',
+  '"',
+  '\u2028',
+  '\u0000',
+  '[DONE]',
+  '{',
+  'data: x',
+  '',
+]
+const OPTIONS = [
+  {},
+  { reasoning: ['Hm', ' ö'] },
+  { toolCalls: [{ id: 'a', name: 'weather', arguments: ['{"city":', '"Oslo"}'] }] },
+  {
+    reasoning: ['Hm'],
+    usage: { prompt_tokens: 1, input_tokens: 1, output_tokens: 2 },
+    toolCalls: [
+      { id: 'a', name: 'one', arguments: '{}' },
+      { id: 'b', name: 'two', arguments: ['{"a":', '[1,2', ']}'] },
+    ],
+  },
+]
+
+/** What a decoder may stumble over when it stands where it should not. */
+const SPLINTERS = [
+  '\n',
+  '\n\n',
+  '\r',
+  '\r\n\r\n',
+  'data:',
+  'data: null\n\n',
+  'data: [DONE]\n\n',
+  'event: error\n',
+  ': ping\n\n',
+  '{',
+  '}',
+  '[',
+  ']',
+  '"',
+  '\\',
+  '\\u',
+  '\\ud800',
+  'null',
+  'true',
+  '-0',
+  '1e999',
+  '[]',
+  '{}',
+  '"index":-1',
+  '"__proto__":',
+  '"error":{"message":"no"}',
+  '"type":"error"',
+  '"delta":null',
+  '"choices":[]',
+  '"index":1e9',
+  '<html>',
+  '\uFEFF',
+  '\u0000',
+  'x'.repeat(3000),
+  '['.repeat(5000),
+] as const
+
+const BYTES = [
+  ...SPLINTERS.map((text) => Buffer.from(text)),
+  // Half a character, and none at all.
+  ...[[0xc3], [0xe2, 0x82], [0xf0, 0x9f, 0x98], [0x80], [0xff]].map((bytes) => Buffer.from(bytes)),
+]
+
+/** Bytes of no meaning, or of too much. */
+function noise(random: Random): Buffer {
+  if (random.below(2) === 0) return random.bytes(random.below(2000))
+  return Buffer.concat(Array.from({ length: random.below(40) }, () => random.of(BYTES)))
+}
+
+const unhandled: unknown[] = []
+const note = (error: unknown): void => void unhandled.push(error)
+
+beforeAll(() => {
+  process.stdout.write(`FUZZ_SEED=${SEED}\n`)
+  process.on('unhandledRejection', note).on('uncaughtException', note)
+})
+
+afterAll(() => {
+  process.off('unhandledRejection', note).off('uncaughtException', note)
+})
+
+/** A proper stream. */
+function proper(events: Make, random: Random): Buffer {
+  const texts = Array.from({ length: random.below(12) }, () => random.of(WORDS))
+  const stream = events(texts, random.of(OPTIONS))
+  return Buffer.from(stream.map(({ text }) => text).join(''))
+}
+
+/** A stream with a few things wrong with it. */
+function damaged(stream: Buffer, other: Buffer, random: Random): Buffer {
+  let bytes = stream
+  for (let n = random.below(6); n >= 0; n -= 1) {
+    const at = random.below(bytes.length + 1)
+    const to = Math.min(bytes.length, at + random.below(40))
+    const [before, middle, after] = [
+      bytes.subarray(0, at),
+      bytes.subarray(at, to),
+      bytes.subarray(to),
+    ]
+    const kind = random.below(7)
+    if (kind === 0) bytes = Buffer.concat([before, after])
+    else if (kind === 1) bytes = Buffer.concat([before, middle, middle, after])
+    else if (kind === 2) bytes = Buffer.concat([before, random.of(BYTES), middle, after])
+    else if (kind === 3) bytes = Buffer.concat([before, random.bytes(middle.length), after])
+    else if (kind === 4) bytes = Buffer.concat([before, other.subarray(random.below(other.length))])
+    else if (kind === 5) bytes = halved(bytes, at)
+    else bytes = before
+  }
+  return bytes
+}
+
+/** Takes the second byte out of the first character after `at` that has several. */
+function halved(bytes: Buffer, at: number): Buffer {
+  const lead = bytes.subarray(at).findIndex((byte) => byte >= 0xc0)
+  if (lead === -1) return bytes
+  return Buffer.concat([bytes.subarray(0, at + lead + 1), bytes.subarray(at + lead + 2)])
+}
+
+/** The bytes in pieces, cut anywhere: inside characters, line ends and names. */
+function pieces(bytes: Buffer, random: Random): readonly Buffer[] {
+  if (random.below(4) === 0) return Array.from(bytes, (byte) => Buffer.of(byte))
+  const cuts = Array.from({ length: random.of([0, 1, 3, 20]) }, () => random.below(bytes.length))
+  const ends = [...cuts.toSorted((a, b) => a - b), bytes.length]
+  return ends.map((end, n) => bytes.subarray(ends[n - 1] ?? 0, end))
+}
+
+/** All that a reply came to, apart from ids that are made here. */
+function essence({ calls, text, reasoning, toolCalls, end, error }: Asked): object {
+  const known = toolCalls.map(({ name, arguments: args }) => [name, args])
+  return { end: calls.at(-1), text, reasoning, known, told: end, error }
+}
+
+function sizeOf(asked: Asked): number {
+  const lengths = asked.deltas.map((delta) =>
+    delta.type === 'tool-call' ? delta.inputText.length : delta.text.length,
+  )
+  return lengths.reduce((sum, length) => sum + length, 0)
+}
+
+interface Fuzzing {
+  /** Sets the randomness of one test apart from that of others. */
+  readonly salt: number
+  readonly body: (random: Random) => Buffer
+  /** Looks at a reply; may ask for the same body again, which is cut elsewhere. */
+  readonly check?: (asked: Asked, again: () => Promise<Asked>) => Promise<string | undefined>
+}
+
+/** Reads bodies until the time is over. How many. @throws with the body that went wrong */
+async function fuzz({ wire }: Spoken, { salt, body, check }: Fuzzing): Promise<number> {
+  const random = new Random(SEED + salt)
+  // As in a transport, all streams share what was learnt of those before.
+  const templates = new EventTemplates(wire)
+  const until = Date.now() + FUZZ_MS / 4
+  let count = 0
+  for (; Date.now() < until; count += 1) {
+    const bytes = body(random)
+    const isCut = random.below(4) === 0
+    const again = async (): Promise<Asked> => {
+      const began = Date.now()
+      const asked = await decoded(wire, templates, pieces(bytes, random), isCut)
+      if (Date.now() - began > HANGS_MS) fail('takes too long', bytes)
+      if (!/^(started,)(deltas,)*(finished|failed)$/.test(asked.calls.join())) {
+        fail(`told ${asked.calls.join()}`, bytes)
+      }
+      if (sizeOf(asked) > bytes.length) fail('has more content than it had bytes', bytes)
+      if (unhandled.length > 0) fail(`threw ${String(unhandled[0])}`, bytes)
+      return asked
+    }
+    const complaint = await check?.(await again(), again)
+    if (complaint !== undefined) fail(complaint, bytes)
+    if (check === undefined) await again()
+  }
+  return count
+}
+
+/** Reads a body with a decoder of the dialect, piece by piece, without the network. */
+async function decoded(
+  dialect: WireDialect,
+  templates: EventTemplates,
+  read: readonly Buffer[],
+  isCut: boolean,
+): Promise<Asked> {
+  const asked = new Asked()
+  let ids = 0
+  const stream = new ReplyStream(asked.sink, {
+    dialect,
+    templates,
+    target: targetAt('http://provider.invalid'),
+    model: 'm',
+    timeouts: NO_TIMEOUTS,
+    limits: { eventBytes: EVENT_BYTES, replyBytes: REPLY_BYTES },
+    newId: () => String((ids += 1)),
+    clock: new ManualClock(),
+    usageMs: 1000,
+    logger: undefined,
+  })
+  stream.began('text/event-stream')
+  for (const piece of read) {
+    stream.read(piece)
+    // What comes in one turn is gathered; this was the whole of one.
+    await Promise.resolve()
+  }
+  if (isCut) stream.lost({ code: 'connection-lost', message: 'cut' })
+  else stream.ended()
+  return asked
+}
+
+function fail(complaint: string, body: Buffer): never {
+  throw new Error(`A body ${complaint} (in base64): ${body.toString('base64')}`)
+}
+
+describe.each(Object.entries(DIALECTS))('%s', (name, spoken) => {
+  const { make } = spoken
+
+  function told(count: number, what: string): void {
+    process.stdout.write(`${name}: ${count} ${what}\n`)
+    // Few would be as good as none; a quiet machine reads ten thousand.
+    expect(count).toBeGreaterThan(100)
+    expect(unhandled).toEqual([])
+  }
+
+  test('makes of noise one end each time', async () => {
+    told(await fuzz(spoken, { salt: 1, body: noise }), 'bodies of noise')
+  })
+
+  test('makes of damaged streams one end each time, and keeps nothing of them', async () => {
+    const body = (random: Random): Buffer =>
+      damaged(proper(make, random), proper(make, random), random)
+    // What is loaded and compiled once is not kept of any stream.
+    await fuzz(spoken, { salt: 2, body })
+    const before = await collectedHeap()
+
+    told(await fuzz(spoken, { salt: 3, body }), 'damaged streams')
+
+    expect((await collectedHeap()) - before).toBeLessThan(4 * MIB)
+  })
+
+  test('makes the same of a stream wherever it is cut', async () => {
+    const body = (random: Random): Buffer => {
+      const stream = proper(make, random)
+      return random.below(2) === 0 ? stream : damaged(stream, stream, random)
+    }
+    const check = async (asked: Asked, again: () => Promise<Asked>) =>
+      isDeepStrictEqual(essence(asked), essence(await again())) ? undefined : 'differs by its cuts'
+
+    told(await fuzz(spoken, { salt: 4, body, check }), 'streams, cut twice')
+  })
+
+  test('survives noise over HTTP, with any status', async () => {
+    await using provider = await startProvider()
+    await using transport = transportFor()
+    const target = targetAt(provider.url, { dialect: name as Dialect })
+    const random = new Random(SEED)
+    for (let n = 0; n < 200; n += 1) {
+      const body = noise(random)
+      const status = random.of([200, 201, 299, 400, 404, 500, 599])
+      const end = random.below(4) === 0 ? 'cut' : true
+      provider.next(raw(pieces(body, random), { status, end, headers: {} }))
+      const asked = await ask(transport, requestTo('', { target })).ended
+      if (!/^(started,)?(deltas,)*(finished|failed)$/.test(asked.calls.join())) {
+        fail(`told ${asked.calls.join()}`, body)
+      }
+    }
+    expect(unhandled).toEqual([])
+  })
+})
