@@ -16,11 +16,22 @@ import { cancels } from './rows/cancels.ts'
 import { connections } from './rows/connections.ts'
 import { endings } from './rows/endings.ts'
 import { meanings } from './rows/meanings.ts'
+import { recoveries } from './rows/recoveries.ts'
 import { redirects } from './rows/redirects.ts'
 import { statuses } from './rows/statuses.ts'
 import { timeouts } from './rows/timeouts.ts'
 
-const GROUPS = { timeouts, endings, statuses, meanings, bodies, redirects, connections, cancels }
+const GROUPS = {
+  timeouts,
+  endings,
+  statuses,
+  meanings,
+  bodies,
+  redirects,
+  connections,
+  cancels,
+  recoveries,
+}
 const ROWS: readonly Fault[] = Object.values(GROUPS).flat()
 const MIB = 2 ** 20
 
