@@ -100,8 +100,8 @@ export interface RetryOptions {
 /** In UTF-16 units: bytes, as long as the text is ASCII. */
 export interface LimitOptions {
   /**
-   * How much of an event is held until the rest of it comes; then `event-too-large`. What comes whole
-   * in one read is taken. Raise it for very large images in replies.
+   * The longest event of a stream; then `event-too-large`, and what had come before it is kept. Raise
+   * it for very large images in replies.
    *
    * @defaultValue 50,331,648 (48 MiB)
    */

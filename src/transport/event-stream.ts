@@ -37,6 +37,7 @@ export class EventStream {
   readonly #reader: EventReader
   readonly #templates: EventTemplates
   readonly #parser: ReturnType<typeof createParser>
+  readonly #eventBytes: number
   #template: EventTemplate | undefined
   /** How many templates were made in vain. */
   #tries = 0
@@ -49,6 +50,7 @@ export class EventStream {
   constructor(reader: EventReader, templates: EventTemplates, eventBytes: number) {
     this.#reader = reader
     this.#templates = templates
+    this.#eventBytes = eventBytes
     this.#parser = createParser({
       onEvent: ({ data, event }) => this.#event(data, event),
       onError: ({ type }) => {
@@ -65,7 +67,7 @@ export class EventStream {
     let at = 0
     while (at < text.length && !this.#reader.isOver()) {
       if (this.#isBetween && this.#template !== undefined) {
-        const end = this.#template.read(text, at, this.#reader.sole)
+        const end = this.#template.read(text, at, this.#eventBytes, this.#reader.sole)
         if (end > at) {
           at = end
           this.#tries = 0
@@ -89,6 +91,8 @@ export class EventStream {
   }
 
   #event(data: string, name: string | undefined): void {
+    // The parser minds the size of an event only as long as it is not all there.
+    if (data.length > this.#eventBytes) return this.#reader.tooLarge()
     const sole = this.#reader.event(data, name)
     // It may have changed what the same text would mean.
     if (sole === undefined) this.#template = undefined

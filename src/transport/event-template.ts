@@ -94,9 +94,10 @@ export class EventTemplate {
   /**
    * Reads the event that begins at `at`, if it is like this one.
    *
+   * @param most - how long it may be
    * @returns where it ends; `at` if it is not like this one, or not all there
    */
-  read(stream: string, at: number, take: TakeSole): number {
+  read(stream: string, at: number, most: number, take: TakeSole): number {
     const literals = this.#literals
     let text = ''
     let from = at
@@ -119,6 +120,7 @@ export class EventTemplate {
         if (hole === 'text') text = inside
       }
     }
+    if (from - at > most) return at
     take(text, this.type)
     return from
   }

@@ -19,7 +19,7 @@ export class EventTemplates {
 
   /** A template that reads this event, if one is known. */
   find({ raw }: PlainEvent): EventTemplate | undefined {
-    return this.#known.find((template) => template.read(raw, 0, ignore) === raw.length)
+    return this.#known.find((template) => template.read(raw, 0, Infinity, ignore) === raw.length)
   }
 
   /** Makes a template of an event, if that can be done. */

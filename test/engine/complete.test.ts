@@ -1,4 +1,5 @@
 /** One question, one answer, outside any conversation. */
+import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import type { CompletionOptions, EngineOptions } from '../../src/index.ts'
 import { testDatabase, testEngine, testProvider } from '../support/engine.ts'
@@ -205,16 +206,19 @@ test('close stops what is being asked', async () => {
 
 describe('a timeout', () => {
   test('of the headers says which option it was', async () => {
-    const { provider, engine } = await askingEngine({ timeouts: { headersMs: 30 } })
+    const clock = new SimulatedClock()
+    const { provider, engine } = await askingEngine({ clock, timeouts: { headersMs: 30 } })
     provider.next(hang())
 
-    await expect(engine.complete({ prompt: 'hello' })).rejects.toMatchObject({
+    const completion = engine.complete({ prompt: 'hello' })
+    const asked = await provider.request(0)
+    clock.increment(30)
+
+    await expect(completion).rejects.toMatchObject({
       code: 'timeout-headers',
-      message: expect.stringContaining('timeouts.headersMs (30 ms)'),
+      message: expect.stringContaining('timeouts.headersMs (30 ms)') as string,
     })
-    await (
-      await provider.request(0)
-    ).closed
+    await asked.closed
   })
 
   test('of silence in the middle', async () => {

@@ -22,6 +22,17 @@ test('an event longer than limits.eventBytes ends the turn, and keeps what came 
   expect((await (await engine.send(conversation.id, 'hi')).reply).message.text).toBe('Hello')
 })
 
+test('an event longer than limits.eventBytes is too long also where it comes in one read', async () => {
+  const { provider, engine, conversation } = await testChat({ limits: { eventBytes: 2_000 } })
+  const event = (content: string) => `data: ${JSON.stringify(chunk({ content }))}\n\n`
+  // The last is like those before it but for its length, which is what templates read.
+  provider.next(raw([event('Once') + event(' upon') + event('x'.repeat(2_000))], { end: false }))
+
+  expect(await outcomeOf((await engine.send(conversation.id, 'hi')).reply)).toMatchObject({
+    error: { code: 'event-too-large', partial: { text: 'Once upon' } },
+  })
+})
+
 test('a reply longer than limits.replyBytes ends the turn, streamed or not', async () => {
   const { provider, engine, conversation } = await testChat({ limits: { replyBytes: 1_000 } })
   const content = 'x'.repeat(400)

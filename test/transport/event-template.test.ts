@@ -179,7 +179,7 @@ test('puts no hole where a field that means something has the name of one that d
   const data = written('a', 'a')
   const raw = `data: ${data}\n\n`
   const template = EventTemplate.of({ raw, data, sole: { type: 'text', text: 'x' } }, form)
-  const end = (json: string) => template?.read(`data: ${json}\n\n`, 0, () => {})
+  const end = (json: string) => template?.read(`data: ${json}\n\n`, 0, Infinity, () => {})
 
   expect(end(written('a', 'b'))).toBe(raw.length)
   expect(end(written('b', 'a'))).toBe(0)
