@@ -13,7 +13,7 @@ import type { Clock } from '../protocol/clock.ts'
 import { BodyDecoder, encodingKind } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import type { Dispatchers } from './dispatchers.ts'
-import { httpError } from './http-error.ts'
+import { headerText, httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_BYTES, ERROR_BODY_MS } from './limits.ts'
 import { PushFetch } from './push-fetch.ts'
@@ -127,15 +127,13 @@ export class Exchange implements PushReceiver {
   }
 
   head(status: number, headers: IncomingHttpHeaders): void {
-    const { url } = this.#request ?? {}
-    if (this.#phase !== 'asked' || url === undefined) return
+    if (this.#phase !== 'asked') return
     this.#request = undefined
     this.#port.clock.clearTimeout(this.#timer)
     if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
-    if (status >= 300 && status < 400) return this.#redirected(status, headers.location, url)
     if (status === 204 || status === 205)
       return this.#refuse('empty-response', 'no content', status)
-    const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase()
+    const encoding = headerText(headers, 'content-encoding').trim().toLowerCase()
     const kind = encodingKind(encoding)
     if (kind === 'encoded') this.#decoder = new BodyDecoder(encoding, this.#decoderPort())
     if (status >= 400) {
@@ -149,7 +147,12 @@ export class Exchange implements PushReceiver {
     this.#watch = new IdleWatch(this.#port.clock, this.#port.timeouts.idleMs, () =>
       this.#timedOut('timeout-idle'),
     )
-    this.#reader.began(headers['content-type'] ?? '')
+    this.#reader.began(headerText(headers, 'content-type'))
+  }
+
+  astray(status: number, what: string): void {
+    const advice = "which is not followed. Set the endpoint's url to the address it should have"
+    this.#refuse('redirect-refused', `${what}, ${advice}`, status)
   }
 
   data(bytes: Buffer): void {
@@ -200,16 +203,6 @@ export class Exchange implements PushReceiver {
     const { status, headers, pieces } = this.#bad
     const body = Buffer.concat(pieces).subarray(0, ERROR_BODY_BYTES).toString()
     this.#failed(httpError(status, headers, body, this.#target, this.#port.clock.now()))
-  }
-
-  #redirected(status: number, location: string | undefined, from: URL): void {
-    const to = URL.parse(location ?? '', from.href)?.origin
-    const where = to === undefined ? 'without an address' : `to ${to}`
-    this.#refuse(
-      'redirect-refused',
-      `a redirect ${where}, which is not followed. Set the endpoint's url to the address it should have`,
-      status,
-    )
   }
 
   #refuse(code: ErrorRecord['code'], what: string, status?: number): void {

@@ -86,12 +86,17 @@ function readCutJson(text: string): ProviderError | undefined {
   return { message: text, kinds: '' }
 }
 
+/** A header's value; of one that came several times, all of them. Empty if there is none. */
+export function headerText(headers: IncomingHttpHeaders, name: string): string {
+  const value = headers[name] ?? ''
+  return typeof value === 'string' ? value : value.join(', ')
+}
+
 /** How long the provider asks to wait: `retry-after-ms`, or `Retry-After` as seconds or a date. */
 function retryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
-  const inMs = Number.parseFloat(String(headers['retry-after-ms']))
-  if (inMs >= 0) return Math.round(inMs)
-  const value = headers['retry-after']
-  if (value === undefined) return undefined
+  const inMs = Number.parseFloat(headerText(headers, 'retry-after-ms'))
+  if (inMs >= 0 && Number.isFinite(inMs)) return Math.round(inMs)
+  const value = headerText(headers, 'retry-after')
   if (/^\s*\d+(\.\d+)?\s*$/.test(value)) return Math.round(Number(value) * 1000)
   // `Date.parse` takes a bare number for a year.
   const date = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN

@@ -7,18 +7,19 @@
  * receiver, without web streams. The body may begin, or even end, before the
  * client has seen its Response. What was sent is let go of once an answer
  * begins: a live stream should cost what it needs. Redirects
- * are followed here, since undici's dispatch does not: only those that repeat
- * the request as it was (307, 308) and only within the origin, so neither key
- * nor prompt ever goes anywhere else.
+ * are followed here, since undici's dispatch does not.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { REDIRECT_HOPS } from './limits.ts'
+import { headerText } from './http-error.ts'
+import { followed } from './redirect.ts'
 
 /** What arrives for a request, in this order. Nothing follows `end` or `broken`. */
 export interface PushReceiver {
   /** The answer's status and headers: the last ones, once redirects were followed. */
   head(status: number, headers: IncomingHttpHeaders): void
+  /** The answer is a redirect that must not be followed, and `what` says which. Cuts the request. */
+  astray(status: number, what: string): void
   /** Bytes of the body: at most one chunk frame at a time, several for one socket read. */
   data(bytes: Buffer): void
   end(): void
@@ -104,14 +105,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
   ): void {
     if (controller !== this.#controller || status < 200) return
-    const next = this.#redirect(status, headers.location)
-    if (next !== undefined) {
-      this.#hops += 1
-      this.#controller = undefined
-      controller.abort(new Error('The request was redirected.'))
-      this.#dispatch(next)
-      return
-    }
+    if (status >= 300 && status < 400) return this.#redirect(controller, status, headers)
     // They hold the memory of the read in which they came.
     controller.rawHeaders = null
     this.#receiver.head(status, headers)
@@ -166,13 +160,18 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     )
   }
 
-  /** Where to ask again, if this answer says so and may. */
-  #redirect(status: number, location: string | undefined): Asked | undefined {
-    if (status !== 307 && status !== 308) return undefined
-    if (location === undefined || this.#hops >= REDIRECT_HOPS) return undefined
-    const asked = this.#asked
-    const next = URL.parse(location, asked?.url.href)
-    if (asked === undefined || next?.origin !== asked.url.origin) return undefined
-    return { url: next, method: asked.method }
+  #redirect(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    const { url, method } = this.#asked as Asked
+    const location = headerText(headers, 'location')
+    const next = followed({ status, location, from: url, method, hops: this.#hops })
+    if (typeof next === 'string') return this.#receiver.astray(status, next)
+    this.#hops += 1
+    this.#controller = undefined
+    controller.abort(new Error('The request was redirected.'))
+    this.#dispatch({ url: next, method })
   }
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { startProvider } from '../support/provider.ts'
 import type { Script } from '../support/provider.ts'
+import { json } from '../support/scripts.ts'
 import { ask, reply, requestTo, targetAt, transportFor } from './asking.ts'
 
 const redirect =
@@ -36,6 +37,7 @@ test('follows five redirects and no more', async () => {
   const asked = await reply(provider.url)
 
   expect(asked.error).toMatchObject({ code: 'redirect-refused', status: 307 })
+  expect(asked.error?.message).toContain('more than 5 redirects in a row')
   expect(provider.requests.length).toBe(12)
 })
 
@@ -46,19 +48,52 @@ test.each([301, 302, 303])('refuses a %i, which would change the request', async
   const asked = await reply(provider.url)
 
   expect(asked.error).toMatchObject({ code: 'redirect-refused', status })
+  expect(asked.error?.message).toContain(`(${status}) that would turn the POST into a GET`)
   expect(provider.requests.length).toBe(1)
 })
 
-test.each(['', 'http://', 'https://127.0.0.1/', '//[', 'file:///etc/passwd'])(
-  'refuses a redirect to %o',
-  async (location) => {
-    await using provider = await startProvider()
-    provider.next(redirect(location))
+test.each([
+  ['', 'a redirect without an address'],
+  ['http://', 'a redirect to something that is no address'],
+  ['//[', 'a redirect to something that is no address'],
+  ['https://127.0.0.1/secret', 'a redirect to another scheme, https://127.0.0.1,'],
+  ['file:///etc/passwd', 'a redirect to another scheme, file:,'],
+  ['http://127.0.0.1:1/secret', 'a redirect to another origin, http://127.0.0.1:1,'],
+  ['//user:word@localhost/secret', 'a redirect to another origin, http://localhost,'],
+])('refuses a redirect to %o, and says what is wrong with it', async (location, what) => {
+  await using provider = await startProvider()
+  await using transport = transportFor()
+  provider.next(redirect(location))
+  provider.models(redirect(location, 302))
 
-    expect((await reply(provider.url)).error?.code).toBe('redirect-refused')
-    expect(provider.requests.length).toBe(1)
-  },
-)
+  const { error } = await ask(transport, requestTo(provider.url)).ended
+  const listing = transport.listModels(targetAt(provider.url))
+
+  expect(error).toMatchObject({ code: 'redirect-refused', status: 307 })
+  expect(error?.message).toContain(what)
+  expect(error?.message).not.toMatch(/secret|word|passwd/)
+  await expect(listing).rejects.toMatchObject({
+    code: 'redirect-refused',
+    message: expect.stringContaining(what),
+  })
+  expect(provider.requests.length).toBe(2)
+})
+
+test.each([301, 302, 303, 307, 308])('follows a %i when it lists models', async (status) => {
+  await using provider = await startProvider()
+  await using transport = transportFor()
+  provider.models((exchange) =>
+    exchange.path === '/v1/models'
+      ? redirect('/v2/models', status)(exchange)
+      : json({ data: [{ id: 'moved' }] })(exchange),
+  )
+
+  expect(await transport.listModels(targetAt(provider.url))).toEqual(['moved'])
+  expect(provider.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'GET /v1/models',
+    'GET /v2/models',
+  ])
+})
 
 test('takes neither key nor prompt to another origin', async () => {
   await using provider = await startProvider()
