@@ -93,14 +93,24 @@ function toPart(part: GrowingPart): Part {
   return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
 }
 
-/** A call without arguments means an empty object, as providers see it. */
+/**
+ * A call without arguments means an empty object, as providers see it. What is nested so deep that
+ * it can be read but not written again could never be stored.
+ */
 function parsed(inputText: string): unknown {
   if (inputText.trim() === '') return {}
   try {
-    return JSON.parse(inputText)
+    const input: unknown = JSON.parse(inputText)
+    if (mayBeDeep(inputText)) JSON.stringify(input)
+    return input
   } catch {
     return undefined
   }
+}
+
+/** Nothing that is shorter is nested deeper than any stack bears. */
+function mayBeDeep(json: string): boolean {
+  return json.length > 1000
 }
 
 /** Lists grow, records take on the newer fields, anything else is replaced. */

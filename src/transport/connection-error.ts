@@ -44,6 +44,12 @@ export function connectionFailed(error: unknown, target: ProviderTarget, url: UR
       message: `${url.origin} (${endpoint}) answered with more headers than can be right.`,
     }
   }
+  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+    return {
+      code: 'invalid-response',
+      message: `${url.origin} (${endpoint}) answered with a body of another length than it says.`,
+    }
+  }
   if (code.startsWith('HPE_') || nameOf(error) === 'HTTPParserError') {
     return {
       code: 'invalid-response',

@@ -83,10 +83,12 @@ export class ModelListReader implements AnswerReader {
 function namesIn(value: unknown): readonly string[] | undefined {
   const list = isObject(value) ? (value['data'] ?? value['models']) : value
   if (!Array.isArray(list)) return undefined
-  return list.flatMap((item: unknown) => {
+  const names = list.flatMap((item: unknown) => {
     if (!isObject(item)) return nonEmpty(item) ?? []
     return nonEmpty(item['id']) ?? nonEmpty(item['model']) ?? nonEmpty(item['name']) ?? []
   })
+  // A list of something else: some servers wrap their errors in one.
+  return names.length === 0 && list.length > 0 ? undefined : names
 }
 
 function parsed(text: string): unknown {

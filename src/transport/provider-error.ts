@@ -5,7 +5,7 @@
  * that come with status 200. What it returns may still hold secrets.
  */
 import type { ColloquyErrorCode } from '../errors.ts'
-import { isObject, nonEmpty } from './wire-value.ts'
+import { isObject, nonEmpty, numberIn } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 /** What a provider said about a failure. */
@@ -24,8 +24,9 @@ export interface ProviderError {
  * `{"message"}`, `{"detail"}` as text or as FastAPI's list, `{"errors":[…]}`, or a list of those.
  * `undefined` if the value is no such thing.
  */
-export function readProviderError(value: unknown): ProviderError | undefined {
-  if (Array.isArray(value)) return readProviderError(value[0])
+export function readProviderError(given: unknown): ProviderError | undefined {
+  // One list, not lists of lists: they may be nested deeper than the stack is.
+  const value: unknown = Array.isArray(given) ? given[0] : given
   if (!isObject(value)) return undefined
   const { error } = value
   if (isObject(error)) return fromFields(error)
@@ -39,14 +40,20 @@ export function readProviderError(value: unknown): ProviderError | undefined {
   return fromFields({ ...value, message: text })
 }
 
+/** No name of an error is longer; what is, would only be searched in vain. */
+const LONGEST_KIND = 200
+
 function fromFields(error: WireObject): ProviderError {
   const code = scalarText(error['code'])
   const type = nonEmpty(error['type'])
   const message = messageText(error)
-  const status = Number(code ?? error['status'])
+  const status = numberIn(code ?? error['status'])
   const providerCode = code ?? type
   return {
-    kinds: [code, type, nonEmpty(error['status'])].join(' ').toLowerCase(),
+    kinds: [code, type, nonEmpty(error['status'])]
+      .map((kind) => kind?.slice(0, LONGEST_KIND))
+      .join(' ')
+      .toLowerCase(),
     ...(message !== undefined && { message }),
     ...(providerCode !== undefined && { providerCode }),
     ...(status >= 400 && status <= 599 && { status }),
@@ -72,7 +79,10 @@ function detailText(detail: unknown): string | undefined {
     if (!isObject(item)) return nonEmpty(item) ?? []
     const text = nonEmpty(item['msg']) ?? nonEmpty(item['message'])
     if (text === undefined) return []
-    const where = Array.isArray(item['loc']) ? item['loc'].map(String).join('.') : ''
+    const loc: unknown = item['loc']
+    const where = Array.isArray(loc)
+      ? loc.flatMap((step: unknown) => scalarText(step) ?? []).join('.')
+      : ''
     return where === '' ? text : `${where}: ${text}`
   })
   return nonEmpty(lines.join('; '))

@@ -102,14 +102,12 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   ended(): void {
-    this.#decode()
-    this.#decoder?.end()
+    this.#decode((decoder) => decoder.end())
     this.#settle()
   }
 
   lost(error: ErrorRecord): void {
-    this.#decode()
-    this.#decoder?.lost(error)
+    this.#decode((decoder) => decoder.lost(error))
     this.#settle()
   }
 
@@ -128,11 +126,24 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#settle()
   }
 
-  #decode(): void {
+  /**
+   * Decodes what was read. A decoder is not supposed to throw, whatever it is fed; if it does, the
+   * reply fails, since undici would swallow it and leave the reply open for ever.
+   */
+  #decode(next?: (decoder: ReplyDecoder) => void): void {
+    const decoder = this.#decoder
     const unread = this.#unread
-    if (unread.length === 0) return
+    if (decoder === undefined) return
     this.#unread = []
-    this.#decoder?.read(unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread))
+    try {
+      if (unread.length > 0) {
+        decoder.read(unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread))
+      }
+      next?.(decoder)
+    } catch (error) {
+      this.#log(error)
+      this.#fail(errorRecord(error))
+    }
   }
 
   /** Hands on what was decoded, and the end if that is known. */
@@ -158,8 +169,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     clock.clearTimeout(this.#timer)
     const waitMs = over === 'failed' ? AFTER_ERROR_MS : usageMs
     this.#timer = clock.setTimeout(() => {
-      this.#decode()
-      this.#decoder?.expire()
+      this.#decode((decoder) => decoder.expire())
       this.#settle()
     }, waitMs)
   }

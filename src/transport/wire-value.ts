@@ -13,11 +13,21 @@ export function nonEmpty(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** How long a value is as JSON; `undefined` if it cannot be written as such, like one nested too deep. */
-export function jsonLength(value: unknown): number | undefined {
+/** What a provider writes as a number or as its digits; anything else is `NaN`. Never throws. */
+export function numberIn(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
+}
+
+/** A value as JSON; `undefined` if it cannot be written as such, like one nested too deep. */
+export function jsonText(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value)?.length
+    return JSON.stringify(value)
   } catch {
     return undefined
   }
+}
+
+/** How long a value is as JSON; `undefined` if it cannot be written as such. */
+export function jsonLength(value: unknown): number | undefined {
+  return jsonText(value)?.length
 }

@@ -9,7 +9,7 @@ import type { FinishReason } from '../../protocol/message.ts'
 import { readProviderError } from '../provider-error.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
-import { isObject, nonEmpty } from '../wire-value.ts'
+import { isObject, nonEmpty, numberIn } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 import { bearer } from './bearer.ts'
 import { ChatReasoning, REASONING_TEXTS } from './chat-reasoning.ts'
@@ -38,6 +38,9 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ['function_call', 'tool-calls'],
   ['content_filter', 'content-filter'],
 ])
+
+/** It is stored with every reply. */
+const LONGEST_MODEL = 500
 
 class ChatCompletionsReader implements DialectReader {
   readonly #draft: ReplyDraft
@@ -83,8 +86,8 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    if (!this.#calls.isNameless) return undefined
-    return { message: 'The model asked for a tool without naming it', kinds: '' }
+    const { fault } = this.#calls
+    return fault === undefined ? undefined : { message: fault, kinds: '' }
   }
 
   end(): ReplyEnd {
@@ -101,7 +104,7 @@ class ChatCompletionsReader implements DialectReader {
     const choice = firstChoice(event['choices'])
     const usage = usageIn(event, choice)
     if (usage !== undefined) this.#usage = laterUsage(this.#usage, usage)
-    this.#model ??= nonEmpty(event['model'])
+    this.#model ??= nonEmpty(event['model'])?.slice(0, LONGEST_MODEL)
     return choice
   }
 
@@ -168,7 +171,7 @@ class ChatCompletionsReader implements DialectReader {
 function firstChoice(choices: unknown): WireObject | undefined {
   if (!Array.isArray(choices)) return undefined
   for (const choice of choices as unknown[]) {
-    if (isObject(choice) && Number(choice['index'] ?? 0) === 0) return choice
+    if (isObject(choice) && numberIn(choice['index'] ?? 0) === 0) return choice
   }
   return undefined
 }
@@ -180,7 +183,8 @@ function firstChoice(choices: unknown): WireObject | undefined {
 function soleDelta(event: unknown): SoleDelta | undefined {
   if (!isObject(event) || !Array.isArray(event['choices'])) return undefined
   const [choice, ...others] = event['choices'] as unknown[]
-  if (!isObject(choice) || others.length > 0 || Number(choice['index'] ?? 0) !== 0) return undefined
+  if (!isObject(choice) || others.length > 0 || numberIn(choice['index'] ?? 0) !== 0)
+    return undefined
   if ((event['usage'] ?? event['x_groq'] ?? choice['usage'] ?? null) !== null) return undefined
   if (event['error'] || choice['error'] || choice['finish_reason']) return undefined
   const { delta } = choice

@@ -4,7 +4,7 @@ import { nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 import { itemKey, OutputItems } from './responses-items.ts'
 import type { ItemKey, OutputItem } from './responses-items.ts'
-import { argumentsText, ToolCalls } from './tool-calls.ts'
+import { ToolCalls } from './tool-calls.ts'
 
 interface FunctionCall {
   readonly number: number
@@ -32,9 +32,9 @@ export class FunctionCalls {
     return this.#calls.isAsked
   }
 
-  /** Whether a call came without ever being named. */
-  get isNameless(): boolean {
-    return this.#calls.isNameless
+  /** Why the calls are of no use, if they are. */
+  get fault(): string | undefined {
+    return this.#calls.fault
   }
 
   /** The calls that are known by an id. */
@@ -49,14 +49,14 @@ export class FunctionCalls {
   /** A call's item begins. */
   open(item: WireObject, key: ItemKey): void {
     const call = this.#stateOf(this.#items.open(key))
-    call.announced = argumentsText(item['arguments'])
+    call.announced = this.#calls.argumentsText(item['arguments'])
     this.#add(call, item, '')
   }
 
   /** An event with a fragment of the arguments. */
   delta(event: WireObject): void {
     const call = this.#stateOf(this.#items.at(itemKey(event)))
-    this.#add(call, event, argumentsText(event['delta']))
+    this.#add(call, event, this.#calls.argumentsText(event['delta']))
   }
 
   /** An event with all of the arguments. */
@@ -97,7 +97,7 @@ export class FunctionCalls {
 
   /** Adds what is not there yet. Arguments that are written in another way are the same ones. */
   #complete(call: FunctionCall, told: WireObject): void {
-    const text = argumentsText(told['arguments'])
+    const text = this.#calls.argumentsText(told['arguments'])
     const isLonger = text.startsWith(call.inputText)
     this.#add(call, told, isLonger ? text.slice(call.inputText.length) : '')
   }

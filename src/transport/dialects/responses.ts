@@ -112,8 +112,8 @@ class ResponsesReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    if (!this.#calls.isNameless) return undefined
-    return { message: 'The model asked for a tool without naming it', kinds: '' }
+    const { fault } = this.#calls
+    return fault === undefined ? undefined : { message: fault, kinds: '' }
   }
 
   end(): ReplyEnd {

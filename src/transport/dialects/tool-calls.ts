@@ -6,7 +6,7 @@
  * position, so absurd ones do no harm.
  */
 import type { ReplyDraft } from '../reply-draft.ts'
-import { isObject, nonEmpty } from '../wire-value.ts'
+import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 
 /** What a call takes in memory besides its texts, so that endless empty calls reach the limit. */
@@ -32,6 +32,7 @@ export class ToolCalls {
   readonly #calls: Call[] = []
   readonly #byIndex = new Map<unknown, Call>()
   readonly #byId = new Map<string, Call>()
+  #isUnwritable = false
 
   constructor(draft: ReplyDraft, newId: () => string) {
     this.#draft = draft
@@ -43,9 +44,13 @@ export class ToolCalls {
     return this.#calls.some((call) => call.isShown)
   }
 
-  /** Whether a call came with arguments or an id, but never with a name. */
-  get isNameless(): boolean {
-    return this.#calls.some((call) => !call.isShown && (call.givenId ?? call.inputText) !== '')
+  /** Why the calls are of no use, if they are. */
+  get fault(): string | undefined {
+    if (this.#isUnwritable) return 'The arguments of a tool call are nested too deep'
+    const isNameless = this.#calls.some(
+      (call) => !call.isShown && (call.givenId ?? call.inputText) !== '',
+    )
+    return isNameless ? 'The model asked for a tool without naming it' : undefined
   }
 
   /** A fragment of a call in a stream; some servers send calls whole there too. */
@@ -58,11 +63,20 @@ export class ToolCalls {
     if (isObject(entry)) this.#add(entry, true)
   }
 
+  /** Arguments as text; some servers send an object. One that cannot be written is a fault. */
+  argumentsText(value: unknown): string {
+    if (typeof value === 'string') return value
+    if (value === undefined || value === null) return ''
+    const text = jsonText(value)
+    if (text === undefined) this.#isUnwritable = true
+    return text ?? ''
+  }
+
   #add(entry: WireObject, isWhole: boolean): void {
     const called = isObject(entry['function']) ? entry['function'] : {}
     const id = nonEmpty(entry['id'])
     const name = nonEmpty(called['name'])
-    const text = argumentsText(called['arguments'])
+    const text = this.argumentsText(called['arguments'])
     const call = isWhole ? this.#open() : this.#callFor(entry['index'], id, name, text)
     if (id !== undefined && call.givenId === undefined && !call.isShown) {
       call.givenId = id
@@ -132,12 +146,6 @@ function isComplete(inputText: string): boolean {
   } catch {
     return false
   }
-}
-
-/** The arguments as text; some servers send an object. */
-export function argumentsText(value: unknown): string {
-  if (typeof value === 'string') return value
-  return value === undefined || value === null ? '' : (JSON.stringify(value) ?? '')
 }
 
 /** Gemini's thought signatures, which have to be sent back with the call. */
