@@ -35,9 +35,17 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     const endpoints = await Endpoints.open(store, options.secrets)
     const preferences = await Preferences.open(store)
     const binder = new Binder(endpoints, preferences, logger)
-    const { timeouts, limits } = options
-    const { usageMs } = timeouts
-    const transport = openTransport({ timeouts, usageMs, ...limits, clock, newId, logger })
+    const { timeouts, limits, addressPolicy, dispatcher } = options
+    const transport = openTransport({
+      timeouts,
+      usageMs: timeouts.usageMs,
+      ...limits,
+      clock,
+      newId,
+      logger,
+      addressPolicy,
+      dispatcher,
+    })
     const feed = new Feed({ clock, emitIntervalMs: options.emitIntervalMs })
     const oneShots = new OneShots(transport, binder, options)
     const titles = new Titles({ store, feed, binder, preferences, oneShots, options })

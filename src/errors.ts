@@ -48,6 +48,8 @@ export type ColloquyErrorCode =
   | 'request-rejected'
   | 'provider-error'
   | 'redirect-refused'
+  | 'address-refused'
+  | 'key-unavailable'
   | 'empty-response'
   | 'invalid-response'
   | 'stream-truncated'

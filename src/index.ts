@@ -22,6 +22,8 @@ export type {
   SecretOptions,
   TimeoutOptions,
 } from './engine/options.ts'
+export type { AddressPolicy } from './transport/address-guard.ts'
+export type { RequestDispatcher } from './transport/dispatchers.ts'
 export { ColloquyError } from './errors.ts'
 export type { ColloquyErrorCode, ColloquyErrorDetails, ErrorRecord } from './errors.ts'
 export type { Clock } from './protocol/clock.ts'

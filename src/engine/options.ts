@@ -4,6 +4,9 @@ import type { Clock } from '../protocol/clock.ts'
 import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Message } from '../protocol/message.ts'
+import { ColloquyError } from '../errors.ts'
+import type { AddressPolicy } from '../transport/address-guard.ts'
+import type { RequestDispatcher } from '../transport/dispatchers.ts'
 import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from '../transport/limits.ts'
 import { checked, duration, functionValue, text } from './check.ts'
 import { systemClock } from './system-clock.ts'
@@ -43,6 +46,23 @@ export interface EngineOptions {
    */
   readonly durability?: 'full' | 'relaxed' | undefined
   readonly secrets?: SecretOptions | undefined
+  /**
+   * Which addresses endpoints may have that are neither put with `local: true` nor named
+   * `airplane`. `public` refuses loopback, link-local, private and other special ones with
+   * `address-refused`, when the connection is made, so that no name can hide them. For hosts that
+   * let others choose urls. What goes through a proxy is checked only if its url has an address
+   * instead of a name: behind a name is what the proxy finds.
+   *
+   * @defaultValue `'any'`
+   */
+  readonly addressPolicy?: AddressPolicy | undefined
+  /**
+   * Sends every request, to whatever endpoint, in place of Colloquy's own connections: an Agent,
+   * ProxyAgent or MockAgent of undici 7 or later. Proxies of the environment do not apply, nor does
+   * `addressPolicy: 'public'`, which is refused beside it. Requests to local endpoints and in
+   * airplane mode go through it too. It is not closed with the engine.
+   */
+  readonly dispatcher?: RequestDispatcher | undefined
   /** Where warnings go, pino-shaped. @defaultValue warnings and errors to stderr, each text once */
   readonly logger?: Logger | undefined
   /**
@@ -141,6 +161,11 @@ const logger = v.custom<Logger>(
   'a logger with debug, info, warn and error',
 )
 
+const dispatcher = v.custom<RequestDispatcher>(
+  (value) => hasFunctions(value, ['dispatch']),
+  'a dispatcher with dispatch',
+)
+
 function hasFunctions(value: unknown, names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
@@ -201,6 +226,8 @@ const optionsSchema = v.strictObject({
   clock: v.optional(clock, () => systemClock),
   random: v.optional(functionValue<() => number>()),
   newId: v.optional(functionValue<() => string>()),
+  addressPolicy: v.optional(v.picklist(['any', 'public']), 'any'),
+  dispatcher: v.optional(dispatcher),
 })
 
 /** The options with their defaults filled in. */
@@ -209,6 +236,12 @@ export type ResolvedOptions = ReturnType<typeof resolveOptions>
 /** @throws `invalid-option` */
 export function resolveOptions(options: EngineOptions) {
   const given = checked(optionsSchema, options, 'createEngine')
+  if (given.dispatcher !== undefined && given.addressPolicy === 'public') {
+    throw new ColloquyError(
+      'invalid-option',
+      'createEngine: addressPolicy is of no effect beside a dispatcher. Remove it, and have the dispatcher check the addresses that it connects to.',
+    )
+  }
   return {
     ...given,
     retry: { ...given.retry, random: given.random ?? Math.random },

@@ -1,13 +1,33 @@
 /** Says what is wrong with a connection, in words that tell what to do. */
 import type { ErrorRecord } from '../errors.ts'
+import { AddressRefused } from './address-guard.ts'
 import type { ProviderTarget } from './reply-request.ts'
 
+const UNREACHED = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|EPIPE|UND_ERR_(SOCKET|CONNECT))/
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/
 
 /** No answer came: the error of a connection before any headers. */
-export function connectionFailed(error: unknown, target: ProviderTarget, url: URL): ErrorRecord {
+export function connectionFailed(
+  error: unknown,
+  target: ProviderTarget,
+  url: URL,
+  isProxied: boolean,
+): ErrorRecord {
   const code = codeOf(error)
   const endpoint = `endpoint "${target.endpoint}"`
+  if (isRefused(error)) {
+    return {
+      code: 'address-refused',
+      message:
+        `${url.origin} (${endpoint}) has no public address, and addressPolicy of createEngine allows no other. ` +
+        'If it is yours, mark the endpoint with local: true.',
+    }
+  }
+  if (isProxied && UNREACHED.test(code)) {
+    return failed(
+      `The connection to ${url.origin} (${endpoint}) failed on the way through the proxy (${code}): check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.`,
+    )
+  }
   if (code === 'ECONNREFUSED') {
     return failed(
       `Nothing listens at ${url.origin} (${endpoint}): start the server there, or correct the url.`,
@@ -84,6 +104,10 @@ function codeOf(error: unknown): string {
   if ('code' in error && typeof error.code === 'string') return error.code
   if (error instanceof AggregateError) return codeOf(error.errors[0])
   return codeOf(error.cause)
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && (error instanceof AddressRefused || isRefused(error.cause))
 }
 
 function nameOf(error: unknown): string {

@@ -1,16 +1,45 @@
 /**
- * The connections of one transport: an agent of its own, and one that goes
- * through the proxies of the environment if there are any.
+ * The connections of one transport: an agent of its own, one that keeps to public
+ * addresses, and one for each proxy of the environment, each made when first needed.
+ * A host that brings a dispatcher gets none of them.
  *
  * Nothing here times out an answer: who waits for one has the timers.
  */
-import { Socket, isIPv4 } from 'node:net'
-import { Agent, EnvHttpProxyAgent, Pool, buildConnector } from 'undici'
+import { lookup as systemLookup } from 'node:dns'
+import { Socket } from 'node:net'
+import type { LookupFunction } from 'node:net'
+import { Agent, Pool, ProxyAgent, buildConnector } from 'undici'
 import type { Dispatcher } from 'undici'
+import { guarded, isSpecialHost, publicLookup } from './address-guard.ts'
+import type { AddressPolicy } from './address-guard.ts'
 import { CONNECT_MS } from './limits.ts'
+import { Proxies, unusableProxy } from './proxies.ts'
+import type { Environment } from './proxies.ts'
 
-/** The environment, as far as it says anything about proxies. */
-export type Environment = Readonly<Record<string, string | undefined>>
+/**
+ * What sends requests in place of Colloquy's own connections: an Agent, Pool, ProxyAgent or
+ * MockAgent of undici 7 or later, or one of them with interceptors.
+ */
+export interface RequestDispatcher {
+  dispatch(options: object, handler: object): boolean
+}
+
+export interface DispatchersOptions {
+  /** Where proxies are named. Read once. */
+  readonly environment: Environment
+  /** @defaultValue `'any'` */
+  readonly addressPolicy?: AddressPolicy | undefined
+  /** Finds the addresses of names. @defaultValue that of the system */
+  readonly lookup?: LookupFunction | undefined
+  /** The host's own. It is never closed here. */
+  readonly dispatcher?: RequestDispatcher | undefined
+}
+
+/** Who sends a request. */
+export interface Way {
+  readonly dispatcher: RequestDispatcher
+  readonly isProxied: boolean
+}
 
 type Connector = buildConnector.connector
 
@@ -18,60 +47,82 @@ const AGENT_OPTIONS = { headersTimeout: 0, bodyTimeout: 0, pipelining: 1 }
 
 export class Dispatchers {
   readonly #connecting = new Set<Socket>()
-  readonly #proxies: { readonly http: string; readonly https: string; readonly none: string }
+  readonly #proxies: Proxies
+  readonly #policy: AddressPolicy
+  readonly #lookup: LookupFunction
+  readonly #given: Way | undefined
   #direct: Agent | undefined
-  #proxied: EnvHttpProxyAgent | undefined
+  #guarded: Agent | undefined
+  readonly #proxied = new Map<string, ProxyAgent>()
   #closed = false
 
-  /** @param environment - read now, and never again. */
-  constructor(environment: Environment) {
-    this.#proxies = {
-      http: environment['http_proxy'] ?? environment['HTTP_PROXY'] ?? '',
-      https: environment['https_proxy'] ?? environment['HTTPS_PROXY'] ?? '',
-      none: environment['no_proxy'] ?? environment['NO_PROXY'] ?? '',
-    }
+  constructor({ environment, addressPolicy, lookup, dispatcher }: DispatchersOptions) {
+    this.#proxies = new Proxies(environment)
+    this.#policy = addressPolicy ?? 'any'
+    this.#lookup = lookup ?? systemLookup
+    this.#given = dispatcher && { dispatcher, isProxied: false }
   }
 
-  /** Who sends a request to this url. Loopback addresses never go through a proxy. */
-  for(url: URL, direct: boolean): Dispatcher {
-    const { http, https } = this.#proxies
-    const isProxied = !direct && (http !== '' || https !== '') && !isLoopback(url.hostname)
-    return isProxied ? (this.#proxied ??= this.#openProxied()) : (this.#direct ??= this.#open())
+  /**
+   * The way to a url.
+   *
+   * @param isLocal - bypasses proxies, and may lead to any address
+   * @throws `connection-failed` if there is a proxy that cannot be used
+   */
+  for(url: URL, isLocal: boolean): Way {
+    if (this.#given !== undefined) return this.#given
+    const isGuarded = !isLocal && this.#policy === 'public'
+    // The address behind a name is the proxy's to find; one that is written out is known here.
+    const isUnproxied = isLocal || (isGuarded && isSpecialHost(url.hostname))
+    const proxy = isUnproxied ? undefined : this.#proxies.for(url)
+    if (proxy !== undefined) return { dispatcher: this.#through(proxy), isProxied: true }
+    const dispatcher = isGuarded
+      ? (this.#guarded ??= this.#open(true))
+      : (this.#direct ??= this.#open(false))
+    return { dispatcher, isProxied: false }
   }
 
-  /** Destroys every connection, also those that are not made yet. */
+  /** Destroys every connection of ours, also those that are not made yet. */
   async destroy(): Promise<void> {
     this.#closed = true
-    const destroyed = Promise.all([this.#direct?.destroy(), this.#proxied?.destroy()])
+    const agents = [this.#direct, this.#guarded, ...this.#proxied.values()]
+    const destroyed = Promise.all(agents.map(async (agent) => agent?.destroy()))
     for (const socket of this.#connecting) socket.destroy()
     await destroyed
   }
 
-  #open(): Agent {
-    return new Agent({
-      ...AGENT_OPTIONS,
-      connect: this.#tracked(buildConnector({ timeout: CONNECT_MS })),
-    })
+  #open(isGuarded: boolean): Agent {
+    const lookup = isGuarded ? publicLookup(this.#lookup) : this.#lookup
+    const connect = this.#tracked(buildConnector({ timeout: CONNECT_MS, lookup }))
+    return new Agent({ ...AGENT_OPTIONS, connect: isGuarded ? guarded(connect) : connect })
   }
 
-  #openProxied(): EnvHttpProxyAgent {
-    const pool = (origin: string | URL, options: Pool.Options): Pool =>
-      new Pool(origin, {
-        ...options,
-        ...(typeof options.connect === 'function' && { connect: this.#tracked(options.connect) }),
+  #through(proxy: URL): ProxyAgent {
+    const known = this.#proxied.get(proxy.href)
+    if (known !== undefined) return known
+    const pool = (origin: string | URL, options: object): Dispatcher => {
+      const { connect, ...others }: Pool.Options = options
+      return new Pool(origin, {
+        ...others,
+        ...(typeof connect === 'function' && { connect: this.#tracked(failing(connect)) }),
       })
-    return new EnvHttpProxyAgent({
-      ...AGENT_OPTIONS,
-      httpProxy: this.#proxies.http,
-      httpsProxy: this.#proxies.https,
-      noProxy: this.#proxies.none,
-      // Plain http is forwarded and only https tunnelled, as other clients do: many proxies
-      // refuse to tunnel to ports other than 443.
-      proxyTunnel: false,
-      factory: pool,
-      clientFactory: pool,
-      connect: this.#tracked(buildConnector({ timeout: CONNECT_MS })),
-    })
+    }
+    try {
+      const agent = new ProxyAgent({
+        ...AGENT_OPTIONS,
+        uri: proxy.href,
+        // Plain http is forwarded and only https tunnelled, as other clients do: many proxies
+        // refuse to tunnel to ports other than 443.
+        proxyTunnel: false,
+        factory: pool,
+        clientFactory: pool,
+      })
+      this.#proxied.set(proxy.href, agent)
+      return agent
+    } catch {
+      // What was thrown may quote the url, with its password.
+      throw unusableProxy()
+    }
   }
 
   /**
@@ -95,8 +146,19 @@ export class Dispatchers {
   }
 }
 
-function isLoopback(hostname: string): boolean {
-  const host = hostname.toLowerCase().replace(/\.$/, '')
-  if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true
-  return isIPv4(host) && host.startsWith('127.')
+/**
+ * A connector whose errors end what waits for the connection. undici tries again, at once and for
+ * ever, after some that it takes for a socket of its own that was closed; of a tunnel they say that
+ * the proxy closed it.
+ */
+function failing(connect: Connector): Connector {
+  return (options, callback) =>
+    connect(options, (...[cause, socket]) => {
+      if (cause === null) callback(null, socket)
+      else callback(isOwnSocket(cause) ? new Error('No tunnel.', { cause }) : cause, null)
+    })
+}
+
+function isOwnSocket(error: Error): boolean {
+  return 'code' in error && (error.code === 'UND_ERR_SOCKET' || error.code === 'UND_ERR_INFO')
 }

@@ -8,11 +8,12 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
+import { errorRecord } from '../errors.ts'
 import type { ErrorRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { BodyDecoder, encodingKind } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
-import type { Dispatchers } from './dispatchers.ts'
+import type { Dispatchers, Way } from './dispatchers.ts'
 import { headerText, httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_BYTES, ERROR_BODY_MS } from './limits.ts'
@@ -62,6 +63,7 @@ export class Exchange implements PushReceiver {
   /** Let go of when an answer comes. */
   #request: ExchangeRequest | undefined
   #push: PushFetch | undefined
+  #isProxied = false
   /** What becomes of body bytes: `ended` ones are counted, those of a `good` answer are read. */
   #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
   #decoder: BodyDecoder | undefined
@@ -94,8 +96,10 @@ export class Exchange implements PushReceiver {
     this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
       this.#timedOut('timeout-headers'),
     )
-    const dispatcher = this.#port.dispatchers.for(url, this.#target.direct)
-    this.#push = new PushFetch(dispatcher, { headers, body }, this)
+    const way = this.#way(url)
+    if (way === undefined) return
+    this.#isProxied = way.isProxied
+    this.#push = new PushFetch(way.dispatcher, { headers, body }, this)
     // Trying again, giving up after a time, and what an error status means are not its business.
     ky(url, {
       method: body === undefined ? 'get' : 'post',
@@ -177,9 +181,20 @@ export class Exchange implements PushReceiver {
     this.end()
   }
 
+  /** Nothing is sent where there is none. */
+  #way(url: URL): Way | undefined {
+    try {
+      return this.#port.dispatchers.for(url, this.#target.direct)
+    } catch (error) {
+      this.#failed(errorRecord(error))
+      return undefined
+    }
+  }
+
   #unanswered(error: unknown): void {
     if (this.#request === undefined) return
-    this.#failed(connectionFailed(error, this.#target, this.#request.url))
+    const { url } = this.#request
+    this.#failed(connectionFailed(error, this.#target, url, this.#isProxied))
   }
 
   #body(bytes: Buffer): void {

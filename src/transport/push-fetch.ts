@@ -11,6 +11,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import type { RequestDispatcher } from './dispatchers.ts'
 import { headerText } from './http-error.ts'
 import { followed } from './redirect.ts'
 
@@ -46,7 +47,7 @@ const LAST_STATUS = 599
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
-  readonly #dispatcher: Dispatcher
+  readonly #dispatcher: RequestDispatcher
   readonly #receiver: PushReceiver
   /** What an answer makes superfluous. */
   #content: PushContent | undefined
@@ -57,7 +58,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
-  constructor(dispatcher: Dispatcher, content: PushContent, receiver: PushReceiver) {
+  constructor(dispatcher: RequestDispatcher, content: PushContent, receiver: PushReceiver) {
     this.#dispatcher = dispatcher
     this.#content = content
     this.#receiver = receiver
@@ -145,19 +146,22 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   #dispatch(asked: Asked): void {
     const { url, method } = asked
     this.#asked = asked
-    this.#dispatcher.dispatch(
-      {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method,
-        headers: this.#content?.headers ?? {},
-        body: this.#content?.body ?? null,
-        // Proxies bring clients of their own, which would time out.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
-      this,
-    )
+    const options = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: this.#content?.headers ?? {},
+      body: this.#content?.body ?? null,
+      // Proxies bring clients of their own, which would time out.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    } satisfies Dispatcher.DispatchOptions
+    try {
+      this.#dispatcher.dispatch(options, this)
+    } catch (error) {
+      // A host's own dispatcher may throw anything.
+      this.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
   #redirect(

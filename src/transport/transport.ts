@@ -6,6 +6,7 @@
  * take in all is for its callers to say, with `abort`.
  */
 import { randomUUID } from 'node:crypto'
+import type { LookupFunction } from 'node:net'
 import { ColloquyError } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplySink } from '../protocol/delta.ts'
@@ -16,7 +17,9 @@ import type { WireDialect } from './dialects/dialect.ts'
 import { messages } from './dialects/messages.ts'
 import { responses } from './dialects/responses.ts'
 import { Dispatchers } from './dispatchers.ts'
-import type { Environment } from './dispatchers.ts'
+import type { AddressPolicy } from './address-guard.ts'
+import type { RequestDispatcher } from './dispatchers.ts'
+import type { Environment } from './proxies.ts'
 import { operationUrl } from './endpoint-url.ts'
 import { Exchange } from './exchange.ts'
 import type { AnswerReader, ExchangePort, ExchangeRequest } from './exchange.ts'
@@ -43,6 +46,12 @@ export interface TransportOptions {
   readonly logger?: Logger | undefined
   /** Where proxies are named. Read once. @defaultValue `process.env` */
   readonly environment?: Environment | undefined
+  /** Where endpoints may be that are not local. @defaultValue `'any'` */
+  readonly addressPolicy?: AddressPolicy | undefined
+  /** Finds the addresses of names. @defaultValue that of the system */
+  readonly lookup?: LookupFunction | undefined
+  /** Sends the requests in place of our own connections, and is not closed with them. */
+  readonly dispatcher?: RequestDispatcher | undefined
 }
 
 export interface Transport {
@@ -88,7 +97,8 @@ class HttpTransport implements Transport {
   #isClosed = false
 
   constructor({ clock, timeouts, environment = process.env, ...options }: TransportOptions) {
-    this.#port = { dispatchers: new Dispatchers(environment), clock, timeouts, live: new Set() }
+    const dispatchers = new Dispatchers({ ...options, environment })
+    this.#port = { dispatchers, clock, timeouts, live: new Set() }
     this.#limits = {
       eventBytes: options.eventBytes ?? EVENT_BYTES,
       replyBytes: options.replyBytes ?? REPLY_BYTES,

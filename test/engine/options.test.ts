@@ -12,7 +12,9 @@ async function expectRefused(call: () => Promise<unknown>, name: string) {
   expect(outcome).toMatchObject({ error: { name: 'ColloquyError', code: 'invalid-option' } })
   const { message } = (outcome as { error: Error }).error
   expect(message).toContain(name)
-  expect(message).toMatch(/is not a known option\. Remove it|is not valid: expected|is missing/)
+  expect(message).toMatch(
+    /is not a known option\. Remove it|is of no effect|is not valid: expected|is missing/,
+  )
 }
 
 describe('an option that does not exist is refused', () => {
@@ -38,6 +40,9 @@ describe('an option that does not exist is refused', () => {
     ['logger', { logger: { warn() {} } }],
     ['clock', { clock: {} }],
     ['database', { database: '' }],
+    ['addressPolicy', { addressPolicy: 'private' }],
+    ['dispatcher', { dispatcher: { fetch() {} } }],
+    ['addressPolicy', { addressPolicy: 'public', dispatcher: { dispatch: () => true } }],
   ])('by createEngine: %s', async (name, options) => {
     await expectRefused(() => createEngine({ database: ':memory:', ...options }), name)
   })

@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { createServer, request as httpRequest } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { createServer as createSocketServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { Agent } from 'undici'
+import type { Dispatcher } from 'undici'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startProvider } from '../support/provider.ts'
 import type { Script } from '../support/provider.ts'
-import { json } from '../support/scripts.ts'
+import { endless, json } from '../support/scripts.ts'
 import { ask, reply, requestTo, targetAt, transportFor } from './asking.ts'
 
 const redirect =
@@ -217,4 +220,244 @@ test('cuts a stream that runs through a proxy', async () => {
   await asked.chars(1)
 
   expect(asked.handle.abort()).toBe(true)
+})
+
+test.each(['all_proxy', 'ALL_PROXY'])('goes through the proxy in %s', async (name) => {
+  await using provider = await startProvider()
+  const proxy = await startProxy(provider.url)
+  const environment = { [name]: proxy.url }
+
+  const plain = await reply('http://model.invalid/v1', {}, { environment })
+  await reply('https://model.invalid/v1', {}, { environment })
+
+  expect(plain.text).toBe('Hello')
+  expect(proxy.seen).toEqual([
+    'POST http://model.invalid/v1/chat/completions',
+    'CONNECT model.invalid:443',
+  ])
+})
+
+test.each([
+  ['*', true],
+  ['model.invalid', true],
+  ['invalid', true],
+  ['.invalid', true],
+  ['*.invalid', true],
+  ['MODEL.Invalid.', true],
+  ['other, model.invalid:8080', true],
+  ['a  model.invalid', true],
+  ['*:8080', true],
+  ['model.invalid:80', false],
+  ['odel.invalid', false],
+  ['a.model.invalid', false],
+  ['valid', false],
+  ['', false],
+])('reads NO_PROXY=%s', async (no, isExcepted) => {
+  await using provider = await startProvider()
+  const proxy = await startProxy(provider.url)
+  const environment = { http_proxy: proxy.url, no_proxy: no, NO_PROXY: '*' }
+
+  await reply('http://model.invalid:8080/v1', {}, { environment })
+
+  expect(proxy.seen.length).toBe(isExcepted ? 0 : 1)
+})
+
+test('excepts addresses of IPv6, written with brackets or without', async () => {
+  await using provider = await startProvider()
+  const proxy = await startProxy(provider.url)
+  for (const [no, count] of [
+    ['fd00::1', 0],
+    ['[fd00::1]', 0],
+    ['[fd00::1]:81', 1],
+  ] as const) {
+    proxy.seen.length = 0
+    await reply(
+      'http://[fd00::1]:80/v1',
+      {},
+      {
+        environment: { HTTP_PROXY: proxy.url, NO_PROXY: no },
+        lookup: (_, __, callback) => callback(new Error('no network'), ''),
+      },
+    )
+    expect(proxy.seen.length).toBe(count)
+  }
+})
+
+test('takes an empty proxy for none, and lower case before upper case', async () => {
+  await using provider = await startProvider()
+  const proxy = await startProxy(provider.url)
+  const environment = { http_proxy: '', HTTP_PROXY: proxy.url, ALL_PROXY: proxy.url }
+
+  const { error } = await reply('http://model.invalid/v1', {}, { environment })
+
+  expect(error?.code).toBe('connection-failed')
+  expect(proxy.seen).toEqual([])
+})
+
+test('takes a proxy without a scheme', async () => {
+  await using provider = await startProvider()
+  const proxy = await startProxy(provider.url)
+  const environment = { HTTP_PROXY: proxy.url.replace('http://', '') }
+
+  expect((await reply('http://model.invalid/v1', {}, { environment })).text).toBe('Hello')
+})
+
+/** A server that treats whoever connects as it is told; where it is. */
+async function rawProxy(serve: (socket: Socket) => void): Promise<string> {
+  const server = createSocketServer((socket) => {
+    socket.on('error', () => undefined)
+    serve(socket)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const PASSWORD = 'canary-proxy-password'
+
+test.each<[string, (socket: Socket) => void]>([
+  ['refuses', (socket) => socket.once('data', () => socket.end('HTTP/1.1 403 No\r\n\r\n'))],
+  [
+    'wants another password',
+    (socket) => socket.once('data', () => socket.end('HTTP/1.1 407 Who\r\n\r\n')),
+  ],
+  ['closes at once', (socket) => socket.destroy()],
+  ['closes when it is asked', (socket) => socket.once('data', () => socket.destroy())],
+  ['speaks nonsense', (socket) => socket.once('data', () => socket.end('nonsense\r\n\r\n'))],
+  [
+    'opens a tunnel that leads nowhere',
+    (socket) =>
+      socket.once('data', (asked) => {
+        socket.write('HTTP/1.1 200 Connected\r\n\r\n')
+        if (asked.toString().startsWith('CONNECT')) socket.once('data', () => socket.destroy())
+        else socket.destroy()
+      }),
+  ],
+])('fails with a code when the proxy %s, and shows no password', async (_, serve) => {
+  const proxy = await rawProxy(serve)
+  const log = vi.fn()
+  const logger = { debug: log, info: log, warn: log, error: log }
+  for (const scheme of ['http', 'https']) {
+    const asked = await reply(
+      `${scheme}://model.invalid/v1`,
+      {},
+      {
+        environment: { ALL_PROXY: `http://user:${PASSWORD}@${proxy}` },
+        logger,
+      },
+    )
+
+    expect(asked.calls.at(-1)).toBe('failed')
+    expect(asked.error?.code).toMatch(
+      /^(connection-failed|connection-lost|bad-key|request-rejected|invalid-response|empty-response)$/,
+    )
+    expect(JSON.stringify(asked.error)).not.toContain(PASSWORD)
+  }
+  expect(log).not.toHaveBeenCalled()
+})
+
+test('says that it is the proxy which does not answer', async () => {
+  const gone = createSocketServer().listen(0, '127.0.0.1')
+  await once(gone, 'listening')
+  const { port } = gone.address() as AddressInfo
+  await new Promise((resolve) => gone.close(resolve))
+  const environment = { ALL_PROXY: `http://user:${PASSWORD}@127.0.0.1:${port}` }
+
+  for (const scheme of ['http', 'https']) {
+    const { error } = await reply(`${scheme}://model.invalid/v1`, {}, { environment })
+
+    expect(error?.code).toBe('connection-failed')
+    expect(error?.message).toContain('through the proxy')
+    expect(error?.message).not.toContain(PASSWORD)
+  }
+})
+
+test.each([
+  `socks5://user:${PASSWORD}@127.0.0.1:1080`,
+  `http://user:${PASSWORD}@:80:80`,
+  `http://%zz:${PASSWORD}@127.0.0.1:80`,
+  `ftp://${PASSWORD}`,
+])('sends nothing past a proxy that cannot be used: %s', async (proxy) => {
+  await using provider = await startProvider()
+  const log = vi.fn()
+  const logger = { debug: log, info: log, warn: log, error: log }
+  const lookup = vi.fn()
+  await using transport = transportFor({ environment: { ALL_PROXY: proxy }, logger, lookup })
+
+  const { error } = await ask(transport, requestTo('http://model.invalid/v1')).ended
+  const listing = transport.listModels(targetAt('http://model.invalid/v1'))
+
+  expect(error?.code).toBe('connection-failed')
+  expect(error?.message).toContain('cannot be used')
+  await expect(listing).rejects.toMatchObject({ code: 'connection-failed' })
+  expect(JSON.stringify(error)).not.toContain(PASSWORD)
+  expect(log).not.toHaveBeenCalled()
+  expect(lookup).not.toHaveBeenCalled()
+  // It is in nobody's way on this machine.
+  expect((await ask(transport, requestTo(provider.url)).ended).text).toBe('Hello')
+})
+
+test('sends what it sends through the dispatcher of the host, and leaves that open', async () => {
+  await using provider = await startProvider()
+  const agent = new Agent()
+  onTestFinished(() => agent.destroy())
+  const asked: string[] = []
+  const dispatcher = {
+    dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
+      asked.push(`${options.method} ${String(options.origin)}${options.path}`)
+      return agent.dispatch({ ...options, origin: provider.origin }, handler)
+    },
+  }
+  const environment = { ALL_PROXY: 'http://127.0.0.1:1' }
+  const transport = transportFor({ dispatcher, environment })
+  const url = 'https://model.invalid/v1'
+
+  expect((await ask(transport, requestTo(url)).ended).text).toBe('Hello')
+  await transport.listModels(targetAt(url))
+  await transport.close()
+
+  expect(asked).toEqual([
+    'POST https://model.invalid/v1/chat/completions',
+    'GET https://model.invalid/v1/models',
+  ])
+  expect(agent.destroyed || agent.closed).toBe(false)
+})
+
+test('aborts and closes what runs over the dispatcher of the host', async () => {
+  await using provider = await startProvider()
+  const dispatcher = new Agent()
+  onTestFinished(() => dispatcher.destroy())
+  const transport = transportFor({ dispatcher })
+  provider.always(endless())
+  const aborted = ask(transport, requestTo(provider.url))
+  const running = ask(transport, requestTo(provider.url))
+  await Promise.all([aborted.chars(1), running.chars(1)])
+
+  expect(aborted.handle.abort()).toBe(true)
+  await transport.close()
+
+  expect((await running.ended).error?.code).toBe('engine-closed')
+  await Promise.all(provider.requests.map((exchange) => exchange.closed))
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('the dispatcher is broken')
+    },
+  ],
+  [
+    'fails',
+    (_: object, handler: Dispatcher.DispatchHandler) => {
+      const error = Object.assign(new Error('nope'), { code: 'UND_ERR_CLOSED' })
+      queueMicrotask(() => handler.onResponseError?.(undefined as never, error))
+      return true
+    },
+  ],
+])('fails with a code when the dispatcher of the host %s', async (_, dispatch) => {
+  const { error, calls } = await reply('http://model.invalid/v1', {}, { dispatcher: { dispatch } })
+
+  expect(calls).toEqual(['failed'])
+  expect(error?.code).toBe('connection-failed')
 })
