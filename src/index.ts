@@ -41,6 +41,7 @@ export type {
   EngineSettings,
   FallbackRecord,
   ModelPurpose,
+  Quirks,
 } from './protocol/endpoint.ts'
 export type { ConversationEvent, ConversationHappening, TurnHappening } from './protocol/event.ts'
 export type { Logger } from './protocol/logger.ts'

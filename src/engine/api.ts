@@ -7,7 +7,13 @@ import type {
   InitialMessage,
   Settings,
 } from '../protocol/conversation.ts'
-import type { Dialect, EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
+import type {
+  Dialect,
+  EndpointRecord,
+  EngineSettings,
+  ModelPurpose,
+  Quirks,
+} from '../protocol/endpoint.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
@@ -113,8 +119,12 @@ export interface EndpointOptions {
   /**
    * Bound to the url's origin. Absent: the present key stays if the origin is unchanged and is
    * dropped otherwise. `null` removes it.
+   *
+   * A function is called for each request, for keys that run out. It has `timeouts.headersMs` to
+   * give a key; if it throws or gives none, the request fails with `key-unavailable`. It is held in
+   * memory only: after a restart the endpoint has to be put again.
    */
-  readonly apiKey?: string | null | undefined
+  readonly apiKey?: string | (() => string | Promise<string>) | null | undefined
   /** Sent with every request; secrets like the key. Absent and `null` work as for `apiKey`. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined
   /**
@@ -133,6 +143,15 @@ export interface EndpointOptions {
    * what does not exist when a turn is accepted is left out, with a warning. `airplane` has none.
    */
   readonly fallbacks?: readonly (string | Fallback)[] | undefined
+  /**
+   * How many replies the endpoint is asked for at once. Further ones wait, with their turns in
+   * `requesting`: chats in the order in which they came, then titles. A cancel while one waits
+   * sends nothing. `timeouts.headersMs` counts from when the request is sent, `timeouts.turnMs`
+   * while it waits too. Lists of models do not count. @defaultValue no limit
+   */
+  readonly maxConcurrent?: number | undefined
+  /** Where the server departs from its dialect; see docs/providers.md. */
+  readonly quirks?: Quirks | undefined
 }
 
 /** A question outside any conversation. Nothing of it is stored. */

@@ -146,7 +146,7 @@ function keyOf(endpoint: string, model: string): string {
 }
 
 function targetOf(
-  { name, url, dialect, apiKey, headers, local }: UsableEndpoint,
+  { name, local, headers, url, dialect, apiKey, keySource, maxConcurrent, quirks }: UsableEndpoint,
   extraHeaders: Readonly<Record<string, string>> = {},
 ): ProviderTarget {
   return {
@@ -154,6 +154,9 @@ function targetOf(
     url,
     dialect,
     apiKey,
+    keySource,
+    maxConcurrent,
+    quirks,
     headers: { ...headers, ...extraHeaders },
     direct: local || name === AIRPLANE,
   }

@@ -82,15 +82,17 @@ export const headers = v.pipe(
   ),
 )
 
+/** How many there may be, or should be, of something. */
+export const count = v.pipe(
+  v.number(),
+  v.check((value) => Number.isSafeInteger(value) && value > 0, 'a positive whole number'),
+)
+
 /** How a model should answer. */
 export const settings = v.strictObject({
   temperature: v.optional(v.number()),
   topP: v.optional(v.number()),
-  maxOutputTokens: v.optional(v.pipe(v.number(), v.check(isCount, 'a positive whole number'))),
+  maxOutputTokens: v.optional(count),
   stop: v.optional(v.union([text, v.pipe(v.array(text), v.readonly())])),
   seed: v.optional(v.pipe(v.number(), v.safeInteger('a whole number'))),
 })
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value > 0
-}

@@ -223,7 +223,7 @@ export class ConversationEngine implements Engine {
     )
     const { binder, oneShots } = this.#parts
     const binding = binder.bind({ purpose, endpoint, model })
-    const completion = await oneShots.ask({ binding, prompt, system, settings, signal })
+    const completion = await oneShots.ask({ binding, purpose, prompt, system, settings, signal })
     return purpose === 'title' ? { ...completion, text: cleanTitle(completion.text) } : completion
   }
 

@@ -7,11 +7,18 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { ColloquyError } from '../errors.ts'
-import { DIALECTS, type EndpointRecord, type FallbackRecord } from '../protocol/endpoint.ts'
+import {
+  DIALECTS,
+  type EndpointRecord,
+  type FallbackRecord,
+  type Quirks,
+} from '../protocol/endpoint.ts'
 import type { Store, StoredEndpoint } from '../persistence/store.ts'
+import type { KeySource } from '../transport/key-source.ts'
 import type { EndpointOptions } from './api.ts'
-import { checked, headers, text } from './check.ts'
+import { checked, count, functionValue, headers, text } from './check.ts'
 import type { SecretOptions } from './options.ts'
+import { quirksOf, quirksSchema } from './quirks.ts'
 import { SecretBox } from './secret-box.ts'
 
 /** The endpoint of airplane mode, which never sends anything on. */
@@ -20,17 +27,22 @@ const SALT_SETTING = 'secret-salt'
 
 interface Secrets {
   readonly apiKey?: string | undefined
+  /** In place of `apiKey`. `gone`: an engine before this one was given it. */
+  readonly keySource?: KeySource | 'gone' | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
 /** An endpoint ready for use. Holds secrets: stays inside. */
 export interface UsableEndpoint extends Secrets {
+  readonly keySource?: KeySource | undefined
   readonly name: string
   readonly url: string
   readonly dialect: StoredEndpoint['dialect']
   readonly model?: string | undefined
   readonly local: boolean
   readonly fallbacks?: readonly FallbackRecord[] | undefined
+  readonly maxConcurrent?: number | undefined
+  readonly quirks?: Quirks | undefined
 }
 
 interface Entry {
@@ -53,14 +65,20 @@ const fallback = v.pipe(
 const optionsSchema = v.strictObject({
   url: v.string(),
   model: v.optional(text),
-  apiKey: v.nullish(text),
+  apiKey: v.nullish(
+    v.union([text, functionValue<KeySource>()], 'a non-empty string or a function'),
+  ),
   headers: v.nullish(headers),
   dialect: v.optional(v.picklist(DIALECTS), 'chat-completions'),
   local: v.optional(v.boolean(), false),
   fallbacks: v.optional(v.array(fallback), []),
+  maxConcurrent: v.optional(count),
+  quirks: v.optional(quirksSchema, {}),
 })
 
-type CheckedOptions = v.InferOutput<typeof optionsSchema>
+type CheckedOptions = Omit<v.InferOutput<typeof optionsSchema>, 'quirks'> & {
+  readonly quirks: Quirks | undefined
+}
 
 export class Endpoints {
   readonly #store: Store
@@ -85,13 +103,16 @@ export class Endpoints {
   /** @throws `invalid-option`, `invalid-url`, `credentials-in-url` */
   async put(name: string, options: EndpointOptions): Promise<EndpointRecord> {
     checked(text, name, 'putEndpoint: name')
-    const given = checked(optionsSchema, options, `putEndpoint ${JSON.stringify(name)}`)
-    if (name === AIRPLANE && given.fallbacks.length > 0) {
+    const what = `putEndpoint ${JSON.stringify(name)}`
+    const checkedOptions = checked(optionsSchema, options, what)
+    if (name === AIRPLANE && checkedOptions.fallbacks.length > 0) {
       throw new ColloquyError(
         'invalid-option',
         `putEndpoint "${AIRPLANE}": it cannot have fallbacks, since nothing goes elsewhere in airplane mode. Leave them out.`,
       )
     }
+    const quirks = quirksOf(checkedOptions.quirks, checkedOptions.dialect, what)
+    const given = { ...checkedOptions, quirks }
     const url = parsedUrl(given.url)
     const put = this.#lastPut.then(() => this.#put(name, url, given))
     this.#lastPut = put.catch(() => {})
@@ -111,6 +132,10 @@ export class Endpoints {
         secrets === 'unreadable' ? this.#headerNames(name) : Object.keys(secrets.headers),
       sealedSecrets,
       fallbacks: given.fallbacks.length > 0 ? given.fallbacks : undefined,
+      options: storedOptions(
+        given,
+        secrets === 'unreadable' ? this.#hasKeySource(name) : secrets.keySource !== undefined,
+      ),
     }
     await this.#store.putEndpoint(stored)
     this.#entries.set(name, { stored, secrets })
@@ -119,6 +144,10 @@ export class Endpoints {
 
   #headerNames(name: string): readonly string[] {
     return this.#entries.get(name)?.stored.headerNames ?? []
+  }
+
+  #hasKeySource(name: string): boolean {
+    return this.#entries.get(name)?.stored.options?.hasKeySource === true
   }
 
   get(name: string): EndpointRecord | undefined {
@@ -143,8 +172,28 @@ export class Endpoints {
           'Create the engine with the secrets.encryptionKey it was stored under, or put the endpoint again with its apiKey and headers.',
       )
     }
-    const { url, dialect, model, local, fallbacks } = stored
-    return { name, url, dialect, model, local, fallbacks, ...secrets }
+    const { keySource } = secrets
+    if (keySource === 'gone') {
+      throw new ColloquyError(
+        'key-unreadable',
+        `The key of endpoint ${JSON.stringify(name)} comes from a function, which no database can hold. ` +
+          'After a restart, put the endpoint again with its apiKey function.',
+      )
+    }
+    const { url, dialect, model, local, fallbacks, options } = stored
+    const { maxConcurrent, quirks } = options ?? {}
+    return {
+      name,
+      url,
+      dialect,
+      model,
+      local,
+      fallbacks,
+      maxConcurrent,
+      quirks,
+      ...secrets,
+      keySource,
+    }
   }
 
   /** What the endpoint's secrets are once `given` is put, in the clear and as stored. */
@@ -164,24 +213,44 @@ export class Endpoints {
     }
     const old = kept === undefined || kept.secrets === 'unreadable' ? NO_SECRETS : kept.secrets
     const secrets: Secrets = {
-      apiKey: given.apiKey === undefined ? old.apiKey : (given.apiKey ?? undefined),
+      ...(given.apiKey === undefined ? keyOf(old) : newKey(given.apiKey)),
       headers: given.headers === undefined ? old.headers : (given.headers ?? {}),
     }
     return { secrets, sealedSecrets: this.#sealed(secrets, name, origin) }
   }
 
   #sealed(secrets: Secrets, name: string, origin: string): string | undefined {
-    const isEmpty = secrets.apiKey === undefined && Object.keys(secrets.headers).length === 0
-    return isEmpty ? undefined : this.#box?.seal(JSON.stringify(secrets), purpose(name, origin))
+    const storable = { apiKey: secrets.apiKey, headers: secrets.headers }
+    const isEmpty = storable.apiKey === undefined && Object.keys(storable.headers).length === 0
+    return isEmpty ? undefined : this.#box?.seal(JSON.stringify(storable), purpose(name, origin))
   }
 
   #opened(stored: StoredEndpoint): Entry['secrets'] {
-    if (stored.sealedSecrets === undefined) return NO_SECRETS
+    const lost = stored.options?.hasKeySource === true ? ({ keySource: 'gone' } as const) : {}
+    if (stored.sealedSecrets === undefined) return { ...NO_SECRETS, ...lost }
     // Of the url that requests go to: the row's own word for its origin may have been left behind.
     const origin = URL.parse(stored.url)?.origin ?? ''
     const opened = this.#box?.open(stored.sealedSecrets, purpose(stored.name, origin))
-    return opened === undefined ? 'unreadable' : (JSON.parse(opened) as Secrets)
+    if (opened === undefined) return 'unreadable'
+    return { ...(JSON.parse(opened) as Secrets), ...lost }
   }
+}
+
+function keyOf({ apiKey, keySource }: Secrets): Pick<Secrets, 'apiKey' | 'keySource'> {
+  return { apiKey, keySource }
+}
+
+function newKey(given: string | KeySource | null): Pick<Secrets, 'apiKey' | 'keySource'> {
+  return typeof given === 'function' ? { keySource: given } : { apiKey: given ?? undefined }
+}
+
+/** `undefined` if there is nothing out of the ordinary. */
+function storedOptions(
+  { maxConcurrent, quirks }: CheckedOptions,
+  hasKeySource: boolean,
+): StoredEndpoint['options'] {
+  if (maxConcurrent === undefined && quirks === undefined && !hasKeySource) return undefined
+  return { maxConcurrent, quirks, ...(hasKeySource && { hasKeySource }) }
 }
 
 /** A database that was tampered with cannot move a key to another endpoint or origin. */
@@ -205,9 +274,10 @@ async function boxOf(
 }
 
 function recordOf({ stored, secrets }: Entry): EndpointRecord {
-  const { name, url, origin, dialect, model, local, fallbacks } = stored
+  const { name, url, origin, dialect, model, local, fallbacks, options } = stored
+  const { maxConcurrent, quirks } = options ?? {}
   const isUnreadable = secrets === 'unreadable'
-  const hasApiKey = isUnreadable || secrets.apiKey !== undefined
+  const hasApiKey = isUnreadable || (secrets.apiKey ?? secrets.keySource) !== undefined
   // What was held in memory only is gone after a restart; its names are still in the row.
   const headerNames = isUnreadable ? stored.headerNames : Object.keys(secrets.headers)
   return {
@@ -220,6 +290,8 @@ function recordOf({ stored, secrets }: Entry): EndpointRecord {
     hasApiKey,
     headerNames,
     ...(fallbacks && { fallbacks }),
+    ...(maxConcurrent && { maxConcurrent }),
+    ...(quirks && { quirks }),
   }
 }
 

@@ -18,6 +18,8 @@ import { turnTimeout } from './turn-timeout.ts'
 
 export interface Question {
   readonly binding: Binding
+  /** Titles let chats go first where an endpoint is asked by too many. */
+  readonly purpose: 'chat' | 'title'
   readonly prompt: string
   readonly system?: string | undefined
   readonly settings: Settings
@@ -182,6 +184,7 @@ export class OneShots {
         messages: [{ role: 'user', parts: [{ type: 'text', text: question.prompt }] }],
         settings: question.settings,
         stream: false,
+        isBackground: question.purpose === 'title',
       },
       sink,
     )

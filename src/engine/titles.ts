@@ -103,6 +103,7 @@ export class Titles {
         binding: binder.bind({ purpose: 'title', model, conversation: asked }),
         // A title is not worth more load on a provider in trouble.
         isOnce: true,
+        purpose: 'title',
         prompt,
         settings: {},
         signal: AbortSignal.any([this.#stop.signal, late.signal]),

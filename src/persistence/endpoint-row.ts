@@ -1,7 +1,7 @@
 /** An endpoint as a row, and back. */
 import type { FallbackRecord } from '../protocol/endpoint.ts'
 import type { EndpointRow } from './schema.ts'
-import type { StoredEndpoint } from './store.ts'
+import type { StoredEndpoint, StoredEndpointOptions } from './store.ts'
 import { fromJson, fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
 export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
@@ -15,6 +15,7 @@ export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
     header_names: toJson(endpoint.headerNames, 'header names'),
     sealed_secrets: toTextOrNull(endpoint.sealedSecrets),
     fallbacks: toJsonOrNull(endpoint.fallbacks, 'fallbacks'),
+    options: toJsonOrNull(endpoint.options, 'options'),
   }
 }
 
@@ -29,5 +30,6 @@ export function storedEndpoint(row: EndpointRow): StoredEndpoint {
     headerNames: fromJson(row.header_names) as readonly string[],
     ...(row.sealed_secrets !== null && { sealedSecrets: fromText(row.sealed_secrets) }),
     ...(row.fallbacks !== null && { fallbacks: fromJson(row.fallbacks) as FallbackRecord[] }),
+    ...(row.options !== null && { options: fromJson(row.options) as StoredEndpointOptions }),
   }
 }

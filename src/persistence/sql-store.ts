@@ -70,12 +70,12 @@ const SELECT_MESSAGE = new Statement<MessageRow>('select * from message where id
 const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
 const PUT_ENDPOINT = new Statement(`
   insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets,
-    fallbacks)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    fallbacks, options)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   on conflict (name) do update set url = excluded.url, origin = excluded.origin,
     dialect = excluded.dialect, model = excluded.model, local = excluded.local,
     header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets,
-    fallbacks = excluded.fallbacks`)
+    fallbacks = excluded.fallbacks, options = excluded.options`)
 const SELECT_SETTINGS = new Statement<{ readonly name: string; readonly value: string }>(
   'select name, value from setting where name <> ?',
 )
@@ -244,6 +244,7 @@ export class SqlStore implements Store {
         row.header_names,
         row.sealed_secrets,
         row.fallbacks,
+        row.options,
       ),
     )
   }

@@ -12,7 +12,7 @@ import type {
   InitialMessage,
   Settings,
 } from '../protocol/conversation.ts'
-import type { Dialect, FallbackRecord } from '../protocol/endpoint.ts'
+import type { Dialect, FallbackRecord, Quirks } from '../protocol/endpoint.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
 import type { AttemptRecord, TerminalStatus, TurnRecord } from '../protocol/turn.ts'
 
@@ -97,6 +97,15 @@ export interface StoredEndpoint {
   /** Key and extra headers, encrypted; absent when there are none or they are held in memory only. */
   readonly sealedSecrets?: string | undefined
   readonly fallbacks?: readonly FallbackRecord[] | undefined
+  readonly options?: StoredEndpointOptions | undefined
+}
+
+/** What an endpoint is put with besides its address and its secrets. */
+export interface StoredEndpointOptions {
+  readonly maxConcurrent?: number | undefined
+  readonly quirks?: Quirks | undefined
+  /** Whether its key came from a function of the host's, which nothing can store. */
+  readonly hasKeySource?: boolean | undefined
 }
 
 export interface Store {

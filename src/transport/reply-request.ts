@@ -1,9 +1,10 @@
 /** One request for a reply: all that the transport needs to know, and what it hands back. */
 import type { Settings } from '../protocol/conversation.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
-import type { Dialect } from '../protocol/endpoint.ts'
+import type { Dialect, Quirks } from '../protocol/endpoint.ts'
 import type { Part } from '../protocol/message.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
+import type { KeySource } from './key-source.ts'
 
 /** Where a request goes. Holds secrets: never logged, never part of an event. */
 export interface ProviderTarget {
@@ -13,9 +14,14 @@ export interface ProviderTarget {
   readonly url: string
   readonly dialect: Dialect
   readonly apiKey?: string | undefined
+  /** Gives the key for each request, in place of `apiKey`. */
+  readonly keySource?: KeySource | undefined
   readonly headers: Readonly<Record<string, string>>
   /** Whether to bypass proxies. Loopback addresses always do. */
   readonly direct: boolean
+  /** How many replies are asked for at once; others wait. Absent: as many as come. */
+  readonly maxConcurrent?: number | undefined
+  readonly quirks?: Quirks | undefined
 }
 
 /** A message of the history, in the order and the form in which it is asked. */
@@ -35,6 +41,8 @@ export interface ReplyRequest {
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /** `false` asks for one JSON answer. */
   readonly stream: boolean
+  /** Whether it lets others go first where an endpoint is asked by too many. @defaultValue `false` */
+  readonly isBackground?: boolean | undefined
 }
 
 /** A hold on a request under way. The calls are synchronous and may come at any time. */

@@ -9,13 +9,14 @@ import type { ErrorRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Logger } from '../protocol/logger.ts'
+import type { Admission } from './admission.ts'
 import type { AnswerReader, Exchange } from './exchange.ts'
 import { AFTER_ERROR_MS } from './limits.ts'
 import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
 import type { DecoderOptions } from './reply-decoder.ts'
 import { ReplyDraft } from './reply-draft.ts'
-import type { ReplyHandle } from './reply-request.ts'
+import type { ProviderTarget, ReplyHandle } from './reply-request.ts'
 import { startTimer, timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
 
@@ -25,12 +26,21 @@ export interface ReplyStreamOptions extends DecoderOptions {
   readonly timeouts: Timeouts
   /** How long usage is waited for after a finish reason. */
   readonly usageMs: number
+  /** What is waited for before the request is sent, if it is anything. */
+  readonly admission: Admission | undefined
+  /** Whether the same request, made again at once, may be answered in place of this error. */
+  readonly mayRecover: (error: ErrorRecord) => boolean
 }
+
+/** Makes the request's exchange, to where it goes, with its key. */
+type Open = (target: ProviderTarget) => Exchange
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
   readonly #sink: ReplySink
   readonly #options: ReplyStreamOptions
   readonly #draft = new ReplyDraft()
+  #target: ProviderTarget
+  #open: Open | undefined
   #exchange: Exchange | undefined
   #decoder: ReplyDecoder | undefined
   #unread: Buffer[] = []
@@ -45,13 +55,29 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   constructor(sink: ReplySink, options: ReplyStreamOptions) {
     this.#sink = sink
     this.#options = options
+    this.#target = options.target
   }
 
-  /** Sends the request, unless it was aborted already. */
-  start(open: () => Exchange): void {
+  /** Sends the request when it may, unless it was aborted by then. */
+  start(open: Open): void {
     if (this.#isOver) return
+    this.#open = open
+    const { admission } = this.#options
+    if (admission === undefined) return this.#send()
+    admission.wait({
+      enter: (target) => {
+        this.#target = target
+        this.#send()
+      },
+      failed: (error) => this.#fail(error),
+    })
+  }
+
+  #send(): void {
+    const open = this.#open
+    if (open === undefined) return
     try {
-      this.#exchange = open()
+      this.#exchange = open(this.#target)
       this.#exchange.start()
     } catch (error) {
       if (!(error instanceof ColloquyError)) this.#log(error)
@@ -112,6 +138,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   failed(error: ErrorRecord): void {
+    if (!this.#isOver && this.#decoder === undefined && this.#options.mayRecover(error)) {
+      return this.#send()
+    }
     // Nothing that happens while only usage is waited for takes a complete reply back.
     this.#decode()
     this.#decoder?.expire()
@@ -179,12 +208,14 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     const end = this.known()
     this.#over()
     this.#exchange?.cut()
-    this.#tellEnd(() => this.#sink.failed(redacted(error, this.#options.target), end))
+    this.#tellEnd(() => this.#sink.failed(redacted(error, this.#target), end))
   }
 
   #over(): void {
     this.#isOver = true
     this.#unread = []
+    this.#open = undefined
+    this.#options.admission?.leave()
     this.#options.clock.clearTimeout(this.#timer)
   }
 

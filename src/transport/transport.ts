@@ -7,28 +7,32 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { LookupFunction } from 'node:net'
-import { ColloquyError } from '../errors.ts'
+import { ColloquyError, errorFromRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplySink } from '../protocol/delta.ts'
 import type { Dialect } from '../protocol/endpoint.ts'
 import type { Logger } from '../protocol/logger.ts'
+import type { AddressPolicy } from './address-guard.ts'
+import { Admission, needsAdmission } from './admission.ts'
+import type { AdmissionPort } from './admission.ts'
 import { chatCompletions } from './dialects/chat-completions.ts'
 import type { WireDialect } from './dialects/dialect.ts'
 import { messages } from './dialects/messages.ts'
 import { responses } from './dialects/responses.ts'
 import { Dispatchers } from './dispatchers.ts'
-import type { AddressPolicy } from './address-guard.ts'
 import type { RequestDispatcher } from './dispatchers.ts'
 import type { Environment } from './proxies.ts'
 import { operationUrl } from './endpoint-url.ts'
 import { Exchange } from './exchange.ts'
 import type { AnswerReader, ExchangePort, ExchangeRequest } from './exchange.ts'
 import { EventTemplates } from './event-templates.ts'
+import { LearnedQuirks } from './learned-quirks.ts'
 import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
 import { ReplyStream } from './reply-stream.ts'
 import type { ProviderTarget, ReplyHandle, ReplyRequest } from './reply-request.ts'
+import { Slots } from './slots.ts'
 import type { Timeouts } from './timeouts.ts'
 
 export interface TransportOptions {
@@ -85,6 +89,8 @@ const DIALECTS: Readonly<Record<Dialect, WireDialect>> = {
 
 class HttpTransport implements Transport {
   readonly #port: ExchangePort
+  readonly #admissions: AdmissionPort
+  readonly #quirks = new LearnedQuirks()
   readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
     'chat-completions': new EventTemplates(chatCompletions),
     responses: new EventTemplates(responses),
@@ -94,11 +100,12 @@ class HttpTransport implements Transport {
   readonly #usageMs: number
   readonly #newId: () => string
   readonly #logger: Logger | undefined
-  #isClosed = false
 
   constructor({ clock, timeouts, environment = process.env, ...options }: TransportOptions) {
     const dispatchers = new Dispatchers({ ...options, environment })
     this.#port = { dispatchers, clock, timeouts, live: new Set() }
+    const keyMs = timeouts.headersMs
+    this.#admissions = { slots: new Slots(), clock, keyMs, waiting: new Set(), isClosed: false }
     this.#limits = {
       eventBytes: options.eventBytes ?? EVENT_BYTES,
       replyBytes: options.replyBytes ?? REPLY_BYTES,
@@ -124,21 +131,26 @@ class HttpTransport implements Transport {
       // A whole answer has no first delta to wait for.
       timeouts: stream ? this.#port.timeouts : { ...this.#port.timeouts, firstDeltaMs: Infinity },
       usageMs: this.#usageMs,
+      admission: needsAdmission(target)
+        ? new Admission(this.#admissions, target, request.isBackground === true)
+        : undefined,
+      mayRecover: (error) => this.#quirks.learn(request, error, dialect),
     })
-    const open = (): Exchange =>
+    const open = (ready: ProviderTarget): Exchange =>
       this.#open(reply, {
-        target,
+        target: ready,
         url: operationUrl(target.url, dialect.path),
         accept: stream ? 'text/event-stream' : 'application/json',
-        authentication: dialect.headers(target.apiKey),
-        body: JSON.stringify(dialect.body(request)),
+        authentication: dialect.headers(ready.apiKey),
+        body: JSON.stringify(dialect.body(this.#quirks.applied(request))),
       })
     // The sink hears nothing before the caller holds the handle.
     queueMicrotask(() => reply.start(open))
     return reply
   }
 
-  async listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
+  async listModels(given: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
+    const target = given.keySource === undefined ? given : await this.#keyed(given, signal)
     const list = new ModelListReader(target, this.#limits.replyBytes)
     const dialect = DIALECTS[target.dialect]
     const url = operationUrl(target.url, '/models')
@@ -155,13 +167,33 @@ class HttpTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#admissions.isClosed = true
+    for (const admission of this.#admissions.waiting) admission.shutDown()
     for (const exchange of this.#port.live) exchange.shutDown()
     await this.#port.dispatchers.destroy()
   }
 
+  /** A list of models costs its endpoint nothing: it needs the key, and no place. */
+  async #keyed(given: ProviderTarget, signal?: AbortSignal): Promise<ProviderTarget> {
+    const { promise, resolve, reject } = Promise.withResolvers<ProviderTarget>()
+    const unlimited = { ...given, maxConcurrent: undefined }
+    const admission = new Admission(this.#admissions, unlimited, false)
+    const abort = (): void => {
+      reject(new ColloquyError('cancelled', 'The request for models was cancelled.'))
+    }
+    if (signal?.aborted) abort()
+    else admission.wait({ enter: resolve, failed: (error) => reject(errorFromRecord(error)) })
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      return await promise
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      admission.leave()
+    }
+  }
+
   #open(reader: AnswerReader, request: ExchangeRequest): Exchange {
-    if (this.#isClosed) throw new ColloquyError('engine-closed', 'The engine is closed.')
+    if (this.#admissions.isClosed) throw new ColloquyError('engine-closed', 'The engine is closed.')
     return new Exchange(this.#port, request, reader)
   }
 }

@@ -258,6 +258,8 @@ async function decoded(
     newId: () => String((ids += 1)),
     clock: new ManualClock(),
     usageMs: 1000,
+    admission: undefined,
+    mayRecover: () => false,
     logger: undefined,
   })
   stream.began('text/event-stream')

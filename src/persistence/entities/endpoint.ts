@@ -16,6 +16,7 @@ export const EndpointSchema = defineEntity({
     headerNames: p.text(),
     sealedSecrets: p.text().nullable(),
     fallbacks: p.text().nullable(),
+    options: p.text().nullable(),
   },
 })
 

@@ -1,8 +1,10 @@
 /** All migrations, oldest first. Names are what databases remember: one that was released stays. */
 import { FirstSchema } from './0001-first-schema.ts'
 import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
+import { EndpointOptions } from './0003-endpoint-options.ts'
 
 export const MIGRATIONS = [
   { name: '0001-first-schema', class: FirstSchema },
   { name: '0002-attempts-and-fallbacks', class: AttemptsAndFallbacks },
+  { name: '0003-endpoint-options', class: EndpointOptions },
 ]

@@ -13,7 +13,7 @@ import { isObject, nonEmpty, numberIn } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 import { bearer } from './bearer.ts'
 import { ChatReasoning, REASONING_TEXTS } from './chat-reasoning.ts'
-import { chatRequestBody } from './chat-request.ts'
+import { chatRequestBody, lessonOf } from './chat-request.ts'
 import { laterUsage, toUsage, usageIn } from './chat-usage.ts'
 import type { DialectReader, SoleDelta, WireDialect } from './dialect.ts'
 import { ToolCalls } from './tool-calls.ts'
@@ -22,6 +22,7 @@ export const chatCompletions: WireDialect = {
   path: '/chat/completions',
   headers: bearer,
   body: chatRequestBody,
+  lesson: lessonOf,
   reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
   soleDelta,
   // OpenAI and others pad their events, so that the length of one does not tell its text.

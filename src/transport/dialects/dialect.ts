@@ -2,7 +2,9 @@
  * What a wire format is to the transport: how a request is written, and how
  * events and answers are read. A dialect knows nothing of bytes, HTTP or time.
  */
+import type { ErrorRecord } from '../../errors.ts'
 import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
+import type { Quirks } from '../../protocol/endpoint.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import type { ReplyRequest } from '../reply-request.ts'
@@ -27,6 +29,11 @@ export interface WireDialect {
    * @throws {@link ColloquyError} `invalid-option` for a setting that the format has no place for
    */
   body(request: ReplyRequest): object
+  /**
+   * What an error teaches about a server: how the request may be accepted. Only what the request
+   * leaves open, so that no two errors teach the same.
+   */
+  lesson?(request: ReplyRequest, error: ErrorRecord): Quirks | undefined
   /**
    * @param newId - makes ids for tool calls that come without one.
    * @param asked - what is answered.
