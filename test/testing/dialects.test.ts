@@ -3,12 +3,15 @@ import { expect, test } from 'vitest'
 import {
   chatReply,
   chatStream,
+  errorReply,
   messagesReply,
+  reply,
   responsesReply,
   startProvider,
   steps,
 } from '../../src/testing.ts'
 import type { Script } from '../../src/testing.ts'
+import { testEngine, testProvider } from '../support/engine.ts'
 import { answer, answerTo, sent } from './asking.ts'
 
 interface Event {
@@ -218,3 +221,38 @@ test('steps through a stream, delta by delta', async () => {
 
   expect(shown).toEqual(['Once', 'Once upon'])
 })
+
+test.each(['chat-completions', 'responses', 'messages'] as const)(
+  'writes %s as the engine reads it',
+  async (dialect) => {
+    const provider = await testProvider()
+    const engine = await testEngine()
+    await engine.putEndpoint('online', { url: provider.url, model: 'm', dialect })
+    const conversation = await engine.startConversation()
+    provider.always(reply(['Once', ' upon'], { reasoning: ['H', 'm'], toolCalls: [CALL] }))
+
+    const turn = await engine.send(conversation.id, 'hi')
+    const { message } = await turn.reply
+
+    expect(message.text).toBe('Once upon')
+    expect(message.finishReason).toBe('tool-calls')
+    expect(message.parts).toMatchObject([
+      { type: 'reasoning', text: 'Hm' },
+      { type: 'text', text: 'Once upon' },
+      { type: 'tool-call', toolName: 'weather', input: { city: 'Oslo' } },
+    ])
+    expect((await engine.complete({ prompt: 'hi' })).text).toBe('Once upon')
+
+    provider.always(errorReply(529, 'Overloaded', { type: 'overloaded_error' }))
+    const refused = await engine.send(conversation.id, [
+      {
+        type: 'tool-result',
+        toolCallId: CALL.id,
+        toolName: 'weather',
+        output: 'rain',
+        isError: false,
+      },
+    ])
+    await expect(refused.reply).rejects.toMatchObject({ code: 'overloaded', status: 529 })
+  },
+)
