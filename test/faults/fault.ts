@@ -3,6 +3,7 @@ import type { SimulatedClock } from 'xstate'
 import type {
   ColloquyErrorCode,
   ConversationRecord,
+  Dialect,
   Engine,
   EngineOptions,
   FinishReason,
@@ -44,6 +45,8 @@ export interface Fault {
   readonly arrange?: ((stage: Stage) => void | Promise<void>) | undefined
   /** The address the endpoint is given. @defaultValue the provider's */
   readonly url?: ((stage: { readonly provider: Provider }) => string | Promise<string>) | undefined
+  /** @defaultValue chat completions */
+  readonly dialect?: Dialect | undefined
   /** What happens while the turn runs. */
   readonly meanwhile?: ((scene: Scene) => Promise<void>) | undefined
   /** Gives the row an engine of its own. */

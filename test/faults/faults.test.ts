@@ -14,6 +14,7 @@ import { type Observation, FaultTable } from './observation.ts'
 import { bodies } from './rows/bodies.ts'
 import { cancels } from './rows/cancels.ts'
 import { connections } from './rows/connections.ts'
+import { dialects } from './rows/dialects.ts'
 import { endings } from './rows/endings.ts'
 import { meanings } from './rows/meanings.ts'
 import { recoveries } from './rows/recoveries.ts'
@@ -31,6 +32,7 @@ const GROUPS = {
   connections,
   cancels,
   recoveries,
+  dialects,
 }
 const ROWS: readonly Fault[] = Object.values(GROUPS).flat()
 const MIB = 2 ** 20
