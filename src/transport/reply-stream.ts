@@ -142,8 +142,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
       return this.#send()
     }
     // Nothing that happens while only usage is waited for takes a complete reply back.
-    this.#decode()
-    this.#decoder?.expire()
+    this.#decode((decoder) => decoder.expire())
     this.#settle()
     this.#fail(error)
   }
