@@ -42,11 +42,13 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
   'timeout-first-delta': 'elsewhere',
   'timeout-idle': 'elsewhere',
   'bad-key': 'elsewhere',
+  'key-unavailable': 'elsewhere',
   'quota-exceeded': 'elsewhere',
   'model-not-found': 'elsewhere',
   // Models differ in what they take in, and a refusal costs nothing.
   'context-overflow': 'elsewhere',
   'redirect-refused': 'elsewhere',
+  'address-refused': 'elsewhere',
   'invalid-response': 'elsewhere',
   'event-too-large': 'elsewhere',
 }

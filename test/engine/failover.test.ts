@@ -112,6 +112,32 @@ describe('the next one is asked at once', () => {
     expect(second.requests).toHaveLength(1)
   })
 
+  test('after its key function gives no key', async () => {
+    const { online, second, put, ask } = await threeProviders(BOTH)
+    await put('online', online, {
+      model: 'big',
+      fallbacks: BOTH,
+      apiKey: () => Promise.reject(new Error('no key')),
+    })
+
+    const { turn } = await ask()
+
+    expect(turn.failedAttempts?.map(({ error }) => error.code)).toEqual(['key-unavailable'])
+    expect(asked(second)).toEqual([['middle', 'Bearer sk-of-second']])
+    expect(online.requests).toEqual([])
+  })
+
+  test('after its address is refused', async () => {
+    const { online, second, put, ask } = await threeProviders(BOTH, { addressPolicy: 'public' })
+    await put('second', second, { model: 'middle', local: true })
+
+    const { turn } = await ask()
+
+    expect(turn.failedAttempts?.map(({ error }) => error.code)).toEqual(['address-refused'])
+    expect(asked(second)).toEqual([['middle', 'Bearer sk-of-second']])
+    expect(online.requests).toEqual([])
+  })
+
   test('after nothing listens there', async () => {
     const { ask, engine } = await threeProviders(BOTH, { retry: { maxAttempts: 1 } })
     await engine.putEndpoint('online', { url: 'http://127.0.0.1:1', model: 'x', fallbacks: BOTH })
