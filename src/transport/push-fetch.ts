@@ -170,7 +170,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
   ): void {
     const { url, method } = this.#asked as Asked
-    const location = headerText(headers, 'location')
+    const location = headers.location && headerText(headers, 'location')
     const next = followed({ status, location, from: url, method, hops: this.#hops })
     if (typeof next === 'string') return this.#receiver.astray(status, next)
     this.#hops += 1

@@ -10,8 +10,8 @@ import { REDIRECT_HOPS } from './limits.ts'
 /** An answer that redirects, and the request it answers. */
 export interface Redirect {
   readonly status: number
-  /** Empty if there is none. */
-  readonly location: string
+  /** An empty one is an address too: that of the request. */
+  readonly location: string | undefined
   readonly from: URL
   readonly method: string
   /** How many redirects were followed before. */
@@ -26,7 +26,7 @@ const FOLLOWED = new Set([301, 302, 303, 307, 308])
 export function followed(redirect: Redirect): URL | string {
   const { status, location, from, method, hops } = redirect
   if (!FOLLOWED.has(status)) return `the status ${status}`
-  if (location === '') return 'a redirect without an address'
+  if (location === undefined) return 'a redirect without an address'
   const to = URL.parse(location, from.href)
   if (to === null) return 'a redirect to something that is no address'
   if (to.protocol !== from.protocol) return `a redirect to another scheme, ${whereTo(to)}`

@@ -30,6 +30,17 @@ test.each([307, 308])('follows a %i within the origin, with the same request', a
   expect(second?.headers.authorization).toBe('Bearer sk-canary-key')
 })
 
+test('takes an empty address for that of the request', async () => {
+  await using provider = await startProvider()
+  provider.next(({ response }) => void response.writeHead(307, { location: '' }).end())
+
+  expect((await reply(provider.url)).text).toBe('Hello')
+  expect(provider.requests.map(({ path }) => path)).toEqual([
+    '/v1/chat/completions',
+    '/v1/chat/completions',
+  ])
+})
+
 test('follows five redirects and no more', async () => {
   await using provider = await startProvider()
   const five = Array.from({ length: 5 }, () => redirect('again'))
