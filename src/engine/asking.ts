@@ -8,6 +8,7 @@ import { ColloquyError, type ErrorRecord } from '../errors.ts'
 import type { TurnReport } from '../machines/turn.ts'
 import type { Store } from '../persistence/store.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
+import type { Message } from '../protocol/message.ts'
 import type { AttemptRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Binder } from './binding.ts'
@@ -50,7 +51,9 @@ export class Asking {
     try {
       const bound = run.bound as Bound
       run.goOn()
-      const request = await replyRequest(run.request, bound, run.route, this.#store, prepare)
+      const { route, userMessage } = run
+      const input = userMessage as Message
+      const request = await replyRequest(run.request, bound, route, input, this.#store, prepare)
       if (run.lane.isSealed) return
       if (!this.#binder.allows(request.target.endpoint)) {
         return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))

@@ -13,10 +13,13 @@ export async function replyRequest(
   { turnId, conversationId, options }: RunRequest,
   { conversation }: Bound,
   { target, model }: Route,
+  input: Message,
   store: Store,
   prepare: Prepare | undefined,
 ): Promise<ReplyRequest> {
-  const stored = await store.listMessages(conversationId)
+  // Nothing is before the first message. What the host is handed is a copy all the same.
+  const isAll = input.position === 1 && prepare === undefined
+  const stored = isAll ? [input] : await store.listMessages(conversationId)
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
   const messages = prepare === undefined ? stored : await prepared(stored, turn, prepare)
   return {

@@ -145,22 +145,20 @@ export class Turns {
 
   async #write(run: Run): Promise<Message> {
     const { turnId, conversationId, input, options } = run.request
-    const conversation = await this.#store.getConversation(conversationId)
-    if (conversation === undefined) throw conversationNotFound(conversationId)
-    if (run.withdrawal.signal.aborted) throw notSent()
-    const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
-    run.bound = { ...binding, conversation }
-    return this.#store.acceptTurn(
+    return await this.#store.acceptTurn(
       {
         turnId,
         conversationId,
         messageId: this.#options.newId(),
         role: input.role,
         parts: input.parts,
-        endpoint: binding.target.endpoint,
-        model: binding.model,
         metadata: options.metadata,
         at: new Date(this.#options.clock.now()),
+        bind: (conversation) => {
+          const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
+          run.bound = { ...binding, conversation }
+          return { endpoint: binding.target.endpoint, model: binding.model }
+        },
       },
       run.withdrawal.signal,
     )

@@ -207,13 +207,19 @@ export class SqlStore implements Store {
   }
 
   async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
-    const message = await this.#writer.submit(acceptTurnJob(accept, this.epoch), {
+    const acceptance = await this.#writer.submit(acceptTurnJob(accept, this.epoch), {
       patienceMs: PATIENCE_MS,
       isUrgent: true,
       signal,
     })
-    if (message !== undefined) return message
-    throw new ColloquyError('conversation-not-found', 'There is no such conversation any more.')
+    if (acceptance === undefined) {
+      throw new ColloquyError(
+        'conversation-not-found',
+        `There is no conversation ${JSON.stringify(accept.conversationId)}. Start one with engine.startConversation().`,
+      )
+    }
+    if ('refusal' in acceptance) throw acceptance.refusal
+    return acceptance.message
   }
 
   async endTurn(end: TurnEnd): Promise<EndedTurn> {

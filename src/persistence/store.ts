@@ -39,12 +39,21 @@ export interface TurnAccept {
   readonly messageId: string
   readonly role: MessageRole
   readonly parts: readonly Part[]
-  readonly endpoint: string
-  readonly model: string
   readonly metadata?: unknown
   /** Unique in the conversation. */
   readonly idempotencyKey?: string | undefined
   readonly at: Date
+  /**
+   * Says where the turn goes, as the conversation is when the turn is written. Throws what the input
+   * is refused with. Synchronous, and called again when the transaction has to be tried again.
+   */
+  readonly bind: (conversation: ConversationRecord) => TurnPlace
+}
+
+/** Where a turn goes. */
+export interface TurnPlace {
+  readonly endpoint: string
+  readonly model: string
 }
 
 /** A turn that was accepted under an idempotency key, with its input and what it left. */
@@ -145,8 +154,8 @@ export interface Store {
    * An abort that comes before the write has begun withdraws it: the promise rejects with
    * `cancelled` and nothing is stored. After that the write runs to its end.
    *
-   * @throws `conversation-not-found` when it was deleted meanwhile; `database-failed` when its
-   *   idempotency key is taken
+   * @throws `conversation-not-found`; what `bind` throws; `database-failed` when its idempotency key
+   *   is taken
    */
   acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message>
 

@@ -4,25 +4,28 @@
  * Fixed statements, since these are the only writes whose number grows with use.
  */
 import { type Message, type MessageStatus, textOf } from '../protocol/message.ts'
+import { conversationRecord } from './conversation-row.ts'
 import { messageRecord } from './message-row.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
-import type { MessageRow, TurnRow } from './schema.ts'
+import type { ConversationRow, MessageRow, TurnRow } from './schema.ts'
 import { type Connection, Statement } from './statement.ts'
-import type { EndedTurn, TurnAccept, TurnEnd } from './store.ts'
+import type { EndedTurn, TurnAccept, TurnEnd, TurnPlace } from './store.ts'
 import { fromJson, fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, turnRecord } from './turn-row.ts'
 
-/** Where in a conversation the next input and its turn go. */
-interface Place {
-  readonly head_message_id: string | null
+/** A conversation, and where in it the next input and its turn go. */
+interface AcceptingRow extends ConversationRow {
   readonly message_position: number
   readonly turn_position: number
 }
 
+/** What came of an input. One that was refused was not written, and fails no other write. */
+export type Acceptance = { readonly message: Message } | { readonly refusal: unknown }
+
 // Looked up first: an insertion that reads its own table, or gives a row, has SQLite make a
 // temporary table, and costs twice as much as one of plain values.
-const SELECT_PLACE = new Statement<Place>(`
-  select c.head_message_id,
+const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
+  select c.*,
     (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = c.id)
       as message_position,
     (select coalesce(max(t.position), 0) + 1 from turn t where t.conversation_id = c.id)
@@ -81,7 +84,7 @@ export const SELECT_REPLY = new Statement<MessageRow>(
 export function acceptTurnJob(
   accept: TurnAccept,
   epoch: number,
-): (tx: Connection) => Promise<Message | undefined> {
+): (tx: Connection) => Promise<Acceptance | undefined> {
   const conversationId = toText(accept.conversationId)
   const parts = toJson(accept.parts, 'message')
   const metadata = toJsonOrNull(accept.metadata, 'metadata')
@@ -89,15 +92,21 @@ export function acceptTurnJob(
   const at = accept.at.getTime()
   return async (tx) => {
     const { messageId, turnId, role } = accept
-    const place = await SELECT_PLACE.first(tx, conversationId)
-    if (place === undefined) return undefined
-    const position = place.message_position
+    const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
+    if (conversation === undefined) return undefined
+    let place: TurnPlace
+    try {
+      place = accept.bind(conversationRecord(conversation))
+    } catch (refusal) {
+      return { refusal }
+    }
+    const position = conversation.message_position
     await INSERT_INPUT.run(
       tx,
       messageId,
       conversationId,
       turnId,
-      place.head_message_id,
+      conversation.head_message_id,
       position,
       role,
       parts,
@@ -107,17 +116,17 @@ export function acceptTurnJob(
       tx,
       turnId,
       conversationId,
-      place.turn_position,
+      conversation.turn_position,
       messageId,
       epoch,
       key,
-      toText(accept.endpoint),
-      toText(accept.model),
+      toText(place.endpoint),
+      toText(place.model),
       metadata,
       at,
     )
     await MOVE_HEAD.run(tx, messageId, at, conversationId)
-    return {
+    const message: Message = {
       id: messageId,
       conversationId: accept.conversationId,
       turnId,
@@ -128,6 +137,7 @@ export function acceptTurnJob(
       text: textOf(accept.parts),
       status: 'complete',
     }
+    return { message }
   }
 }
 

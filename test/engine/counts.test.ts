@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.ts'
 import type { Script } from '../support/provider.ts'
+import { driverCalls } from '../support/driver-calls.ts'
 import { testChat, testDatabase, testEngine, testProvider } from '../support/engine.ts'
 import { Inspection } from '../support/inspection.ts'
 import { chunk, closedGate, endless, streamed } from '../support/scripts.ts'
@@ -73,6 +74,23 @@ describe('the number of machine events', () => {
       'xstate.done.actor.turn',
     ])
   })
+})
+
+test('a turn asks the database for its two writes, and for the history if there is one', async () => {
+  const { engine, conversation } = await testChat()
+  const { run } = driverCalls()
+  const writes = [
+    ['begin immediate', 'select … conversation', 'insert into message', 'insert into turn'],
+    ['update conversation', 'commit'],
+    ['begin immediate', 'update turn', 'delete from checkpoint', 'insert into message'],
+    ['update conversation', 'commit'],
+  ].flat()
+  await ask(engine, conversation.id, 'one')
+  expect(run()).toEqual(writes)
+
+  await ask(engine, conversation.id, 'two')
+  const second = run().slice(writes.length)
+  expect(second).toEqual(writes.toSpliced(6, 0, 'select … message'))
 })
 
 test('two engines share nothing', async () => {

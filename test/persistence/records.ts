@@ -46,9 +46,8 @@ export function accept(
     messageId: `input-${turnId}`,
     role: 'user',
     parts: [{ type: 'text', text: `question ${turnId}` }],
-    endpoint: 'online',
-    model: 'm',
     at: new Date(START + 1),
+    bind: () => ({ endpoint: 'online', model: 'm' }),
     ...fields,
   }
 }

@@ -34,7 +34,10 @@ export function valueContract(open: OpenStore): void {
           { type: 'reasoning', text, providerData: value },
           { type: 'tool-call', toolCallId: text, toolName: text, input: value, inputText: text },
         ]
-        const turn = accept(id, `t${count}`, { parts, endpoint: text, model: text })
+        const turn = accept(id, `t${count}`, {
+          parts,
+          bind: () => ({ endpoint: text, model: text }),
+        })
         const message = await store.acceptTurn(turn, never())
 
         expect(await store.getConversation(id)).toEqual({ ...created, updatedAt: turn.at })

@@ -53,6 +53,30 @@ export function writeContract(open: OpenStore): void {
     expect(store.transactions - before).toBe(1)
   })
 
+  test('share it also when one of them is refused by what it is bound with', async () => {
+    const store = await openWith(open, 'c', 'other')
+    const before = store.transactions
+    const seen: unknown[] = []
+    const refusal = new Error('nowhere to go')
+    const bind = (bound: unknown) => {
+      seen.push(bound)
+      throw refusal
+    }
+
+    const results = await Promise.allSettled([
+      store.acceptTurn(accept('c', 't1'), never()),
+      store.acceptTurn(accept('other', 't2', { bind }), never()),
+      store.acceptTurn(accept('c', 't3'), never()),
+    ])
+
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(results[1]).toMatchObject({ reason: refusal })
+    expect(seen).toEqual([await store.getConversation('other')])
+    expect(store.transactions - before).toBe(1)
+    expect(await store.listMessages('other')).toEqual([])
+    expect(await store.listTurns('other')).toEqual([])
+  })
+
   test('can be read as soon as they are settled', async () => {
     const store = await openWith(open, 'c')
     const accepted = store.acceptTurn(accept('c', 't'), never())

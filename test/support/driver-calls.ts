@@ -1,0 +1,31 @@
+/** What is asked of SQLite, seen at its driver. */
+import Database from 'better-sqlite3'
+import { onTestFinished, vi } from 'vitest'
+
+/** What is compiled and what is run from now on, in order, by the first words of the SQL. */
+export function driverCalls() {
+  const memory = new Database(':memory:')
+  const statements = Object.getPrototypeOf(memory.prepare('select 1')) as Database.Statement
+  memory.close()
+  const prepare = vi.spyOn(Database.prototype, 'prepare')
+  const methods = (['all', 'get', 'run'] as const).map((method) => vi.spyOn(statements, method))
+  onTestFinished(() => {
+    for (const spy of [prepare, ...methods]) spy.mockRestore()
+  })
+  return {
+    compiled: () => prepare.mock.calls.map(([sql]) => firstWords(sql)),
+    run: () =>
+      methods
+        .flatMap(({ mock }) =>
+          mock.invocationCallOrder.map((order, call) => ({ order, by: mock.contexts[call] })),
+        )
+        .toSorted((one, other) => one.order - other.order)
+        .map(({ by }) => firstWords((by as Database.Statement).source)),
+  }
+}
+
+function firstWords(sql: string): string {
+  const words = sql.trim().split(/\s+/)
+  if (words[0] === 'select') return `select … ${words[words.lastIndexOf('from') + 1]}`
+  return words.slice(0, words[0] === 'update' ? 2 : 3).join(' ')
+}
