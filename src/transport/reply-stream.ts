@@ -47,6 +47,8 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #isScheduled = false
   #isOver = false
   #isFinished = false
+  /** How the reply ended is known, and about to be told. */
+  #isConcluding = false
   #hasContent = false
   #isWaitingForUsage = false
   /** For the first delta, and after the content for usage. */
@@ -86,15 +88,21 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   flush(): void {
-    if (this.#isOver) return
+    this.#handOn()
+  }
+
+  /** Hands on what was read. Whether there was anything. */
+  #handOn(): boolean {
+    if (this.#isOver) return false
     this.#decode()
     const batch = this.#draft.take()
-    if (batch.length === 0) return
+    if (batch.length === 0) return false
     this.#tell(() => {
       if (!this.#hasContent) this.#options.clock.clearTimeout(this.#timer)
       this.#hasContent = true
       this.#sink.deltas(batch)
     })
+    return true
   }
 
   known(): ReplyEnd {
@@ -143,8 +151,8 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     }
     // Nothing that happens while only usage is waited for takes a complete reply back.
     this.#decode((decoder) => decoder.expire())
-    this.#settle()
-    this.#fail(error)
+    this.#handOn()
+    this.#conclude(this.#decoder?.outcome ?? error)
   }
 
   readonly #gathered = (): void => {
@@ -176,11 +184,19 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
 
   /** Hands on what was decoded, and the end if that is known. */
   #settle(): void {
-    this.flush()
+    const hasNews = this.#handOn()
     const outcome = this.#decoder?.outcome
     if (this.#isOver) return
     this.#waitForUsage(this.#decoder?.isOver)
-    if (outcome === undefined) return
+    if (outcome === undefined || this.#isConcluding) return
+    this.#isConcluding = true
+    // An end is much to do: readers that wait for what was just handed on take that first.
+    if (hasNews) queueMicrotask(() => this.#conclude(outcome))
+    else this.#conclude(outcome)
+  }
+
+  #conclude(outcome: 'finished' | ErrorRecord): void {
+    if (this.#isOver) return
     if (outcome !== 'finished') return this.#fail(outcome)
     const end = this.known()
     this.#over()

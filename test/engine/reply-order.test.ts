@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Turn } from '../../src/index.ts'
 import { testChat } from '../support/engine.ts'
 import { snapshotReader } from '../support/reading.ts'
-import { endless, steps, streamed } from '../support/scripts.ts'
+import { chunk, endless, steps, streamed } from '../support/scripts.ts'
 import { outcomeOf, shown } from '../support/waiting.ts'
 import { runChild } from './child-process.ts'
 
@@ -181,4 +181,26 @@ test('a process without a handler for its uncaught exceptions ends by that one',
   expect(message).toBeUndefined()
   expect(exitCode).toBe(1)
   expect(stderr).toContain('a bad reader')
+})
+
+test('a reader has the text of a reply that came whole before its end is dealt with', async () => {
+  const { provider, engine, conversation } = await testChat({ emitIntervalMs: 100 })
+  provider.next((exchange) => {
+    exchange.done(chunk({ content: 'Once' }), chunk({}, { finish_reason: 'stop' }))
+  })
+  const order: string[] = []
+  engine.inspect((event) => {
+    if (event.type === '@xstate.event') order.push(event.event.type)
+  })
+  const turn = await engine.send(conversation.id, 'a story')
+  for await (const { text } of turn.snapshots()) order.push(text)
+  await turn.reply
+
+  const told = ['reply.first-delta', 'Once', 'reply.finished']
+  expect(order.filter((entry) => told.includes(entry))).toEqual([
+    'reply.first-delta',
+    'Once',
+    'reply.finished',
+    'Once',
+  ])
 })
