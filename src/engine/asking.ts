@@ -94,8 +94,10 @@ export class Asking {
   }
 
   #sink(run: Run, report: Report): ReplySink {
+    // Said with the end: there is nothing left to hold, nor to ask what is known.
     const end = (known: ReplyEnd) => {
       run.end = known
+      run.handle = undefined
     }
     return {
       started: () => report({ type: 'reply.started' }),

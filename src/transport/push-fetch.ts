@@ -110,7 +110,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     // They hold the memory of the read in which they came.
     controller.rawHeaders = null
     this.#receiver.head(status, headers)
-    this.#response?.resolve(new Response(null, { status: Math.min(status, LAST_STATUS) }))
+    this.#response?.resolve(bareResponse(Math.min(status, LAST_STATUS)))
     this.#letGo()
   }
 
@@ -178,4 +178,15 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     controller.abort(new Error('The request was redirected.'))
     this.#dispatch({ url: next, method })
   }
+}
+
+const BARE_RESPONSES = new Map<number, Response>()
+
+/** One for all answers with a status: there is nothing in it that anybody could read or change. */
+function bareResponse(status: number): Response {
+  const known = BARE_RESPONSES.get(status)
+  if (known !== undefined) return known
+  const response = new Response(null, { status })
+  BARE_RESPONSES.set(status, response)
+  return response
 }
