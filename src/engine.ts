@@ -1,5 +1,6 @@
 /** Where the parts of an engine meet. */
 import { Feed } from './feed/feed.ts'
+import { assembled } from './feed/growing-reply.ts'
 import { openSqliteStore } from './persistence/sqlite-store.ts'
 import { openTransport } from './transport/transport.ts'
 import { Actors } from './engine/actors.ts'
@@ -29,6 +30,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     durability: options.durability,
     clock,
     newId,
+    assemble: assembled,
     logger,
   })
   try {

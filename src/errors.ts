@@ -23,6 +23,7 @@ export type ColloquyErrorCode =
   | 'model-missing'
   | 'airplane-mode'
   | 'engine-closed'
+  | 'read-only'
   | 'key-unreadable'
   | 'prepare-failed'
   // How a turn ended
@@ -57,7 +58,10 @@ export type ColloquyErrorCode =
   | 'reply-too-large'
   // The database's
   | 'database-in-use'
+  | 'database-taken'
+  | 'database-gone'
   | 'database-too-new'
+  | 'database-too-old'
   | 'database-busy'
   | 'database-failed'
 

@@ -58,6 +58,7 @@ async function openStore(task: Task) {
     durability: 'full',
     clock: { now: () => Date.now(), setTimeout, clearTimeout: () => undefined },
     newId: () => crypto.randomUUID(),
+    assemble: () => [],
   })
 }
 
@@ -103,6 +104,7 @@ async function openOurs(task: Task): Promise<Saver> {
         conversationId,
         status: 'done',
         attempts: 1,
+        hasCheckpoints: false,
         usage: USAGE,
         reply: {
           messageId: crypto.randomUUID(),

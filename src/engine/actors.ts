@@ -15,7 +15,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { InspectionObserver } from './api.ts'
 import { observeSystem } from './inspection.ts'
-import { Timers } from './timers.ts'
+import { Timers, unheld } from './timers.ts'
 
 /** Spawning copies the supervisor's table of children: cheap while there are few. */
 const CONVERSATIONS_PER_SUPERVISOR = 64
@@ -193,8 +193,6 @@ export class Actors {
       }
       if (this.#resting.size > 0) this.#scheduleSweep()
     }, REST_MS)
-    if (this.#sweep instanceof Object && 'unref' in this.#sweep) {
-      ;(this.#sweep as NodeJS.Timeout).unref()
-    }
+    unheld(this.#sweep)
   }
 }

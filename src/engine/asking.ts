@@ -12,6 +12,7 @@ import type { Message } from '../protocol/message.ts'
 import type { AttemptRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Binder } from './binding.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
 import { replyRequest } from './reply-request.ts'
@@ -23,6 +24,7 @@ export interface AskingOptions {
   readonly transport: Transport
   readonly binder: Binder
   readonly options: ResolvedOptions
+  readonly checkpoints: Checkpoints
 }
 
 type Report = (report: TurnReport) => void
@@ -32,12 +34,14 @@ export class Asking {
   readonly #transport: Transport
   readonly #binder: Binder
   readonly #options: ResolvedOptions
+  readonly #checkpoints: Checkpoints
 
-  constructor({ store, transport, binder, options }: AskingOptions) {
+  constructor({ store, transport, binder, options, checkpoints }: AskingOptions) {
     this.#store = store
     this.#transport = transport
     this.#binder = binder
     this.#options = options
+    this.#checkpoints = checkpoints
   }
 
   /** Makes a request for the run's reply. */
@@ -104,6 +108,7 @@ export class Asking {
       deltas: (batch) => {
         if (!run.hasContent) {
           run.hasContent = true
+          this.#checkpoints.begin(run)
           report({ type: 'reply.first-delta' })
         }
         run.lane.deltas(batch)

@@ -45,6 +45,14 @@ export interface EngineOptions {
    * @defaultValue `'full'`
    */
   readonly durability?: 'full' | 'relaxed' | undefined
+  /**
+   * How often a running reply is written down, in milliseconds: of a process that is killed, at
+   * most so much of each reply is lost. `Infinity` writes none before its end. A power cut may
+   * undo the checkpoints of the last moments, whatever `durability` says.
+   *
+   * @defaultValue 1,000
+   */
+  readonly checkpointMs?: number | undefined
   readonly secrets?: SecretOptions | undefined
   /**
    * Which addresses endpoints may have that are neither put with `local: true` nor named
@@ -220,6 +228,7 @@ const optionsSchema = v.strictObject({
     {},
   ),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
+  checkpointMs: v.optional(duration, 1_000),
   secrets: v.optional(v.strictObject({ encryptionKey: v.optional(encryptionKey) }), {}),
   logger: v.optional(logger),
   prepare: v.optional(functionValue<Prepare>()),

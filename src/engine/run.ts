@@ -72,6 +72,8 @@ export class Run {
   next: PlannedAttempt | undefined
   failedAttempts: readonly AttemptRecord[] | undefined
   hasContent = false
+  /** Whether anything of the reply may be on disk before it is saved. */
+  hasCheckpoints = false
   end: ReplyEnd = {}
   /** Why there will be no complete reply. */
   failure: ErrorRecord | undefined

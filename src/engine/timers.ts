@@ -6,6 +6,12 @@
  */
 import type { Clock } from '../protocol/clock.ts'
 
+/** The timer, which from now on does not keep the process alive. */
+export function unheld(timer: unknown): unknown {
+  if (timer instanceof Object && 'unref' in timer) (timer as NodeJS.Timeout).unref()
+  return timer
+}
+
 export class Timers implements Clock {
   readonly #clock: Clock
   readonly #pending = new Set<{ readonly id: unknown }>()

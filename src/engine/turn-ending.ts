@@ -101,6 +101,7 @@ export class TurnEnding {
       attempts: run.attempts,
       failedAttempts: run.failedAttempts,
       movedTo: run.routeIndex > 0 ? run.asked : undefined,
+      hasCheckpoints: run.hasCheckpoints,
       error: outcome === 'failed' ? run.failure : undefined,
       usage: end.usage,
       reply: isKept

@@ -14,6 +14,7 @@ import type { Message } from '../protocol/message.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Asking } from './asking.ts'
 import type { Binder } from './binding.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Run, type RunRequest } from './run.ts'
@@ -40,6 +41,7 @@ export class Turns {
   readonly #onSettled: TurnsOptions['onSettled']
   readonly #asking: Asking
   readonly #ending: TurnEnding
+  readonly #checkpoints: Checkpoints
   readonly #runs = new Map<string, Run>()
   readonly #running = new Map<string, Run>()
 
@@ -49,7 +51,9 @@ export class Turns {
     this.#binder = parts.binder
     this.#options = parts.options
     this.#onSettled = parts.onSettled
-    this.#asking = new Asking(parts)
+    const { clock, logger, checkpointMs: everyMs } = parts.options
+    this.#checkpoints = new Checkpoints({ store: parts.store, clock, logger, everyMs })
+    this.#asking = new Asking({ ...parts, checkpoints: this.#checkpoints })
     this.#ending = new TurnEnding(parts.store, parts.options)
   }
 
@@ -191,6 +195,7 @@ export class Turns {
 
   #seal(run: Run, outcome: Outcome, code: ColloquyErrorCode | undefined): void {
     run.outcome = outcome
+    this.#checkpoints.end(run)
     if (code === 'timeout-turn') run.failure = turnTimeout(this.#options.timeouts.turnMs)
     run.abortRequest()
     run.lane.seal(statusOf(outcome))
@@ -228,6 +233,7 @@ export class Turns {
     run.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
     run.withdrawal.abort()
     run.abortRequest()
+    this.#checkpoints.end(run)
     run.lane.seal('failed')
     const failure = errorFromRecord(run.failure)
     run.accepted.reject(failure)

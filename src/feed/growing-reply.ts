@@ -86,6 +86,14 @@ export class GrowingReply {
   }
 }
 
+/** The parts of a reply of which no more deltas will come. */
+export function assembled(deltas: readonly Delta[]): readonly Part[] {
+  const reply = new GrowingReply()
+  for (const delta of deltas) reply.add(delta)
+  reply.finish()
+  return reply.parts()
+}
+
 function toPart(part: GrowingPart): Part {
   const providerData = part.providerData === undefined ? {} : { providerData: part.providerData }
   if (part.type !== 'tool-call') return { type: part.type, text: part.text, ...providerData }

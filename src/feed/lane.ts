@@ -11,6 +11,7 @@ import type { Delta } from '../protocol/delta.ts'
 import type { ConversationEvent, TurnHappening } from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
+import { Additions } from './additions.ts'
 import { GrowingReply } from './growing-reply.ts'
 import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-reader.ts'
 
@@ -37,6 +38,7 @@ export class Lane implements SnapshotSource {
   readonly conversationId: string
   readonly #feed: LaneFeed
   readonly #reply = new GrowingReply()
+  readonly #additions = new Additions()
   readonly #readers = new Set<SnapshotReader>()
   #seq = 0
   /** The newest event that told of content. */
@@ -91,6 +93,11 @@ export class Lane implements SnapshotSource {
 
   parts(): readonly Part[] {
     return this.#reply.parts()
+  }
+
+  /** What the reply gained since this was last asked, and all of it at first. */
+  additions(): readonly Delta[] {
+    return this.#additions.take(() => this.#reply.parts())
   }
 
   /** Numbers an event of the turn and has it delivered. */
@@ -176,6 +183,7 @@ export class Lane implements SnapshotSource {
   /** Events are numbered whether anybody watches or not: who does never changes the numbers. */
   #take(batch: readonly Delta[]): void {
     this.#burst += 1
+    this.#additions.note(batch)
     this.#contentSeq = this.#seq + 1
     if (this.#feed.isWatched(this.conversationId)) {
       this.publish({ type: 'reply.delta', deltas: batch })

@@ -1,7 +1,7 @@
 /**
  * One open database: transactions and reads over one connection.
  *
- * Knows nothing of what the tables mean, and of a dialect only how a transaction begins. A read
+ * Knows nothing of what the tables mean, and of a kind of database only what it is handed. A read
  * waits for the transaction that is open and never sees half of it; a SQLite transaction takes no
  * turn of the event loop, so that costs nothing.
  */
@@ -11,22 +11,35 @@ import { type Connection, Statement } from './statement.ts'
 const COMMIT = new Statement('commit')
 const ROLLBACK = new Statement('rollback')
 
+/** What is particular to one kind of database. */
+export interface DatabaseKind {
+  /**
+   * Opens a transaction that nobody else's write can come between: one that began by reading could
+   * not be told to wait when another process writes, only to start again.
+   */
+  readonly begin: Statement
+  /** Throws if what is about to be committed would not be found again. */
+  readonly assertPresent?: (() => void) | undefined
+  /** Whether the next transactions are to survive a power cut. They do unless this says otherwise. */
+  readonly setLasting?: ((isLasting: boolean) => void) | undefined
+  readonly disconnect: () => Promise<void>
+}
+
+export interface TransactionOptions {
+  /** Whether a power cut may undo it, if that is cheaper. @defaultValue `false` */
+  readonly isCheckpoint?: boolean
+}
+
 export class SqlDatabase {
   readonly #connection: Connection
-  readonly #begin: Statement
-  readonly #disconnect: () => Promise<void>
+  readonly #kind: DatabaseKind
   readonly #reads = new Set<Promise<unknown>>()
   /** Settles when the transaction that is open has ended. */
   #open: Promise<void> | undefined
 
-  /**
-   * @param begin - opens a transaction that nobody else's write can come between: one that began
-   *   by reading could not be told to wait when another process writes, only to start again
-   */
-  constructor(connection: Connection, begin: Statement, disconnect: () => Promise<void>) {
+  constructor(connection: Connection, kind: DatabaseKind) {
     this.#connection = connection
-    this.#begin = begin
-    this.#disconnect = disconnect
+    this.#kind = kind
   }
 
   /**
@@ -34,12 +47,15 @@ export class SqlDatabase {
    *
    * @param work - must touch nothing but `tx`: whoever else asks waits for this one to end
    */
-  async transaction<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    work: (tx: Connection) => Promise<T>,
+    { isCheckpoint = false }: TransactionOptions = {},
+  ): Promise<T> {
     while (this.#open !== undefined) await this.#open
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#open = promise
     try {
-      return await this.#committed(work)
+      return isCheckpoint ? await this.#relaxed(work) : await this.#committed(work)
     } catch (error) {
       throw databaseError(error)
     } finally {
@@ -64,14 +80,24 @@ export class SqlDatabase {
   /** Lets go of the database once every read has what it came for. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#reads)
-    await this.#disconnect()
+    await this.#kind.disconnect()
+  }
+
+  async #relaxed<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
+    this.#kind.setLasting?.(false)
+    try {
+      return await this.#committed(work)
+    } finally {
+      this.#kind.setLasting?.(true)
+    }
   }
 
   async #committed<T>(work: (tx: Connection) => Promise<T>): Promise<T> {
     const tx = this.#connection
-    await this.#begin.run(tx)
+    await this.#kind.begin.run(tx)
     try {
       const result = await work(tx)
+      this.#kind.assertPresent?.()
       await COMMIT.run(tx)
       return result
     } catch (error) {

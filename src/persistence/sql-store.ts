@@ -12,11 +12,12 @@ import type {
 } from '../protocol/conversation.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
+import { checkpointJob } from './checkpoints.ts'
 import { createConversationJob, updateConversationJob } from './conversation-writes.ts'
 import { conversationRecord } from './conversation-row.ts'
+import { EPOCH_SETTING, guarded } from './epoch.ts'
 import { endpointRow, storedEndpoint } from './endpoint-row.ts'
 import { messageRecord } from './message-row.ts'
-import { EPOCH_SETTING } from './recovery.ts'
 import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -27,6 +28,7 @@ import type {
   Store,
   StoredEndpoint,
   TurnAccept,
+  TurnCheckpoint,
   TurnEnd,
 } from './store.ts'
 import { fromJson, fromText, toJson, toText } from './stored-text.ts'
@@ -36,7 +38,9 @@ import type { WriterQueue } from './writer-queue.ts'
 
 /** How long a busy database is waited for, in milliseconds. */
 export const PATIENCE_MS = 10_000
-/** Shorter: the turn that waits shows that it could not be saved, and tries again itself. */
+/** Longer: others are being written meanwhile. */
+const ROOM_PATIENCE_MS = 30_000
+/** Shorter: a turn shows that it could not be saved, and tries again itself, as checkpoints do. */
 const END_PATIENCE_MS = 500
 /** More rows than there are. */
 const NO_LIMIT = 2_147_483_647
@@ -207,6 +211,7 @@ export class SqlStore implements Store {
   }
 
   async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
+    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
     const acceptance = await this.#writer.submit(acceptTurnJob(accept, this.epoch), {
       patienceMs: PATIENCE_MS,
       isUrgent: true,
@@ -222,8 +227,17 @@ export class SqlStore implements Store {
     return acceptance.message
   }
 
+  async checkpoint(checkpoint: TurnCheckpoint): Promise<boolean> {
+    return await this.#writer.submit(checkpointJob(checkpoint, this.epoch), {
+      patienceMs: END_PATIENCE_MS,
+      isCheckpoint: true,
+    })
+  }
+
   async endTurn(end: TurnEnd): Promise<EndedTurn> {
-    const ended = await this.#write(endTurnJob(end, this.epoch), END_PATIENCE_MS)
+    const ended = await this.#writer.submit(endTurnJob(end, this.epoch), {
+      patienceMs: END_PATIENCE_MS,
+    })
     if (ended !== undefined) return ended
     throw new ColloquyError(
       'turn-not-found',
@@ -282,8 +296,10 @@ export class SqlStore implements Store {
     }
   }
 
-  #write<T>(job: (tx: Connection) => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
-    return this.#writer.submit(job, { patienceMs })
+  /** Any write but the end of a turn is held back while too many others wait. */
+  async #write<T>(job: (tx: Connection) => Promise<T>): Promise<T> {
+    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS })
+    return await this.#writer.submit(guarded(job, this.epoch), { patienceMs: PATIENCE_MS })
   }
 
   async #read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {

@@ -12,10 +12,11 @@ import { ColloquyError } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Logger } from '../protocol/logger.ts'
 import { databaseError, isBusy } from './database-error.ts'
+import { FileIdentity } from './file-identity.ts'
 import { FileLock } from './file-lock.ts'
 import { MIGRATION_TABLE, migrate } from './migrate.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
-import { recoveryJob } from './recovery.ts'
+import { type Assemble, recoveryJob } from './recovery.ts'
 import { ENTITIES } from './schema.ts'
 import { SqlDatabase } from './sql-database.ts'
 import { PATIENCE_MS, SqlStore } from './sql-store.ts'
@@ -46,6 +47,8 @@ export interface SqliteStoreOptions {
   readonly clock: Clock
   /** Names the replies of interrupted turns. */
   readonly newId: () => string
+  /** Makes the replies of interrupted turns out of their checkpoints. */
+  readonly assemble: Assemble
   readonly logger?: Logger | undefined
 }
 
@@ -75,10 +78,12 @@ export async function openUnguarded(
   try {
     orm = createOrm(options.database)
     await prepare(orm, options)
-    const database = await connect(orm)
-    const writer = new WriterQueue<Connection>((work) => database.transaction(work))
+    const database = await connect(orm, options)
+    const writer = new WriterQueue<Connection>((work, isCheckpoint) =>
+      database.transaction(work, { isCheckpoint }),
+    )
     const { epoch, interrupted } = await writer.submit(
-      recoveryJob(options.newId, options.clock.now()),
+      recoveryJob(options.newId, options.clock.now(), options.assemble),
       { patienceMs: PATIENCE_MS },
     )
     if (interrupted > 0) {
@@ -95,9 +100,17 @@ export async function openUnguarded(
   }
 }
 
-async function connect(orm: MikroORM): Promise<SqlDatabase> {
-  const connection = new SqliteConnection(await nativeClient(orm))
-  return new SqlDatabase(connection, BEGIN, () => orm.close(true))
+async function connect(orm: MikroORM, options: SqliteStoreOptions): Promise<SqlDatabase> {
+  const client = await nativeClient(orm)
+  const file = options.database === MEMORY ? undefined : new FileIdentity(options.database)
+  return new SqlDatabase(new SqliteConnection(client), {
+    begin: BEGIN,
+    assertPresent: file && (() => file.assertSame()),
+    // Not a statement that is kept: SQLite obeys when it reads it, not when it runs it.
+    setLasting: (isLasting) =>
+      void client.pragma(synchronous(isLasting ? options.durability : 'relaxed')),
+    disconnect: () => orm.close(true),
+  })
 }
 
 function createOrm(database: string): MikroORM {
@@ -148,8 +161,12 @@ async function configure(orm: MikroORM, options: SqliteStoreOptions): Promise<vo
       'The file system of the database cannot keep a write-ahead log; writes will be slower.',
     )
   }
-  client.pragma(`synchronous = ${options.durability === 'full' ? 'full' : 'normal'}`)
+  client.pragma(synchronous(options.durability))
   client.pragma('foreign_keys = on')
+}
+
+function synchronous(durability: SqliteStoreOptions['durability']): string {
+  return `synchronous = ${durability === 'full' ? 'full' : 'normal'}`
 }
 
 function nativeClient(orm: MikroORM): Promise<Database.Database> {

@@ -12,6 +12,7 @@ import type {
   InitialMessage,
   Settings,
 } from '../protocol/conversation.ts'
+import type { Delta } from '../protocol/delta.ts'
 import type { Dialect, FallbackRecord, Quirks } from '../protocol/endpoint.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
 import type { AttemptRecord, TerminalStatus, TurnRecord } from '../protocol/turn.ts'
@@ -63,6 +64,15 @@ export interface KeyedTurn {
   readonly reply?: Message
 }
 
+/** What a running reply has gained since the checkpoint before. */
+export interface TurnCheckpoint {
+  readonly turnId: string
+  readonly attempts: number
+  /** The number of the first piece; they count from 1 in a turn. */
+  readonly n: number
+  readonly pieces: readonly (readonly Delta[])[]
+}
+
 /** How a turn ended. */
 export interface TurnEnd {
   readonly turnId: string
@@ -72,6 +82,8 @@ export interface TurnEnd {
   readonly failedAttempts?: readonly AttemptRecord[] | undefined
   /** Who was asked last, if that is not whom the turn was accepted for. */
   readonly movedTo?: { readonly endpoint: string; readonly model: string } | undefined
+  /** Whether checkpoints of it were asked for: they go with its end. */
+  readonly hasCheckpoints: boolean
   readonly error?: ErrorRecord | undefined
   readonly usage?: Usage | undefined
   /** The reply to keep; absent when the turn left none. */
@@ -158,6 +170,12 @@ export interface Store {
    *   is taken
    */
   acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message>
+
+  /**
+   * Writes down what a running reply gained. It goes after all other writes, and a power cut may
+   * undo it. `false`: the turn has ended, or is not this writer's, and nothing was written.
+   */
+  checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
 
   /** Writes the reply and the end of its turn in one transaction, if the turn is still this writer's. */
   endTurn(end: TurnEnd): Promise<EndedTurn>

@@ -5,6 +5,7 @@
  */
 import { type Message, type MessageStatus, textOf } from '../protocol/message.ts'
 import { conversationRecord } from './conversation-row.ts'
+import { assertNewest, EPOCH_SETTING } from './epoch.ts'
 import { messageRecord } from './message-row.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import type { ConversationRow, MessageRow, TurnRow } from './schema.ts'
@@ -17,6 +18,8 @@ import { attemptsColumn, turnRecord } from './turn-row.ts'
 interface AcceptingRow extends ConversationRow {
   readonly message_position: number
   readonly turn_position: number
+  /** The newest writer's. */
+  readonly epoch: string
 }
 
 /** What came of an input. One that was refused was not written, and fails no other write. */
@@ -29,7 +32,8 @@ const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
     (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = c.id)
       as message_position,
     (select coalesce(max(t.position), 0) + 1 from turn t where t.conversation_id = c.id)
-      as turn_position
+      as turn_position,
+    (select s.value from setting s where s.name = '${EPOCH_SETTING}') as epoch
   from conversation c where c.id = ?`)
 
 const INSERT_INPUT = new Statement(`
@@ -94,6 +98,7 @@ export function acceptTurnJob(
     const { messageId, turnId, role } = accept
     const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
     if (conversation === undefined) return undefined
+    assertNewest(conversation.epoch, epoch)
     let place: TurnPlace
     try {
       place = accept.bind(conversationRecord(conversation))
@@ -168,7 +173,7 @@ export function endTurnJob(
       epoch,
     )
     if (row === undefined) return await storedEnd(tx, end.turnId)
-    await DELETE_CHECKPOINTS.run(tx, end.turnId)
+    if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, end.turnId)
     const turn = endedRecord(end, row)
     if (reply === undefined) {
       await TOUCH.run(tx, at, row.conversation_id)

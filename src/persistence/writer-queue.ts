@@ -13,19 +13,26 @@
  * So does an urgent one that is alone: nothing else waits, and the group before held one write and
  * had waited for its turn. The rest that it cuts short is added to its own, so the writer's share
  * of the time stays the same however many such writes follow each other, and where writes are
- * many, they still share. Knows no SQL, and nothing of what is written.
+ * many, they still share.
+ *
+ * Checkpoints go when nothing else waits, in groups of their own, which need not outlive a power
+ * cut. Only so many writes may wait: who can hold back asks for room first. Knows no SQL, and
+ * nothing of what is written.
  */
 import { performance } from 'node:perf_hooks'
 
 import { ColloquyError } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { isBusy } from './database-error.ts'
+import { WaitingRoom, withdrawn } from './waiting-room.ts'
 
 /** The rest after a group, as a multiple of the time the group took: the loop is blocked a fifth of the time. */
 const REST_FACTOR = 4
 const MAX_REST_MS = 100
 /** Keeps a single group from blocking the event loop for long. */
 const MAX_GROUP = 256
+/** Four full groups. What waits holds its text twice; who waits for room does not yet. */
+const MAX_WAITING = 4 * MAX_GROUP
 const FIRST_BUSY_WAIT_MS = 5
 const MAX_BUSY_WAIT_MS = 100
 
@@ -34,9 +41,17 @@ export interface WriteOptions {
   readonly patienceMs: number
   /** Whether somebody waits to be answered: alone, the write does not wait for the writer's rest. */
   readonly isUrgent?: boolean | undefined
+  /** Whether the write may be lost with the power: it goes after all that may not. */
+  readonly isCheckpoint?: boolean | undefined
   /** Withdraws the write as long as it waits. */
   readonly signal?: AbortSignal | undefined
 }
+
+/** Runs the work in a transaction; rejects with `ColloquyError`s of the database. */
+export type Transaction<Tx> = (
+  work: (tx: Tx) => Promise<void>,
+  isCheckpoint: boolean,
+) => Promise<void>
 
 interface Write<Tx> {
   readonly job: (tx: Tx) => Promise<unknown>
@@ -55,9 +70,11 @@ const MONOTONIC_CLOCK: Clock = {
 }
 
 export class WriterQueue<Tx> {
-  readonly #transaction: (work: (tx: Tx) => Promise<void>) => Promise<void>
+  readonly #transaction: Transaction<Tx>
   readonly #clock: Clock
   #waiting: Write<Tx>[] = []
+  #checkpoints: Write<Tx>[] = []
+  readonly #waitingRoom: WaitingRoom
   /** Whether a group is open or about to be. */
   #active = false
   #restsUntil = 0
@@ -68,18 +85,29 @@ export class WriterQueue<Tx> {
   #closed = false
   readonly #drained = Promise.withResolvers<void>()
 
-  /** @param transaction - runs the work in a transaction; rejects with `ColloquyError`s of the database */
-  constructor(
-    transaction: (work: (tx: Tx) => Promise<void>) => Promise<void>,
-    clock: Clock = MONOTONIC_CLOCK,
-  ) {
+  constructor(transaction: Transaction<Tx>, clock: Clock = MONOTONIC_CLOCK) {
     this.#transaction = transaction
     this.#clock = clock
+    this.#waitingRoom = new WaitingRoom(clock)
   }
 
   /** How many transactions were committed. */
   get transactions(): number {
     return this.#transactions
+  }
+
+  /** Whether there is no room for another write that can be held back. */
+  get isFull(): boolean {
+    return !this.#waitingRoom.isEmpty || this.#waiting.length >= MAX_WAITING
+  }
+
+  /**
+   * Settles when there is room, in the order of asking.
+   *
+   * @throws `database-busy` when there was none for so long; `cancelled`
+   */
+  room({ patienceMs, signal }: WriteOptions): Promise<void> {
+    return this.#waitingRoom.wait(patienceMs, signal)
   }
 
   /**
@@ -90,7 +118,7 @@ export class WriterQueue<Tx> {
    */
   submit<T>(
     job: (tx: Tx) => Promise<T>,
-    { patienceMs, isUrgent = false, signal }: WriteOptions,
+    { patienceMs, isUrgent = false, isCheckpoint = false, signal }: WriteOptions,
   ): Promise<T> {
     if (this.#closed) {
       return Promise.reject(new ColloquyError('engine-closed', 'The database was closed.'))
@@ -104,7 +132,8 @@ export class WriterQueue<Tx> {
       reject,
       alone: false,
     }
-    this.#waiting.push(write)
+    if (isCheckpoint) this.#checkpoints.push(write)
+    else this.#waiting.push(write)
     this.#schedule(isUrgent && this.#maySkipRest)
     if (signal === undefined) return promise
     const withdraw = () => this.#withdraw(write)
@@ -115,6 +144,7 @@ export class WriterQueue<Tx> {
   /** Finishes what waits. Nothing is accepted any more. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#waitingRoom.admit(Infinity)
     if (!this.#active) return
     await this.#drained.promise
   }
@@ -137,37 +167,33 @@ export class WriterQueue<Tx> {
   }
 
   async #write(isRested: boolean): Promise<void> {
-    const group = this.#takeGroup()
+    const isCheckpoint = this.#waiting.length === 0
+    const group = isCheckpoint ? takeGroup(this.#checkpoints) : takeGroup(this.#waiting)
     if (group.length > 0) {
       const startedAt = this.#clock.now()
       try {
-        const results = await this.#commit(group)
+        const results = await this.#commit(group, isCheckpoint)
         this.#rest(startedAt)
-        this.#maySkipRest = isRested && group.length === 1
+        this.#maySkipRest = isCheckpoint || (isRested && group.length === 1)
         for (const [index, write] of group.entries()) write.resolve(results[index])
       } catch (error) {
         this.#rest(startedAt)
         this.#maySkipRest = false
-        this.#failed(group, error)
+        this.#failed(group, isCheckpoint, error)
       }
     }
     this.#active = false
-    if (this.#waiting.length > 0) this.#schedule()
+    this.#waitingRoom.admit(MAX_WAITING - this.#waiting.length)
+    if (this.#waiting.length > 0 || this.#checkpoints.length > 0) this.#schedule()
     else if (this.#closed) this.#drained.resolve()
   }
 
-  #takeGroup(): readonly Write<Tx>[] {
-    if (this.#waiting[0]?.alone) return this.#waiting.splice(0, 1)
-    const next = this.#waiting.findIndex((write) => write.alone)
-    return this.#waiting.splice(0, Math.min(next === -1 ? MAX_GROUP : next, MAX_GROUP))
-  }
-
-  async #commit(group: readonly Write<Tx>[]): Promise<readonly unknown[]> {
+  async #commit(group: readonly Write<Tx>[], isCheckpoint: boolean): Promise<readonly unknown[]> {
     let results: unknown[] = []
     await this.#transaction(async (tx) => {
       results = []
       for (const write of group) results.push(await write.job(tx))
-    })
+    }, isCheckpoint)
     this.#transactions += 1
     this.#busyWaitMs = FIRST_BUSY_WAIT_MS
     return results
@@ -181,27 +207,38 @@ export class WriterQueue<Tx> {
     this.#restsUntil = beginsAt + Math.min(tookMs * REST_FACTOR, MAX_REST_MS)
   }
 
-  #failed(group: readonly Write<Tx>[], error: unknown): void {
+  #failed(group: readonly Write<Tx>[], isCheckpoint: boolean, error: unknown): void {
     if (isBusy(error)) {
-      this.#waitUntilFree(group, error)
+      this.#putBack(group, isCheckpoint)
+      this.#waitUntilFree(error)
     } else if (group.length === 1) {
       group[0]?.reject(error)
     } else {
       for (const write of group) write.alone = true
-      this.#waiting = [...group, ...this.#waiting]
+      this.#putBack(group, isCheckpoint)
     }
   }
 
-  #waitUntilFree(group: readonly Write<Tx>[], error: unknown): void {
+  #putBack(group: readonly Write<Tx>[], isCheckpoint: boolean): void {
+    if (isCheckpoint) this.#checkpoints = [...group, ...this.#checkpoints]
+    else this.#waiting = [...group, ...this.#waiting]
+  }
+
+  #waitUntilFree(error: unknown): void {
     const now = this.#clock.now()
     this.#restsUntil = Math.max(this.#restsUntil, now + this.#busyWaitMs)
     this.#busyWaitMs = Math.min(this.#busyWaitMs * 2, MAX_BUSY_WAIT_MS)
-    const writes = [...group, ...this.#waiting]
-    this.#waiting = writes.filter((write) => write.givesUpAt > now)
-    for (const write of writes) if (write.givesUpAt <= now) write.reject(error)
+    const givesUp = (write: Write<Tx>) => write.givesUpAt <= now
+    const writes = [...this.#waiting, ...this.#checkpoints]
+    this.#waiting = this.#waiting.filter((write) => !givesUp(write))
+    this.#checkpoints = this.#checkpoints.filter((write) => !givesUp(write))
+    for (const write of writes) if (givesUp(write)) write.reject(error)
   }
 }
 
-function withdrawn(): ColloquyError {
-  return new ColloquyError('cancelled', 'The write was cancelled before it began.')
+/** Takes the writes of the next transaction out of those that wait. */
+function takeGroup<Tx>(waiting: Write<Tx>[]): readonly Write<Tx>[] {
+  if (waiting[0]?.alone) return waiting.splice(0, 1)
+  const next = waiting.findIndex((write) => write.alone)
+  return waiting.splice(0, Math.min(next === -1 ? MAX_GROUP : next, MAX_GROUP))
 }

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { testDatabase, testEngine, testProvider } from '../support/engine.ts'
 import { endless, hang, streamed } from '../support/scripts.ts'
@@ -27,6 +28,10 @@ async function killedEngine() {
   const exited = once(child, 'exit')
   const [report] = (await once(child, 'message')) as [Report]
   await provider.request(2)
+  const beside = new Database(database, { readonly: true })
+  onTestFinished(() => void beside.close())
+  const checkpoints = beside.prepare('select count(*) from checkpoint').pluck()
+  await expect.poll(() => checkpoints.get()).toBeGreaterThan(1)
   child.kill('SIGKILL')
   expect((await exited)[1]).toBe('SIGKILL')
   return { provider, database, report }
@@ -56,6 +61,8 @@ test('after a kill, running turns are interrupted and their conversations go on'
       { role: 'user', turnId, status: 'complete', position: 1 },
       { role: 'assistant', turnId, status: 'interrupted', position: 2 },
     ])
+    expect(messages[1]?.text).toMatch(id === 'streaming' ? /^(word ){2,}$/ : /^$/)
+    expect(turn).not.toHaveProperty('usage')
     expect(await engine.cancel(id)).toMatchObject({
       outcome: 'already-done',
       from: 'interrupted',
@@ -82,6 +89,12 @@ test('after a kill, running turns are interrupted and their conversations go on'
     expect(message).toMatchObject({ text: 'Hello', status: 'complete' })
   }
   expect(provider.requests.length).toBe(asked + 3)
+  // The text that was left is part of the history; the reply that had none is not.
+  const interrupted = (await second.listMessages('streaming'))[1]?.text
+  expect(provider.requests[asked + 1]?.body.messages).toContainEqual({
+    role: 'assistant',
+    content: interrupted,
+  })
   const sent = provider.requests[asked]?.body.messages
   expect(sent).not.toContainEqual(expect.objectContaining({ role: 'assistant', content: '' }))
 })

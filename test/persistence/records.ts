@@ -1,4 +1,5 @@
 /** Options and records with little to say, for tests and for the processes that they start. */
+import { assembled } from '../../src/feed/growing-reply.ts'
 import type { SqliteStoreOptions } from '../../src/persistence/sqlite-store.ts'
 import type { NewConversation, TurnAccept, TurnEnd } from '../../src/persistence/store.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
@@ -21,6 +22,7 @@ export function sqliteOptions(
     durability: 'full',
     clock: { ...REAL_CLOCK, now: () => START },
     newId,
+    assemble: assembled,
     ...options,
   }
 }
@@ -62,6 +64,7 @@ export function end(
     conversationId,
     status: 'done',
     attempts: 1,
+    hasCheckpoints: false,
     reply: {
       messageId: `reply-${turnId}`,
       parts: [{ type: 'text', text: `answer ${turnId}` }],

@@ -5,34 +5,40 @@ import { expect, onTestFinished, test } from 'vitest'
 import { MIGRATION_TABLE } from '../../src/persistence/migrate.ts'
 import { MIGRATIONS } from '../../src/persistence/migrations/migrations.ts'
 import { openUnguarded } from '../../src/persistence/sqlite-store.ts'
+import type { StoredEndpoint } from '../../src/persistence/store.ts'
 import { startChild } from './child.ts'
 import { accept, conversation, end, never, sqliteOptions } from './records.ts'
 import { connect, fileWithTurn, newFile, open } from './sqlite-files.ts'
 
-test('a foreign lock of two seconds delays writes, and never the event loop', async () => {
-  const file = await newFile()
-  const store = await open(file)
-  await store.createConversation(conversation('c'))
-  await store.acceptTurn(accept('c', 't'), never())
-  await startChild('hold-write-lock', file, '2000')
+// Tried again, because whatever else the machine does delays the event loop too.
+test(
+  'a foreign lock of two seconds delays writes, and never the event loop',
+  { retry: 2 },
+  async () => {
+    const file = await newFile()
+    const store = await open(file)
+    await store.createConversation(conversation('c'))
+    await store.acceptTurn(accept('c', 't'), never())
+    await startChild('hold-write-lock', file, '2000')
 
-  const delay = monitorEventLoopDelay({ resolution: 5 })
-  delay.enable()
-  const startedAt = performance.now()
-  const accepted = store.acceptTurn(accept('c', 't2'), never())
-  await expect(store.endTurn(end('c', 't'))).rejects.toMatchObject({ code: 'database-busy' })
-  const gaveUpAfter = performance.now() - startedAt
-  expect(await store.listMessages('c')).toHaveLength(1)
-  await accepted
-  const tookMs = performance.now() - startedAt
-  delay.disable()
+    const delay = monitorEventLoopDelay({ resolution: 5 })
+    delay.enable()
+    const startedAt = performance.now()
+    const accepted = store.acceptTurn(accept('c', 't2'), never())
+    await expect(store.endTurn(end('c', 't'))).rejects.toMatchObject({ code: 'database-busy' })
+    const gaveUpAfter = performance.now() - startedAt
+    expect(await store.listMessages('c')).toHaveLength(1)
+    await accepted
+    const tookMs = performance.now() - startedAt
+    delay.disable()
 
-  expect(gaveUpAfter).toBeGreaterThanOrEqual(500)
-  expect(gaveUpAfter).toBeLessThan(1_000)
-  expect(tookMs).toBeGreaterThan(1_500)
-  expect(delay.max / 1e6).toBeLessThan(50)
-  expect(await store.endTurn(end('c', 't'))).toMatchObject({ written: true })
-})
+    expect(gaveUpAfter).toBeGreaterThanOrEqual(500)
+    expect(gaveUpAfter).toBeLessThan(1_000)
+    expect(tookMs).toBeGreaterThan(1_500)
+    expect(delay.max / 1e6).toBeLessThan(50)
+    expect(await store.endTurn(end('c', 't'))).toMatchObject({ written: true })
+  },
+)
 
 test('opens as soon as a foreign process has finished its write', async () => {
   const file = await fileWithTurn()
@@ -100,3 +106,42 @@ test('a writer cannot end the turn of another epoch, even one that still runs', 
   })
   expect(await late.endTurn(end('c', 't'))).toMatchObject({ written: true })
 })
+
+test('a writer that lost the database is refused whatever it writes', async () => {
+  const file = await newFile()
+  const early = await openUnguarded(sqliteOptions(file))
+  onTestFinished(() => early.close())
+  await early.createConversation(conversation('c'))
+  const late = await openUnguarded(sqliteOptions(file))
+  onTestFinished(() => late.close())
+  const taken = { code: 'database-taken', message: expect.stringContaining('Close this engine') }
+
+  const writes = [
+    () => early.acceptTurn(accept('c', 't'), never()),
+    () => early.createConversation(conversation('d')),
+    () => early.updateConversation('c', { title: 'x' }, new Date()),
+    () => early.titleConversation('c', 'x', new Date()),
+    () => early.deleteConversation('c'),
+    () => early.putSetting('airplane-mode', true),
+    () => early.putEndpoint(ENDPOINT),
+  ]
+  for (const write of writes) await expect(write()).rejects.toMatchObject(taken)
+
+  expect(await late.listConversations({})).toMatchObject([{ id: 'c' }])
+  expect(await late.getConversation('c')).not.toHaveProperty('title')
+  expect(await late.listMessages('c')).toEqual([])
+  expect(await late.listTurns('c')).toEqual([])
+  expect(await late.listEndpoints()).toEqual([])
+  expect(await late.listSettings()).toEqual(new Map())
+  await late.acceptTurn(accept('c', 't'), never())
+  expect(await late.endTurn(end('c', 't'))).toMatchObject({ written: true })
+})
+
+const ENDPOINT: StoredEndpoint = {
+  name: 'online',
+  url: 'http://127.0.0.1:1/v1',
+  origin: 'http://127.0.0.1:1',
+  dialect: 'chat-completions',
+  local: false,
+  headerNames: [],
+}

@@ -19,7 +19,10 @@ async function database(pages = 1_000) {
   const client = await orm.em.getConnection().getNativeClient()
   client.exec('create table note (text text unique)')
   client.pragma(`max_page_count = ${pages}`)
-  const opened = new SqlDatabase(new SqliteConnection(client), BEGIN, () => orm.close(true))
+  const opened = new SqlDatabase(new SqliteConnection(client), {
+    begin: BEGIN,
+    disconnect: () => orm.close(true),
+  })
   onTestFinished(() => opened.close())
   return opened
 }

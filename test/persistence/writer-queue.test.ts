@@ -12,8 +12,8 @@ function queue({ commitMs = 0 } = {}) {
   const committed: string[][] = []
   const attempts: string[][] = []
   const database = { isBusy: false, commitMs }
-  const writer = new WriterQueue<string[]>(async (work) => {
-    const rows: string[] = []
+  const writer = new WriterQueue<string[]>(async (work, isCheckpoint) => {
+    const rows: string[] = isCheckpoint ? ['(checkpoint)'] : []
     attempts.push(rows)
     if (database.isBusy) throw new ColloquyError('database-busy', 'busy')
     await work(rows)
@@ -33,8 +33,8 @@ function queue({ commitMs = 0 } = {}) {
 }
 
 /** Lets promises settle, as far as they can without time passing. */
-async function settle(): Promise<void> {
-  for (let turns = 0; turns < 50; turns += 1) await Promise.resolve()
+async function settle(turns = 50): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
 }
 
 test('a lone write goes at once, without a timer', async () => {
@@ -348,4 +348,212 @@ test('closing finishes what waits and refuses what comes', async () => {
   expect(committed).toEqual([['a'], ['b']])
   expect(clock.timers).toBe(0)
   await writer.close()
+})
+
+describe('checkpoints', () => {
+  const CHECKPOINT = { isCheckpoint: true }
+
+  test('share groups with each other and with nothing else, and go last', async () => {
+    const { write, committed, clock } = queue({ commitMs: 10 })
+    await write('a')
+
+    const all = Promise.all([
+      write('1', CHECKPOINT),
+      write('b'),
+      write('2', CHECKPOINT),
+      write('c'),
+    ])
+    for (let ms = 0; ms < 80; ms += 1) {
+      clock.advance(1)
+      await settle()
+    }
+    await all
+
+    expect(committed).toEqual([['a'], ['b', 'c'], ['(checkpoint)', '1', '2']])
+  })
+
+  test('let each write that comes meanwhile pass', async () => {
+    const { write, committed, clock } = queue({ commitMs: 10 })
+    const checkpoints = Array.from({ length: 257 }, (_, n) => write(`${n}`, CHECKPOINT))
+    await settle(1_000)
+    const late = write('late')
+
+    for (let waits = 0; waits < 3; waits += 1) {
+      clock.advance(40)
+      await settle(1_000)
+    }
+    await Promise.all([late, ...checkpoints])
+
+    expect(committed.map((rows) => rows.length)).toEqual([257, 1, 2])
+  })
+
+  test('do not keep an urgent write that is alone waiting', async () => {
+    const { write, clock, committed } = queue({ commitMs: 10 })
+    await write('1', CHECKPOINT)
+
+    const urgent = write('a', { isUrgent: true })
+
+    expect(clock.timers).toBe(0)
+    await urgent
+    expect(committed).toEqual([['(checkpoint)', '1'], ['a']])
+  })
+
+  test('are replayed one by one when a group of them fails', async () => {
+    const { write, committed } = queue()
+
+    const results = await Promise.allSettled(['1', 'bad', '3'].map((row) => write(row, CHECKPOINT)))
+
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(committed).toEqual([
+      ['(checkpoint)', '1'],
+      ['(checkpoint)', '3'],
+    ])
+  })
+
+  test('wait for a busy database as long as their own patience lasts', async () => {
+    const { write, clock, database, committed } = queue()
+    database.isBusy = true
+    const checkpoint = write('1', { ...CHECKPOINT, patienceMs: 500 })
+    const gaveUp = expect(checkpoint).rejects.toMatchObject({ code: 'database-busy' })
+    const patient = write('a')
+
+    for (let ms = 0; ms < 650; ms += 1) {
+      clock.advance(1)
+      await settle()
+    }
+    await gaveUp
+    database.isBusy = false
+    clock.advance(100)
+    await patient
+
+    expect(committed).toEqual([['a']])
+  })
+
+  test('are finished when the queue is closed', async () => {
+    const { write, writer, committed, clock } = queue({ commitMs: 10 })
+    await write('a')
+    const checkpoint = write('1', CHECKPOINT)
+
+    const closed = writer.close()
+    clock.advance(40)
+    await closed
+
+    await checkpoint
+    expect(committed).toHaveLength(2)
+  })
+})
+
+describe('a queue that is full', () => {
+  const FULL = 1_024
+  /** Enough for every write of a group. */
+  const GROUP = 1_000
+
+  /** A queue as full as it gets, behind a writer that rests. */
+  async function fullQueue() {
+    const parts = queue({ commitMs: 10 })
+    await parts.write('first')
+    const waiting = Array.from({ length: FULL }, (_, n) => parts.write(`${n}`))
+    expect(parts.writer.isFull).toBe(true)
+    return { ...parts, waiting }
+  }
+
+  test('lets callers in again in their order, as many as there is room for', async () => {
+    const { writer, clock, waiting } = await fullQueue()
+    const entered: number[] = []
+    const rooms = Array.from({ length: 300 }, (_, n) =>
+      writer.room(PATIENT).then(() => entered.push(n)),
+    )
+    clock.advance(39)
+    await settle(GROUP)
+    expect(entered).toEqual([])
+
+    clock.advance(1)
+    await settle(GROUP)
+    expect(entered).toEqual(Array.from({ length: 256 }, (_, n) => n))
+    expect(writer.isFull).toBe(true)
+
+    for (let groups = 0; groups < 5; groups += 1) {
+      clock.advance(40)
+      await settle(GROUP)
+    }
+    await Promise.all([...rooms, ...waiting])
+    expect(entered).toHaveLength(300)
+    expect(writer.isFull).toBe(false)
+    expect(clock.timers).toBe(0)
+  })
+
+  test('turns away who has waited too long, and says why', async () => {
+    const { writer, clock, database, write } = await fullQueue()
+    database.isBusy = true
+    const room = writer.room({ patienceMs: 500 })
+    const turnedAway = expect(room).rejects.toMatchObject({
+      code: 'database-busy',
+      message: expect.stringContaining('send less at once'),
+    })
+
+    clock.advance(499)
+    await settle(GROUP)
+    clock.advance(1)
+    await turnedAway
+
+    // The end of a turn needs no room.
+    void write('end')
+    database.isBusy = false
+    clock.advance(100)
+  })
+
+  test('lets a caller go who does not want in any more', async () => {
+    const { writer, clock } = await fullQueue()
+    const timers = clock.timers
+    const controller = new AbortController()
+    const room = writer.room({ ...PATIENT, signal: controller.signal })
+    expect(clock.timers).toBe(timers + 1)
+
+    controller.abort()
+
+    await expect(room).rejects.toMatchObject({ code: 'cancelled' })
+    expect(clock.timers).toBe(timers)
+    await expect(writer.room({ ...PATIENT, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    })
+  })
+
+  test('keeps nobody waiting when it is closed', async () => {
+    const { writer, write, clock, waiting } = await fullQueue()
+    const late = writer.room(PATIENT).then(() => write('late'))
+    const refused = expect(late).rejects.toMatchObject({ code: 'engine-closed' })
+
+    const closed = writer.close()
+    await refused
+    for (let groups = 0; groups < 5; groups += 1) {
+      clock.advance(40)
+      await settle(GROUP)
+    }
+    await closed
+    await Promise.all(waiting)
+  })
+})
+
+test('commits that take long leave the event loop four fifths of its time', async () => {
+  const commitMs = 10
+  const writer = new WriterQueue<null>(async (work) => {
+    await work(null)
+    const startedAt = performance.now()
+    while (performance.now() - startedAt < commitMs);
+  })
+  const startedAt = performance.now()
+  const flood = async () => {
+    while (performance.now() - startedAt < 500) {
+      await writer.submit(async () => undefined, { ...PATIENT, isUrgent: true })
+    }
+  }
+
+  await Promise.all(Array.from({ length: 20 }, flood))
+  await writer.close()
+
+  // Counted, because on a machine with more to do each of them takes longer than it should. The
+  // first does not wait for a rest, and the last has its rest after the end.
+  const elapsedMs = performance.now() - startedAt
+  expect(writer.transactions).toBeGreaterThan(1)
+  expect((writer.transactions - 2) * commitMs).toBeLessThan(elapsedMs / 4.5)
 })

@@ -13,6 +13,6 @@ export const CheckpointSchema = defineEntity({
   },
 })
 
-/** The nth piece of a running reply; gone once the turn has ended. */
+/** The nth piece of a running reply, as deltas; gone once the turn has ended. */
 export class Checkpoint extends CheckpointSchema.class {}
 CheckpointSchema.setClass(Checkpoint)

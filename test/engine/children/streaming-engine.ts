@@ -4,7 +4,12 @@ import { createEngine } from '../../../src/index.ts'
 const [database, url] = process.argv.slice(2)
 if (database === undefined || url === undefined) throw new Error('Name a database and a url.')
 
-const engine = await createEngine({ database, emitIntervalMs: 0, autoTitle: false })
+const engine = await createEngine({
+  database,
+  emitIntervalMs: 0,
+  autoTitle: false,
+  checkpointMs: 20,
+})
 await engine.putEndpoint('online', { url, model: 'm' })
 
 // Past its end, before its headers, and in mid-stream.

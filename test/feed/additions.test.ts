@@ -1,0 +1,65 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { assembled } from '../../src/feed/growing-reply.ts'
+import type { Delta } from '../../src/protocol/delta.ts'
+import { openLane, texts } from './streaming.ts'
+import { someBatch } from './some-delta.ts'
+
+test('are all of the reply at first, then only what came since', () => {
+  const { lane } = openLane()
+  lane.deltas(texts('Once', ' upon'))
+  lane.deltas(texts(' a'))
+
+  expect(lane.additions()).toEqual(texts('Once upon a'))
+  expect(lane.additions()).toEqual([])
+  lane.deltas(texts(' time', ','))
+  lane.deltas([{ type: 'reasoning', text: 'Hm.' }])
+  lane.deltas(texts(' there'))
+  expect(lane.additions()).toEqual([
+    ...texts(' time,'),
+    { type: 'reasoning', text: 'Hm.' },
+    ...texts(' there'),
+  ])
+})
+
+test('cost no more for a long reply than for a short one', () => {
+  const { lane } = openLane()
+  lane.deltas(texts('x'.repeat(1_000_000)))
+  lane.additions()
+  lane.deltas(texts('y'))
+
+  expect(JSON.stringify(lane.additions())).toBe('[{"type":"text","text":"y"}]')
+})
+
+test('keep opaque data with the delta that brought it', () => {
+  const { lane } = openLane()
+  const signed: Delta = { type: 'reasoning', text: '', providerData: { signature: 'abc' } }
+  lane.deltas([{ type: 'reasoning', text: 'Hm' }])
+  lane.additions()
+  lane.deltas([{ type: 'reasoning', text: '.' }, signed])
+
+  expect(lane.additions()).toEqual([{ type: 'reasoning', text: '.' }, signed])
+})
+
+const withData = fc
+  .tuple(someBatch, fc.option(fc.dictionary(fc.constantFrom('a', 'b'), fc.integer())))
+  .map(([batch, data]) =>
+    data === null ? batch : batch.map((delta) => ({ ...delta, providerData: data })),
+  )
+
+test('put together, are the reply, whenever they were asked for', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(withData, fc.boolean())), (reads) => {
+      const { lane } = openLane()
+      const taken: Delta[] = []
+      for (const [batch, isAsked] of reads) {
+        lane.deltas(batch)
+        if (isAsked) taken.push(...(JSON.parse(JSON.stringify(lane.additions())) as Delta[]))
+      }
+      taken.push(...lane.additions())
+      lane.seal('interrupted')
+
+      expect(assembled(taken)).toEqual(lane.parts())
+    }),
+  )
+})
