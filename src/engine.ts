@@ -2,6 +2,7 @@
 import { Feed } from './feed/feed.ts'
 import { assembled } from './feed/growing-reply.ts'
 import { openSqliteStore } from './persistence/sqlite-store.ts'
+import { openSqliteView } from './persistence/sqlite-view.ts'
 import { openTransport } from './transport/transport.ts'
 import { Actors } from './engine/actors.ts'
 import type { Engine } from './engine/api.ts'
@@ -11,6 +12,7 @@ import { Endpoints } from './engine/endpoints.ts'
 import { OneShots } from './engine/one-shots.ts'
 import { type EngineOptions, resolveOptions } from './engine/options.ts'
 import { Preferences } from './engine/preferences.ts'
+import { ReadOnlyEngine } from './engine/read-only-engine.ts'
 import { Titles } from './engine/titles.ts'
 import { Turns } from './engine/turns.ts'
 
@@ -20,11 +22,16 @@ import { Turns } from './engine/turns.ts'
  * Turns that a killed process left running are ended as `interrupted` first; nothing is sent to a
  * provider. No signal handlers are installed: a host that is told to stop calls `close()`.
  *
- * @throws `invalid-option`, `database-in-use`, `database-too-new`, `database-failed`
+ * With `readOnly` it only looks, also into a database that another engine has open.
+ *
+ * @throws `invalid-option`, `database-in-use`, `database-too-new`, `database-too-old`,
+ *   `database-busy`, `database-failed`
  */
 export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   const options = resolveOptions(given)
-  const { clock, newId, logger } = options
+  const { clock, newId, logger, emitIntervalMs } = options
+  const feed = new Feed({ clock, emitIntervalMs })
+  if (options.readOnly) return new ReadOnlyEngine(await openSqliteView(options.database), feed)
   const store = await openSqliteStore({
     database: options.database,
     durability: options.durability,
@@ -48,7 +55,6 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       addressPolicy,
       dispatcher,
     })
-    const feed = new Feed({ clock, emitIntervalMs: options.emitIntervalMs })
     const oneShots = new OneShots(transport, binder, options)
     const titles = new Titles({ store, feed, binder, preferences, oneShots, options })
     const turns = new Turns({

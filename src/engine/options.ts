@@ -18,6 +18,13 @@ export interface EngineOptions {
   /** An SQLite file, or `':memory:'`. One engine at a time owns a file. @defaultValue `'colloquy.db'` */
   readonly database?: string | undefined
   /**
+   * Looks into a database, also beside the engine that has it open: what is stored can be read,
+   * and whatever would write or ask a provider is refused with `read-only`. The file has to exist.
+   *
+   * @defaultValue false
+   */
+  readonly readOnly?: boolean | undefined
+  /**
    * The least time between two snapshots of a reply, in milliseconds; 0 makes one for each delta.
    *
    * @defaultValue 100
@@ -200,6 +207,7 @@ const encryptionKey = v.union([
 
 const optionsSchema = v.strictObject({
   database: v.optional(text, 'colloquy.db'),
+  readOnly: v.optional(v.boolean(), false),
   emitIntervalMs: v.optional(delay, 100),
   autoTitle: v.optional(v.boolean(), true),
   timeouts: v.optional(

@@ -31,7 +31,7 @@ export class FileLock {
       if (isBusy(error)) {
         throw new ColloquyError(
           'database-in-use',
-          `Another engine has ${file} open, in this process or another one. Close it first, or give this engine a file of its own: a SQLite file serves one engine at a time.`,
+          `Another engine has ${file} open, in this process or another one. Close it first, or give this engine a file of its own: a SQLite file serves one engine at a time. To look into it meanwhile, open it with readOnly: true.`,
           { cause },
         )
       }

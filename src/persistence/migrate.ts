@@ -33,16 +33,26 @@ export async function migrate(orm: MikroORM): Promise<void> {
 }
 
 async function migrateOnce(orm: MikroORM): Promise<void> {
-  const known = new Set(MIGRATIONS.map(({ name }) => name))
   const executed = await orm.migrator.getExecuted()
-  const later = executed.find(({ name }) => !known.has(name))
+  if (isBehind(executed.map(({ name }) => name))) await orm.migrator.up()
+}
+
+/**
+ * Whether a database lacks something of this version.
+ *
+ * @param executed - the migrations that it has had
+ * @throws `database-too-new`
+ */
+export function isBehind(executed: readonly string[]): boolean {
+  const known = new Set(MIGRATIONS.map(({ name }) => name))
+  const later = executed.find((name) => !known.has(name))
   if (later !== undefined) {
     throw new ColloquyError(
       'database-too-new',
-      `The database was written by a newer version of Colloquy (it has the migration "${later.name}"). Upgrade Colloquy, or open another database.`,
+      `The database was written by a newer version of Colloquy (it has the migration "${later}"). Upgrade Colloquy, or open another database.`,
     )
   }
-  if (executed.length < known.size) await orm.migrator.up()
+  return executed.length < known.size
 }
 
 function isTaken(error: unknown): boolean {

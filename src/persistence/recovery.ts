@@ -99,8 +99,9 @@ function selectCheckpoints(turns: number): Statement<CheckpointRow> {
   )
 }
 
-// The row number matters only where one conversation has several running turns, which no engine
-// leaves behind; but a database that has them must open all the same.
+// The row number matters only where one conversation has several running turns, and the conflict
+// where a running turn has its reply: no engine leaves these behind, but a database that has them
+// must open all the same.
 function insertReplies(count: number): Statement {
   const values = Array.from({ length: count }, () => '(?, ?, ?)').join(', ')
   return new Statement(`
@@ -112,5 +113,7 @@ function insertReplies(count: number): Statement {
         where m.conversation_id = t.conversation_id), 0)
         + row_number() over (partition by t.conversation_id order by t.position),
       'assistant', reply.parts, 'interrupted', cast(? as bigint)
-    from reply join turn t on t.id = reply.turn_id`)
+    from reply join turn t on t.id = reply.turn_id
+    where true
+    on conflict (turn_id) where role = 'assistant' do nothing`)
 }

@@ -138,6 +138,21 @@ test('opens a database in which one conversation has several running turns', asy
   ])
 })
 
+test('opens a database in which a running turn has its reply already', async () => {
+  const file = join(await temporaryFolder(), 'chat.db')
+  const before = await openSqliteStore(sqliteOptions(file))
+  await before.createConversation(conversation('c'))
+  await before.acceptTurn(accept('c', 't'), never())
+  const { message } = await before.endTurn(end('c', 't'))
+  await before.close()
+  connect(file).exec("update turn set status = 'streaming'")
+
+  const store = await open(file)
+
+  expect(await store.getTurn('t')).toMatchObject({ status: 'interrupted' })
+  expect(await store.replyOf('t')).toEqual(message)
+})
+
 test('keeps what was checkpointed of a reply: all kinds of parts, and half a tool call', async () => {
   const file = await fileWithRunningTurns(2)
   const before = await openSqliteStore(sqliteOptions(file))

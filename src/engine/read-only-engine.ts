@@ -1,0 +1,139 @@
+/**
+ * An engine that only looks: reads what is stored, and refuses all else.
+ *
+ * The database may be that of another engine, which goes on writing. So nothing is kept in memory:
+ * each call tells what is on disk by then. There are no actors and no transport, and no key is
+ * unsealed.
+ */
+import type { Observable } from 'rxjs'
+import { ColloquyError } from '../errors.ts'
+import type { Feed } from '../feed/feed.ts'
+import type { Store } from '../persistence/store.ts'
+import type { ConversationListOptions, ConversationRecord } from '../protocol/conversation.ts'
+import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
+import type { ConversationEvent } from '../protocol/event.ts'
+import type { Message } from '../protocol/message.ts'
+import type { TurnRecord } from '../protocol/turn.ts'
+import type { CloseOptions, Engine, Turn } from './api.ts'
+import { checked } from './check.ts'
+import { Endpoints } from './endpoints.ts'
+import { Preferences } from './preferences.ts'
+import * as requests from './requests.ts'
+import { conversationNotFound } from './turns.ts'
+
+export class ReadOnlyEngine implements Engine {
+  readonly #store: Store
+  /** Nothing is published: it only ends the observables at closing. */
+  readonly #feed: Feed
+  #closing: Promise<void> | undefined
+  readonly #refuse = async (): Promise<never> => {
+    this.#assertOpen()
+    throw new ColloquyError(
+      'read-only',
+      'This engine only looks: it was created with readOnly: true. Ask the engine that has the database, or create one without readOnly.',
+    )
+  }
+
+  constructor(store: Store, feed: Feed) {
+    this.#store = store
+    this.#feed = feed
+  }
+
+  async getEndpoint(name: string): Promise<EndpointRecord | undefined> {
+    this.#assertOpen()
+    return (await Endpoints.open(this.#store, {})).get(name)
+  }
+
+  async getSettings(): Promise<EngineSettings> {
+    this.#assertOpen()
+    return (await Preferences.open(this.#store)).settings
+  }
+
+  async getConversation(id: string): Promise<ConversationRecord | undefined> {
+    this.#assertOpen()
+    checked(requests.conversationId, id, 'getConversation: id')
+    return this.#store.getConversation(id)
+  }
+
+  async listConversations(
+    options: ConversationListOptions = {},
+  ): Promise<readonly ConversationRecord[]> {
+    this.#assertOpen()
+    return this.#store.listConversations(
+      checked(requests.listOptions, options, 'listConversations'),
+    )
+  }
+
+  async listMessages(conversationId: string): Promise<readonly Message[]> {
+    this.#assertOpen()
+    checked(requests.conversationId, conversationId, 'listMessages: conversation id')
+    await this.#assertExists(conversationId)
+    return this.#store.listMessages(conversationId)
+  }
+
+  async getTurn(turnId: string): Promise<TurnRecord | undefined> {
+    this.#assertOpen()
+    checked(requests.turnId, turnId, 'getTurn: id')
+    return this.#store.getTurn(turnId)
+  }
+
+  async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
+    this.#assertOpen()
+    checked(requests.conversationId, conversationId, 'listTurns: conversation id')
+    await this.#assertExists(conversationId)
+    return this.#store.listTurns(conversationId)
+  }
+
+  /** None runs in this engine. */
+  runningTurn(_conversationId: string): Turn | undefined {
+    this.#assertOpen()
+    return undefined
+  }
+
+  /** Nothing happens in this engine: silence, then completion. */
+  events(conversationId?: string): Observable<ConversationEvent> {
+    return this.#feed.events(conversationId)
+  }
+
+  /** There are no actors to look at. */
+  inspect(): { unsubscribe(): void } {
+    this.#assertOpen()
+    return { unsubscribe() {} }
+  }
+
+  readonly putEndpoint = this.#refuse
+  readonly setAirplaneMode = this.#refuse
+  readonly setModelPreference = this.#refuse
+  readonly startConversation = this.#refuse
+  readonly updateConversation = this.#refuse
+  readonly deleteConversation = this.#refuse
+  readonly send = this.#refuse
+  readonly cancel = this.#refuse
+  readonly complete = this.#refuse
+  readonly listModels = this.#refuse
+
+  async close(options: CloseOptions = {}): Promise<void> {
+    checked(requests.closeOptions, options, 'close')
+    this.#feed.close()
+    this.#closing ??= this.#store.close()
+    await this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #assertExists(conversationId: string): Promise<void> {
+    if ((await this.#store.getConversation(conversationId)) === undefined) {
+      throw conversationNotFound(conversationId)
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing === undefined) return
+    throw new ColloquyError(
+      'engine-closed',
+      'The engine is closed. Create a new one with createEngine().',
+    )
+  }
+}
