@@ -22,6 +22,23 @@ export function writeContract(open: OpenStore): void {
     expect(await store.listMessages('c')).toEqual(messages)
   })
 
+  test('are all done, in their order, where they are more than may wait', async () => {
+    const store = await openWith(open, 'c')
+    const count = 2_000
+
+    const messages = await Promise.all([
+      ...Array.from({ length: count }, (_, index) =>
+        store.acceptTurn(accept('c', `t${index}`), never()),
+      ),
+      store.putSetting('last', true),
+    ])
+
+    expect(messages.slice(0, count).map((message) => message?.position)).toEqual(
+      Array.from({ length: count }, (_, index) => index + 1),
+    )
+    expect(await store.listSettings()).toEqual(new Map([['last', true]]))
+  })
+
   test('do not fail for each other', async () => {
     const store = await openWith(open, 'c')
     const before = store.transactions
