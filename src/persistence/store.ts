@@ -172,7 +172,7 @@ export interface Store {
   acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message>
 
   /**
-   * Writes down what a running reply gained. It goes after all other writes, and a power cut may
+   * Writes down what a running reply gained. It goes behind other writes, and a power cut may
    * undo it. `false`: the turn has ended, or is not this writer's, and nothing was written.
    */
   checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>

@@ -15,8 +15,8 @@
  * of the time stays the same however many such writes follow each other, and where writes are
  * many, they still share.
  *
- * Checkpoints go when nothing else waits, in groups of their own, which need not outlive a power
- * cut. Only so many writes may wait: who can hold back asks for room first. Knows no SQL, and
+ * Checkpoints follow each group of other writes in a group of their own, which need not outlive a
+ * power cut. Only so many writes may wait: who can hold back asks for room first. Knows no SQL, and
  * nothing of what is written.
  */
 import { performance } from 'node:perf_hooks'
@@ -41,7 +41,7 @@ export interface WriteOptions {
   readonly patienceMs: number
   /** Whether somebody waits to be answered: alone, the write does not wait for the writer's rest. */
   readonly isUrgent?: boolean | undefined
-  /** Whether the write may be lost with the power: it goes after all that may not. */
+  /** Whether the write may be lost with the power: it goes behind those that may not. */
   readonly isCheckpoint?: boolean | undefined
   /** Withdraws the write as long as it waits. */
   readonly signal?: AbortSignal | undefined
@@ -167,25 +167,40 @@ export class WriterQueue<Tx> {
   }
 
   async #write(isRested: boolean): Promise<void> {
-    const isCheckpoint = this.#waiting.length === 0
-    const group = isCheckpoint ? takeGroup(this.#checkpoints) : takeGroup(this.#waiting)
+    const group = takeGroup(this.#waiting)
+    let isWritten = true
     if (group.length > 0) {
       const startedAt = this.#clock.now()
       try {
-        const results = await this.#commit(group, isCheckpoint)
+        const results = await this.#commit(group, false)
         this.#rest(startedAt)
-        this.#maySkipRest = isCheckpoint || (isRested && group.length === 1)
         for (const [index, write] of group.entries()) write.resolve(results[index])
       } catch (error) {
+        isWritten = false
         this.#rest(startedAt)
-        this.#maySkipRest = false
-        this.#failed(group, isCheckpoint, error)
+        this.#failed(group, false, error)
       }
     }
+    this.#maySkipRest = isWritten && isRested && group.length <= 1
+    // The writer would rest now, whatever waits: this delays nobody, and nobody can starve it.
+    if (isWritten && this.#checkpoints.length > 0) await this.#writeCheckpoints()
     this.#active = false
     this.#waitingRoom.admit(MAX_WAITING - this.#waiting.length)
     if (this.#waiting.length > 0 || this.#checkpoints.length > 0) this.#schedule()
     else if (this.#closed) this.#drained.resolve()
+  }
+
+  async #writeCheckpoints(): Promise<void> {
+    const group = takeGroup(this.#checkpoints)
+    const startedAt = this.#clock.now()
+    try {
+      const results = await this.#commit(group, true)
+      this.#rest(startedAt)
+      for (const [index, write] of group.entries()) write.resolve(results[index])
+    } catch (error) {
+      this.#rest(startedAt)
+      this.#failed(group, true, error)
+    }
   }
 
   async #commit(group: readonly Write<Tx>[], isCheckpoint: boolean): Promise<readonly unknown[]> {

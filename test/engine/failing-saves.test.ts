@@ -11,6 +11,8 @@ import { eventLog, nextEvent, outcomeOf, shown, ticks } from '../support/waiting
 /** The warnings are expected. */
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
+const UNDECIDED = Promise.resolve('undecided')
+
 const STORY = ['Once', ' upon', ' a time'.repeat(2_000)]
 const TEXT = STORY.join('')
 
@@ -60,8 +62,7 @@ async function failures(
 
 /** What is true as long as the save fails: nothing is settled, nothing is lost. */
 async function expectUnsettled(engine: Engine, turn: Turn): Promise<void> {
-  const undecided = Symbol('undecided')
-  expect(await Promise.race([turn.reply, undecided])).toBe(undecided)
+  expect(await Promise.race([turn.reply, UNDECIDED])).toBe('undecided')
   expect(await engine.getTurn(turn.id)).toMatchObject({ status: 'streaming' })
   expect((await engine.listMessages(turn.conversationId)).map(({ role }) => role)).not.toContain(
     'assistant',
@@ -131,7 +132,7 @@ test('a row that contradicts: the reply is saved when it is gone', async () => {
     code: 'database-failed',
     message: expect.stringContaining('contradicts'),
   })
-  expect(await outcomeOf(Promise.race([turn.reply, 'undecided']))).toEqual({ value: 'undecided' })
+  expect(await Promise.race([turn.reply, UNDECIDED])).toBe('undecided')
   foreign.run("delete from message where id = 'intruder'")
   clock.increment(200)
   await expectSaved(engine, turn, log)
@@ -162,7 +163,7 @@ test('closing gives up after its time, with the text on the error and in the las
   const closed = engine.close({ timeoutMs: 3_000 })
   await ticks(5)
   clock.increment(2_999)
-  expect(await Promise.race([turn.reply, Promise.resolve('undecided')])).toBe('undecided')
+  expect(await Promise.race([turn.reply, UNDECIDED])).toBe('undecided')
   clock.increment(1)
   await closed
 

@@ -387,9 +387,31 @@ describe('checkpoints', () => {
     expect(committed.map((rows) => rows.length)).toEqual([257, 1, 2])
   })
 
+  test('are not starved by writes that never end', async () => {
+    const { write, committed, clock } = queue({ commitMs: 10 })
+    let isOver = false
+    const flood = async () => {
+      while (!isOver) await write('x')
+    }
+    void flood()
+    void flood()
+    const checkpoint = write('1', CHECKPOINT)
+
+    await settle()
+    isOver = true
+    await checkpoint
+
+    expect(committed).toEqual([
+      ['x', 'x'],
+      ['(checkpoint)', '1'],
+    ])
+    clock.advance(100)
+  })
+
   test('do not keep an urgent write that is alone waiting', async () => {
     const { write, clock, committed } = queue({ commitMs: 10 })
     await write('1', CHECKPOINT)
+    await settle()
 
     const urgent = write('a', { isUrgent: true })
 
