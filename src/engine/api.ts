@@ -239,7 +239,8 @@ export interface Engine {
    *   parts a tool message
    * @throws `conversation-not-found`, `turn-running`, `empty-input`, `invalid-input`,
    *   `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`, `key-unreadable`,
-   *   `cancelled`, `database-busy`, `database-failed`, `engine-closed`; then nothing was changed
+   *   `cancelled`, `database-busy`, `database-gone`, `database-taken`, `database-failed`,
+   *   `read-only`, `engine-closed`; then nothing was changed
    */
   send(
     conversationId: string,
