@@ -17,13 +17,14 @@ async function checkpointedChat<C extends Clock>(clock: C, options: EngineOption
   const chat = await testChat({ database, clock, checkpointMs: 200, ...options })
   const beside = new Database(database, { readonly: true })
   onTestFinished(() => void beside.close())
-  const select = beside.prepare<[], { turn_id: string; parts: string }>(
-    'select turn_id, parts from checkpoint order by turn_id, n',
+  const select = beside.prepare<[], { turn_id: string; n: number; parts: string }>(
+    'select turn_id, n, parts from checkpoint order by turn_id, n',
   )
   return {
     ...chat,
     clock,
     database,
+    numbers: () => select.all().map(({ n }) => n),
     turnIds: () => select.all().map((row) => row.turn_id),
     texts: () => select.all().flatMap(({ parts }) => JSON.parse(parts) as { text: string }[]),
   }
@@ -169,6 +170,23 @@ test('what cannot be written goes with the next, is told once, and harms nothing
   expect(warnings).toEqual([expect.stringContaining('cannot be written down for now')])
   await next(2)
   expect((await turn.reply).message.text).toBe('Once upon a time.')
+})
+
+test('rounds that go by while a piece is being written leave no gap and write nothing twice', async () => {
+  const chat = await checkpointedChat(new SimulatedClock())
+  const { turn, next } = await steppedTurn(chat)
+
+  await next(1)
+  chat.clock.increment(600)
+  await expect.poll(chat.texts).toEqual(written('Once'))
+  await ticks(5)
+  await next(1)
+  chat.clock.increment(600)
+
+  await expect.poll(chat.texts).toEqual(written('Once', ' upon'))
+  expect(chat.numbers()).toEqual([1, 2])
+  await next(3)
+  await turn.reply
 })
 
 test('a checkpoint that is still being written when the turn ends changes nothing', async () => {

@@ -100,11 +100,21 @@ test('a writer cannot end the turn of another epoch, even one that still runs', 
   await late.createConversation(conversation('c'))
   await late.acceptTurn(accept('c', 't'), never())
 
+  const checkpoint = {
+    turnId: 't',
+    attempts: 1,
+    pieces: [[{ type: 'text', text: 'Once' }]],
+  } as const
+  expect(await early.checkpoint({ ...checkpoint, n: 1 })).toBe(false)
   expect(await early.endTurn(end('c', 't'))).toMatchObject({
     written: false,
     turn: { status: 'pending' },
   })
-  expect(await late.endTurn(end('c', 't'))).toMatchObject({ written: true })
+  expect(await late.checkpoint({ ...checkpoint, n: 1 })).toBe(true)
+  expect(await early.checkpoint({ ...checkpoint, n: 2 })).toBe(false)
+  expect(await late.endTurn(end('c', 't', { hasCheckpoints: true }))).toMatchObject({
+    written: true,
+  })
 })
 
 test('a writer that lost the database is refused whatever it writes', async () => {

@@ -6,7 +6,12 @@
 import { createEngine } from '../../../src/index.ts'
 
 const [url, database, lanes] = process.argv.slice(2) as [string, string, string]
-const engine = await createEngine({ database, autoTitle: false, emitIntervalMs: 20 })
+const engine = await createEngine({
+  database,
+  autoTitle: false,
+  emitIntervalMs: 20,
+  checkpointMs: 10,
+})
 await engine.putEndpoint('online', { url, model: 'm' })
 
 async function lane(n: number): Promise<never> {

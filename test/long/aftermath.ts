@@ -1,0 +1,74 @@
+/** What must hold of a database after whatever was killed, checked on what can be read of it. */
+import { expect } from 'vitest'
+import type { Engine, Message } from '../../src/index.ts'
+import { replyTo } from './reply-to.ts'
+
+export interface Accepted {
+  readonly turnId: string
+  readonly conversationId: string
+  readonly input: string
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** How a turn ended, and with which reply. */
+export interface Ended {
+  readonly input: string
+  readonly status: string
+  readonly reply: Message | undefined
+}
+
+/**
+ * Nothing that was accepted is missing, every turn has one end and at most one reply, and every
+ * text is a beginning of what the provider says.
+ *
+ * @param seen - what was read after earlier kills: it has not changed since
+ */
+export async function expectWhole(
+  engine: Engine,
+  accepted: readonly Accepted[],
+  seen: Map<string, string>,
+): Promise<ReadonlyMap<string, Ended>> {
+  const ended = new Map<string, Ended>()
+  for (const { id } of await engine.listConversations()) {
+    const history = await engine.listMessages(id)
+    expect(history.map(({ position }) => position)).toEqual(history.map((_, n) => n + 1))
+    const messages = Map.groupBy(history, (message) => message.turnId)
+    for (const turn of await engine.listTurns(id)) {
+      const end = endOf(turn.status, messages.get(turn.id) ?? [])
+      // Terminal means terminal.
+      const now = JSON.stringify([end.status, end.reply])
+      expect(now).toBe(seen.get(turn.id) ?? now)
+      seen.set(turn.id, now)
+      ended.set(turn.id, end)
+      messages.delete(turn.id)
+    }
+    expect(messages.size).toBe(0)
+  }
+  for (const { turnId, input } of accepted) expect(ended.get(turnId)?.input).toBe(input)
+  return ended
+}
+
+function endOf(status: string, messages: readonly Message[]): Ended {
+  expect(['done', 'cancelled', 'failed', 'interrupted']).toContain(status)
+  const [input, reply, ...more] = messages
+  expect([input?.role, more.length]).toEqual(['user', 0])
+  const text = input?.text ?? ''
+  const whole = replyTo(text).join('')
+  if (status === 'done') expect(reply).toMatchObject({ status: 'complete', text: whole })
+  if (status === 'interrupted') expect(reply).toMatchObject({ status: 'interrupted' })
+  if (reply !== undefined) {
+    expect(reply.role).toBe('assistant')
+    expect(whole.startsWith(reply.text)).toBe(true)
+  }
+  return { input: text, status, reply }
+}

@@ -1,0 +1,13 @@
+/** A provider in a process of its own, which is going to be killed. Tells what it was asked. */
+import { setTimeout as after } from 'node:timers/promises'
+import { startProvider } from '../../support/provider.ts'
+import { streamed } from '../../support/scripts.ts'
+import { replyTo } from '../reply-to.ts'
+
+const provider = await startProvider()
+provider.always(async (exchange) => {
+  const input = (exchange.body.messages as { content: string }[]).at(-1)?.content ?? ''
+  process.send?.(input)
+  await streamed(replyTo(input), { gate: (n) => (n % 3 === 0 ? after(1) : undefined) })(exchange)
+})
+process.send?.(provider.url)
