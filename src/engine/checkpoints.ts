@@ -81,9 +81,10 @@ export class Checkpoints {
     progress.isWriting = true
     run.hasCheckpoints = true
     try {
-      const { turnId, attempts } = run
+      const { turnId, attempts, failedAttempts, movedTo } = run
       const n = progress.written + 1
-      const isOurs = await this.#store.checkpoint({ turnId, attempts, n, pieces })
+      const asked = { attempts, failedAttempts, movedTo }
+      const isOurs = await this.#store.checkpoint({ turnId, ...asked, n, pieces })
       this.#isFailing = false
       if (!isOurs) return this.end(run)
       progress.written += pieces.length

@@ -117,6 +117,11 @@ export class Run {
     return { endpoint: target.endpoint, model }
   }
 
+  /** The same, if it is a fallback. */
+  get movedTo(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
+    return this.routeIndex > 0 ? this.asked : undefined
+  }
+
   routeAt(index: number): Route {
     const bound = this.bound as Bound
     return index === 0 ? bound : (bound.fallbacks[index - 1] as Route)

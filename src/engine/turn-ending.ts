@@ -100,7 +100,7 @@ export class TurnEnding {
       status: outcome,
       attempts: run.attempts,
       failedAttempts: run.failedAttempts,
-      movedTo: run.routeIndex > 0 ? run.asked : undefined,
+      movedTo: run.movedTo,
       hasCheckpoints: run.hasCheckpoints,
       error: outcome === 'failed' ? run.failure : undefined,
       usage: end.usage,

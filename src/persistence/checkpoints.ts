@@ -9,7 +9,8 @@
 import type { Delta } from '../protocol/delta.ts'
 import { type Connection, Statement } from './statement.ts'
 import type { TurnCheckpoint } from './store.ts'
-import { fromJson, toJson } from './stored-text.ts'
+import { fromJson, toJson, toTextOrNull } from './stored-text.ts'
+import { attemptsColumn } from './turn-row.ts'
 
 export interface CheckpointRow {
   readonly turn_id: string
@@ -18,7 +19,8 @@ export interface CheckpointRow {
 }
 
 const MARK_STREAMING = new Statement(`
-  update turn set status = 'streaming', attempts = ?
+  update turn set status = 'streaming', attempts = ?, failed_attempts = ?,
+    endpoint = coalesce(?, endpoint), model = coalesce(?, model)
   where id = ? and epoch = ? and status in ('pending', 'streaming')`)
 
 // The conflict: a commit that was reported as failed, and was not.
@@ -32,12 +34,18 @@ const INSERT_CHECKPOINT = new Statement(`
  * of this epoch; if not, nothing is written.
  */
 export function checkpointJob(
-  { turnId, attempts, n, pieces }: TurnCheckpoint,
+  { turnId, attempts, failedAttempts, movedTo, n, pieces }: TurnCheckpoint,
   epoch: number,
 ): (tx: Connection) => Promise<boolean> {
+  const asked = [
+    attempts,
+    attemptsColumn(failedAttempts),
+    toTextOrNull(movedTo?.endpoint),
+    toTextOrNull(movedTo?.model),
+  ]
   const rows = pieces.map((deltas) => toJson(deltas, 'reply'))
   return async (tx) => {
-    if (n === 1 && (await MARK_STREAMING.run(tx, attempts, turnId, epoch)) === 0) return false
+    if (n === 1 && (await MARK_STREAMING.run(tx, ...asked, turnId, epoch)) === 0) return false
     for (const [index, deltas] of rows.entries()) {
       const inserted = await INSERT_CHECKPOINT.run(tx, n + index, deltas, turnId, epoch)
       if (inserted === 0) return false

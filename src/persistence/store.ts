@@ -68,6 +68,9 @@ export interface KeyedTurn {
 export interface TurnCheckpoint {
   readonly turnId: string
   readonly attempts: number
+  readonly failedAttempts?: readonly AttemptRecord[] | undefined
+  /** Who was asked last, if that is not whom the turn was accepted for. */
+  readonly movedTo?: { readonly endpoint: string; readonly model: string } | undefined
   /** The number of the first piece; they count from 1 in a turn. */
   readonly n: number
   readonly pieces: readonly (readonly Delta[])[]

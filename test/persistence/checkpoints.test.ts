@@ -54,6 +54,28 @@ test('the first piece says that the turn streams, and after how many attempts', 
   expect(await store.getTurn('t')).toMatchObject({ status: 'streaming', attempts: 2 })
 })
 
+test('the first piece says what earlier attempts came to and who answers, also after a kill', async () => {
+  const { file, store } = await runningTurn()
+  const failed = {
+    endpoint: 'online',
+    model: 'm',
+    error: { code: 'overloaded', message: 'Too much.', status: 529 },
+    startedAt: new Date(1),
+    endedAt: new Date(2),
+  } as const
+  await store.checkpoint({
+    ...checkpoint(1, 'Once'),
+    failedAttempts: [failed],
+    movedTo: { endpoint: 'spare', model: 'other' },
+  })
+  const record = { endpoint: 'spare', model: 'other', attempts: 2, failedAttempts: [failed] }
+
+  expect(await store.getTurn('t')).toMatchObject({ status: 'streaming', ...record })
+  await store.close()
+  const later = await open(file)
+  expect(await later.getTurn('t')).toMatchObject({ status: 'interrupted', ...record })
+})
+
 test.for([1, 2])('nothing is written once the turn has ended (piece %i)', async (n) => {
   const { store, rows } = await runningTurn()
   const { turn } = await store.endTurn(end('c', 't'))

@@ -389,16 +389,16 @@ describe('checkpoints', () => {
 
   test('are not starved by writes that never end', async () => {
     const { write, committed, clock } = queue({ commitMs: 10 })
-    let isOver = false
+    const over = new AbortController()
     const flood = async () => {
-      while (!isOver) await write('x')
+      while (!over.signal.aborted) await write('x')
     }
     void flood()
     void flood()
     const checkpoint = write('1', CHECKPOINT)
 
     await settle()
-    isOver = true
+    over.abort()
     await checkpoint
 
     expect(committed).toEqual([
