@@ -19,6 +19,7 @@ export type ColloquyErrorCode =
   | 'conversation-exists'
   | 'turn-not-found'
   | 'turn-running'
+  | 'idempotency-conflict'
   | 'endpoint-not-found'
   | 'model-missing'
   | 'airplane-mode'

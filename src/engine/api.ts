@@ -97,6 +97,14 @@ export interface SendOptions {
   /** Any JSON the host wants to keep with the turn. */
   readonly metadata?: unknown
   /**
+   * A name for this send, of 1 to 200 characters: a second one under it, in this conversation, is
+   * answered with the turn of the first, running or ended, also after a restart, and nothing is
+   * asked again. Its input must be the same, or it is refused with `idempotency-conflict`; its
+   * other options do not count, except that its `signal` cancels the turn too. A send that was
+   * rejected leaves its key unused.
+   */
+  readonly idempotencyKey?: string | undefined
+  /**
    * What the model may call, by name. A call ends the turn with finish reason `tool-calls`; answer
    * it by sending `tool-result` parts.
    */
@@ -237,10 +245,10 @@ export interface Engine {
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
    *   parts a tool message
-   * @throws `conversation-not-found`, `turn-running`, `empty-input`, `invalid-input`,
-   *   `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`, `key-unreadable`,
-   *   `cancelled`, `database-busy`, `database-gone`, `database-taken`, `database-failed`,
-   *   `read-only`, `engine-closed`; then nothing was changed
+   * @throws `conversation-not-found`, `turn-running`, `idempotency-conflict`, `empty-input`,
+   *   `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
+   *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
+   *   `database-failed`, `read-only`, `engine-closed`; then nothing was changed
    */
   send(
     conversationId: string,

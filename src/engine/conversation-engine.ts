@@ -26,7 +26,7 @@ import type {
   SendOptions,
   Turn,
 } from './api.ts'
-import { cancelOn, cancelRun, restedReceipt } from './cancel.ts'
+import { cancelRun, restedReceipt } from './cancel.ts'
 import { checked } from './check.ts'
 import { closeEngine } from './close.ts'
 import { AIRPLANE } from './endpoints.ts'
@@ -34,16 +34,23 @@ import type { EngineParts } from './engine-parts.ts'
 import { parseInitialMessage, parseInput } from './input.ts'
 import * as requests from './requests.ts'
 import type { Run } from './run.ts'
+import { Sends } from './sends.ts'
 import { cleanTitle } from './title.ts'
 import { TurnHandle } from './turn-handle.ts'
-import { conversationNotFound, notSent } from './turns.ts'
+import { conversationNotFound } from './turns.ts'
 
 export class ConversationEngine implements Engine {
   readonly #parts: EngineParts
+  readonly #sends: Sends
   #closing: Promise<void> | undefined
 
   constructor(parts: EngineParts) {
     this.#parts = parts
+    this.#sends = new Sends({
+      ...parts,
+      assertOpen: () => this.#assertOpen(),
+      cancel: (conversationId, turnId) => this.cancel(conversationId, { turnId }),
+    })
   }
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
@@ -173,6 +180,13 @@ export class ConversationEngine implements Engine {
     checked(requests.conversationId, conversationId, 'cancel: conversation id')
     const { turnId } = checked(requests.cancelOptions, options, 'cancel')
     const { store, turns, actors } = this.#parts
+    for (
+      let send = this.#sends.underWay(conversationId);
+      send !== undefined;
+      send = this.#sends.underWay(conversationId)
+    ) {
+      await send
+    }
     const run = turns.runningIn(conversationId)
     if (run !== undefined) return cancelRun(actors, run, turnId)
     await this.#existing(conversationId)
@@ -248,23 +262,9 @@ export class ConversationEngine implements Engine {
     options: SendOptions,
   ): Promise<Turn> {
     this.#assertOpen()
-    const { actors, turns, options: engine } = this.#parts
     checked(requests.conversationId, conversationId, 'send: conversation id')
     const given = checked(requests.sendOptions, options, 'send')
-    const request = { conversationId, input: parseInput(input), options: given }
-    // A turn that lost its machine is still being ended.
-    const abandoned = turns.runningIn(conversationId)
-    if (abandoned?.isAbandoned === true) {
-      await abandoned.over.promise
-      this.#assertOpen()
-    }
-    if (given.signal?.aborted === true) throw notSent()
-
-    const run = turns.create({ ...request, turnId: engine.newId() })
-    cancelOn(actors, run, given.signal)
-    actors.send(conversationId, { type: 'conversation.send', turnId: run.turnId })
-    const message = await run.accepted.promise
-    return new TurnHandle(run, message, () => this.cancel(conversationId, { turnId: run.turnId }))
+    return this.#sends.send({ conversationId, input: parseInput(input), options: given })
   }
 
   async #existing(conversationId: string): Promise<ConversationRecord> {

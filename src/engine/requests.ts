@@ -26,6 +26,7 @@ export const sendOptions = v.strictObject({
   extraBody: v.optional(v.record(v.string(), json)),
   headers: v.optional(headers),
   metadata,
+  idempotencyKey: v.optional(id),
   tools: v.optional(
     v.record(
       v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'names of letters, digits, _ and -')),

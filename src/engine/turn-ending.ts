@@ -5,6 +5,7 @@ import type { Store, TurnEnd } from '../persistence/store.ts'
 import type { TurnHappening } from '../protocol/event.ts'
 import { type Message, type MessageStatus, textOf } from '../protocol/message.ts'
 import type { TerminalStatus, TurnRecord } from '../protocol/turn.ts'
+import { endingError } from './ended-turn.ts'
 import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Run } from './run.ts'
@@ -49,13 +50,7 @@ export class TurnEnding {
     const status = turn.status as TerminalStatus
     this.#tell(run, { type: `turn.${status}`, turn, ...(message && { message }) })
     if (!written) return lost(message)
-    if (status === 'done') return undefined
-    if (status === 'cancelled') {
-      return new ColloquyError('cancelled', 'The turn was cancelled.', { partial: message })
-    }
-    const failure = turn.error ?? errorRecord(undefined)
-    const { cause } = run
-    return new ColloquyError(failure.code, failure.message, { ...failure, partial: message, cause })
+    return endingError(turn, message, run.cause)
   }
 
   #publishUnsaved(run: Run, result: TurnResult): ColloquyError {

@@ -157,6 +157,7 @@ export class Turns {
         role: input.role,
         parts: input.parts,
         metadata: options.metadata,
+        idempotencyKey: options.idempotencyKey,
         at: new Date(this.#options.clock.now()),
         bind: (conversation) => {
           const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })

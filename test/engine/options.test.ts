@@ -49,7 +49,7 @@ describe('an option that does not exist is refused', () => {
   })
 
   test.each<[string, Options]>([
-    ['idempotencyKey', { idempotencyKey: 'k' }],
+    ['idempotencyKey', { idempotencyKey: '' }],
     ['maxTokens', { maxTokens: 1 }],
     ['settings.max_tokens', { settings: { max_tokens: 1 } }],
     ['settings.temperature', { settings: { temperature: 'hot' } }],

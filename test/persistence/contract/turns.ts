@@ -38,6 +38,36 @@ export function turnContract(open: OpenStore): void {
     expect(await store.replyOf('t')).toBeUndefined()
   })
 
+  test('finds a turn by its key, with its input and what it left', async () => {
+    const store = await openWith(open, 'c', 'other')
+    const key = 'k\0\ud83d'
+    const input = await store.acceptTurn(accept('c', 't', { idempotencyKey: key }), never())
+
+    expect(await store.keyedTurn('c', key)).toEqual({ turn: await store.getTurn('t'), input })
+    expect(await store.keyedTurn('other', key)).toBeUndefined()
+    expect(await store.keyedTurn('c', 'k')).toBeUndefined()
+    const { turn, message } = await store.endTurn(end('c', 't'))
+    expect(await store.keyedTurn('c', key)).toEqual({ turn, input, reply: message })
+  })
+
+  test('takes a key once in a conversation, whatever else is in its transaction', async () => {
+    const store = await openWith(open, 'c', 'other')
+    const keyed = (id: string, turnId: string) =>
+      store.acceptTurn(accept(id, turnId, { idempotencyKey: 'k' }), never())
+
+    const [first, second, beside, unkeyed] = await Promise.allSettled([
+      keyed('c', 't1'),
+      keyed('c', 't2'),
+      keyed('other', 't3'),
+      store.acceptTurn(accept('c', 't4'), never()),
+    ])
+
+    expect([first.status, beside.status, unkeyed.status]).toEqual(Array(3).fill('fulfilled'))
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'database-failed' } })
+    expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't4'])
+    expect(await store.listMessages('c')).toHaveLength(2)
+  })
+
   test('refuses an input to a conversation that was deleted', async () => {
     const store = await openWith(open, 'c')
     await store.deleteConversation('c')
