@@ -20,6 +20,7 @@ export type ColloquyErrorCode =
   | 'turn-not-found'
   | 'turn-running'
   | 'idempotency-conflict'
+  | 'nothing-to-retry'
   | 'endpoint-not-found'
   | 'model-missing'
   | 'airplane-mode'

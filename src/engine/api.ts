@@ -31,7 +31,7 @@ export interface Reply {
 export interface Turn {
   readonly id: string
   readonly conversationId: string
-  /** The input as it was stored. */
+  /** The input as it was stored; of a retry, the message of the turn before. */
   readonly userMessage: Message
   /**
    * Settles once the turn has ended and its end is on disk, after every event of the turn was
@@ -76,7 +76,7 @@ export interface ConversationOptions {
   readonly messages?: readonly InitialMessage[] | undefined
 }
 
-/** How one input is to be answered. Everything is optional. */
+/** How one input is to be answered, or answered again. Everything is optional. */
 export interface SendOptions {
   /** Cancels the turn when it aborts; before the input is on disk, `send` rejects and nothing is kept. */
   readonly signal?: AbortSignal | undefined
@@ -255,6 +255,14 @@ export interface Engine {
     input: string | readonly Part[],
     options?: SendOptions,
   ): Promise<Turn>
+  /**
+   * Asks for another reply to the input of the last turn, however that one ended: a new turn on
+   * the same message. The provider sees the history up to that message, without earlier replies
+   * to it. Those stay stored; later turns see the newest reply that says something.
+   *
+   * @throws `nothing-to-retry` when the conversation has had no turn; otherwise as `send` does
+   */
+  retry(conversationId: string, options?: SendOptions): Promise<Turn>
   /**
    * Stops the running turn: its request to the provider is aborted, what had arrived is kept.
    * Resolves when the partial can be read from the store.

@@ -172,6 +172,12 @@ export class ConversationEngine implements Engine {
     return sending
   }
 
+  retry(conversationId: string, options: SendOptions = {}): Promise<Turn> {
+    const retrying = this.#retry(conversationId, options)
+    retrying.catch(() => {})
+    return retrying
+  }
+
   async cancel(
     conversationId: string,
     options: { readonly turnId?: string } = {},
@@ -265,6 +271,15 @@ export class ConversationEngine implements Engine {
     checked(requests.conversationId, conversationId, 'send: conversation id')
     const given = checked(requests.sendOptions, options, 'send')
     return this.#sends.send({ conversationId, input: parseInput(input), options: given })
+  }
+
+  async #retry(conversationId: string, options: SendOptions): Promise<Turn> {
+    this.#assertOpen()
+    checked(requests.conversationId, conversationId, 'retry: conversation id')
+    return this.#sends.send({
+      conversationId,
+      options: checked(requests.sendOptions, options, 'retry'),
+    })
   }
 
   async #existing(conversationId: string): Promise<ConversationRecord> {

@@ -81,8 +81,8 @@ export interface EngineOptions {
   /** Where warnings go, pino-shaped. @defaultValue warnings and errors to stderr, each text once */
   readonly logger?: Logger | undefined
   /**
-   * Makes the messages that are sent out of those that are stored, for trimming or retrieval. What
-   * it returns is not stored.
+   * Makes the messages that are sent out of those that are stored, for trimming or retrieval: up to
+   * the input, with one reply to each. What it returns is not stored.
    */
   readonly prepare?: Prepare | undefined
   /** For tests and replays. @defaultValue the system's */

@@ -108,6 +108,7 @@ export class ReadOnlyEngine implements Engine {
   readonly updateConversation = this.#refuse
   readonly deleteConversation = this.#refuse
   readonly send = this.#refuse
+  readonly retry = this.#refuse
   readonly cancel = this.#refuse
   readonly complete = this.#refuse
   readonly listModels = this.#refuse

@@ -3,6 +3,7 @@ import { ColloquyError } from '../errors.ts'
 import type { Store } from '../persistence/store.ts'
 import type { Message } from '../protocol/message.ts'
 import type { ReplyRequest } from '../transport/reply-request.ts'
+import { historyUpTo } from './history.ts'
 import type { Prepare, PreparedTurn } from './options.ts'
 import type { Route } from './binding.ts'
 import type { Bound, RunRequest } from './run.ts'
@@ -19,7 +20,7 @@ export async function replyRequest(
 ): Promise<ReplyRequest> {
   // Nothing is before the first message. What the host is handed is a copy all the same.
   const isAll = input.position === 1 && prepare === undefined
-  const stored = isAll ? [input] : await store.listMessages(conversationId)
+  const stored = isAll ? [input] : historyUpTo(input.id, await store.listMessages(conversationId))
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
   const messages = prepare === undefined ? stored : await prepared(stored, turn, prepare)
   return {

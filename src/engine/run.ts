@@ -17,11 +17,12 @@ import type { Reply, SendOptions } from './api.ts'
 import type { Binding, Route } from './binding.ts'
 import type { Input } from './input.ts'
 
-/** What `send` asked for, checked. */
+/** What `send` or `retry` asked for, checked. */
 export interface RunRequest {
   readonly turnId: string
   readonly conversationId: string
-  readonly input: Input
+  /** Absent: that of the turn before. */
+  readonly input?: Input | undefined
   readonly options: SendOptions
 }
 

@@ -60,6 +60,11 @@ function isResult(part: Part): part is ToolResultPart {
   return part.type === 'tool-result'
 }
 
+/** Whether there is more in a message than thoughts. */
+export function saysSomething({ parts }: Pick<Message, 'parts'>): boolean {
+  return parts.some(isContent)
+}
+
 /** Whether a provider sees anything in it. */
 function isContent(part: Part): boolean {
   return part.type === 'text' ? part.text !== '' : part.type !== 'reasoning'

@@ -1,5 +1,5 @@
 /**
- * Sends: how an input becomes a turn, and how a second one under the same key finds the first.
+ * Sends and retries: how a turn begins, and how a second one under the same key finds the first.
  *
  * Without a key the turn begins in the tick of the call, so that a cancel which follows finds it.
  * With one, those that run are looked at, then the store; what comes to the same conversation
@@ -15,10 +15,12 @@ import type { Turn } from './api.ts'
 import { cancelOn } from './cancel.ts'
 import { EndedTurn } from './ended-turn.ts'
 import type { EngineParts } from './engine-parts.ts'
-import type { Input } from './input.ts'
 import type { Run, RunRequest } from './run.ts'
 import { TurnHandle } from './turn-handle.ts'
 import { notSent } from './turns.ts'
+
+/** An input, or the message that was made of one. A retry has none. */
+type InputLike = Pick<Message, 'role' | 'parts'>
 
 export type SendRequest = Omit<RunRequest, 'turnId'>
 
@@ -136,8 +138,9 @@ export class Sends {
   }
 
   #ended(first: KeyedTurn, request: SendRequest): Turn {
-    assertSame(first.input, request.input)
     const { id, conversationId } = first.turn
+    const isRetry = first.input.turnId !== id
+    assertSame(isRetry ? undefined : first.input, request.input)
     return new EndedTurn(first, () => this.#parts.cancel(conversationId, id))
   }
 }
@@ -152,15 +155,15 @@ function isRefusedByDatabase(error: unknown): boolean {
 }
 
 /** @throws `idempotency-conflict` */
-function assertSame(first: Pick<Message, 'role' | 'parts'>, second: Input): void {
-  if (first.role === second.role && isDeepStrictEqual(asStored(first), asStored(second))) return
+function assertSame(first: InputLike | undefined, second: InputLike | undefined): void {
+  if (first?.role === second?.role && isDeepStrictEqual(asStored(first), asStored(second))) return
   throw new ColloquyError(
     'idempotency-conflict',
-    'send: another input was sent under this idempotency key. Take a new key for a new input.',
+    'Another input was sent, or retried, under this idempotency key. Take a new key for a new input.',
   )
 }
 
 /** The parts as they come back from a database: without what JSON leaves out. */
-function asStored({ parts }: Pick<Message, 'parts'>): unknown {
-  return JSON.parse(JSON.stringify(parts))
+function asStored(input: InputLike | undefined): unknown {
+  return input && JSON.parse(JSON.stringify(input.parts))
 }

@@ -10,6 +10,7 @@ import type { Feed } from '../feed/feed.ts'
 import { conversationMachine } from '../machines/conversation.ts'
 import { type Outcome, turnMachine, type TurnReport, type TurnResult } from '../machines/turn.ts'
 import type { Store } from '../persistence/store.ts'
+import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Asking } from './asking.ts'
@@ -149,24 +150,23 @@ export class Turns {
 
   async #write(run: Run): Promise<Message> {
     const { turnId, conversationId, input, options } = run.request
-    return await this.#store.acceptTurn(
-      {
-        turnId,
-        conversationId,
-        messageId: this.#options.newId(),
-        role: input.role,
-        parts: input.parts,
-        metadata: options.metadata,
-        idempotencyKey: options.idempotencyKey,
-        at: new Date(this.#options.clock.now()),
-        bind: (conversation) => {
-          const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
-          run.bound = { ...binding, conversation }
-          return { endpoint: binding.target.endpoint, model: binding.model }
-        },
+    const turn = {
+      turnId,
+      conversationId,
+      metadata: options.metadata,
+      idempotencyKey: options.idempotencyKey,
+      at: new Date(this.#options.clock.now()),
+      bind: (conversation: ConversationRecord) => {
+        const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
+        run.bound = { ...binding, conversation }
+        return { endpoint: binding.target.endpoint, model: binding.model }
       },
-      run.withdrawal.signal,
-    )
+    }
+    const { signal } = run.withdrawal
+    if (input === undefined) return await this.#store.retryTurn(turn, signal)
+    const { role, parts } = input
+    const messageId = this.#options.newId()
+    return await this.#store.acceptTurn({ ...turn, messageId, role, parts }, signal)
   }
 
   #accept(run: Run): void {

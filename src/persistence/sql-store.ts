@@ -18,6 +18,7 @@ import { conversationRecord } from './conversation-row.ts'
 import { EPOCH_SETTING, guarded } from './epoch.ts'
 import { endpointRow, storedEndpoint } from './endpoint-row.ts'
 import { messageRecord } from './message-row.ts'
+import { retryTurnJob } from './retry-write.ts'
 import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -30,10 +31,17 @@ import type {
   TurnAccept,
   TurnCheckpoint,
   TurnEnd,
+  TurnRetry,
 } from './store.ts'
 import { fromJson, fromText, toJson, toText } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
-import { acceptTurnJob, endTurnJob, SELECT_REPLY, SELECT_TURN } from './turn-writes.ts'
+import {
+  type Acceptance,
+  acceptTurnJob,
+  endTurnJob,
+  SELECT_REPLY,
+  SELECT_TURN,
+} from './turn-writes.ts'
 import type { WriterQueue } from './writer-queue.ts'
 
 /** How long a busy database is waited for, in milliseconds. */
@@ -212,19 +220,14 @@ export class SqlStore implements Store {
 
   async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
     if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
-    const acceptance = await this.#writer.submit(acceptTurnJob(accept, this.epoch), {
-      patienceMs: PATIENCE_MS,
-      isUrgent: true,
-      signal,
-    })
-    if (acceptance === undefined) {
-      throw new ColloquyError(
-        'conversation-not-found',
-        `There is no conversation ${JSON.stringify(accept.conversationId)}. Start one with engine.startConversation().`,
-      )
-    }
-    if ('refusal' in acceptance) throw acceptance.refusal
-    return acceptance.message
+    const job = acceptTurnJob(accept, this.epoch)
+    return accepted(await this.#writer.submit(job, acceptOptions(signal)), accept)
+  }
+
+  async retryTurn(retry: TurnRetry, signal: AbortSignal): Promise<Message> {
+    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
+    const job = retryTurnJob(retry, this.epoch)
+    return accepted(await this.#writer.submit(job, acceptOptions(signal)), retry)
   }
 
   async checkpoint(checkpoint: TurnCheckpoint): Promise<boolean> {
@@ -308,4 +311,22 @@ export class SqlStore implements Store {
     }
     return await this.#database.read(work)
   }
+}
+
+function acceptOptions(signal: AbortSignal) {
+  return { patienceMs: PATIENCE_MS, isUrgent: true, signal }
+}
+
+function accepted(
+  acceptance: Acceptance | undefined,
+  { conversationId }: Pick<TurnAccept, 'conversationId'>,
+): Message {
+  if (acceptance === undefined) {
+    throw new ColloquyError(
+      'conversation-not-found',
+      `There is no conversation ${JSON.stringify(conversationId)}. Start one with engine.startConversation().`,
+    )
+  }
+  if ('refusal' in acceptance) throw acceptance.refusal
+  return acceptance.message
 }

@@ -57,6 +57,9 @@ export interface TurnPlace {
   readonly model: string
 }
 
+/** A turn on the input of the one before. */
+export type TurnRetry = Omit<TurnAccept, 'messageId' | 'role' | 'parts'>
+
 /** A turn that was accepted under an idempotency key, with its input and what it left. */
 export interface KeyedTurn {
   readonly turn: TurnRecord
@@ -179,6 +182,13 @@ export interface Store {
    * undo it. `false`: the turn has ended, or is not this writer's, and nothing was written.
    */
   checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
+
+  /**
+   * Writes a turn on the input of the conversation's last turn, and gives that input.
+   *
+   * @throws `nothing-to-retry`; otherwise as `acceptTurn` does
+   */
+  retryTurn(retry: TurnRetry, signal: AbortSignal): Promise<Message>
 
   /** Writes the reply and the end of its turn in one transaction, if the turn is still this writer's. */
   endTurn(end: TurnEnd): Promise<EndedTurn>

@@ -27,7 +27,7 @@ export type Acceptance = { readonly message: Message } | { readonly refusal: unk
 
 // Looked up first: an insertion that reads its own table, or gives a row, has SQLite make a
 // temporary table, and costs twice as much as one of plain values.
-const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
+export const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
   select c.*,
     (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = c.id)
       as message_position,
@@ -41,7 +41,7 @@ const INSERT_INPUT = new Statement(`
     (id, conversation_id, turn_id, parent_id, position, role, parts, status, created_at)
   values (?, ?, ?, ?, ?, ?, ?, 'complete', ?)`)
 
-const INSERT_TURN = new Statement(`
+export const INSERT_TURN = new Statement(`
   insert into turn
     (id, conversation_id, position, input_message_id, status, epoch, idempotency_key, endpoint,
       model, attempts, metadata, started_at)
@@ -51,7 +51,7 @@ const MOVE_HEAD = new Statement(
   'update conversation set head_message_id = ?, updated_at = ? where id = ?',
 )
 
-const TOUCH = new Statement('update conversation set updated_at = ? where id = ?')
+export const TOUCH = new Statement('update conversation set updated_at = ? where id = ?')
 
 /** What of a turn only the database knows when it ends, with the place of its reply. */
 type EndingRow = Pick<
@@ -99,12 +99,8 @@ export function acceptTurnJob(
     const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
-    let place: TurnPlace
-    try {
-      place = accept.bind(conversationRecord(conversation))
-    } catch (refusal) {
-      return { refusal }
-    }
+    const bound = boundIn(conversation, accept)
+    if ('refusal' in bound) return bound
     const position = conversation.message_position
     await INSERT_INPUT.run(
       tx,
@@ -125,8 +121,8 @@ export function acceptTurnJob(
       messageId,
       epoch,
       key,
-      toText(place.endpoint),
-      toText(place.model),
+      toText(bound.endpoint),
+      toText(bound.model),
       metadata,
       at,
     )
@@ -143,6 +139,18 @@ export function acceptTurnJob(
       status: 'complete',
     }
     return { message }
+  }
+}
+
+/** Where the turn goes, or why it goes nowhere. */
+export function boundIn(
+  conversation: ConversationRow,
+  { bind }: Pick<TurnAccept, 'bind'>,
+): TurnPlace | { readonly refusal: unknown } {
+  try {
+    return bind(conversationRecord(conversation))
+  } catch (refusal) {
+    return { refusal }
   }
 }
 

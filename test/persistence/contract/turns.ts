@@ -68,6 +68,31 @@ export function turnContract(open: OpenStore): void {
     expect(await store.listMessages('c')).toHaveLength(2)
   })
 
+  test('writes a turn on the input of the last one', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't1'), never())
+    await store.endTurn(end('c', 't1'))
+    const input = await store.acceptTurn(accept('c', 't2'), never())
+    await store.endTurn(end('c', 't2', { status: 'cancelled', reply: undefined }))
+    const { turnId, conversationId, bind, at } = accept('c', 't3')
+    const retry = { turnId, conversationId, bind, at, idempotencyKey: 'k' }
+
+    expect(await store.retryTurn(retry, never())).toEqual(input)
+
+    expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
+    expect(await store.keyedTurn('c', 'k')).toMatchObject({ turn: { id: 't3' }, input })
+    const { message } = await store.endTurn(end('c', 't3'))
+    expect((await store.listMessages('c')).slice(2)).toEqual([input, message])
+  })
+
+  test('retries nothing where there was no turn', async () => {
+    const store = await openWith(open, 'c')
+    await expect(store.retryTurn(accept('c', 't'), never())).rejects.toMatchObject({
+      code: 'nothing-to-retry',
+    })
+    expect(await store.listTurns('c')).toEqual([])
+  })
+
   test('refuses an input to a conversation that was deleted', async () => {
     const store = await openWith(open, 'c')
     await store.deleteConversation('c')
