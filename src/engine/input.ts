@@ -1,6 +1,7 @@
 /** What a host sends: text or parts, checked and brought into one form. */
 import * as v from 'valibot'
 import { ColloquyError } from '../errors.ts'
+import { callInput } from '../feed/growing-reply.ts'
 import type { InitialMessage } from '../protocol/conversation.ts'
 import type { MessageRole, Part } from '../protocol/message.ts'
 import { checked, json, text } from './check.ts'
@@ -36,10 +37,13 @@ const toolCallPart = v.pipe(
     inputText: v.optional(v.string()),
     providerData,
   }),
-  v.transform((call) => ({
-    ...call,
-    inputText: call.inputText ?? JSON.stringify(call.input ?? {}),
-  })),
+  v.transform(({ input, inputText, ...call }) => {
+    const read = callInput(inputText ?? '')
+    if (input === undefined) return { ...call, input: read, inputText: inputText ?? '{}' }
+    // What is sent later is the text, so it is to say something.
+    const isReadable = inputText !== undefined && read !== undefined
+    return { ...call, input, inputText: isReadable ? inputText : JSON.stringify(input) }
+  }),
 )
 
 const userParts = v.array(v.variant('type', [textPart, filePart]))

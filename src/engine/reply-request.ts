@@ -9,7 +9,7 @@ import type { Route } from './binding.ts'
 import type { Bound, RunRequest } from './run.ts'
 import { sendableHistory } from './sendable-history.ts'
 
-/** @throws `prepare-failed`, `database-failed` */
+/** @throws `prepare-failed`, `invalid-input`, `database-failed` */
 export async function replyRequest(
   { turnId, conversationId, options }: RunRequest,
   { conversation }: Bound,
@@ -23,16 +23,25 @@ export async function replyRequest(
   const stored = isAll ? [input] : historyUpTo(input.id, await store.listMessages(conversationId))
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
   const messages = prepare === undefined ? stored : await prepared(stored, turn, prepare)
+  const sendable = sendableHistory(messages)
+  if (sendable.length === 0) throw nothingToSend()
   return {
     target,
     model,
     system: options.system ?? conversation.system,
-    messages: sendableHistory(messages),
+    messages: sendable,
     settings: { ...conversation.settings, ...withoutUndefined(options.settings ?? {}) },
     tools: options.tools,
     extraBody: options.extraBody,
     stream: true,
   }
+}
+
+function nothingToSend(): ColloquyError {
+  return new ColloquyError(
+    'invalid-input',
+    'Nothing of this conversation can be sent: there is no text and no file in it, nor a result of a call that was made.',
+  )
 }
 
 async function prepared(

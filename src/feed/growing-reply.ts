@@ -49,7 +49,7 @@ export class GrowingReply {
   /** Reads the arguments of the tool calls, now that no more of them will come. */
   finish(): void {
     for (const call of this.#calls.values()) {
-      call.input = parsed(call.inputText)
+      call.input = callInput(call.inputText)
       call.handedOut = undefined
     }
   }
@@ -102,10 +102,10 @@ function toPart(part: GrowingPart): Part {
 }
 
 /**
- * A call without arguments means an empty object, as providers see it. What is nested so deep that
- * it can be read but not written again could never be stored.
+ * Arguments as a value: none mean an empty object, as providers see it, and `undefined` that they
+ * were cut. What is nested so deep that it can be read but not written again could never be stored.
  */
-function parsed(inputText: string): unknown {
+export function callInput(inputText: string): unknown {
   if (inputText.trim() === '') return {}
   try {
     const input: unknown = JSON.parse(inputText)
