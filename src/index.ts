@@ -14,6 +14,7 @@ export type {
   Turn,
 } from './engine/api.ts'
 export type {
+  CountTokens,
   EngineOptions,
   LimitOptions,
   Prepare,

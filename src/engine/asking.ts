@@ -18,6 +18,7 @@ import type { ResolvedOptions } from './options.ts'
 import { replyRequest } from './reply-request.ts'
 import { nextAttempt } from './retry-policy.ts'
 import type { Bound, Run } from './run.ts'
+import { prepareFor } from './usage-estimate.ts'
 
 export interface AskingOptions {
   readonly store: Store
@@ -46,7 +47,8 @@ export class Asking {
 
   /** Makes a request for the run's reply. */
   async ask(run: Run, attempt: number, report: Report): Promise<void> {
-    const { logger, prepare, clock } = this.#options
+    const { logger, clock } = this.#options
+    const prepare = prepareFor(run, this.#options)
     const fail = (error: unknown) => {
       run.failure = recordFault(error, logger, 'A turn failed before its request was made.')
       if (error instanceof ColloquyError) run.cause = error.cause

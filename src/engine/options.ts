@@ -60,6 +60,22 @@ export interface EngineOptions {
    * @defaultValue 1,000
    */
   readonly checkpointMs?: number | undefined
+  /**
+   * How the cost of a cancelled turn is found out, whose provider had not reported it:
+   *
+   * - `estimate`: by counting what was sent and received, at once; marked `source: 'estimated'`.
+   * - `none`: not at all, and it has no `usage`.
+   *
+   * @defaultValue `'estimate'`
+   */
+  readonly usageOnCancel?: 'estimate' | 'none' | undefined
+  /**
+   * Counts the tokens of a text for `usageOnCancel: 'estimate'`: a tokenizer, like
+   * `(text) => encode(text).length` of gpt-tokenizer.
+   *
+   * @defaultValue one for each four bytes of UTF-8
+   */
+  readonly countTokens?: CountTokens | undefined
   readonly secrets?: SecretOptions | undefined
   /**
    * Which addresses endpoints may have that are neither put with `local: true` nor named
@@ -153,6 +169,8 @@ export interface SecretOptions {
   readonly encryptionKey?: string | Uint8Array | undefined
 }
 
+export type CountTokens = (text: string, model: string) => number
+
 /** What `prepare` knows of the turn it prepares. */
 export interface PreparedTurn {
   readonly turnId: string
@@ -237,6 +255,8 @@ const optionsSchema = v.strictObject({
   ),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
   checkpointMs: v.optional(duration, 1_000),
+  usageOnCancel: v.optional(v.picklist(['estimate', 'none']), 'estimate'),
+  countTokens: v.optional(functionValue<CountTokens>()),
   secrets: v.optional(v.strictObject({ encryptionKey: v.optional(encryptionKey) }), {}),
   logger: v.optional(logger),
   prepare: v.optional(functionValue<Prepare>()),

@@ -57,6 +57,8 @@ export class Run {
   #lastRequest = 0
 
   bound: Bound | undefined
+  /** What the host's `prepare` made of the history, where that may be counted. */
+  prepared: readonly Message[] | undefined
   /** Settles when the input is on disk, or will not be. */
   recording: Promise<Message> | undefined
   refusal: unknown

@@ -9,18 +9,22 @@ import { endingError } from './ended-turn.ts'
 import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Run } from './run.ts'
+import { UsageEstimate } from './usage-estimate.ts'
 
 export class TurnEnding {
   readonly #store: Store
   readonly #options: ResolvedOptions
+  readonly #estimate: UsageEstimate
 
   constructor(store: Store, options: ResolvedOptions) {
     this.#store = store
     this.#options = options
+    this.#estimate = new UsageEstimate(store, options)
   }
 
   /** Writes the sealed reply and the end of its turn. Never rejects. */
   async save(run: Run): Promise<TurnReport> {
+    await this.#estimate.complete(run)
     try {
       run.ended = await this.#store.endTurn(this.#end(run))
       return { type: run.ended.written ? 'turn.saved' : 'turn.lost' }

@@ -54,7 +54,10 @@ export type MessageRole = 'user' | 'assistant' | 'tool'
 /** Why the model stopped, in one vocabulary for all providers. */
 export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other'
 
-/** The provider's own figures, unchanged. A figure it did not give is absent, never zero. */
+/**
+ * The provider's own figures, unchanged; of a cancelled turn they may be estimated, and `source`
+ * says so. A figure that was not given is absent, never zero.
+ */
 export interface Usage {
   /** Chat completions count cached tokens in it; `messages` does not. */
   readonly inputTokens?: number

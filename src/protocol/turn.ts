@@ -59,6 +59,6 @@ export interface Receipt {
   readonly savedMessageId?: string
   /** How many UTF-16 units of reply text were kept. */
   readonly partialChars: number
-  /** What the provider had reported by then. */
+  /** What the provider had reported by then, or an estimate; see `usageOnCancel`. */
   readonly usage?: Usage
 }

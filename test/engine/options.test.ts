@@ -38,6 +38,8 @@ describe('an option that does not exist is refused', () => {
     ['emitIntervalMs', { emitIntervalMs: '100' }],
     ['timeouts.headersMs', { timeouts: { headersMs: 0 } }],
     ['durability', { durability: 'none' }],
+    ['usageOnCancel', { usageOnCancel: 'guess' }],
+    ['countTokens', { countTokens: 4 }],
     ['logger', { logger: { warn() {} } }],
     ['clock', { clock: {} }],
     ['database', { database: '' }],
