@@ -8,6 +8,7 @@ import { Actors } from './engine/actors.ts'
 import type { Engine } from './engine/api.ts'
 import { Binder } from './engine/binding.ts'
 import { ConversationEngine } from './engine/conversation-engine.ts'
+import { Drains } from './engine/drains.ts'
 import { Endpoints } from './engine/endpoints.ts'
 import { OneShots } from './engine/one-shots.ts'
 import { type EngineOptions, resolveOptions } from './engine/options.ts'
@@ -57,11 +58,13 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     })
     const oneShots = new OneShots(transport, binder, options)
     const titles = new Titles({ store, feed, binder, preferences, oneShots, options })
+    const drains = new Drains({ store, feed, options })
     const turns = new Turns({
       store,
       transport,
       feed,
       binder,
+      drains,
       options,
       onSettled: (run, result) => {
         if (run.refusal === undefined) actors.rest(run.conversationId)
@@ -83,6 +86,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       endpoints,
       preferences,
       binder,
+      drains,
       turns,
       actors,
       oneShots,

@@ -15,6 +15,7 @@ export type {
 } from './engine/api.ts'
 export type {
   CountTokens,
+  DrainOptions,
   EngineOptions,
   LimitOptions,
   Prepare,

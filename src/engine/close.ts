@@ -10,7 +10,7 @@ import type { EngineParts } from './engine-parts.ts'
 const SAVE_MS = 10_000
 
 export async function closeEngine(
-  { options, turns, titles, oneShots, actors, transport, feed, store }: EngineParts,
+  { options, turns, drains, titles, oneShots, actors, transport, feed, store }: EngineParts,
   running: 'cancel' | 'wait',
   timeoutMs: number | undefined,
 ): Promise<void> {
@@ -23,6 +23,7 @@ export async function closeEngine(
       turnsOver().then(() => titles.settled()),
     )
   }
+  drains.close()
   for (const run of turns.all) void cancelRun(actors, run)
   await Promise.all([oneShots.abort(() => true), titles.stop()])
   await within(clock, timeoutMs ?? SAVE_MS, turnsOver())

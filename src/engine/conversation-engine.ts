@@ -76,10 +76,11 @@ export class ConversationEngine implements Engine {
   async setAirplaneMode(on: boolean): Promise<void> {
     this.#assertOpen()
     checked(requests.switchPosition, on, 'setAirplaneMode')
-    const { preferences, oneShots, turns, actors } = this.#parts
+    const { preferences, oneShots, turns, drains, actors } = this.#parts
     await preferences.setAirplaneMode(on, async () => {
       const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
       const elsewhere = turns.all.filter((run) => run.concerns(isElsewhere))
+      drains.abort(({ endpoint }) => isElsewhere(endpoint))
       await Promise.all([
         oneShots.abort(isElsewhere),
         ...elsewhere.map((run) => cancelRun(actors, run)),
@@ -144,11 +145,12 @@ export class ConversationEngine implements Engine {
 
   async deleteConversation(id: string): Promise<void> {
     this.#assertOpen()
-    const { store, feed, turns, actors } = this.#parts
+    const { store, feed, turns, drains, actors } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
     for (let run = turns.runningIn(id); run !== undefined; run = turns.runningIn(id)) {
       await cancelRun(actors, run)
     }
+    drains.abort(({ conversationId }) => conversationId === id)
     if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
     actors.sleep(id)
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' })

@@ -4,6 +4,7 @@ import type { Store } from '../persistence/store.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors.ts'
 import type { Binder } from './binding.ts'
+import type { Drains } from './drains.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { OneShots } from './one-shots.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -19,6 +20,7 @@ export interface EngineParts {
   readonly endpoints: Endpoints
   readonly preferences: Preferences
   readonly binder: Binder
+  readonly drains: Drains
   readonly turns: Turns
   readonly actors: Actors
   readonly oneShots: OneShots

@@ -64,11 +64,16 @@ export interface EngineOptions {
    * How the cost of a cancelled turn is found out, whose provider had not reported it:
    *
    * - `estimate`: by counting what was sent and received, at once; marked `source: 'estimated'`.
+   * - `drain`: by reading an answer that had begun to its end, in silence, within `drain`. The turn
+   *   is `cancelled` at once, its receipt says `upstreamAborted: false`, and its usage follows with
+   *   `turn.usage`, if the provider reports it. The provider goes on, and bills what it makes.
    * - `none`: not at all, and it has no `usage`.
    *
    * @defaultValue `'estimate'`
    */
-  readonly usageOnCancel?: 'estimate' | 'none' | undefined
+  readonly usageOnCancel?: 'estimate' | 'drain' | 'none' | undefined
+  /** How far an answer is read on for `usageOnCancel: 'drain'`; then it is aborted after all. */
+  readonly drain?: DrainOptions | undefined
   /**
    * Counts the tokens of a text for `usageOnCancel: 'estimate'`: a tokenizer, like
    * `(text) => encode(text).length` of gpt-tokenizer.
@@ -161,6 +166,13 @@ export interface LimitOptions {
   readonly replyBytes?: number | undefined
 }
 
+export interface DrainOptions {
+  /** Milliseconds after the cancel; `Infinity` for as long as it takes. @defaultValue 30,000 */
+  readonly timeoutMs?: number | undefined
+  /** Bytes of the answer after the cancel. @defaultValue 4,194,304 */
+  readonly bytes?: number | undefined
+}
+
 export interface SecretOptions {
   /**
    * Encrypts provider keys and headers at rest (AES-256-GCM): 32 bytes, or a passphrase of any
@@ -223,6 +235,10 @@ const encryptionKey = v.union([
   ),
 ])
 
+function isSize(bytes: number): boolean {
+  return bytes === Infinity || (Number.isSafeInteger(bytes) && bytes > 0)
+}
+
 const optionsSchema = v.strictObject({
   database: v.optional(text, 'colloquy.db'),
   readOnly: v.optional(v.boolean(), false),
@@ -255,7 +271,14 @@ const optionsSchema = v.strictObject({
   ),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
   checkpointMs: v.optional(duration, 1_000),
-  usageOnCancel: v.optional(v.picklist(['estimate', 'none']), 'estimate'),
+  usageOnCancel: v.optional(v.picklist(['estimate', 'drain', 'none']), 'estimate'),
+  drain: v.optional(
+    v.strictObject({
+      timeoutMs: v.optional(duration, 30_000),
+      bytes: v.optional(v.pipe(v.number(), v.check(isSize, 'bytes, more than 0')), 4 * 1024 ** 2),
+    }),
+    {},
+  ),
   countTokens: v.optional(functionValue<CountTokens>()),
   secrets: v.optional(v.strictObject({ encryptionKey: v.optional(encryptionKey) }), {}),
   logger: v.optional(logger),

@@ -16,6 +16,7 @@ import type { Transport } from '../transport/transport.ts'
 import { Asking } from './asking.ts'
 import type { Binder } from './binding.ts'
 import { Checkpoints } from './checkpoints.ts'
+import type { Drains } from './drains.ts'
 import { recordFault } from './faults.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Run, type RunRequest } from './run.ts'
@@ -27,6 +28,7 @@ export interface TurnsOptions {
   readonly transport: Transport
   readonly feed: Feed
   readonly binder: Binder
+  readonly drains: Drains
   readonly options: ResolvedOptions
   /** The turn has ended and its conversation may rest. */
   readonly onSettled: (run: Run, result: TurnResult) => void
@@ -38,6 +40,7 @@ export class Turns {
   readonly #store: Store
   readonly #feed: Feed
   readonly #binder: Binder
+  readonly #drains: Drains
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
   readonly #asking: Asking
@@ -50,6 +53,7 @@ export class Turns {
     this.#store = parts.store
     this.#feed = parts.feed
     this.#binder = parts.binder
+    this.#drains = parts.drains
     this.#options = parts.options
     this.#onSettled = parts.onSettled
     const { clock, logger, checkpointMs: everyMs } = parts.options
@@ -198,8 +202,13 @@ export class Turns {
     run.outcome = outcome
     this.#checkpoints.end(run)
     if (code === 'timeout-turn') run.failure = turnTimeout(this.#options.timeouts.turnMs)
-    run.abortRequest()
+    if (outcome !== 'cancelled' || !this.#drain(run)) run.abortRequest()
     run.lane.seal(statusOf(outcome))
+  }
+
+  #drain(run: Run): boolean {
+    const endpoint = run.asked?.endpoint
+    return endpoint !== undefined && this.#binder.allows(endpoint) && this.#drains.take(run)
   }
 
   /** The turn is over. Its machine is in the middle of saying so: readers hear of it afterwards. */

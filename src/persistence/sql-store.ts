@@ -10,7 +10,7 @@ import type {
   ConversationRecord,
   ConversationUpdate,
 } from '../protocol/conversation.ts'
-import type { Message } from '../protocol/message.ts'
+import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import { checkpointJob } from './checkpoints.ts'
 import { createConversationJob, updateConversationJob } from './conversation-writes.ts'
@@ -23,6 +23,7 @@ import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema
 import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
 import type {
+  CostedTurn,
   EndedTurn,
   KeyedTurn,
   NewConversation,
@@ -42,6 +43,7 @@ import {
   SELECT_REPLY,
   SELECT_TURN,
 } from './turn-writes.ts'
+import { recordUsageJob } from './usage-write.ts'
 import type { WriterQueue } from './writer-queue.ts'
 
 /** How long a busy database is waited for, in milliseconds. */
@@ -246,6 +248,10 @@ export class SqlStore implements Store {
       'turn-not-found',
       'There is no such turn any more: its conversation was deleted.',
     )
+  }
+
+  async recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined> {
+    return await this.#write(recordUsageJob(turnId, usage, this.epoch))
   }
 
   async listEndpoints(): Promise<readonly StoredEndpoint[]> {

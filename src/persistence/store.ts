@@ -112,6 +112,9 @@ export interface EndedTurn {
   readonly written: boolean
 }
 
+/** A turn whose cost became known after its end, with the reply it left. */
+export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
+
 /** An endpoint as stored. `sealedSecrets` is opaque to the store. */
 export interface StoredEndpoint {
   readonly name: string
@@ -192,6 +195,9 @@ export interface Store {
 
   /** Writes the reply and the end of its turn in one transaction, if the turn is still this writer's. */
   endTurn(end: TurnEnd): Promise<EndedTurn>
+
+  /** Sets the usage of a cancelled turn and its reply. `undefined`: it is not this writer's. */
+  recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined>
 
   listEndpoints(): Promise<readonly StoredEndpoint[]>
   putEndpoint(endpoint: StoredEndpoint): Promise<void>

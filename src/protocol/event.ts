@@ -50,13 +50,16 @@ export type TurnHappening =
   | { readonly type: 'turn.failed'; readonly turn: TurnRecord; readonly message?: Message }
   | { readonly type: 'turn.interrupted'; readonly turn: TurnRecord; readonly message?: Message }
 
-/** An event of a conversation that no turn causes. */
-export type ConversationHappening = {
-  readonly type: 'conversation.changed'
-  readonly change: 'titled' | 'updated' | 'deleted'
-  /** The conversation as it is now; absent once deleted. */
-  readonly conversation?: ConversationRecord
-}
+/** An event of a conversation outside its running turn. */
+export type ConversationHappening =
+  | {
+      readonly type: 'conversation.changed'
+      readonly change: 'titled' | 'updated' | 'deleted'
+      /** The conversation as it is now; absent once deleted. */
+      readonly conversation?: ConversationRecord
+    }
+  /** What a cancelled turn has cost became known, and is on disk with it; see `usageOnCancel`. */
+  | { readonly type: 'turn.usage'; readonly turn: TurnRecord; readonly message?: Message }
 
 /** An event with its place in the conversation. */
 export type ConversationEvent =

@@ -53,7 +53,7 @@ export interface Receipt {
   readonly outcome: 'cancelled' | 'already-done' | 'not-running'
   /** The state the cancel found: of the running turn, or how the last one ended. */
   readonly from: string
-  /** Whether a request that had gone out to the provider was aborted. */
+  /** Whether a request that had gone out to the provider was aborted. `false` if it is drained. */
   readonly upstreamAborted: boolean
   /** The reply in the store, if the turn left one. */
   readonly savedMessageId?: string

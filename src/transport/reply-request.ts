@@ -45,12 +45,25 @@ export interface ReplyRequest {
   readonly isBackground?: boolean | undefined
 }
 
+/** How far an answer is read that nobody waits for. */
+export interface DrainLimits {
+  readonly ms: number
+  readonly bytes: number
+}
+
 /** A hold on a request under way. The calls are synchronous and may come at any time. */
 export interface ReplyHandle {
   /** Delivers what was read from the socket and not handed on yet. */
   flush(): void
   /** What the provider has said besides the content, so far. */
   known(): ReplyEnd
+  /**
+   * Reads on in silence, if an answer has begun and is not over: from here on the sink hears
+   * nothing, and `done` is called once, unless `abort` comes first, with what the provider had
+   * said when the answer or the limits ended. `false`: there is nothing to read, and nothing has
+   * changed.
+   */
+  drain(limits: DrainLimits, done: (end: ReplyEnd) => void): boolean
   /**
    * Ends the request; the sink hears nothing more. Whether a request that had gone out was cut:
    * `false` when nothing had been written yet, or when the answer was complete.

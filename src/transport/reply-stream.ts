@@ -16,9 +16,12 @@ import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
 import type { DecoderOptions } from './reply-decoder.ts'
 import { ReplyDraft } from './reply-draft.ts'
-import type { ProviderTarget, ReplyHandle } from './reply-request.ts'
+import type { DrainLimits, ProviderTarget, ReplyHandle } from './reply-request.ts'
 import { startTimer, timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
+
+/** Said to a sink that passes on no errors. */
+const DRAINED: ErrorRecord = { code: 'cancelled', message: 'Nobody waits for this answer.' }
 
 export interface ReplyStreamOptions extends DecoderOptions {
   readonly logger: Logger | undefined
@@ -36,7 +39,7 @@ export interface ReplyStreamOptions extends DecoderOptions {
 type Open = (target: ProviderTarget) => Exchange
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
-  readonly #sink: ReplySink
+  #sink: ReplySink
   readonly #options: ReplyStreamOptions
   readonly #draft = new ReplyDraft()
   #target: ProviderTarget
@@ -53,6 +56,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #isWaitingForUsage = false
   /** For the first delta, and after the content for usage. */
   #timer: unknown
+  #drainTimer: unknown
+  /** How many bytes are still read. */
+  #bytesLeft = Infinity
 
   constructor(sink: ReplySink, options: ReplyStreamOptions) {
     this.#sink = sink
@@ -109,6 +115,19 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     return this.#decoder?.replyEnd() ?? {}
   }
 
+  drain({ ms, bytes }: DrainLimits, done: (end: ReplyEnd) => void): boolean {
+    if (this.#isOver || this.#decoder === undefined) return false
+    this.#sink = {
+      started() {},
+      deltas() {},
+      finished: done,
+      failed: (_, end) => done(end),
+    }
+    this.#bytesLeft = bytes
+    this.#drainTimer = startTimer(this.#options.clock, ms, () => this.failed(DRAINED))
+    return true
+  }
+
   abort(): boolean {
     // A finished reply has let go of its exchange, whose connection may serve the next request.
     if (this.#isFinished) return false
@@ -129,6 +148,8 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   read(bytes: Buffer): void {
+    this.#bytesLeft -= bytes.length
+    if (this.#bytesLeft < 0) return this.failed(DRAINED)
     this.#unread.push(bytes)
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -232,6 +253,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#open = undefined
     this.#options.admission?.leave()
     this.#options.clock.clearTimeout(this.#timer)
+    this.#options.clock.clearTimeout(this.#drainTimer)
   }
 
   /** A sink is not supposed to throw. If it does, its reply fails, and nothing else does. */

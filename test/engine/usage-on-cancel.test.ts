@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { EngineOptions, Part, Receipt, SendOptions, Usage } from '../../src/index.ts'
-import { testChat } from '../support/engine.ts'
+import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import type { Script } from '../support/provider.ts'
-import { chunk } from '../support/scripts.ts'
-import { machineEvent, outcomeOf, shown } from '../support/waiting.ts'
+import { chunk, closedGate, endless } from '../support/scripts.ts'
+import { eventLog, machineEvent, nextEvent, outcomeOf, shown, ticks } from '../support/waiting.ts'
 
 /** Says this and then nothing more, until the client leaves. */
 function says(...deltas: readonly object[]): Script {
@@ -184,5 +184,158 @@ describe('the cost of a cancelled turn', () => {
       expect(await chat.engine.getTurn(failed.id)).toMatchObject({ status: 'failed' })
       expect(await chat.engine.getTurn(failed.id)).not.toHaveProperty('usage')
     }
+  })
+})
+
+describe('an answer that is read on after the cancel', () => {
+  const usage = { prompt_tokens: 9, completion_tokens: 40 }
+  const reported = { inputTokens: 9, outputTokens: 40, source: 'provider', raw: usage } as const
+
+  /** Says `Once`, and all the rest when the gate opens. */
+  function goesOn(gate: Promise<void>, last: Script): Script {
+    return async (exchange) => {
+      exchange.write(chunk({ content: 'Once' }))
+      await gate
+      exchange.write(chunk({ content: ' upon a time' }))
+      await last(exchange)
+    }
+  }
+  const end = chunk({}, { finish_reason: 'stop' })
+  const withUsage: Script = (exchange) => exchange.done(end, chunk(null, { choices: [], usage }))
+
+  async function drainingChat(last: Script, options: EngineOptions = {}) {
+    const chat = await testChat({ usageOnCancel: 'drain', ...options })
+    const gate = closedGate()
+    chat.provider.next(goesOn(gate.opened, last))
+    const turn = await chat.engine.send(chat.conversation.id, 'hi')
+    await shown(turn, 4)
+    return {
+      ...chat,
+      id: chat.conversation.id,
+      gate,
+      turn,
+      exchange: await chat.provider.request(0),
+    }
+  }
+
+  test('tells its cost, which is written to the turn that was cancelled at once', async () => {
+    const { engine, id, gate, turn, exchange } = await drainingChat(withUsage)
+    const events = eventLog(engine, id)
+
+    const receipt = await turn.cancel()
+
+    expect(receipt).toMatchObject({ outcome: 'cancelled', upstreamAborted: false })
+    expect(receipt).not.toHaveProperty('usage')
+    await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
+    expect(events.at(-1)).toMatchObject({ type: 'turn.cancelled' })
+    expect(exchange.isClosed).toBe(false)
+    // The conversation is free while the old answer is still read.
+    expect((await (await engine.send(id, 'and?')).reply).message.text).toBe('Hello')
+
+    const known = nextEvent(engine.events(id), 'turn.usage')
+    gate.open()
+    expect(await known).toMatchObject({
+      seq: 0,
+      conversationId: id,
+      turn: { id: turn.id, status: 'cancelled', usage: reported },
+      message: { text: 'Once', status: 'cancelled', usage: reported },
+    })
+    expect(await engine.getTurn(turn.id)).toEqual((await known).turn)
+    expect((await engine.listMessages(id))[1]).toEqual((await known).message)
+    expect((await known).turn.usage).toEqual(reported)
+  })
+
+  test('is known after a restart', async () => {
+    const database = await testDatabase()
+    const { engine, id, gate, turn } = await drainingChat(withUsage, { database })
+    await turn.cancel()
+    const known = nextEvent(engine.events(id), 'turn.usage')
+    gate.open()
+    const event = await known
+    await engine.close()
+    const later = await testEngine({ database })
+    expect(await later.getTurn(turn.id)).toEqual(event.turn)
+    expect((await later.listMessages(id))[1]).toEqual(event.message)
+  })
+
+  test.each<[string, Script]>([
+    ['ends without saying it', (exchange) => exchange.done(end)],
+    ['breaks off', (exchange) => void exchange.response.destroy()],
+    [
+      'is too long',
+      async (exchange) => {
+        await endless('word '.repeat(100))(exchange)
+      },
+    ],
+  ])('tells nothing when it %s', async (_, last) => {
+    const { engine, id, gate, turn, exchange } = await drainingChat(last, {
+      drain: { bytes: 10_000 },
+    })
+    const receipt = await turn.cancel()
+    expect(receipt).toMatchObject({ upstreamAborted: false })
+    const events = eventLog(engine, id)
+    gate.open()
+    await exchange.closed
+    await ticks(5)
+    expect(events).toEqual([])
+    expect(await engine.getTurn(turn.id)).not.toHaveProperty('usage')
+  })
+
+  test('is given up after its time', async () => {
+    const { engine, turn, exchange } = await drainingChat(withUsage, { drain: { timeoutMs: 20 } })
+    await turn.cancel()
+    await exchange.closed
+    expect(await engine.getTurn(turn.id)).not.toHaveProperty('usage')
+  })
+
+  test('does not hold up the end of the engine', async () => {
+    const { engine, turn, exchange } = await drainingChat(withUsage)
+    await turn.cancel()
+    await engine.close()
+    await exchange.closed
+  })
+
+  test('ends with its conversation', async () => {
+    const { engine, id, turn, exchange } = await drainingChat(withUsage)
+    await turn.cancel()
+    await engine.deleteConversation(id)
+    await exchange.closed
+  })
+
+  test('ends where airplane mode is switched on', async () => {
+    const { engine, turn, exchange } = await drainingChat(withUsage)
+    await turn.cancel()
+    await engine.setAirplaneMode(true)
+    await exchange.closed
+  })
+})
+
+describe('a request is aborted all the same', () => {
+  test('when its answer has not begun', async () => {
+    const { provider, engine, conversation } = await testChat({ usageOnCancel: 'drain' })
+    provider.next(({ closed }) => closed)
+    const turn = await engine.send(conversation.id, 'hi')
+    const exchange = await provider.request(0)
+    expect(await turn.cancel()).toMatchObject({ upstreamAborted: true })
+    await exchange.closed
+  })
+
+  test.each<[string, (chat: Awaited<ReturnType<typeof testChat>>) => Promise<void>]>([
+    ['by the end of the engine', ({ engine }) => engine.close()],
+    ['by airplane mode', ({ engine }) => engine.setAirplaneMode(true)],
+    [
+      'with its conversation',
+      ({ engine, conversation }) => engine.deleteConversation(conversation.id),
+    ],
+  ])('when it is cancelled %s', async (_, end) => {
+    const chat = await testChat({ usageOnCancel: 'drain' })
+    chat.provider.next(endless('word '))
+    const turn = await chat.engine.send(chat.conversation.id, 'hi')
+    await shown(turn, 4)
+    await end(chat)
+    await (
+      await chat.provider.request(0)
+    ).closed
+    await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
   })
 })

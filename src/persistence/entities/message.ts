@@ -38,6 +38,6 @@ export const MessageSchema = defineEntity({
   },
 })
 
-/** One message. Rows are appended, never updated. */
+/** One message. Rows are appended; only usage that becomes known later is added to one. */
 export class Message extends MessageSchema.class {}
 MessageSchema.setClass(Message)

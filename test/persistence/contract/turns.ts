@@ -201,6 +201,28 @@ export function turnContract(open: OpenStore): void {
     expect(await store.listMessages('c')).toHaveLength(1)
   })
 
+  test('adds what a cancelled turn has cost, and changes no other', async () => {
+    const store = await openWith(open, 'c')
+    const usage = {
+      inputTokens: 9,
+      outputTokens: 4,
+      raw: { total: 13 },
+      source: 'provider',
+    } as const
+    for (const status of ['cancelled', 'done', 'failed'] as const) {
+      await store.acceptTurn(accept('c', status), never())
+      const { turn, message } = await store.endTurn(end('c', status, { status }))
+      const costed = await store.recordUsage(status, usage)
+      if (status !== 'cancelled') expect(costed).toBeUndefined()
+      else expect(costed).toEqual({ turn: { ...turn, usage }, message: { ...message, usage } })
+      expect(await store.getTurn(status)).toEqual(costed?.turn ?? turn)
+      expect(await store.replyOf(status)).toEqual(costed?.message ?? message)
+    }
+    await store.acceptTurn(accept('c', 'running'), never())
+    expect(await store.recordUsage('running', usage)).toBeUndefined()
+    expect(await store.recordUsage('none', usage)).toBeUndefined()
+  })
+
   test('ends a turn once, and then says how it ended', async () => {
     const store = await openWith(open, 'c')
     await store.acceptTurn(accept('c', 't'), never())
