@@ -76,6 +76,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       machine: turns.machine(),
       clock,
       logger,
+      sleepAfterMs: options.sleepAfterMs,
       onFailure: (conversationId, error) => turns.abandonIn(conversationId, error),
     })
     return new ConversationEngine({

@@ -20,12 +20,18 @@ import { Timers, unheld } from './timers.ts'
 /** Spawning copies the supervisor's table of children: cheap while there are few. */
 const CONVERSATIONS_PER_SUPERVISOR = 64
 
-const REST_MS = 60_000
+/** The longest delay a Node timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** How much later than it is due a conversation may be put to sleep, as a part of its rest. */
+const SWEEP_PART = 4
 
 export interface ActorsOptions {
   readonly machine: typeof conversationMachine
   readonly clock: Clock
   readonly logger: Logger
+  /** How long a conversation rests before it is put to sleep, in milliseconds. */
+  readonly sleepAfterMs: number
   /** The actor of a conversation failed. What it ran has to be ended without it. */
   readonly onFailure: (conversationId: string, error: unknown) => void
 }
@@ -42,7 +48,7 @@ interface Awake {
 
 interface Inspection {
   readonly observer: InspectionObserver
-  readonly subscriptions: { unsubscribe(): void }[]
+  readonly subscriptions: Map<Supervisor, { unsubscribe(): void }>
 }
 
 export class Actors {
@@ -50,6 +56,7 @@ export class Actors {
   readonly #timers: Timers
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #sleepAfterMs: number
   readonly #onFailure: ActorsOptions['onFailure']
   readonly #awake = new Map<string, Awake>()
   readonly #supervisors = new Set<Supervisor>()
@@ -61,10 +68,11 @@ export class Actors {
   readonly #resting = new Map<string, number>()
   #sweep: unknown
 
-  constructor({ machine, clock, logger, onFailure }: ActorsOptions) {
+  constructor({ machine, clock, logger, sleepAfterMs, onFailure }: ActorsOptions) {
     this.#clock = clock
     this.#timers = new Timers(clock)
     this.#logger = logger
+    this.#sleepAfterMs = sleepAfterMs
     this.#onFailure = onFailure
     this.#machine = supervisorMachine.provide({
       actors: { conversation: machine },
@@ -78,6 +86,11 @@ export class Actors {
   /** How many conversations have an actor. */
   get awake(): number {
     return this.#awake.size
+  }
+
+  /** How many supervisors there are: none without a conversation under it. */
+  get supervisors(): number {
+    return this.#supervisors.size
   }
 
   /** Sends an event to a conversation, waking it if need be. */
@@ -102,13 +115,13 @@ export class Actors {
   }
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
-    const inspection: Inspection = { observer, subscriptions: [] }
+    const inspection: Inspection = { observer, subscriptions: new Map() }
     this.#inspections.add(inspection)
     for (const supervisor of this.#supervisors) this.#observe(supervisor, inspection)
     return {
       unsubscribe: () => {
         this.#inspections.delete(inspection)
-        for (const subscription of inspection.subscriptions) subscription.unsubscribe()
+        for (const subscription of inspection.subscriptions.values()) subscription.unsubscribe()
       },
     }
   }
@@ -149,9 +162,10 @@ export class Actors {
     return supervisor
   }
 
-  #observe({ actor }: Supervisor, { observer, subscriptions }: Inspection): void {
-    subscriptions.push(
-      observeSystem(actor, observer, (error: unknown) =>
+  #observe(supervisor: Supervisor, { observer, subscriptions }: Inspection): void {
+    subscriptions.set(
+      supervisor,
+      observeSystem(supervisor.actor, observer, (error: unknown) =>
         this.#logger.warn({ err: error }, 'An inspection observer threw.'),
       ),
     )
@@ -162,14 +176,31 @@ export class Actors {
     if (awake === undefined) return
     this.#awake.delete(conversationId)
     this.#resting.delete(conversationId)
-    awake.supervisor.conversations -= 1
-    if (this.#supervisors.has(awake.supervisor)) this.#withRoom.add(awake.supervisor)
+    const { supervisor } = awake
+    supervisor.conversations -= 1
+    if (!this.#supervisors.has(supervisor)) return
+    if (supervisor.conversations > 0) this.#withRoom.add(supervisor)
+    else this.#dismiss(supervisor)
+  }
+
+  /** Lets go of a supervisor that has nothing to do. It may be in the middle of saying so. */
+  #dismiss(supervisor: Supervisor): void {
+    this.#drop(supervisor)
+    queueMicrotask(() => supervisor.actor.stop())
+  }
+
+  #drop(supervisor: Supervisor): void {
+    this.#supervisors.delete(supervisor)
+    this.#withRoom.delete(supervisor)
+    for (const { subscriptions } of this.#inspections) {
+      subscriptions.get(supervisor)?.unsubscribe()
+      subscriptions.delete(supervisor)
+    }
   }
 
   /** All it had is lost with it, and nothing else is. */
   #failSupervisor(supervisor: Supervisor, error: unknown): void {
-    this.#supervisors.delete(supervisor)
-    this.#withRoom.delete(supervisor)
+    this.#drop(supervisor)
     for (const [conversationId, awake] of this.#awake) {
       if (awake.supervisor === supervisor) this.#fail(conversationId, error)
     }
@@ -183,16 +214,24 @@ export class Actors {
 
   /** One timer for all that rest, and none that keeps the process alive. */
   #scheduleSweep(): void {
-    if (this.#sweep !== undefined) return
-    this.#sweep = this.#clock.setTimeout(() => {
-      this.#sweep = undefined
-      const due = this.#clock.now() - REST_MS
-      for (const [conversationId, since] of this.#resting) {
-        if (since > due) break
-        this.sleep(conversationId)
-      }
-      if (this.#resting.size > 0) this.#scheduleSweep()
-    }, REST_MS)
+    const [longest] = this.#resting.values()
+    if (this.#sweep !== undefined || longest === undefined || this.#sleepAfterMs === Infinity)
+      return
+    const dueInMs = longest + this.#sleepAfterMs - this.#clock.now()
+    // Not one sweep for each conversation: those that are due soon after another share the next.
+    const waitMs = Math.max(dueInMs, this.#sleepAfterMs / SWEEP_PART)
+    this.#sweep = this.#clock.setTimeout(
+      () => {
+        this.#sweep = undefined
+        const due = this.#clock.now() - this.#sleepAfterMs
+        for (const [conversationId, since] of this.#resting) {
+          if (since > due) break
+          this.sleep(conversationId)
+        }
+        this.#scheduleSweep()
+      },
+      Math.min(waitMs, LONGEST_TIMER_MS),
+    )
     unheld(this.#sweep)
   }
 }

@@ -44,6 +44,14 @@ export interface EngineOptions {
   /** How much of an answer is taken in before it is cut off. */
   readonly limits?: LimitOptions | undefined
   /**
+   * How long a conversation rests before its actor leaves memory, in milliseconds, and up to a
+   * quarter more; `Infinity`: it stays. The next send wakes it, and no reader notices. An awake one
+   * takes a few kilobytes.
+   *
+   * @defaultValue 60,000
+   */
+  readonly sleepAfterMs?: number | undefined
+  /**
    * What a commit survives: `full` also a power cut, `relaxed` a killed process only (the last
    * commits before a power cut may be gone; the file is never damaged).
    *
@@ -269,6 +277,7 @@ const optionsSchema = v.strictObject({
     }),
     {},
   ),
+  sleepAfterMs: v.optional(duration, 60_000),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
   checkpointMs: v.optional(duration, 1_000),
   usageOnCancel: v.optional(v.picklist(['estimate', 'drain', 'none']), 'estimate'),

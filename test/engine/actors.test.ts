@@ -1,4 +1,4 @@
-import { type AnyActorRef, fromCallback } from 'xstate'
+import { type AnyActorRef, fromCallback, SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import { Actors } from '../../src/engine/actors.ts'
 import { conversationMachine } from '../../src/machines/conversation.ts'
@@ -13,6 +13,7 @@ function failingActors(logger: Partial<Logger> = {}) {
   const failed: string[] = []
   const actors = new Actors({
     clock,
+    sleepAfterMs: 60_000,
     logger: { debug() {}, info() {}, warn() {}, error() {}, ...logger },
     machine: conversationMachine.provide({
       actors: {
@@ -123,4 +124,100 @@ test('many conversations are spread over small supervisors, and leave none when 
   expect(spread.size).toBe(4)
   actors.stop()
   expect(actors.awake).toBe(0)
+})
+
+/** Actors that do nothing but rest, on a clock that stands still. */
+function restingActors(sleepAfterMs: number) {
+  const clock = new SimulatedClock()
+  let timers = 0
+  const actors = new Actors({
+    clock: {
+      now: () => clock.now(),
+      setTimeout: (fn, ms) => {
+        timers += 1
+        return clock.setTimeout(() => {
+          timers -= 1
+          fn()
+        }, ms)
+      },
+      clearTimeout: (id) => {
+        timers -= 1
+        clock.clearTimeout(id as number)
+      },
+    },
+    sleepAfterMs,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    machine: conversationMachine,
+    onFailure: () => {},
+  })
+  const rest = (id: string) => {
+    actors.send(id, { type: 'turn.cancel', turnId: 't', request: 1 })
+    actors.rest(id)
+  }
+  return { actors, clock, rest, timers: () => timers }
+}
+
+test('conversations that have rested long enough leave, and their supervisors with them', async () => {
+  const { actors, clock, rest, timers } = restingActors(1_000)
+  for (let n = 0; n < 200; n += 1) {
+    rest(`c${n}`)
+    clock.increment(10)
+  }
+  // The first came 2,000 ms ago: who is due, and a quarter more, has gone.
+  expect(actors.awake).toBeLessThanOrEqual(126)
+  expect(actors.awake).toBeGreaterThanOrEqual(99)
+  expect(actors.supervisors).toBeLessThanOrEqual(3)
+  expect(timers()).toBe(1)
+
+  clock.increment(999)
+  rest('c199')
+  clock.increment(1_000)
+  expect([actors.awake, actors.supervisors]).toEqual([1, 1])
+  clock.increment(500)
+  expect([actors.awake, actors.supervisors, timers()]).toEqual([0, 0, 0])
+})
+
+test('a conversation that is sent something before it is due stays', () => {
+  const { actors, clock, rest } = restingActors(1_000)
+  rest('c')
+  clock.increment(900)
+  rest('c')
+  clock.increment(900)
+  expect(actors.awake).toBe(1)
+  actors.send('c', { type: 'turn.cancel', turnId: 't', request: 2 })
+  clock.increment(10_000)
+  // It was sent something and did not say that it rests.
+  expect(actors.awake).toBe(1)
+  actors.stop()
+})
+
+test('none leaves where they may stay for ever, and nothing waits for it', () => {
+  const { actors, clock, rest, timers } = restingActors(Infinity)
+  for (let n = 0; n < 10; n += 1) rest(`c${n}`)
+  clock.increment(2 ** 31)
+  expect([actors.awake, timers()]).toEqual([10, 0])
+  actors.stop()
+})
+
+test('who inspects is told of those that wake later, and holds none that left', async () => {
+  const { actors, clock, rest } = restingActors(1_000)
+  const alive: AnyActorRef[] = []
+  const inspection = actors.inspect((event) => {
+    if (event.type === '@xstate.actor') alive.push(event.actorRef as AnyActorRef)
+  })
+  for (let n = 0; n < 3; n += 1) {
+    rest('c')
+    clock.increment(2_000)
+    await ticks()
+  }
+  expect(alive.map(({ id }) => id)).toEqual([
+    'supervisor-1',
+    'conversation:c',
+    'supervisor-2',
+    'conversation:c',
+    'supervisor-3',
+    'conversation:c',
+  ])
+  for (const actor of alive) expect(actor.getSnapshot()).toMatchObject({ status: 'stopped' })
+  inspection.unsubscribe()
 })

@@ -1,0 +1,62 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { testDatabase, testProvider } from '../support/engine.ts'
+import { chunk, streamed } from '../support/scripts.ts'
+
+const CONVERSATIONS = Number(process.env['CONVERSATIONS'] ?? 20_000)
+
+interface Found {
+  readonly bytes: { readonly awake: number; readonly streaming: number; readonly sleeping: number }
+  readonly allAwake: Actors
+  readonly most: Actors
+  readonly left: Actors
+  readonly growthInKiB: readonly number[]
+}
+
+interface Actors {
+  readonly conversations: number
+  readonly supervisors: number
+}
+
+test(
+  'sending to very many conversations keeps few awake, and memory as it was',
+  async () => {
+    const provider = await testProvider()
+    const hello = streamed(['Hello'])
+    provider.always(async (exchange) => {
+      // What the test's own provider remembers is not the engine's.
+      ;(provider.requests as unknown[]).length = 0
+      const { messages } = exchange.body as { messages: { content: string }[] }
+      if (messages[0]?.content !== 'hold') return hello(exchange)
+      exchange.write(chunk({ content: 'Hold' }))
+      return exchange.closed
+    })
+    const script = fileURLToPath(new URL('./children/many-conversations.ts', import.meta.url))
+    const child = fork(script, [provider.url, await testDatabase(), `${CONVERSATIONS}`], {
+      execArgv: ['--expose-gc'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const exited = once(child, 'exit')
+    const [found] = (await Promise.race([
+      once(child, 'message'),
+      exited.then(() => {
+        throw new Error('The child ended before it reported.')
+      }),
+    ])) as [Found]
+    process.stdout.write(`${JSON.stringify(found)}\n`)
+
+    expect(found.allAwake.conversations).toBe(2_000)
+    // A hundred each second, which rest for a second and a quarter at most, and those under way.
+    expect(found.most.conversations).toBeLessThanOrEqual(350)
+    expect(found.most.supervisors).toBeLessThanOrEqual(8)
+    expect(found.left).toEqual({ conversations: 0, supervisors: 0 })
+    // A conversation that left something would leave it three quarters of all times.
+    const [first = 0, , , last = 0] = found.growthInKiB
+    expect((last - first) / (CONVERSATIONS * 0.75)).toBeLessThan(0.1)
+    expect(found.bytes.sleeping).toBeLessThan(found.bytes.awake / 10)
+    expect(await exited).toEqual([0, null])
+  },
+  Math.max(240_000, CONVERSATIONS * 10),
+)
