@@ -48,8 +48,9 @@ test(
     process.stdout.write(`${JSON.stringify(found)}\n`)
 
     expect(found.allAwake.conversations).toBe(2_000)
-    // A hundred each second, which rest for a second and a quarter at most, and those under way.
-    expect(found.most.conversations).toBeLessThanOrEqual(350)
+    // They rest for a second and a quarter, in which no more than 125 others come, and those at once.
+    expect(found.most.conversations).toBeGreaterThan(0)
+    expect(found.most.conversations).toBeLessThanOrEqual(500)
     expect(found.most.supervisors).toBeLessThanOrEqual(8)
     expect(found.left).toEqual({ conversations: 0, supervisors: 0 })
     // A conversation that left something would leave it three quarters of all times.
@@ -58,5 +59,5 @@ test(
     expect(found.bytes.sleeping).toBeLessThan(found.bytes.awake / 10)
     expect(await exited).toEqual([0, null])
   },
-  Math.max(240_000, CONVERSATIONS * 10),
+  Math.max(600_000, CONVERSATIONS * 20),
 )
