@@ -18,7 +18,7 @@ const LANES = 6
 const KILLS = Number(process.env['KILLS'] ?? 30)
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** A reply that has streamed for so long is to have left a checkpoint, also where all is slow. */
-const LONG_MS = 200
+const LONG_MS = 120
 
 function startHost(url: string, database: string): ChildProcess {
   const script = fileURLToPath(new URL('./children/lanes.ts', import.meta.url))
@@ -110,6 +110,7 @@ test(
       `${accepted.length} accepted, ${interrupted.length} interrupted, ${kept.length} of ${long.length} with text\n`,
     )
     expect(interrupted.length).toBeGreaterThan(KILLS)
-    expect(kept.length).toBeGreaterThan(long.length / 2)
+    expect(kept.length).toBeGreaterThan(0)
+    expect(kept.length).toBeGreaterThanOrEqual(long.length / 2)
   },
 )
