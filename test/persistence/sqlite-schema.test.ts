@@ -29,6 +29,7 @@ test('a file of the first schema is brought up to date, with all that is in it',
   database.exec(`
     alter table turn drop column failed_attempts;
     alter table endpoint drop column fallbacks;
+    alter table endpoint drop column options;
     insert into endpoint (name, url, origin, dialect, local, header_names)
       values ('online', 'http://a.b/', 'http://a.b', 'chat-completions', 0, '[]');
     delete from ${MIGRATION_TABLE} where name > '0002'`)
