@@ -82,7 +82,7 @@ test('a turn asks the database for its two writes, and for the history if there 
   const writes = [
     ['begin immediate', 'select … conversation', 'insert into message', 'insert into turn'],
     ['update conversation', 'commit'],
-    ['begin immediate', 'update turn', 'delete from checkpoint', 'insert into message'],
+    ['begin immediate', 'update turn', 'insert into message'],
     ['update conversation', 'commit'],
   ].flat()
   await ask(engine, conversation.id, 'one')

@@ -59,6 +59,8 @@ const ORDINARY: EngineOptions = {
   emitIntervalMs: 20,
   // A row is about one failure; what follows from it is for the rows of `recoveries`.
   retry: { maxAttempts: 1 },
+  // Only what the provider has reported is to be seen.
+  usageOnCancel: 'none',
   logger: { debug() {}, info() {}, warn() {}, error() {} },
 }
 
