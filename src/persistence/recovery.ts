@@ -19,7 +19,7 @@ const REPLIES_AT_ONCE = 100
 export const INTERRUPTED: ErrorRecord = {
   code: 'interrupted',
   message:
-    'The process that ran this turn ended before it did. Send the input again to get a whole reply.',
+    'The process that ran this turn ended before it did. engine.retry() asks again for a whole reply.',
 }
 
 const NO_PARTS = '[]'

@@ -171,9 +171,9 @@ test('conversations that have rested long enough leave, and their supervisors wi
 
   clock.increment(999)
   rest('c199')
-  clock.increment(1_000)
+  clock.increment(999)
   expect([actors.awake, actors.supervisors]).toEqual([1, 1])
-  clock.increment(500)
+  clock.increment(1)
   expect([actors.awake, actors.supervisors, timers()]).toEqual([0, 0, 0])
 })
 

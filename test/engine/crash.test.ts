@@ -52,7 +52,7 @@ test('after a kill, running turns are interrupted and their conversations go on'
     const turn = await engine.getTurn(turnId)
     expect(turn).toMatchObject({
       status: 'interrupted',
-      error: { code: 'interrupted', message: expect.stringContaining('Send the input again') },
+      error: { code: 'interrupted', message: expect.stringContaining('engine.retry()') },
       endedAt: expect.any(Date),
     })
     expect(engine.runningTurn(id)).toBeUndefined()

@@ -40,7 +40,7 @@ test('ends what a writer before left running as interrupted, with a reply', asyn
     endpoint: 'online',
     model: 'm',
     attempts: 0,
-    error: { code: 'interrupted', message: expect.stringContaining('Send the input again') },
+    error: { code: 'interrupted', message: expect.stringContaining('engine.retry()') },
     startedAt: new Date(START + 1),
     endedAt: new Date(START),
   })
