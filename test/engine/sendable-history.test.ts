@@ -3,16 +3,31 @@ import { describe, expect, test } from 'vitest'
 import { sendableHistory } from '../../src/engine/sendable-history.ts'
 import type { Engine, Message, Part } from '../../src/index.ts'
 import { chatCompletions } from '../../src/transport/dialects/chat-completions.ts'
+import { makerOf } from '../../src/transport/dialects/maker.ts'
+import { responses } from '../../src/transport/dialects/responses.ts'
 import { violations } from '../support/chat-rules.ts'
 import { testChat, testEngine, testProvider } from '../support/engine.ts'
 import type { Script } from '../support/provider.ts'
+import { violations as responsesViolations } from '../support/responses-rules.ts'
 import { chunk } from '../support/scripts.ts'
 import { outcomeOf } from '../support/waiting.ts'
 
 const ID = fc.constantFrom('c1', 'c2', 'c3')
 const TEXT = fc.constantFrom('', ' ', 'Once', 'upon')
 const text = TEXT.map((said): Part => ({ type: 'text', text: said }))
-const reasoning = TEXT.map((said): Part => ({ type: 'reasoning', text: said }))
+const TARGET = { endpoint: 'online', url: 'http://a.test', headers: {}, direct: false } as const
+/** As the dialect `responses` keeps it, of the model that is asked or of another one. */
+const signature = fc
+  .record({ model: fc.constantFrom('m', 'another'), id: fc.constantFrom('rs_1', 'rs_2') })
+  .map(({ model, id }) => {
+    const maker = makerOf({ target: { ...TARGET, dialect: 'responses' }, model })
+    return [{ type: 'reasoning', maker, id, encrypted_content: 'sealed', isOpen: false }]
+  })
+const reasoning = fc
+  .tuple(TEXT, fc.option(signature, { nil: undefined }))
+  .map(([said, providerData]): Part => {
+    return { type: 'reasoning', text: said, ...(providerData && { providerData }) }
+  })
 const file = fc.constant<Part>({ type: 'file', mediaType: 'image/png', url: 'https://a.test/b' })
 const call = fc
   .record({ toolCallId: ID, inputText: fc.constantFrom('{}', '{"a":1}', '', '{"a":', 'null') })
@@ -44,15 +59,8 @@ const history = fc
 
 /** The messages of the request that a history makes. */
 function wire(messages: readonly Pick<Message, 'role' | 'parts' | 'status'>[]) {
-  const target = {
-    endpoint: 'online',
-    url: 'http://a.test',
-    dialect: 'chat-completions',
-    headers: {},
-    direct: false,
-  } as const
   return chatCompletions.body({
-    target,
+    target: { ...TARGET, dialect: 'chat-completions' },
     model: 'm',
     messages: sendableHistory(messages),
     settings: {},
@@ -77,6 +85,22 @@ describe('whatever is stored, what is sent', () => {
       fc.property(history, (messages) => {
         expect(violations(wire([...messages, QUESTION]) as never)).toEqual([])
         for (const { parts } of sendableHistory(messages)) expect(parts.some(isSeen)).toBe(true)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  test('is accepted by the rules of Responses', () => {
+    fc.assert(
+      fc.property(history, (messages) => {
+        const body = responses.body({
+          target: { ...TARGET, dialect: 'responses' },
+          model: 'm',
+          messages: sendableHistory([...messages, QUESTION]),
+          settings: {},
+          stream: true,
+        })
+        expect(responsesViolations(body as never)).toEqual([])
       }),
       { numRuns: 3_000 },
     )
