@@ -17,6 +17,11 @@ export function installPeers(): void {
   writeFileSync(STAMP, lock)
 }
 
+/** Of the measures, against the sources: what the build has changed must not be found in mid-run. */
+export function checkTypes(): void {
+  run(['exec', '--', 'tsc', '-p', 'bench'], ROOT)
+}
+
 /** The folder of the build to measure. */
 export function prepareBuild(given: string | undefined): string {
   if (given !== undefined) return resolve(given)
@@ -26,7 +31,7 @@ export function prepareBuild(given: string | undefined): string {
 }
 
 function run(args: readonly string[], cwd: string): void {
-  const { status, stdout, stderr } = spawnSync('npm', [...args, '--loglevel=error'], {
+  const { status, stdout, stderr } = spawnSync('npm', ['--loglevel=error', ...args], {
     cwd,
     encoding: 'utf8',
   })

@@ -2,7 +2,7 @@
 import { readArguments, USAGE } from './arguments.ts'
 import { Baseline } from './baseline.ts'
 import { Measuring } from './measuring.ts'
-import { installPeers, prepareBuild } from './preparation.ts'
+import { checkTypes, installPeers, prepareBuild } from './preparation.ts'
 import { machineAndVersions } from './report/circumstances.ts'
 import { writeReport } from './report/report.ts'
 import type { Result, WorkloadResult } from './result.ts'
@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   const { mode, only, write, writeBaseline, build } = readArguments(process.argv.slice(2))
   const startedAt = performance.now()
   installPeers()
+  checkTypes()
   const built = prepareBuild(build)
   const baseline = Baseline.read()
   const measuring = await Measuring.start(built)

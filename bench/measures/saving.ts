@@ -85,7 +85,6 @@ async function openOurs(task: Task): Promise<Saver> {
     async save(conversationId) {
       const turnId = crypto.randomUUID()
       const messageId = crypto.randomUUID()
-      await store.getConversation(conversationId)
       await store.acceptTurn(
         {
           turnId,
@@ -93,9 +92,8 @@ async function openOurs(task: Task): Promise<Saver> {
           messageId,
           role: 'user',
           parts: QUESTION,
-          endpoint: 'online',
-          model: 'm',
           at: new Date(),
+          bind: () => ({ endpoint: 'online', model: 'm' }),
         },
         new AbortController().signal,
       )
