@@ -20,72 +20,68 @@ function typesIn(log: readonly ConversationEvent[]): readonly string[] {
   return log.map(({ type }) => type).filter((type) => !type.startsWith('reply.'))
 }
 
-// Tried again, because whatever else the machine does delays the event loop too.
-test(
-  'a lock that is held for 2 s delays writes, never the event loop or the deltas',
-  { retry: 2 },
-  async () => {
-    const database = await testDatabase()
-    const { provider, engine, conversation } = await testChat({ database, logger })
-    // Warm: everything that happens during the lock has happened before.
-    for (let n = 0; n < 5; n += 1) await (await engine.send(conversation.id, 'hello')).reply
-    const ending = await engine.startConversation()
-    const streaming = await engine.startConversation()
-    const gate = closedGate()
-    provider.next(streamed(['Once', ' upon'], { gate: (n) => (n === 1 ? gate.opened : undefined) }))
-    const toEnd = await engine.send(ending.id, 'to be saved while it is locked')
-    await shown(toEnd, 1)
-    provider.next(endless('word ', 5))
-    const stream = await engine.send(streaming.id, 'go on')
-    await shown(stream, 1)
+test('a lock that is held for 2 s delays writes, never the event loop or the deltas', async () => {
+  const database = await testDatabase()
+  const { provider, engine, conversation } = await testChat({ database, logger })
+  // Warm: everything that happens during the lock has happened before.
+  for (let n = 0; n < 5; n += 1) await (await engine.send(conversation.id, 'hello')).reply
+  const ending = await engine.startConversation()
+  const streaming = await engine.startConversation()
+  const gate = closedGate()
+  provider.next(streamed(['Once', ' upon'], { gate: (n) => (n === 1 ? gate.opened : undefined) }))
+  const toEnd = await engine.send(ending.id, 'to be saved while it is locked')
+  await shown(toEnd, 1)
+  provider.next(endless('word ', 5))
+  const stream = await engine.send(streaming.id, 'go on')
+  await shown(stream, 1)
 
-    const { child } = await startChild('hold-write-lock', database, '2000')
-    const unlocked = once(child, 'disconnect').then(() => performance.now())
-    const lockedAt = performance.now()
-    const delay = monitorEventLoopDelay({ resolution: 5 })
-    delay.enable()
-    let deltas = 0
-    const counting = engine.events(streaming.id).subscribe(({ type }) => {
-      if (type === 'reply.delta') deltas += 1
-    })
-    const log = eventLog(engine, ending.id)
-    const saveFailed = nextEvent(engine.events(ending.id), 'turn.save-failed')
-    const settled: string[] = []
-    gate.open()
-    const saved = toEnd.reply.then(() => settled.push('reply'))
-    const accepted = engine.send(conversation.id, 'hello').then((turn) => {
-      settled.push('send')
-      return turn
-    })
-    const failure = await saveFailed
-    const whileLocked = {
-      settled: [...settled],
-      turn: await engine.getTurn(toEnd.id),
-      messages: await engine.listMessages(ending.id),
-    }
-    const unlockedAt = await unlocked
-    const during = deltas
-    delay.disable()
-    counting.unsubscribe()
-    await saved
-    const { message } = await (await accepted).reply
-    await stream.cancel()
+  const { child } = await startChild('hold-write-lock', database, '2000')
+  const unlocked = once(child, 'disconnect').then(() => performance.now())
+  const lockedAt = performance.now()
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
+  let deltas = 0
+  const counting = engine.events(streaming.id).subscribe(({ type }) => {
+    if (type === 'reply.delta') deltas += 1
+  })
+  const log = eventLog(engine, ending.id)
+  const saveFailed = nextEvent(engine.events(ending.id), 'turn.save-failed')
+  const settled: string[] = []
+  gate.open()
+  const saved = toEnd.reply.then(() => settled.push('reply'))
+  const accepted = engine.send(conversation.id, 'hello').then((turn) => {
+    settled.push('send')
+    return turn
+  })
+  const failure = await saveFailed
+  const whileLocked = {
+    settled: [...settled],
+    turn: await engine.getTurn(toEnd.id),
+    messages: await engine.listMessages(ending.id),
+  }
+  const unlockedAt = await unlocked
+  const during = deltas
+  delay.disable()
+  counting.unsubscribe()
+  await saved
+  const { message } = await (await accepted).reply
+  await stream.cancel()
 
-    expect(unlockedAt - lockedAt).toBeGreaterThan(1_500)
-    expect(failure).toMatchObject({
-      error: { code: 'database-busy' },
-      failures: 1,
-      retryInMs: expect.any(Number),
-    })
-    expect(whileLocked).toMatchObject({ settled: [], turn: { status: 'streaming' } })
-    expect(whileLocked.messages).toHaveLength(1)
-    expect(during).toBeGreaterThan(100)
-    expect(delay.max / 1e6).toBeLessThan(50)
-    expect(typesIn(log).at(-1)).toBe('turn.done')
-    expect((await toEnd.reply).message.text).toBe('Once upon')
-    expect(message.text).toBe('Hello')
-  },
-)
+  expect(unlockedAt - lockedAt).toBeGreaterThan(1_500)
+  expect(failure).toMatchObject({
+    error: { code: 'database-busy' },
+    failures: 1,
+    retryInMs: expect.any(Number),
+  })
+  expect(whileLocked).toMatchObject({ settled: [], turn: { status: 'streaming' } })
+  expect(whileLocked.messages).toHaveLength(1)
+  expect(during).toBeGreaterThan(100)
+  // Waiting inside SQLite would block it for all of the two seconds; a busy machine delays it too.
+  expect(delay.max / 1e6).toBeLessThan(500)
+  expect(typesIn(log).at(-1)).toBe('turn.done')
+  expect((await toEnd.reply).message.text).toBe('Once upon')
+  expect(message.text).toBe('Hello')
+})
 
 describe('a reply that cannot be saved', () => {
   test('keeps its text, shows itself, and is saved as soon as that is possible', async () => {
