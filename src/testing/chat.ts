@@ -4,14 +4,12 @@ import {
   SCRIPTED_MODEL,
   argumentsOf,
   asAsked,
-  askedModel,
   fragmentsOf,
   sse,
   streamOf,
   textsOf,
 } from './stream-event.ts'
 import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
-import { json } from './whole-answers.ts'
 
 /** What a delta of a chunk may hold; anything else may be there too. */
 export interface ChunkDelta {
@@ -110,10 +108,7 @@ export function chatStream(
   texts: string | readonly string[],
   options: ChatReplyOptions = {},
 ): Script {
-  return streamOf(
-    (exchange) => chatEvents(texts, { ...options, model: options.model ?? askedModel(exchange) }),
-    options.gate,
-  )
+  return streamOf(chatEvents, texts, options)
 }
 
 /** A reply as it was asked for: a stream, or one JSON answer. */
@@ -121,9 +116,7 @@ export function chatReply(
   texts: string | readonly string[],
   options: ChatReplyOptions = {},
 ): Script {
-  return asAsked(chatStream(texts, options), (exchange) =>
-    json(chatAnswer(texts, { ...options, model: options.model ?? askedModel(exchange) })),
-  )
+  return asAsked(chatStream(texts, options), chatAnswer, texts, options)
 }
 
 /** A delta every few milliseconds until the client leaves. */

@@ -4,14 +4,12 @@ import {
   SCRIPTED_MODEL,
   argumentsOf,
   asAsked,
-  askedModel,
   fragmentsOf,
   sse,
   streamOf,
   textsOf,
 } from './stream-event.ts'
 import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
-import { json } from './whole-answers.ts'
 
 /** How a reply in the Messages API goes. */
 export interface MessagesReplyOptions extends ScriptedReplyOptions {
@@ -91,11 +89,7 @@ export function messagesStream(
   texts: string | readonly string[],
   options: MessagesReplyOptions = {},
 ): Script {
-  return streamOf(
-    (exchange) =>
-      messagesEvents(texts, { ...options, model: options.model ?? askedModel(exchange) }),
-    options.gate,
-  )
+  return streamOf(messagesEvents, texts, options)
 }
 
 /** A reply as it was asked for: a stream, or one JSON answer. */
@@ -103,9 +97,7 @@ export function messagesReply(
   texts: string | readonly string[],
   options: MessagesReplyOptions = {},
 ): Script {
-  return asAsked(messagesStream(texts, options), (exchange) =>
-    json(messagesAnswer(texts, { ...options, model: options.model ?? askedModel(exchange) })),
-  )
+  return asAsked(messagesStream(texts, options), messagesAnswer, texts, options)
 }
 
 function event(type: string, fields: object, isDelta = false): StreamEvent {

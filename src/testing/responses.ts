@@ -4,14 +4,12 @@ import {
   SCRIPTED_MODEL,
   argumentsOf,
   asAsked,
-  askedModel,
   fragmentsOf,
   sse,
   streamOf,
   textsOf,
 } from './stream-event.ts'
 import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
-import { json } from './whole-answers.ts'
 
 /** How a reply in the Responses API goes. */
 export interface ResponsesReplyOptions extends ScriptedReplyOptions {
@@ -80,11 +78,7 @@ export function responsesStream(
   texts: string | readonly string[],
   options: ResponsesReplyOptions = {},
 ): Script {
-  return streamOf(
-    (exchange) =>
-      responsesEvents(texts, { ...options, model: options.model ?? askedModel(exchange) }),
-    options.gate,
-  )
+  return streamOf(responsesEvents, texts, options)
 }
 
 /** A reply as it was asked for: a stream, or one JSON answer. */
@@ -92,9 +86,7 @@ export function responsesReply(
   texts: string | readonly string[],
   options: ResponsesReplyOptions = {},
 ): Script {
-  return asAsked(responsesStream(texts, options), (exchange) =>
-    json(responsesAnswer(texts, { ...options, model: options.model ?? askedModel(exchange) })),
-  )
+  return asAsked(responsesStream(texts, options), responsesAnswer, texts, options)
 }
 
 function responseOf(

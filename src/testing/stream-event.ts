@@ -3,6 +3,7 @@ import { inOrder } from './answer-steps.ts'
 import type { Exchange } from './exchange.ts'
 import type { GateFor } from './gate.ts'
 import type { Script } from './script.ts'
+import { json } from './whole-answers.ts'
 
 /** One event of a stream, as it goes over the wire. */
 export interface StreamEvent {
@@ -42,10 +43,8 @@ export function sse(data: unknown, name?: string): string {
 
 export const SCRIPTED_MODEL = 'scripted-1'
 
-/** The model that a request names. */
-export function askedModel({ body }: Exchange): string {
-  return typeof body?.model === 'string' ? body.model : SCRIPTED_MODEL
-}
+/** What makes a reply of a dialect: its events, or its JSON. */
+type Make<Options, Made> = (texts: string | readonly string[], options: Options) => Made
 
 export function textsOf(texts: string | readonly string[]): readonly string[] {
   return typeof texts === 'string' ? [texts] : texts
@@ -59,14 +58,16 @@ export function argumentsOf(call: ScriptedCall): string {
   return fragmentsOf(call).join('')
 }
 
-/** Streams events, each in a write of its own, and ends the answer. */
-export function streamOf(
-  events: (exchange: Exchange) => readonly StreamEvent[],
-  gate: GateFor | undefined,
+/** Streams the events of a reply, each in a write of its own, and ends the answer. */
+export function streamOf<Options extends ScriptedReplyOptions>(
+  make: Make<Options, readonly StreamEvent[]>,
+  texts: string | readonly string[],
+  options: Options,
 ): Script {
+  const { gate } = options
   return async (exchange) => {
     let n = 0
-    for (const { text, isDelta } of events(exchange)) {
+    for (const { text, isDelta } of make(texts, asking(options, exchange))) {
       if (isDelta) await (typeof gate === 'function' ? gate(n++) : gate)
       if (exchange.isClosed) return
       exchange.write(text)
@@ -76,6 +77,22 @@ export function streamOf(
 }
 
 /** Answers with the stream or the JSON, whichever was asked for. */
-export function asAsked(stream: Script, answer: Script): Script {
-  return inOrder(({ body }) => (body?.stream === true ? stream : answer))
+export function asAsked<Options extends ScriptedReplyOptions>(
+  stream: Script,
+  make: Make<Options, object>,
+  texts: string | readonly string[],
+  options: Options,
+): Script {
+  return inOrder((exchange) =>
+    exchange.body?.stream === true ? stream : json(make(texts, asking(options, exchange))),
+  )
+}
+
+/** The options with the model that the request names, unless they name another. */
+function asking<Options extends ScriptedReplyOptions>(
+  options: Options,
+  { body }: Exchange,
+): Options {
+  const asked = typeof body?.model === 'string' ? body.model : SCRIPTED_MODEL
+  return { ...options, model: options.model ?? asked }
 }
