@@ -137,3 +137,11 @@ export function errorRecord(error: unknown): ErrorRecord {
 export function errorFromRecord(record: ErrorRecord, partial?: Message): ColloquyError {
   return new ColloquyError(record.code, record.message, { ...record, partial })
 }
+
+/** The store finds out, and so does the engine: both say the same. */
+export function conversationNotFound(id: string): ColloquyError {
+  return new ColloquyError(
+    'conversation-not-found',
+    `There is no conversation ${JSON.stringify(id)}. Start one with engine.startConversation().`,
+  )
+}

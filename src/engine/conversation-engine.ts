@@ -5,7 +5,7 @@
  * ended is the machines' to say.
  */
 import type { Observable } from 'rxjs'
-import { ColloquyError } from '../errors.ts'
+import { ColloquyError, conversationNotFound } from '../errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -37,7 +37,6 @@ import type { Run } from './run.ts'
 import { Sends } from './sends.ts'
 import { cleanTitle } from './title.ts'
 import { TurnHandle } from './turn-handle.ts'
-import { conversationNotFound } from './turns.ts'
 
 export class ConversationEngine implements Engine {
   readonly #parts: EngineParts

@@ -6,7 +6,7 @@
  * unsealed.
  */
 import type { Observable } from 'rxjs'
-import { ColloquyError } from '../errors.ts'
+import { ColloquyError, conversationNotFound } from '../errors.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { Store } from '../persistence/store.ts'
 import type { ConversationListOptions, ConversationRecord } from '../protocol/conversation.ts'
@@ -19,7 +19,6 @@ import { checked } from './check.ts'
 import { Endpoints } from './endpoints.ts'
 import { Preferences } from './preferences.ts'
 import * as requests from './requests.ts'
-import { conversationNotFound } from './turns.ts'
 
 export class ReadOnlyEngine implements Engine {
   readonly #store: Store

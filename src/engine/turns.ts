@@ -273,13 +273,6 @@ function timerLength(ms: number): number {
   return Math.min(ms, 2_147_483_647)
 }
 
-export function conversationNotFound(id: string): ColloquyError {
-  return new ColloquyError(
-    'conversation-not-found',
-    `There is no conversation ${JSON.stringify(id)}. Start one with engine.startConversation().`,
-  )
-}
-
 export function notSent(): ColloquyError {
   return new ColloquyError(
     'cancelled',

@@ -4,7 +4,7 @@
  * Rows are plain; there is no identity map to grow. Which database it is, and what has to happen
  * before it can be used, is `sqlite-store.ts`'s.
  */
-import { ColloquyError } from '../errors.ts'
+import { ColloquyError, conversationNotFound } from '../errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -44,7 +44,7 @@ import {
   SELECT_TURN,
 } from './turn-writes.ts'
 import { recordUsageJob } from './usage-write.ts'
-import type { WriterQueue } from './writer-queue.ts'
+import type { WriteOptions, WriterQueue } from './writer-queue.ts'
 
 /** How long a busy database is waited for, in milliseconds. */
 export const PATIENCE_MS = 10_000
@@ -221,15 +221,11 @@ export class SqlStore implements Store {
   }
 
   async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
-    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
-    const job = acceptTurnJob(accept, this.epoch)
-    return accepted(await this.#writer.submit(job, acceptOptions(signal)), accept)
+    return await this.#begin(acceptTurnJob(accept, this.epoch), accept, signal)
   }
 
   async retryTurn(retry: TurnRetry, signal: AbortSignal): Promise<Message> {
-    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
-    const job = retryTurnJob(retry, this.epoch)
-    return accepted(await this.#writer.submit(job, acceptOptions(signal)), retry)
+    return await this.#begin(retryTurnJob(retry, this.epoch), retry, signal)
   }
 
   async checkpoint(checkpoint: TurnCheckpoint): Promise<boolean> {
@@ -305,10 +301,30 @@ export class SqlStore implements Store {
     }
   }
 
-  /** Any write but the end of a turn is held back while too many others wait. */
+  /** Writes the beginning of a turn, for which somebody waits. */
+  async #begin(
+    job: (tx: Connection) => Promise<Acceptance | undefined>,
+    { conversationId }: Pick<TurnAccept, 'conversationId'>,
+    signal: AbortSignal,
+  ): Promise<Message> {
+    const acceptance = await this.#held(job, { isUrgent: true, signal })
+    if (acceptance === undefined) throw conversationNotFound(conversationId)
+    if ('refusal' in acceptance) throw acceptance.refusal
+    return acceptance.message
+  }
+
   async #write<T>(job: (tx: Connection) => Promise<T>): Promise<T> {
-    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS })
-    return await this.#writer.submit(guarded(job, this.epoch), { patienceMs: PATIENCE_MS })
+    return await this.#held(guarded(job, this.epoch), {})
+  }
+
+  /** Any write but the end of a turn is held back while too many others wait. */
+  async #held<T>(
+    job: (tx: Connection) => Promise<T>,
+    options: Pick<WriteOptions, 'isUrgent' | 'signal'>,
+  ): Promise<T> {
+    const { signal } = options
+    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
+    return await this.#writer.submit(job, { patienceMs: PATIENCE_MS, ...options })
   }
 
   async #read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -317,22 +333,4 @@ export class SqlStore implements Store {
     }
     return await this.#database.read(work)
   }
-}
-
-function acceptOptions(signal: AbortSignal) {
-  return { patienceMs: PATIENCE_MS, isUrgent: true, signal }
-}
-
-function accepted(
-  acceptance: Acceptance | undefined,
-  { conversationId }: Pick<TurnAccept, 'conversationId'>,
-): Message {
-  if (acceptance === undefined) {
-    throw new ColloquyError(
-      'conversation-not-found',
-      `There is no conversation ${JSON.stringify(conversationId)}. Start one with engine.startConversation().`,
-    )
-  }
-  if ('refusal' in acceptance) throw acceptance.refusal
-  return acceptance.message
 }
