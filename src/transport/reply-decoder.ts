@@ -123,7 +123,8 @@ export class ReplyDecoder {
     this.#held.push(start)
     this.#heldLength += start.length
     if (this.#kind === 'unknown') this.#recognise(false)
-    else if (this.#heldLength > this.#limits.replyBytes) this.#replyTooLarge()
+    // Also of what came whole in one read.
+    if (this.#kind === 'json' && this.#heldLength > this.#limits.replyBytes) this.#replyTooLarge()
   }
 
   /** Looks at the first characters. They are never blank. */

@@ -68,3 +68,13 @@ test.each([
 
   expect((await turn.reply).message).toMatchObject({ text: 'Hi', finishReason: 'stop' })
 })
+
+test('JSON longer than limits.replyBytes is too long also where it comes in one read', async () => {
+  const { provider, engine } = await testChat({ limits: { replyBytes: 1_000 } })
+  const message = { content: 'Hi', padding: 'x'.repeat(1_000) }
+  provider.next(json({ choices: [{ message, finish_reason: 'stop' }] }))
+
+  expect(await outcomeOf(engine.complete({ prompt: 'hi' }))).toMatchObject({
+    error: { code: 'reply-too-large' },
+  })
+})
