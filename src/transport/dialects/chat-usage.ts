@@ -1,10 +1,8 @@
 /** Reads the token counts of chat completions, which every server reports in its own place. */
 import type { Usage } from '../../protocol/message.ts'
-import { isObject, jsonLength } from '../wire-value.ts'
+import { isObject } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
-
-/** A larger usage object is no usage object; it is not kept. */
-export const LONGEST_RAW = 64 * 1024
+import { firstCount, usageOf } from './usage.ts'
 
 /** The usage object of a chunk or an answer, wherever it is. */
 export function usageIn(event: WireObject, choice: WireObject | undefined): WireObject | undefined {
@@ -25,34 +23,21 @@ export function laterUsage(kept: WireObject | undefined, next: WireObject): Wire
 export function toUsage(raw: WireObject): Usage {
   const input = isObject(raw['prompt_tokens_details']) ? raw['prompt_tokens_details'] : {}
   const output = isObject(raw['completion_tokens_details']) ? raw['completion_tokens_details'] : {}
-  const inputTokens = firstCount(raw['prompt_tokens'], raw['input_tokens'])
-  const outputTokens = firstCount(raw['completion_tokens'], raw['output_tokens'])
-  const reasoningTokens = firstCount(output['reasoning_tokens'], raw['reasoning_tokens'])
-  const cacheReadTokens = firstCount(
-    input['cached_tokens'],
-    raw['prompt_cache_hit_tokens'],
-    raw['cached_tokens'],
-    raw['cache_read_input_tokens'],
-  )
-  const cacheWriteTokens = firstCount(
-    input['cache_write_tokens'],
-    input['cache_creation_tokens'],
-    raw['cache_creation_input_tokens'],
-  )
-  return {
-    ...(inputTokens !== undefined && { inputTokens }),
-    ...(outputTokens !== undefined && { outputTokens }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-    ...(cacheReadTokens !== undefined && { cacheReadTokens }),
-    ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
-    ...((jsonLength(raw) ?? Infinity) <= LONGEST_RAW && { raw }),
-    source: 'provider',
+  const counts = {
+    inputTokens: firstCount(raw['prompt_tokens'], raw['input_tokens']),
+    outputTokens: firstCount(raw['completion_tokens'], raw['output_tokens']),
+    reasoningTokens: firstCount(output['reasoning_tokens'], raw['reasoning_tokens']),
+    cacheReadTokens: firstCount(
+      input['cached_tokens'],
+      raw['prompt_cache_hit_tokens'],
+      raw['cached_tokens'],
+      raw['cache_read_input_tokens'],
+    ),
+    cacheWriteTokens: firstCount(
+      input['cache_write_tokens'],
+      input['cache_creation_tokens'],
+      raw['cache_creation_input_tokens'],
+    ),
   }
-}
-
-/** The first of them that is a count. */
-export function firstCount(...values: readonly unknown[]): number | undefined {
-  return values.find(
-    (value): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0,
-  )
+  return usageOf(counts, raw)
 }

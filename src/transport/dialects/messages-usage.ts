@@ -10,9 +10,7 @@
  */
 import { isObject, jsonLength } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
-
-/** More than any usage takes; without a limit, events without end could make one without end. */
-const LONGEST = 64 * 1024
+import { LONGEST_USAGE } from './usage.ts'
 
 /** Both as one object. What is absent, `null` or zero in the later one replaces nothing. */
 export function addedUsage(kept: WireObject | undefined, next: WireObject): WireObject {
@@ -21,5 +19,5 @@ export function addedUsage(kept: WireObject | undefined, next: WireObject): Wire
     ([field, count]) => isObject(count) || count || !(field in kept),
   )
   const added = { ...kept, ...Object.fromEntries(known) }
-  return (jsonLength(added) ?? Infinity) > LONGEST ? kept : added
+  return (jsonLength(added) ?? Infinity) > LONGEST_USAGE ? kept : added
 }
