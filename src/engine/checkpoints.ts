@@ -11,6 +11,7 @@ import type { Store } from '../persistence/store.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Delta } from '../protocol/delta.ts'
 import type { Logger } from '../protocol/logger.ts'
+import { Registry } from '../registry.ts'
 import type { Run } from './run.ts'
 import { unheld } from './timers.ts'
 
@@ -24,6 +25,7 @@ export interface CheckpointsOptions {
 
 /** How far a reply is written down. */
 interface Progress {
+  readonly run: Run
   /** How many pieces are on disk. */
   written: number
   /** Those that are not, the oldest first. */
@@ -36,7 +38,8 @@ export class Checkpoints {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #everyMs: number
-  readonly #streaming = new Map<Run, Progress>()
+  /** By the turn's id. */
+  readonly #streaming = new Registry<string, Progress>()
   #timer: unknown
   /** Whether the last write failed: a database that stays away is not news each second. */
   #isFailing = false
@@ -51,13 +54,13 @@ export class Checkpoints {
   /** A reply has content. */
   begin(run: Run): void {
     if (this.#everyMs === Infinity) return
-    this.#streaming.set(run, { written: 0, pending: [], isWriting: false })
+    this.#streaming.set(run.turnId, { run, written: 0, pending: [], isWriting: false })
     this.#timer ??= this.#scheduled()
   }
 
   /** A reply is sealed, and saving it is somebody else's. */
   end(run: Run): void {
-    if (!this.#streaming.delete(run) || this.#streaming.size > 0) return
+    if (!this.#streaming.delete(run.turnId) || this.#streaming.size > 0) return
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
@@ -68,12 +71,13 @@ export class Checkpoints {
 
   #round(): void {
     this.#timer = this.#scheduled()
-    for (const [run, progress] of this.#streaming) {
-      if (!progress.isWriting) void this.#write(run, progress)
+    for (const progress of this.#streaming.values()) {
+      if (!progress.isWriting) void this.#write(progress)
     }
   }
 
-  async #write(run: Run, progress: Progress): Promise<void> {
+  async #write(progress: Progress): Promise<void> {
+    const { run } = progress
     const added = run.lane.additions()
     if (added.length > 0) progress.pending.push(added)
     const pieces = [...progress.pending]

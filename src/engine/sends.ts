@@ -11,6 +11,7 @@ import { ColloquyError } from '../errors.ts'
 import type { KeyedTurn } from '../persistence/store.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Receipt } from '../protocol/turn.ts'
+import { Registry } from '../registry.ts'
 import type { Turn } from './api.ts'
 import { cancelOn } from './cancel.ts'
 import { EndedTurn } from './ended-turn.ts'
@@ -33,7 +34,7 @@ export interface SendsParts extends Pick<EngineParts, 'store' | 'turns' | 'actor
 export class Sends {
   readonly #parts: SendsParts
   /** The runs that have a key, until they are over. */
-  readonly #keyed = new Map<string, Run>()
+  readonly #keyed = new Registry<string, Run>()
   /** The conversations in which the store is asked for a key. */
   readonly #lookups = new Map<string, Promise<void>>()
 

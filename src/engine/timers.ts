@@ -5,6 +5,7 @@
  * stopped, not even with its system, and its timers would keep the process alive.
  */
 import type { Clock } from '../protocol/clock.ts'
+import { Registry } from '../registry.ts'
 
 /** The timer, which from now on does not keep the process alive. */
 export function unheld(timer: unknown): unknown {
@@ -14,7 +15,7 @@ export function unheld(timer: unknown): unknown {
 
 export class Timers implements Clock {
   readonly #clock: Clock
-  readonly #pending = new Set<{ readonly id: unknown }>()
+  readonly #pending = new Registry<object, { readonly id: unknown }>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -24,23 +25,25 @@ export class Timers implements Clock {
     return this.#clock.now()
   }
 
-  setTimeout(fn: () => void, ms: number): { readonly id: unknown } {
-    const timer = {
-      id: this.#clock.setTimeout(() => {
-        this.#pending.delete(timer)
-        fn()
-      }, ms),
-    }
-    this.#pending.add(timer)
+  setTimeout(fn: () => void, ms: number): object {
+    const timer = {}
+    const id = this.#clock.setTimeout(() => {
+      this.#pending.delete(timer)
+      fn()
+    }, ms)
+    this.#pending.set(timer, { id })
     return timer
   }
 
-  clearTimeout(timer: { readonly id: unknown } | undefined): void {
-    if (timer === undefined || !this.#pending.delete(timer)) return
-    this.#clock.clearTimeout(timer.id)
+  clearTimeout(timer: object | undefined): void {
+    const pending = timer && this.#pending.get(timer)
+    if (timer === undefined || pending === undefined) return
+    this.#pending.delete(timer)
+    this.#clock.clearTimeout(pending.id)
   }
 
   clear(): void {
-    for (const timer of this.#pending) this.clearTimeout(timer)
+    for (const { id } of this.#pending.values()) this.#clock.clearTimeout(id)
+    this.#pending.clear()
   }
 }

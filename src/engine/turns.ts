@@ -12,6 +12,7 @@ import { type Outcome, turnMachine, type TurnReport, type TurnResult } from '../
 import type { Store } from '../persistence/store.ts'
 import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { Message } from '../protocol/message.ts'
+import { Registry } from '../registry.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Asking } from './asking.ts'
 import type { Binder } from './binding.ts'
@@ -46,8 +47,9 @@ export class Turns {
   readonly #asking: Asking
   readonly #ending: TurnEnding
   readonly #checkpoints: Checkpoints
-  readonly #runs = new Map<string, Run>()
-  readonly #running = new Map<string, Run>()
+  readonly #runs = new Registry<string, Run>()
+  /** By conversation. */
+  readonly #running = new Registry<string, Run>()
 
   constructor(parts: TurnsOptions) {
     this.#store = parts.store
@@ -72,7 +74,7 @@ export class Turns {
   }
 
   get all(): readonly Run[] {
-    return [...this.#runs.values()]
+    return this.#runs.values()
   }
 
   /** Keeps what a turn works with; the machine has not heard of it yet. */

@@ -8,6 +8,7 @@
 import { Observable, Subject, type Subscriber, type Subscription } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
 import type { ConversationEvent, ConversationHappening } from '../protocol/event.ts'
+import { Registry } from '../registry.ts'
 import { isContentUpTo, isTerminal, Lane, type LaneFeed, type LaneTurn } from './lane.ts'
 
 export interface FeedOptions {
@@ -19,10 +20,10 @@ export interface FeedOptions {
 export class Feed implements LaneFeed {
   readonly clock: Clock
   readonly emitIntervalMs: number
-  readonly #subjects = new Map<string, Subject<ConversationEvent>>()
+  readonly #subjects = new Registry<string, Subject<ConversationEvent>>()
   readonly #everything = new Subject<ConversationEvent>()
   /** The lanes of running turns, by conversation. */
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Registry<string, Lane>()
   #queue: ConversationEvent[] = []
   #isDelivering = false
   #isClosed = false
@@ -117,7 +118,7 @@ export class Feed implements LaneFeed {
   }
 
   #running(conversationId: string | undefined): readonly Lane[] {
-    if (conversationId === undefined) return [...this.#lanes.values()]
+    if (conversationId === undefined) return this.#lanes.values()
     const lane = this.#lanes.get(conversationId)
     return lane === undefined ? [] : [lane]
   }

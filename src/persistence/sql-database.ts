@@ -33,7 +33,9 @@ export interface TransactionOptions {
 export class SqlDatabase {
   readonly #connection: Connection
   readonly #kind: DatabaseKind
-  readonly #reads = new Set<Promise<unknown>>()
+  /** How many reads are not done. */
+  #reads = 0
+  #onceRead: (() => void) | undefined
   /** Settles when the transaction that is open has ended. */
   #open: Promise<void> | undefined
 
@@ -66,20 +68,20 @@ export class SqlDatabase {
 
   /** Sees all that was committed before. */
   async read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const reading = this.#open === undefined ? work(this.#connection) : this.#readLater(work)
-    this.#reads.add(reading)
+    this.#reads += 1
     try {
-      return await reading
+      return await (this.#open === undefined ? work(this.#connection) : this.#readLater(work))
     } catch (error) {
       throw databaseError(error)
     } finally {
-      this.#reads.delete(reading)
+      this.#reads -= 1
+      if (this.#reads === 0) this.#onceRead?.()
     }
   }
 
   /** Lets go of the database once every read has what it came for. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#reads)
+    if (this.#reads > 0) await new Promise<void>((resolve) => (this.#onceRead = resolve))
     await this.#kind.disconnect()
   }
 

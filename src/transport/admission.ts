@@ -8,6 +8,7 @@
  */
 import type { ErrorRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
+import type { Registry } from '../registry.ts'
 import { fetchKey } from './key-source.ts'
 import type { ProviderTarget } from './reply-request.ts'
 import type { Slots } from './slots.ts'
@@ -19,7 +20,7 @@ export interface AdmissionPort {
   /** How long a key may take, in milliseconds. */
   readonly keyMs: number
   /** Those that wait. */
-  readonly waiting: Set<Admission>
+  readonly waiting: Registry<object, Admission>
   isClosed: boolean
 }
 
@@ -39,6 +40,8 @@ export class Admission {
   readonly #port: AdmissionPort
   readonly #target: ProviderTarget
   readonly #isBackground: boolean
+  /** Its key among those that wait. */
+  readonly #place = {}
   #admitted: Admitted | undefined
   #giveBack: (() => void) | undefined
   #stopKey: (() => void) | undefined
@@ -56,7 +59,7 @@ export class Admission {
     if (this.#hasLeft) return
     this.#admitted = admitted
     if (this.#port.isClosed) return this.shutDown()
-    this.#port.waiting.add(this)
+    this.#port.waiting.set(this.#place, this)
     const { endpoint, maxConcurrent } = this.#target
     if (maxConcurrent === undefined) return this.#askForKey()
     const giveBack = this.#port.slots.take(endpoint, maxConcurrent, this.#isBackground, () =>
@@ -71,7 +74,7 @@ export class Admission {
   leave(): void {
     this.#hasLeft = true
     this.#admitted = undefined
-    this.#port.waiting.delete(this)
+    this.#port.waiting.delete(this.#place)
     this.#stopKey?.()
     this.#giveBack?.()
   }
@@ -97,7 +100,7 @@ export class Admission {
   #enter(target: ProviderTarget): void {
     const admitted = this.#admitted
     this.#admitted = undefined
-    this.#port.waiting.delete(this)
+    this.#port.waiting.delete(this.#place)
     admitted?.enter(target)
   }
 

@@ -11,6 +11,7 @@ import ky from 'ky'
 import { errorRecord } from '../errors.ts'
 import type { ErrorRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
+import type { Registry } from '../registry.ts'
 import { BodyDecoder, encodingKind } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import type { Dispatchers, Way } from './dispatchers.ts'
@@ -29,7 +30,7 @@ export interface ExchangePort {
   readonly clock: Clock
   readonly timeouts: Timeouts
   /** Those that hold a socket or a timer, or may come to. */
-  readonly live: Set<Exchange>
+  readonly live: Registry<object, Exchange>
 }
 
 /** What is sent. */
@@ -60,6 +61,8 @@ export class Exchange implements PushReceiver {
   readonly #port: ExchangePort
   readonly #target: ProviderTarget
   readonly #reader: AnswerReader
+  /** Its key among those that are live. */
+  readonly #place = {}
   /** Let go of when an answer comes. */
   #request: ExchangeRequest | undefined
   #push: PushFetch | undefined
@@ -89,7 +92,7 @@ export class Exchange implements PushReceiver {
   start(): void {
     const request = this.#request
     if (this.#phase !== 'asked' || request === undefined) return
-    this.#port.live.add(this)
+    this.#port.live.set(this.#place, this)
     const { url, body } = request
     const headers = headersOf(request)
     if (!areSendable(headers)) return this.#failed(unsendableHeaders(this.#target))
@@ -240,7 +243,7 @@ export class Exchange implements PushReceiver {
 
   #release(phase: 'ended' | 'over'): void {
     this.#phase = phase
-    if (phase === 'over') this.#port.live.delete(this)
+    if (phase === 'over') this.#port.live.delete(this.#place)
     this.#watch?.stop()
     this.#port.clock.clearTimeout(this.#timer)
     this.#decoder?.destroy()

@@ -48,7 +48,11 @@ const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
   readonly #dispatcher: RequestDispatcher
-  readonly #receiver: PushReceiver
+  /**
+   * Let go of at the end: a client's Request lives until a major collection, since it registers its
+   * signal with a FinalizationRegistry, and with it whatever hangs on its `fetch`.
+   */
+  #receiver: PushReceiver | undefined
   /** What an answer makes superfluous. */
   #content: PushContent | undefined
   #asked: Asked | undefined
@@ -109,32 +113,34 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     if (status >= 300 && status < 400) return this.#redirect(controller, status, headers)
     // They hold the memory of the read in which they came.
     controller.rawHeaders = null
-    this.#receiver.head(status, headers)
+    this.#receiver?.head(status, headers)
     this.#response?.resolve(bareResponse(Math.min(status, LAST_STATUS)))
     this.#letGo()
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
-    if (controller === this.#controller) this.#receiver.data(bytes)
+    if (controller === this.#controller) this.#receiver?.data(bytes)
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (controller !== this.#controller) return
-    this.#over(CUT)
-    this.#receiver.end()
+    this.#over(CUT)?.end()
   }
 
   onResponseError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (controller !== this.#controller || this.#isOver) return
-    this.#over(error)
-    this.#receiver.broken(error)
+    this.#over(error)?.broken(error)
   }
 
-  #over(reason: Error): void {
+  /** Gives the receiver, which may still be told of the end. */
+  #over(reason: Error): PushReceiver | undefined {
+    const receiver = this.#receiver
     this.#isOver = true
+    this.#receiver = undefined
     this.#controller = undefined
     this.#response?.reject(reason)
     this.#letGo()
+    return receiver
   }
 
   #letGo(): void {
@@ -172,7 +178,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     const { url, method } = this.#asked as Asked
     const location = headers.location && headerText(headers, 'location')
     const next = followed({ status, location, from: url, method, hops: this.#hops })
-    if (typeof next === 'string') return this.#receiver.astray(status, next)
+    if (typeof next === 'string') return this.#receiver?.astray(status, next)
     this.#hops += 1
     this.#controller = undefined
     controller.abort(new Error('The request was redirected.'))

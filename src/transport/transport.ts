@@ -13,6 +13,7 @@ import type { ReplySink } from '../protocol/delta.ts'
 import type { Dialect } from '../protocol/endpoint.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { AddressPolicy } from './address-guard.ts'
+import { Registry } from '../registry.ts'
 import { Admission, needsAdmission } from './admission.ts'
 import type { AdmissionPort } from './admission.ts'
 import { chatCompletions } from './dialects/chat-completions.ts'
@@ -103,9 +104,15 @@ class HttpTransport implements Transport {
 
   constructor({ clock, timeouts, environment = process.env, ...options }: TransportOptions) {
     const dispatchers = new Dispatchers({ ...options, environment })
-    this.#port = { dispatchers, clock, timeouts, live: new Set() }
+    this.#port = { dispatchers, clock, timeouts, live: new Registry() }
     const keyMs = timeouts.headersMs
-    this.#admissions = { slots: new Slots(), clock, keyMs, waiting: new Set(), isClosed: false }
+    this.#admissions = {
+      slots: new Slots(),
+      clock,
+      keyMs,
+      waiting: new Registry(),
+      isClosed: false,
+    }
     this.#limits = {
       eventBytes: options.eventBytes ?? EVENT_BYTES,
       replyBytes: options.replyBytes ?? REPLY_BYTES,
@@ -168,8 +175,8 @@ class HttpTransport implements Transport {
 
   async close(): Promise<void> {
     this.#admissions.isClosed = true
-    for (const admission of this.#admissions.waiting) admission.shutDown()
-    for (const exchange of this.#port.live) exchange.shutDown()
+    for (const admission of this.#admissions.waiting.values()) admission.shutDown()
+    for (const exchange of this.#port.live.values()) exchange.shutDown()
     await this.#port.dispatchers.destroy()
   }
 
