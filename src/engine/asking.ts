@@ -50,9 +50,12 @@ export class Asking {
     const { logger, clock } = this.#options
     const prepare = prepareFor(run, this.#options)
     const fail = (error: unknown) => {
-      run.failure = recordFault(error, logger, 'A turn failed before its request was made.')
+      const failure = recordFault(error, logger, 'A turn failed before its request was made.')
+      // It ended meanwhile, and has its outcome.
+      if (run.lane.isSealed) return
+      run.failure = failure
       if (error instanceof ColloquyError) run.cause = error.cause
-      report({ type: 'reply.failed', code: run.failure.code })
+      report({ type: 'reply.failed', code: failure.code })
     }
     try {
       const bound = run.bound as Bound

@@ -4,7 +4,6 @@
  * The machine says when to record, ask, seal, save and settle; here is how, for the run with that
  * turn's id. Nothing here decides what happens next: every outcome goes back as an event.
  */
-import { fromCallback } from 'xstate'
 import { ColloquyError, type ColloquyErrorCode, errorFromRecord, errorRecord } from '../errors.ts'
 import type { Feed } from '../feed/feed.ts'
 import { conversationMachine } from '../machines/conversation.ts'
@@ -87,18 +86,14 @@ export class Turns {
   /** The conversation machine with the real actors. */
   machine(): typeof conversationMachine {
     const turn = turnMachine.provide({
-      actors: {
-        reply: fromCallback(({ input, sendBack }) => {
-          this.#with(input.turnId, (run) => void this.#asking.ask(run, input.attempt, sendBack))
-          return () => this.#with(input.turnId, (run) => run.abortRequest())
-        }),
-      },
       actions: {
         record: ({ context, self }) =>
           this.#with(context.turnId, (run) => this.#record(run, reportTo(self))),
         accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
         refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
         withdraw: ({ context }) => this.#with(context.turnId, (run) => run.withdrawal.abort()),
+        ask: ({ context, self }, { attempt }) =>
+          this.#with(context.turnId, (run) => void this.#asking.ask(run, attempt, reportTo(self))),
         backOff: ({ context }) => this.#with(context.turnId, (run) => this.#asking.backOff(run)),
         flush: ({ context }) => this.#with(context.turnId, (run) => run.handle?.flush()),
         seal: ({ context }, { outcome, code }) =>

@@ -9,26 +9,21 @@
  *                                backingOff   a failure before the first delta that may be made good
  *
  * Sees what happens to a reply, never its text, its request or its key: those belong to the run,
- * which every action and actor finds by the turn's id. Deltas go from the transport straight to
+ * which every action finds by the turn's id. Deltas go from the transport straight to
  * the feed, so the number of events here does not depend on the length of the reply.
  *
- * Only what has to be stopped is an actor: the request, a new one for each attempt. Writes report
- * back by themselves.
+ * Nothing here is an actor but the turn: what it has done reports back by itself, and what it no
+ * longer wants is ended by the transition that says so.
  *
- * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read
- * and seals the reply, all in one transition.
+ * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read,
+ * seals the reply and aborts what is left of its request, all in one transition.
  */
-import { assign, cancel, fromCallback, raise, setup } from 'xstate'
+import { assign, cancel, raise, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
 
 export interface TurnInput {
   readonly turnId: string
-}
-
-export interface ReplyInput extends TurnInput {
-  /** Which of the turn's requests it makes, from 1. */
-  readonly attempt: number
 }
 
 /** How a reply can end; decided when it is sealed. */
@@ -48,7 +43,7 @@ export interface CancelEvent {
   readonly request: number
 }
 
-/** What the actors of a turn report. */
+/** What comes of the things that a turn has done. */
 export type TurnReport =
   | { readonly type: 'input.recorded' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
@@ -166,12 +161,6 @@ export const turnMachine = setup({
     events: {} as TurnEvent,
     output: {} as TurnOutput,
   },
-  actors: {
-    /** Asks the provider; stopping it aborts the request. */
-    reply: fromCallback<TurnEvent, ReplyInput>(() => {
-      throw new Error('turnMachine needs a reply actor: turnMachine.provide({ actors: { reply } })')
-    }),
-  },
   actions: {
     /** Writes the input down; reports `input.recorded` or `input.refused`. */
     record: () => {},
@@ -181,11 +170,13 @@ export const turnMachine = setup({
     accept: () => {},
     /** The input is not on disk and will not be: `send` rejects. */
     refuse: (_, _params: { code: ColloquyErrorCode }) => {},
+    /** Asks the provider, the nth time; reports `reply.started` and what follows. */
+    ask: (_, _params: { attempt: number }) => {},
     /** Readers are told that another attempt follows, and what the failed one came to is noted. */
     backOff: () => {},
     /** Hands on what was read from the socket, before anything decides that the reply has ended. */
     flush: () => {},
-    /** Nothing is added to the reply from here on. */
+    /** Nothing is added to the reply from here on, and its request is aborted. */
     seal: (_, _params: { outcome: Outcome; code?: ColloquyErrorCode }) => {},
     answerCancel: (_, _params: CancelAnswer) => {},
     /** Writes the sealed reply and the end of the turn; reports `turn.saved` or why it is not. */
@@ -248,12 +239,9 @@ export const turnMachine = setup({
       },
     },
     replying: {
-      invoke: {
-        src: 'reply',
-        input: ({ context }) => ({
-          turnId: context.turnId,
-          attempt: context.failedAttempts + 1,
-        }),
+      entry: {
+        type: 'ask',
+        params: ({ context }) => ({ attempt: context.failedAttempts + 1 }),
       },
       exit: 'flush',
       initial: 'requesting',

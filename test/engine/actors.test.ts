@@ -1,4 +1,4 @@
-import { type AnyActorRef, fromCallback, SimulatedClock } from 'xstate'
+import { type AnyActorRef, SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import { Actors } from '../../src/engine/actors.ts'
 import { conversationMachine } from '../../src/machines/conversation.ts'
@@ -18,7 +18,6 @@ function failingActors(logger: Partial<Logger> = {}) {
     machine: conversationMachine.provide({
       actors: {
         turn: turnMachine.provide({
-          actors: { reply: fromCallback(() => {}) },
           actions: { record: ({ self }) => self.send({ type: 'input.recorded' }) },
         }),
       },

@@ -1,23 +1,17 @@
-import { type ActorRefFrom, createActor, fromCallback, setup, SimulatedClock } from 'xstate'
+import { type ActorRefFrom, createActor, setup, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { conversationMachine } from '../../src/machines/conversation.ts'
-import {
-  type ReplyInput,
-  type TurnEvent,
-  turnMachine,
-  type TurnReport,
-} from '../../src/machines/turn.ts'
+import { type TurnEvent, turnMachine, type TurnReport } from '../../src/machines/turn.ts'
 
 type Send = (report: TurnEvent) => void
 
-/** A conversation with real turn machines, whose actors are the test. */
+/** A conversation with real turn machines, whose deeds are the test's to report on. */
 function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['actions'] = {}) {
   const clock = new SimulatedClock()
   const calls: [string, unknown][] = []
-  const reports: Partial<Record<'record' | 'reply' | 'save', Send>> = {}
-  const stopped: string[] = []
-  const writing =
-    (name: 'record' | 'save') =>
+  const reports: Partial<Record<'record' | 'ask' | 'save', Send>> = {}
+  const reporting =
+    (name: keyof typeof reports) =>
     ({ self }: { self: { send: Send } }) => {
       reports[name] = (report) => self.send(report)
     }
@@ -25,15 +19,11 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
   const machine = conversationMachine.provide({
     actors: {
       turn: turnMachine.provide({
-        actors: {
-          reply: fromCallback<TurnEvent, ReplyInput>(({ sendBack }) => {
-            reports.reply = sendBack
-            return () => stopped.push('reply')
-          }),
-        },
         actions: {
-          record: writing('record'),
-          save: writing('save'),
+          record: reporting('record'),
+          ask: reporting('ask'),
+          save: reporting('save'),
+          seal: note('seal'),
           answerCancel: note('answerCancel'),
           settle: note('settle'),
           ...turnActions,
@@ -61,13 +51,12 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
     calls,
     /** What its parent was sent. */
     told,
-    stopped,
     state: () => actor.getSnapshot().value,
     children: () => Object.values(actor.getSnapshot().children).filter(Boolean),
     send: (turnId: string) => actor.send({ type: 'conversation.send', turnId }),
     cancel: (turnId: string, request = 1) => actor.send({ type: 'turn.cancel', turnId, request }),
     record: (report: TurnReport) => reports.record?.(report),
-    reply: (report: TurnReport) => reports.reply?.(report),
+    reply: (report: TurnReport) => reports.ask?.(report),
     save: (report: TurnReport) => reports.save?.(report),
   }
 }
@@ -147,14 +136,13 @@ describe('a conversation', () => {
     it.record({ type: 'input.recorded' })
     it.cancel('t0', 5)
     expect(it.calls).toEqual([['refuseCancel', { request: 5 }]])
-    expect(it.stopped).toEqual([])
 
     it.cancel('t1', 6)
     expect(it.calls.at(-1)).toEqual([
       'answerCancel',
       { request: 6, outcome: 'cancelled', from: 'requesting' },
     ])
-    expect(it.stopped).toEqual(['reply'])
+    expect(it.calls).toContainEqual(['seal', { outcome: 'cancelled' }])
   })
 
   test('does not hear a cancel while it rests', () => {
@@ -199,6 +187,7 @@ describe('a turn machine that fails', () => {
 
   test.each([
     ['accept', (it: TestConversation) => it.record({ type: 'input.recorded' })],
+    ['ask', (it: TestConversation) => it.record({ type: 'input.recorded' })],
     [
       'flush',
       (it: TestConversation) => {
@@ -235,20 +224,5 @@ describe('a turn machine that fails', () => {
     expect(it.children()).toEqual([])
     it.send('t2')
     expect(it.state()).toBe('streaming')
-  })
-
-  test('by an actor that throws when it starts is abandoned', () => {
-    const calls: unknown[] = []
-    const machine = conversationMachine.provide({
-      actors: { turn: turnMachine.provide({ actors: { reply: fromCallback(boom) } }) },
-      actions: { abandonTurn: (_, params) => void calls.push(params) },
-    })
-    const actor = createActor(machine, { input: { conversationId: 'c' } })
-    actor.start()
-    actor.send({ type: 'conversation.send', turnId: 't' })
-    actor.getSnapshot().children['turn']?.send({ type: 'input.recorded' })
-
-    expect(actor.getSnapshot().value).toBe('failed')
-    expect(calls).toEqual([{ turnId: 't', error: new Error('boom') }])
   })
 })

@@ -1,16 +1,11 @@
-import { type AnyActorRef, createActor, fromCallback, SimulatedClock } from 'xstate'
+import { type AnyActorRef, createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
-import {
-  type ReplyInput,
-  type TurnEvent,
-  turnMachine,
-  type TurnReport,
-} from '../../src/machines/turn.ts'
+import { turnMachine, type TurnReport } from '../../src/machines/turn.ts'
 
 /** What the machine had done to the run, in order. */
 type Deed = readonly [string, unknown?]
 
-/** A turn whose actors report only what a test sends in their name, and a list of all it does. */
+/** A turn whose deeds report only what a test sends in their name, and a list of all it does. */
 function turn(delays: { turn?: number } = {}) {
   const clock = new SimulatedClock()
   const deeds: Deed[] = []
@@ -20,16 +15,11 @@ function turn(delays: { turn?: number } = {}) {
       deeds.push(params === undefined ? [name] : [name, params])
     }
   const machine = turnMachine.provide({
-    actors: {
-      reply: fromCallback<TurnEvent, ReplyInput>(({ input }) => {
-        deeds.push(input.attempt === 1 ? ['reply starts'] : ['reply starts', input.attempt])
-        return () => deeds.push(['reply stops'])
-      }),
-    },
     actions: {
       record: note('record'),
       accept: note('accept'),
       refuse: note('refuse'),
+      ask: note('ask'),
       withdraw: note('withdraw'),
       backOff: note('backOff'),
       flush: note('flush'),
@@ -107,11 +97,10 @@ describe('a plain turn', () => {
     expect(it.deeds).toEqual([
       ['record'],
       ['accept'],
-      ['reply starts'],
+      ['ask', { attempt: 1 }],
       ['flush'],
       ['seal', { outcome: 'done' }],
       ['save'],
-      ['reply stops'],
       ['settle', { result: 'done' }],
     ])
   })
@@ -167,7 +156,7 @@ describe('recording', () => {
 
     it.report({ type: 'input.refused', code: 'cancelled' })
     expect(it.output()).toEqual({ result: 'rejected' })
-    expect(it.deeds).not.toContainEqual(['reply starts'])
+    expect(it.calls('ask')).toEqual([])
   })
 
   test('accepts and ends as cancelled, unasked, when the write had begun before the cancel', () => {
@@ -180,7 +169,7 @@ describe('recording', () => {
 
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'cancelled' })
-    expect(it.deeds).not.toContainEqual(['reply starts'])
+    expect(it.calls('ask')).toEqual([])
   })
 
   test('answers every cancel that comes while it withdraws, and withdraws once', () => {
@@ -208,7 +197,6 @@ describe('cancel', () => {
         ['seal', { outcome: 'cancelled' }],
         ['answer', { request: 3, outcome: 'cancelled', from }],
         ['save'],
-        ['reply stops'],
       ])
       it.report('turn.saved')
       expect(it.output()).toEqual({ result: 'cancelled' })
@@ -270,13 +258,13 @@ describe('backing off', () => {
       it.deeds.length = 0
       it.report(overloaded(500))
       expect(it.state()).toBe('backingOff')
-      expect(it.deeds).toEqual([['flush'], ['backOff'], ['reply stops']])
+      expect(it.deeds).toEqual([['flush'], ['backOff']])
 
       it.clock.increment(499)
       expect(it.state()).toBe('backingOff')
       it.clock.increment(1)
       expect(it.state()).toEqual({ replying: 'requesting' })
-      expect(it.deeds.slice(3)).toEqual([['reply starts', 2]])
+      expect(it.deeds.slice(2)).toEqual([['ask', { attempt: 2 }]])
 
       it.report('reply.started', 'reply.first-delta', 'reply.finished', 'turn.saved')
       expect(it.output()).toEqual({ result: 'done' })
@@ -325,7 +313,7 @@ describe('backing off', () => {
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'cancelled' })
-    expect(it.deeds.map(([deed]) => deed)).not.toContain('reply starts')
+    expect(it.calls('ask')).toEqual([])
   })
 
   test('hears nothing more of the attempt that failed', () => {
@@ -351,7 +339,7 @@ describe('backing off', () => {
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'failed' })
-    expect(it.calls('reply starts')).toEqual([undefined, 2])
+    expect(it.calls('ask')).toEqual([{ attempt: 1 }, { attempt: 2 }])
   })
 })
 
@@ -369,7 +357,6 @@ describe('the turn timeout', () => {
         ['flush'],
         ['seal', { outcome: 'failed', code: 'timeout-turn' }],
         ['save'],
-        ['reply stops'],
       ])
       it.report('turn.saved')
       expect(it.output()).toEqual({ result: 'failed' })
@@ -449,17 +436,6 @@ describe('saving', () => {
     const it = saving()
     it.report('turn.lost')
     expect(it.output()).toEqual({ result: 'failed' })
-  })
-})
-
-describe('without its actor', () => {
-  test('says that it is missing', () => {
-    const actor = createActor(turnMachine, { input: { turnId: 't' } })
-    const errors: unknown[] = []
-    actor.subscribe({ error: (error) => errors.push(error) })
-    actor.start()
-    actor.send({ type: 'input.recorded' })
-    expect(String(errors[0])).toContain('turnMachine needs a reply actor')
   })
 })
 
