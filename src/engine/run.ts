@@ -64,6 +64,8 @@ export class Run {
   refusal: unknown
   /** The machine failed; the turn ends without it. */
   isAbandoned = false
+  /** Ends the turn if it takes too long. */
+  timer: unknown
   /** The hold on the provider's request, from the moment it is made. */
   handle: ReplyHandle | undefined
   /** Requests made, in all and to the endpoint that is asked now. */

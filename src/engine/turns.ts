@@ -12,6 +12,7 @@ import type { Store } from '../persistence/store.ts'
 import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { Message } from '../protocol/message.ts'
 import { Registry } from '../registry.ts'
+import { startTimer } from '../transport/timeouts.ts'
 import type { Transport } from '../transport/transport.ts'
 import { Asking } from './asking.ts'
 import type { Binder } from './binding.ts'
@@ -92,6 +93,9 @@ export class Turns {
         accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
         refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
         withdraw: ({ context }) => this.#with(context.turnId, (run) => run.withdrawal.abort()),
+        startTimer: ({ context, self }) =>
+          this.#with(context.turnId, (run) => this.#startTimer(run, reportTo(self))),
+        stopTimer: ({ context }) => this.#with(context.turnId, (run) => this.#stopTimer(run)),
         ask: ({ context, self }, { attempt }) =>
           this.#with(context.turnId, (run) => void this.#asking.ask(run, attempt, reportTo(self))),
         backOff: ({ context }) => this.#with(context.turnId, (run) => this.#asking.backOff(run)),
@@ -107,7 +111,6 @@ export class Turns {
         settle: ({ context }, { result }) =>
           this.#with(context.turnId, (run) => this.#settle(run, result)),
       },
-      delays: { turnTimeout: timerLength(this.#options.timeouts.turnMs) },
     })
     return conversationMachine.provide({
       actors: { turn },
@@ -184,6 +187,15 @@ export class Turns {
     run.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
   }
 
+  #startTimer(run: Run, report: Report): void {
+    const { clock, timeouts } = this.#options
+    run.timer = startTimer(clock, timeouts.turnMs, () => report({ type: 'turn.timed-out' }))
+  }
+
+  #stopTimer(run: Run): void {
+    this.#options.clock.clearTimeout(run.timer)
+  }
+
   #refuseSecond(run: Run): void {
     this.#runs.delete(run.turnId)
     run.accepted.reject(
@@ -239,6 +251,7 @@ export class Turns {
     run.outcome = 'failed'
     run.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
     run.withdrawal.abort()
+    this.#stopTimer(run)
     run.abortRequest()
     this.#checkpoints.end(run)
     run.lane.seal('failed')
@@ -255,7 +268,7 @@ export class Turns {
   }
 }
 
-/** A write may end after its machine, which was given up or failed. */
+/** What was begun may end after its machine, which was given up or failed. */
 function reportTo(turn: {
   send(report: TurnReport): void
   getSnapshot(): { status: string }
@@ -263,11 +276,6 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
-}
-
-/** Node's timers hold 31 bits: for `Infinity` that is 24 days, which no connection outlives. */
-function timerLength(ms: number): number {
-  return Math.min(ms, 2_147_483_647)
 }
 
 export function notSent(): ColloquyError {

@@ -18,7 +18,7 @@
  * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read,
  * seals the reply and aborts what is left of its request, all in one transition.
  */
-import { assign, cancel, raise, setup } from 'xstate'
+import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
 
@@ -60,12 +60,10 @@ export type TurnReport =
   | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
   /** Another writer ended the turn. */
   | { readonly type: 'turn.lost' }
-
-export type TurnEvent =
-  | TurnReport
-  | CancelEvent
-  | { readonly type: 'turn.give-up' }
+  /** It took longer than it may. */
   | { readonly type: 'turn.timed-out' }
+
+export type TurnEvent = TurnReport | CancelEvent | { readonly type: 'turn.give-up' }
 
 /** What a cancel found; the save completes its receipt. */
 export interface CancelAnswer {
@@ -170,6 +168,9 @@ export const turnMachine = setup({
     accept: () => {},
     /** The input is not on disk and will not be: `send` rejects. */
     refuse: (_, _params: { code: ColloquyErrorCode }) => {},
+    /** Reports `turn.timed-out` after a while, unless the timer is stopped by then. */
+    startTimer: () => {},
+    stopTimer: () => {},
     /** Asks the provider, the nth time; reports `reply.started` and what follows. */
     ask: (_, _params: { attempt: number }) => {},
     /** Readers are told that another attempt follows, and what the failed one came to is noted. */
@@ -187,8 +188,6 @@ export const turnMachine = setup({
       failedAttempts: ({ context }) => context.failedAttempts + 1,
       retryInMs: (_, retryInMs: number) => retryInMs,
     }),
-    // Not of one state: it goes on through all attempts and the waits between them.
-    startTimer: raise({ type: 'turn.timed-out' }, { id: 'turnTimeout', delay: 'turnTimeout' }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
     countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
   },
@@ -197,7 +196,6 @@ export const turnMachine = setup({
     endsAs: ({ context }, outcome: Outcome) => context.outcome === outcome,
   },
   delays: {
-    turnTimeout: 3_600_000,
     backoff: ({ context }) => context.retryInMs,
     nextSave: ({ context }) => saveDelayMs(context.saveFailures),
   },
@@ -215,6 +213,7 @@ export const turnMachine = setup({
     recording: {
       entry: 'record',
       on: {
+        // The timer is of no state: it goes on through all attempts and the waits between them.
         'input.recorded': { target: 'replying', actions: ['accept', 'startTimer'] },
         'input.refused': refused,
         'turn.cancel': {
@@ -282,7 +281,7 @@ export const turnMachine = setup({
       on: { 'turn.cancel': cancelsFrom('backingOff'), 'turn.timed-out': timesOut },
     },
     saving: {
-      entry: [cancel('turnTimeout'), 'save'],
+      entry: ['stopTimer', 'save'],
       on: {
         'turn.saved': [
           { guard: { type: 'endsAs', params: 'done' }, target: 'done' },

@@ -1,4 +1,4 @@
-import { type AnyActorRef, createActor, SimulatedClock } from 'xstate'
+import { createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { turnMachine, type TurnReport } from '../../src/machines/turn.ts'
 
@@ -6,7 +6,7 @@ import { turnMachine, type TurnReport } from '../../src/machines/turn.ts'
 type Deed = readonly [string, unknown?]
 
 /** A turn whose deeds report only what a test sends in their name, and a list of all it does. */
-function turn(delays: { turn?: number } = {}) {
+function turn() {
   const clock = new SimulatedClock()
   const deeds: Deed[] = []
   const note =
@@ -19,6 +19,8 @@ function turn(delays: { turn?: number } = {}) {
       record: note('record'),
       accept: note('accept'),
       refuse: note('refuse'),
+      startTimer: note('startTimer'),
+      stopTimer: note('stopTimer'),
       ask: note('ask'),
       withdraw: note('withdraw'),
       backOff: note('backOff'),
@@ -28,9 +30,6 @@ function turn(delays: { turn?: number } = {}) {
       save: note('save'),
       reportSaveFailure: note('reportSaveFailure'),
       settle: note('settle'),
-    },
-    delays: {
-      turnTimeout: delays.turn ?? 3_600_000,
     },
   })
   const actor = createActor(machine, { clock, input: { turnId: 't' } })
@@ -63,8 +62,8 @@ const WAYS = {
   receiving: ['input.recorded', 'reply.started', 'reply.first-delta'],
 } as const
 
-function turnIn(state: keyof typeof WAYS, delays?: Parameters<typeof turn>[0]): TestTurn {
-  const it = turn(delays)
+function turnIn(state: keyof typeof WAYS): TestTurn {
+  const it = turn()
   it.report(...WAYS[state])
   return it
 }
@@ -97,9 +96,11 @@ describe('a plain turn', () => {
     expect(it.deeds).toEqual([
       ['record'],
       ['accept'],
+      ['startTimer'],
       ['ask', { attempt: 1 }],
       ['flush'],
       ['seal', { outcome: 'done' }],
+      ['stopTimer'],
       ['save'],
       ['settle', { result: 'done' }],
     ])
@@ -196,6 +197,7 @@ describe('cancel', () => {
         ['flush'],
         ['seal', { outcome: 'cancelled' }],
         ['answer', { request: 3, outcome: 'cancelled', from }],
+        ['stopTimer'],
         ['save'],
       ])
       it.report('turn.saved')
@@ -308,6 +310,7 @@ describe('backing off', () => {
     expect(it.deeds).toEqual([
       ['seal', { outcome: 'cancelled' }],
       ['answer', { request: 3, outcome: 'cancelled', from: 'backingOff' }],
+      ['stopTimer'],
       ['save'],
     ])
     it.clock.increment(10_000)
@@ -324,18 +327,18 @@ describe('backing off', () => {
     expect(it.calls('backOff')).toHaveLength(1)
   })
 
-  test('counts into the turn timeout, which ends it', () => {
-    const it = turnIn('requesting', { turn: 1_000 })
+  test('is ended by the turn timeout, whose timer goes on through all attempts', () => {
+    const it = turnIn('requesting')
     it.report(overloaded(400))
     it.clock.increment(400)
-    it.report('reply.started')
-    it.clock.increment(100)
-    it.report(overloaded(5_000))
-    it.clock.increment(499)
-    expect(it.state()).toBe('backingOff')
-    it.clock.increment(1)
+    it.report('reply.started', overloaded(5_000))
+    expect(it.calls('startTimer')).toHaveLength(1)
+    expect(it.calls('stopTimer')).toHaveLength(0)
+
+    it.report('turn.timed-out')
     expect(it.state()).toBe('saving')
     expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
+    expect(it.calls('stopTimer')).toHaveLength(1)
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'failed' })
@@ -347,15 +350,13 @@ describe('the turn timeout', () => {
   test.each(['requesting', 'awaiting', 'receiving'] as const)(
     'ends a turn that is %s as failed',
     (state) => {
-      const it = turnIn(state, { turn: 30 })
+      const it = turnIn(state)
       it.deeds.length = 0
-      it.clock.increment(29)
-      expect(it.state()).toEqual({ replying: state })
-
-      it.clock.increment(1)
+      it.report('turn.timed-out')
       expect(it.deeds).toEqual([
         ['flush'],
         ['seal', { outcome: 'failed', code: 'timeout-turn' }],
+        ['stopTimer'],
         ['save'],
       ])
       it.report('turn.saved')
@@ -363,25 +364,15 @@ describe('the turn timeout', () => {
     },
   )
 
-  test('counts from the request', () => {
-    const it = turn({ turn: 120 })
-    it.clock.increment(1_000)
+  test('counts from the request to the end of the reply, and not how long saving takes', () => {
+    const it = turn()
+    expect(it.calls('startTimer')).toHaveLength(0)
     it.report('input.recorded')
-    it.clock.increment(49)
-    it.report('reply.started')
-    it.clock.increment(49)
-    it.report('reply.first-delta')
-    it.clock.increment(21)
-    expect(it.state()).toEqual({ replying: 'receiving' })
-    it.clock.increment(1)
-    expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
-  })
-
-  test('does not limit how long saving takes', () => {
-    const it = turnIn('receiving', { turn: 10 })
+    expect(it.calls('startTimer')).toHaveLength(1)
+    it.report('reply.started', 'reply.first-delta')
+    expect(it.calls('stopTimer')).toHaveLength(0)
     it.report('reply.finished')
-    it.clock.increment(1_000_000)
-    expect(it.state()).toBe('saving')
+    expect(it.calls('stopTimer')).toHaveLength(1)
   })
 })
 
@@ -442,8 +433,7 @@ describe('saving', () => {
 test('leaves no timer and no actor when it has ended', () => {
   const it = saving()
   it.report('turn.saved')
-  const children = Object.values(it.actor.getSnapshot().children) as (AnyActorRef | undefined)[]
-  expect(children.filter(Boolean)).toEqual([])
+  expect(Object.values(it.actor.getSnapshot().children)).toEqual([])
   it.clock.increment(10_000_000)
   expect(it.calls('seal')).toHaveLength(1)
 })
