@@ -85,18 +85,15 @@ async function openOurs(task: Task): Promise<Saver> {
     async save(conversationId) {
       const turnId = crypto.randomUUID()
       const messageId = crypto.randomUUID()
-      await store.acceptTurn(
-        {
-          turnId,
-          conversationId,
-          messageId,
-          role: 'user',
-          parts: QUESTION,
-          at: new Date(),
-          bind: () => ({ endpoint: 'online', model: 'm' }),
-        },
-        new AbortController().signal,
-      )
+      await store.acceptTurn({
+        turnId,
+        conversationId,
+        messageId,
+        role: 'user',
+        parts: QUESTION,
+        at: new Date(),
+        bind: () => ({ endpoint: 'online', model: 'm' }),
+      })
       await store.endTurn({
         turnId,
         conversationId,

@@ -47,8 +47,6 @@ interface PendingCancel {
 export class Run {
   readonly request: RunRequest
   readonly lane: Lane
-  /** Withdraws the input, as long as it is not being written. */
-  readonly withdrawal = new AbortController()
   readonly accepted = Promise.withResolvers<Message>()
   readonly reply = Promise.withResolvers<Reply>()
   /** Resolves when nothing more will happen: after the promises above have settled. */

@@ -92,7 +92,7 @@ export class Turns {
           this.#with(context.turnId, (run) => this.#record(run, reportTo(self))),
         accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
         refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
-        withdraw: ({ context }) => this.#with(context.turnId, (run) => run.withdrawal.abort()),
+        withdraw: ({ context }) => this.#store.withdrawTurn(context.turnId),
         startTimer: ({ context, self }) =>
           this.#with(context.turnId, (run) => this.#startTimer(run, reportTo(self))),
         stopTimer: ({ context }) => this.#with(context.turnId, (run) => this.#stopTimer(run)),
@@ -166,11 +166,10 @@ export class Turns {
         return { endpoint: binding.target.endpoint, model: binding.model }
       },
     }
-    const { signal } = run.withdrawal
-    if (input === undefined) return await this.#store.retryTurn(turn, signal)
+    if (input === undefined) return await this.#store.retryTurn(turn)
     const { role, parts } = input
     const messageId = this.#options.newId()
-    return await this.#store.acceptTurn({ ...turn, messageId, role, parts }, signal)
+    return await this.#store.acceptTurn({ ...turn, messageId, role, parts })
   }
 
   #accept(run: Run): void {
@@ -250,7 +249,7 @@ export class Turns {
     run.isAbandoned = true
     run.outcome = 'failed'
     run.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
-    run.withdrawal.abort()
+    this.#store.withdrawTurn(run.turnId)
     this.#stopTimer(run)
     run.abortRequest()
     this.#checkpoints.end(run)

@@ -220,12 +220,16 @@ export class SqlStore implements Store {
     return row && messageRecord(row)
   }
 
-  async acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message> {
-    return await this.#begin(acceptTurnJob(accept, this.epoch), accept, signal)
+  async acceptTurn(accept: TurnAccept): Promise<Message> {
+    return await this.#begin(acceptTurnJob(accept, this.epoch), accept)
   }
 
-  async retryTurn(retry: TurnRetry, signal: AbortSignal): Promise<Message> {
-    return await this.#begin(retryTurnJob(retry, this.epoch), retry, signal)
+  async retryTurn(retry: TurnRetry): Promise<Message> {
+    return await this.#begin(retryTurnJob(retry, this.epoch), retry)
+  }
+
+  withdrawTurn(turnId: string): void {
+    this.#writer.withdraw(turnId)
   }
 
   async checkpoint(checkpoint: TurnCheckpoint): Promise<boolean> {
@@ -304,10 +308,9 @@ export class SqlStore implements Store {
   /** Writes the beginning of a turn, for which somebody waits. */
   async #begin(
     job: (tx: Connection) => Promise<Acceptance | undefined>,
-    { conversationId }: Pick<TurnAccept, 'conversationId'>,
-    signal: AbortSignal,
+    { conversationId, turnId }: Pick<TurnAccept, 'conversationId' | 'turnId'>,
   ): Promise<Message> {
-    const acceptance = await this.#held(job, { isUrgent: true, signal })
+    const acceptance = await this.#held(job, { isUrgent: true, name: turnId })
     if (acceptance === undefined) throw conversationNotFound(conversationId)
     if ('refusal' in acceptance) throw acceptance.refusal
     return acceptance.message
@@ -320,10 +323,10 @@ export class SqlStore implements Store {
   /** Any write but the end of a turn is held back while too many others wait. */
   async #held<T>(
     job: (tx: Connection) => Promise<T>,
-    options: Pick<WriteOptions, 'isUrgent' | 'signal'>,
+    options: Pick<WriteOptions, 'isUrgent' | 'name'>,
   ): Promise<T> {
-    const { signal } = options
-    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, signal })
+    const { name } = options
+    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, name })
     return await this.#writer.submit(job, { patienceMs: PATIENCE_MS, ...options })
   }
 

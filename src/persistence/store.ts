@@ -172,13 +172,10 @@ export interface Store {
   /**
    * Writes the user message and its turn in one transaction.
    *
-   * An abort that comes before the write has begun withdraws it: the promise rejects with
-   * `cancelled` and nothing is stored. After that the write runs to its end.
-   *
    * @throws `conversation-not-found`; what `bind` throws; `database-failed` when its idempotency key
-   *   is taken
+   *   is taken; `cancelled` when it was withdrawn
    */
-  acceptTurn(accept: TurnAccept, signal: AbortSignal): Promise<Message>
+  acceptTurn(accept: TurnAccept): Promise<Message>
 
   /**
    * Writes down what a running reply gained. It goes behind other writes, and a power cut may
@@ -191,7 +188,13 @@ export interface Store {
    *
    * @throws `nothing-to-retry`; otherwise as `acceptTurn` does
    */
-  retryTurn(retry: TurnRetry, signal: AbortSignal): Promise<Message>
+  retryTurn(retry: TurnRetry): Promise<Message>
+
+  /**
+   * Takes the beginning of a turn back, if its write has not begun: then nothing is stored, and
+   * its promise rejects. After that the write runs to its end.
+   */
+  withdrawTurn(turnId: string): void
 
   /** Writes the reply and the end of its turn in one transaction, if the turn is still this writer's. */
   endTurn(end: TurnEnd): Promise<EndedTurn>

@@ -7,9 +7,15 @@
 import { ColloquyError } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 
+interface Waiter {
+  readonly name: string | undefined
+  readonly enter: () => void
+  readonly leave: (reason: ColloquyError) => void
+}
+
 export class WaitingRoom {
   readonly #clock: Clock
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<Waiter>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -22,32 +28,36 @@ export class WaitingRoom {
   /**
    * Settles when it is the caller's turn.
    *
-   * @throws `database-busy` when that took longer than `patienceMs`; `cancelled`
+   * @throws `database-busy` when that took longer than `patienceMs`; `cancelled` when dismissed
    */
-  async wait(patienceMs: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) throw withdrawn()
+  async wait(patienceMs: number, name?: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const withdraw = () => reject(withdrawn())
-    this.#waiting.add(resolve)
-    signal?.addEventListener('abort', withdraw, { once: true })
+    const waiter = { name, enter: resolve, leave: reject }
+    this.#waiting.add(waiter)
     const timer = this.#clock.setTimeout(() => reject(overrun()), patienceMs)
     try {
       await promise
     } finally {
-      this.#waiting.delete(resolve)
+      this.#waiting.delete(waiter)
       this.#clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', withdraw)
+    }
+  }
+
+  /** Lets the one with this name go away. */
+  dismiss(name: string): void {
+    for (const waiter of this.#waiting) {
+      if (waiter.name === name) waiter.leave(withdrawn())
     }
   }
 
   /** Lets so many in. */
   admit(count: number): void {
     let left = count
-    for (const enter of this.#waiting) {
+    for (const waiter of this.#waiting) {
       if (left <= 0) return
       left -= 1
-      this.#waiting.delete(enter)
-      enter()
+      this.#waiting.delete(waiter)
+      waiter.enter()
     }
   }
 }

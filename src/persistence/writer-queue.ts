@@ -43,8 +43,8 @@ export interface WriteOptions {
   readonly isUrgent?: boolean | undefined
   /** Whether the write may be lost with the power: it goes behind those that may not. */
   readonly isCheckpoint?: boolean | undefined
-  /** Withdraws the write as long as it waits. */
-  readonly signal?: AbortSignal | undefined
+  /** By which the write can be withdrawn as long as it waits. */
+  readonly name?: string | undefined
 }
 
 /** Runs the work in a transaction; rejects with `ColloquyError`s of the database. */
@@ -55,6 +55,7 @@ export type Transaction<Tx> = (
 
 interface Write<Tx> {
   readonly job: (tx: Tx) => Promise<unknown>
+  readonly name: string | undefined
   readonly givesUpAt: number
   readonly resolve: (value: unknown) => void
   readonly reject: (reason: unknown) => void
@@ -104,10 +105,10 @@ export class WriterQueue<Tx> {
   /**
    * Settles when there is room, in the order of asking.
    *
-   * @throws `database-busy` when there was none for so long; `cancelled`
+   * @throws `database-busy` when there was none for so long; `cancelled` when it was withdrawn
    */
-  room({ patienceMs, signal }: WriteOptions): Promise<void> {
-    return this.#waitingRoom.wait(patienceMs, signal)
+  room({ patienceMs, name }: WriteOptions): Promise<void> {
+    return this.#waitingRoom.wait(patienceMs, name)
   }
 
   /**
@@ -118,15 +119,15 @@ export class WriterQueue<Tx> {
    */
   submit<T>(
     job: (tx: Tx) => Promise<T>,
-    { patienceMs, isUrgent = false, isCheckpoint = false, signal }: WriteOptions,
+    { patienceMs, isUrgent = false, isCheckpoint = false, name }: WriteOptions,
   ): Promise<T> {
     if (this.#closed) {
       return Promise.reject(new ColloquyError('engine-closed', 'The database was closed.'))
     }
-    if (signal?.aborted) return Promise.reject(withdrawn())
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const write: Write<Tx> = {
       job,
+      name,
       givesUpAt: this.#clock.now() + patienceMs,
       resolve: resolve as (value: unknown) => void,
       reject,
@@ -135,10 +136,14 @@ export class WriterQueue<Tx> {
     if (isCheckpoint) this.#checkpoints.push(write)
     else this.#waiting.push(write)
     this.#schedule(isUrgent && this.#maySkipRest)
-    if (signal === undefined) return promise
-    const withdraw = () => this.#withdraw(write)
-    signal.addEventListener('abort', withdraw, { once: true })
-    return promise.finally(() => signal.removeEventListener('abort', withdraw))
+    return promise
+  }
+
+  /** Rejects the write of this name with `cancelled`, if it waits, here or for room. */
+  withdraw(name: string): void {
+    this.#waitingRoom.dismiss(name)
+    const index = this.#waiting.findIndex((write) => write.name === name)
+    if (index !== -1) this.#waiting.splice(index, 1)[0]?.reject(withdrawn())
   }
 
   /** Finishes what waits. Nothing is accepted any more. */
@@ -147,13 +152,6 @@ export class WriterQueue<Tx> {
     this.#waitingRoom.admit(Infinity)
     if (!this.#active) return
     await this.#drained.promise
-  }
-
-  #withdraw(write: Write<Tx>): void {
-    const index = this.#waiting.indexOf(write)
-    if (index === -1) return
-    this.#waiting.splice(index, 1)
-    write.reject(withdrawn())
   }
 
   #schedule(maySkipRest = false): void {

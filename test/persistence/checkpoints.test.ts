@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { openUnguarded } from '../../src/persistence/sqlite-store.ts'
 import type { SqlStore } from '../../src/persistence/sql-store.ts'
 import type { TurnCheckpoint } from '../../src/persistence/store.ts'
-import { accept, conversation, end, never, sqliteOptions } from './records.ts'
+import { accept, conversation, end, sqliteOptions } from './records.ts'
 import { connect, newFile, open } from './sqlite-files.ts'
 
 /** A store with a turn under way, and a look at its checkpoints from beside. */
@@ -13,7 +13,7 @@ async function runningTurn() {
   const file = await newFile()
   const store = await open(file)
   await store.createConversation(conversation('c'))
-  await store.acceptTurn(accept('c', 't'), never())
+  await store.acceptTurn(accept('c', 't'))
   const database = connect(file)
   const rows = () =>
     database
@@ -157,7 +157,7 @@ test('a write that comes when checkpoints wait goes first, in a transaction of i
   await Promise.all([
     store.checkpoint(checkpoint(1, 'Once')).then(() => order.push('checkpoint')),
     store.createConversation(conversation('d')).then(() => order.push('conversation')),
-    store.acceptTurn(accept('c', 't2'), never()).then(() => order.push('input')),
+    store.acceptTurn(accept('c', 't2')).then(() => order.push('input')),
   ])
 
   expect(order).toEqual(['conversation', 'input', 'checkpoint'])

@@ -75,8 +75,3 @@ export function end(
     ...fields,
   }
 }
-
-/** A signal that never aborts. */
-export function never(): AbortSignal {
-  return new AbortController().signal
-}

@@ -6,7 +6,7 @@ import type { Logger } from '../../src/protocol/logger.ts'
 import { openSqliteStore } from '../../src/persistence/sqlite-store.ts'
 import type { SqlStore } from '../../src/persistence/sql-store.ts'
 import type { Delta } from '../../src/protocol/delta.ts'
-import { accept, conversation, end, never, sqliteOptions, START } from './records.ts'
+import { accept, conversation, end, sqliteOptions, START } from './records.ts'
 import { connect } from './sqlite-files.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -23,7 +23,7 @@ async function fileWithRunningTurns(count: number): Promise<string> {
   await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       await store.createConversation(conversation(`c${index}`))
-      await store.acceptTurn(accept(`c${index}`, `t${index}`), never())
+      await store.acceptTurn(accept(`c${index}`, `t${index}`))
     }),
   )
   await store.close()
@@ -58,7 +58,7 @@ test('ends what a writer before left running as interrupted, with a reply', asyn
 test('leaves the conversation ready for the next turn', async () => {
   const store = await open(await fileWithRunningTurns(1))
 
-  const input = await store.acceptTurn(accept('c0', 'next'), never())
+  const input = await store.acceptTurn(accept('c0', 'next'))
   const { message } = await store.endTurn(end('c0', 'next'))
 
   expect([input.position, message?.position]).toEqual([3, 4])
@@ -67,7 +67,7 @@ test('leaves the conversation ready for the next turn', async () => {
 test('keeps the thread: every message follows the one before', async () => {
   const file = await fileWithRunningTurns(1)
   const store = await openSqliteStore(sqliteOptions(file))
-  await store.acceptTurn(accept('c0', 'next'), never())
+  await store.acceptTurn(accept('c0', 'next'))
   await store.endTurn(end('c0', 'next'))
   await store.close()
 
@@ -94,7 +94,7 @@ test('touches neither ended turns nor the order of conversations', async () => {
   const before = await openSqliteStore(sqliteOptions(file))
   for (const id of ['ended', 'running']) {
     await before.createConversation(conversation(id))
-    await before.acceptTurn(accept(id, `t-${id}`), never())
+    await before.acceptTurn(accept(id, `t-${id}`))
   }
   const { turn } = await before.endTurn(end('ended', 't-ended', { at: new Date(START + 9) }))
   await before.close()
@@ -122,7 +122,7 @@ test('opens a database in which one conversation has several running turns', asy
   const file = join(await temporaryFolder(), 'chat.db')
   const before = await openSqliteStore(sqliteOptions(file))
   await before.createConversation(conversation('c'))
-  for (const turnId of ['t1', 't2', 't3']) await before.acceptTurn(accept('c', turnId), never())
+  for (const turnId of ['t1', 't2', 't3']) await before.acceptTurn(accept('c', turnId))
   await before.close()
 
   const store = await open(file)
@@ -142,7 +142,7 @@ test('opens a database in which a running turn has its reply already', async () 
   const file = join(await temporaryFolder(), 'chat.db')
   const before = await openSqliteStore(sqliteOptions(file))
   await before.createConversation(conversation('c'))
-  await before.acceptTurn(accept('c', 't'), never())
+  await before.acceptTurn(accept('c', 't'))
   const { message } = await before.endTurn(end('c', 't'))
   await before.close()
   connect(file).exec("update turn set status = 'streaming'")
@@ -156,7 +156,7 @@ test('opens a database in which a running turn has its reply already', async () 
 test('keeps what was checkpointed of a reply: all kinds of parts, and half a tool call', async () => {
   const file = await fileWithRunningTurns(2)
   const before = await openSqliteStore(sqliteOptions(file))
-  await before.acceptTurn(accept('c0', 'running'), never())
+  await before.acceptTurn(accept('c0', 'running'))
   const checkpoint = (n: number, ...pieces: Delta[][]) =>
     before.checkpoint({ turnId: 'running', attempts: 1, n, pieces })
   const call = { type: 'tool-call', toolCallId: 'call', toolName: 'look' } as const

@@ -7,20 +7,20 @@ import { MIGRATIONS } from '../../src/persistence/migrations/migrations.ts'
 import { openUnguarded } from '../../src/persistence/sqlite-store.ts'
 import type { StoredEndpoint } from '../../src/persistence/store.ts'
 import { startChild } from './child.ts'
-import { accept, conversation, end, never, sqliteOptions } from './records.ts'
+import { accept, conversation, end, sqliteOptions } from './records.ts'
 import { connect, fileWithTurn, newFile, open } from './sqlite-files.ts'
 
 test('a foreign lock of two seconds delays writes, and never the event loop', async () => {
   const file = await newFile()
   const store = await open(file)
   await store.createConversation(conversation('c'))
-  await store.acceptTurn(accept('c', 't'), never())
+  await store.acceptTurn(accept('c', 't'))
   await startChild('hold-write-lock', file, '2000')
 
   const delay = monitorEventLoopDelay({ resolution: 5 })
   delay.enable()
   const startedAt = performance.now()
-  const accepted = store.acceptTurn(accept('c', 't2'), never())
+  const accepted = store.acceptTurn(accept('c', 't2'))
   await expect(store.endTurn(end('c', 't'))).rejects.toMatchObject({ code: 'database-busy' })
   const gaveUpAfter = performance.now() - startedAt
   expect(await store.listMessages('c')).toHaveLength(1)
@@ -71,7 +71,7 @@ test('a writer that lost its turn to a later one changes nothing', async () => {
   const early = await openUnguarded(sqliteOptions(file))
   onTestFinished(() => early.close())
   await early.createConversation(conversation('c'))
-  await early.acceptTurn(accept('c', 't'), never())
+  await early.acceptTurn(accept('c', 't'))
 
   const late = await openUnguarded(sqliteOptions(file))
   onTestFinished(() => late.close())
@@ -94,7 +94,7 @@ test('a writer cannot end the turn of another epoch, even one that still runs', 
   const late = await openUnguarded(sqliteOptions(file))
   onTestFinished(() => late.close())
   await late.createConversation(conversation('c'))
-  await late.acceptTurn(accept('c', 't'), never())
+  await late.acceptTurn(accept('c', 't'))
 
   const checkpoint = {
     turnId: 't',
@@ -123,7 +123,7 @@ test('a writer that lost the database is refused whatever it writes', async () =
   const taken = { code: 'database-taken', message: expect.stringContaining('Close this engine') }
 
   const writes = [
-    () => early.acceptTurn(accept('c', 't'), never()),
+    () => early.acceptTurn(accept('c', 't')),
     () => early.createConversation(conversation('d')),
     () => early.updateConversation('c', { title: 'x' }, new Date()),
     () => early.titleConversation('c', 'x', new Date()),
@@ -139,7 +139,7 @@ test('a writer that lost the database is refused whatever it writes', async () =
   expect(await late.listTurns('c')).toEqual([])
   expect(await late.listEndpoints()).toEqual([])
   expect(await late.listSettings()).toEqual(new Map())
-  await late.acceptTurn(accept('c', 't'), never())
+  await late.acceptTurn(accept('c', 't'))
   expect(await late.endTurn(end('c', 't'))).toMatchObject({ written: true })
 })
 

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { MIGRATION_TABLE } from '../../src/persistence/migrate.ts'
 import { openSqliteStore } from '../../src/persistence/sqlite-store.ts'
-import { accept, conversation, never, sqliteOptions } from './records.ts'
+import { accept, conversation, sqliteOptions } from './records.ts'
 import { connect, fileWithTurn, newFile, open } from './sqlite-files.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -134,7 +134,7 @@ test('reports what the database refuses by code, and keeps the cause', async () 
 
   expect(failure).toMatchObject({ name: 'ColloquyError', code: 'database-failed' })
   expect(failure).toHaveProperty('cause')
-  await expect(store.acceptTurn(accept('c', 't'), never())).rejects.toMatchObject({
+  await expect(store.acceptTurn(accept('c', 't'))).rejects.toMatchObject({
     code: 'database-failed',
   })
   expect(await store.listMessages('c')).toEqual([])

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 
 import { openSqliteStore } from '../../src/persistence/sqlite-store.ts'
 import type { SqlStore } from '../../src/persistence/sql-store.ts'
-import { accept, conversation, end, never, sqliteOptions } from './records.ts'
+import { accept, conversation, end, sqliteOptions } from './records.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 /** Where a database may be made. */
@@ -34,7 +34,7 @@ export async function fileWithTurn(): Promise<string> {
   const file = await newFile()
   const store = await openSqliteStore(sqliteOptions(file))
   await store.createConversation(conversation('c'))
-  await store.acceptTurn(accept('c', 't'), never())
+  await store.acceptTurn(accept('c', 't'))
   await store.endTurn(end('c', 't'))
   await store.close()
   return file

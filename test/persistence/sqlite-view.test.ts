@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 
 import { openSqliteView } from '../../src/persistence/sqlite-view.ts'
-import { accept, conversation, end, never } from './records.ts'
+import { accept, conversation, end } from './records.ts'
 import { connect, fileWithTurn } from './sqlite-files.ts'
 
 test('refuses every write by itself, and reads on', async () => {
@@ -15,7 +15,7 @@ test('refuses every write by itself, and reads on', async () => {
     view.createConversation(conversation('d')),
     view.updateConversation('c', { title: 'x' }, new Date()),
     view.deleteConversation('c'),
-    view.acceptTurn(accept('c', 't2'), never()),
+    view.acceptTurn(accept('c', 't2')),
     view.endTurn(end('c', 't')),
     view.checkpoint({ turnId: 't', attempts: 1, n: 1, pieces: [[]] }),
     view.putSetting('a', 1),

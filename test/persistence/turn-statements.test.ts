@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 
 import { driverCalls } from '../support/driver-calls.ts'
-import { accept, conversation, end, never } from './records.ts'
+import { accept, conversation, end } from './records.ts'
 import { newFile, open } from './sqlite-files.ts'
 
 const BEGINNING = ['select … conversation', 'insert into message', 'insert into turn']
@@ -14,7 +14,7 @@ test('a turn is two transactions of six and five statements', async () => {
   await store.createConversation(conversation('c'))
   const { run } = driverCalls()
 
-  await store.acceptTurn(accept('c', 't'), never())
+  await store.acceptTurn(accept('c', 't'))
   const beginning = ['begin immediate', ...BEGINNING, HEAD, 'commit']
   expect(run()).toEqual(beginning)
 
@@ -28,7 +28,7 @@ test('turns that begin together, and end together, share beginning and commit', 
   await Promise.all(ids.map((id) => store.createConversation(conversation(id))))
   const { run } = driverCalls()
 
-  await Promise.all(ids.map((id) => store.acceptTurn(accept(id, `t${id}`), never())))
+  await Promise.all(ids.map((id) => store.acceptTurn(accept(id, `t${id}`))))
   expect(run()).toHaveLength(2 + 4 * ids.length)
 
   await Promise.all(ids.map((id) => store.endTurn(end(id, `t${id}`))))
@@ -40,7 +40,7 @@ test('a statement is compiled once', async () => {
   const turn = async (id: string) => {
     await store.createConversation(conversation(id))
     await store.getConversation(id)
-    await store.acceptTurn(accept(id, `t${id}`), never())
+    await store.acceptTurn(accept(id, `t${id}`))
     await store.listMessages(id)
     await store.endTurn(end(id, `t${id}`))
   }
@@ -61,7 +61,7 @@ test('a lone input that follows another write does not wait for the writer to re
     tasks += 1
   })
 
-  await store.acceptTurn(accept('c', 't'), never())
+  await store.acceptTurn(accept('c', 't'))
   expect(tasks).toBe(0)
 
   await store.endTurn(end('c', 't'))

@@ -286,16 +286,14 @@ test('gives up a write when its own patience is over, and keeps the others', asy
 })
 
 test('a write can be withdrawn until its group begins', async () => {
-  const { write, committed, clock } = queue({ commitMs: 10 })
-  const began = new AbortController()
-  const waits = new AbortController()
-  const first = write('a', { signal: began.signal })
+  const { write, writer, committed, clock } = queue({ commitMs: 10 })
+  const first = write('a', { name: 'a' })
   await first
-  began.abort()
+  writer.withdraw('a')
 
-  const second = write('b', { signal: waits.signal })
-  const third = write('c')
-  waits.abort()
+  const second = write('b', { name: 'b' })
+  const third = write('c', { name: 'c' })
+  writer.withdraw('b')
   await expect(second).rejects.toMatchObject({ code: 'cancelled' })
   clock.advance(40)
   await third
@@ -313,11 +311,10 @@ test('a write in an open group is not withdrawn', async () => {
     await goOn.promise
     await work(null)
   }, clock)
-  const controller = new AbortController()
-  const written = writer.submit(async () => 'done', { ...PATIENT, signal: controller.signal })
+  const written = writer.submit(async () => 'done', { ...PATIENT, name: 'a' })
 
   await opened.promise
-  controller.abort()
+  writer.withdraw('a')
   goOn.resolve()
 
   expect(await written).toBe('done')
@@ -325,9 +322,8 @@ test('a write in an open group is not withdrawn', async () => {
 
 test('a write that is withdrawn leaves no transaction behind', async () => {
   const { write, writer, attempts } = queue()
-  const controller = new AbortController()
-  const written = write('a', { signal: controller.signal })
-  controller.abort()
+  const written = write('a', { name: 'a' })
+  writer.withdraw('a')
 
   await expect(written).rejects.toMatchObject({ code: 'cancelled' })
   await writer.close()
@@ -527,17 +523,13 @@ describe('a queue that is full', () => {
   test('lets a caller go who does not want in any more', async () => {
     const { writer, clock } = await fullQueue()
     const timers = clock.timers
-    const controller = new AbortController()
-    const room = writer.room({ ...PATIENT, signal: controller.signal })
+    const room = writer.room({ ...PATIENT, name: 'a' })
     expect(clock.timers).toBe(timers + 1)
 
-    controller.abort()
+    writer.withdraw('a')
 
     await expect(room).rejects.toMatchObject({ code: 'cancelled' })
     expect(clock.timers).toBe(timers)
-    await expect(writer.room({ ...PATIENT, signal: AbortSignal.abort() })).rejects.toMatchObject({
-      code: 'cancelled',
-    })
   })
 
   test('keeps nobody waiting when it is closed', async () => {

@@ -1,13 +1,13 @@
 /** What a store does when it is closed. */
 import { expect, test } from 'vitest'
 
-import { accept, never } from '../records.ts'
+import { accept } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 
 export function closingContract(open: OpenStore): void {
   test('finishes what was queued, then refuses', async () => {
     const store = await openWith(open, 'c')
-    const accepted = store.acceptTurn(accept('c', 't'), never())
+    const accepted = store.acceptTurn(accept('c', 't'))
 
     const closed = store.close()
 

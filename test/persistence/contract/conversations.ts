@@ -1,7 +1,7 @@
 /** What a store does with conversations. */
 import { expect, test } from 'vitest'
 
-import { accept, conversation, end, never, START } from '../records.ts'
+import { accept, conversation, end, START } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 
 export function conversationContract(open: OpenStore): void {
@@ -74,7 +74,7 @@ export function conversationContract(open: OpenStore): void {
       expect.objectContaining({ id: 'm2', turnId: 'import', position: 2, text: 'hello' }),
       expect.objectContaining({ id: 'm3', turnId: 'import', position: 3, text: 'again' }),
     ])
-    expect((await store.acceptTurn(accept('c', 't'), never())).position).toBe(4)
+    expect((await store.acceptTurn(accept('c', 't'))).position).toBe(4)
   })
 
   test('refuses an id that is taken, and changes nothing', async () => {
@@ -95,7 +95,7 @@ export function conversationContract(open: OpenStore): void {
 
   test('lists the newest activity first', async () => {
     const store = await openWith(open, 'a', 'b', 'c')
-    await store.acceptTurn(accept('b', 't', { at: new Date(START + 10) }), never())
+    await store.acceptTurn(accept('b', 't', { at: new Date(START + 10) }))
     await store.updateConversation('a', { title: 'A' }, new Date(START + 5))
 
     const listed = await store.listConversations({})
@@ -158,9 +158,9 @@ export function conversationContract(open: OpenStore): void {
 
   test('removes a conversation with all that belongs to it', async () => {
     const store = await openWith(open, 'c', 'other')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
     await store.endTurn(end('c', 't'))
-    await store.acceptTurn(accept('other', 't2'), never())
+    await store.acceptTurn(accept('other', 't2'))
 
     expect(await store.deleteConversation('c')).toBe(true)
     expect(await store.deleteConversation('c')).toBe(false)

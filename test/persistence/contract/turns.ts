@@ -1,7 +1,7 @@
 /** What a store does with turns: their beginning, their one end, their order. */
 import { expect, test } from 'vitest'
 
-import { accept, end, never, START } from '../records.ts'
+import { accept, end, START } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 
 export function turnContract(open: OpenStore): void {
@@ -10,7 +10,6 @@ export function turnContract(open: OpenStore): void {
 
     const message = await store.acceptTurn(
       accept('c', 't', { metadata: { trace: 1 }, parts: [{ type: 'text', text: 'why?' }] }),
-      never(),
     )
 
     expect(message).toEqual({
@@ -41,7 +40,7 @@ export function turnContract(open: OpenStore): void {
   test('finds a turn by its key, with its input and what it left', async () => {
     const store = await openWith(open, 'c', 'other')
     const key = 'k\0\ud83d'
-    const input = await store.acceptTurn(accept('c', 't', { idempotencyKey: key }), never())
+    const input = await store.acceptTurn(accept('c', 't', { idempotencyKey: key }))
 
     expect(await store.keyedTurn('c', key)).toEqual({ turn: await store.getTurn('t'), input })
     expect(await store.keyedTurn('other', key)).toBeUndefined()
@@ -53,13 +52,13 @@ export function turnContract(open: OpenStore): void {
   test('takes a key once in a conversation, whatever else is in its transaction', async () => {
     const store = await openWith(open, 'c', 'other')
     const keyed = (id: string, turnId: string) =>
-      store.acceptTurn(accept(id, turnId, { idempotencyKey: 'k' }), never())
+      store.acceptTurn(accept(id, turnId, { idempotencyKey: 'k' }))
 
     const [first, second, beside, unkeyed] = await Promise.allSettled([
       keyed('c', 't1'),
       keyed('c', 't2'),
       keyed('other', 't3'),
-      store.acceptTurn(accept('c', 't4'), never()),
+      store.acceptTurn(accept('c', 't4')),
     ])
 
     expect([first.status, beside.status, unkeyed.status]).toEqual(Array(3).fill('fulfilled'))
@@ -70,14 +69,14 @@ export function turnContract(open: OpenStore): void {
 
   test('writes a turn on the input of the last one', async () => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't1'), never())
+    await store.acceptTurn(accept('c', 't1'))
     await store.endTurn(end('c', 't1'))
-    const input = await store.acceptTurn(accept('c', 't2'), never())
+    const input = await store.acceptTurn(accept('c', 't2'))
     await store.endTurn(end('c', 't2', { status: 'cancelled', reply: undefined }))
     const { turnId, conversationId, bind, at } = accept('c', 't3')
     const retry = { turnId, conversationId, bind, at, idempotencyKey: 'k' }
 
-    expect(await store.retryTurn(retry, never())).toEqual(input)
+    expect(await store.retryTurn(retry)).toEqual(input)
 
     expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
     expect(await store.keyedTurn('c', 'k')).toMatchObject({ turn: { id: 't3' }, input })
@@ -87,7 +86,7 @@ export function turnContract(open: OpenStore): void {
 
   test('retries nothing where there was no turn', async () => {
     const store = await openWith(open, 'c')
-    await expect(store.retryTurn(accept('c', 't'), never())).rejects.toMatchObject({
+    await expect(store.retryTurn(accept('c', 't'))).rejects.toMatchObject({
       code: 'nothing-to-retry',
     })
     expect(await store.listTurns('c')).toEqual([])
@@ -97,7 +96,7 @@ export function turnContract(open: OpenStore): void {
     const store = await openWith(open, 'c')
     await store.deleteConversation('c')
 
-    await expect(store.acceptTurn(accept('c', 't'), never())).rejects.toMatchObject({
+    await expect(store.acceptTurn(accept('c', 't'))).rejects.toMatchObject({
       code: 'conversation-not-found',
     })
     expect(await store.getTurn('t')).toBeUndefined()
@@ -105,7 +104,7 @@ export function turnContract(open: OpenStore): void {
 
   test('writes the reply with the end of its turn', async () => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
     const usage = {
       inputTokens: 9,
       outputTokens: 4,
@@ -160,7 +159,7 @@ export function turnContract(open: OpenStore): void {
     ['interrupted', 'interrupted'],
   ] as const)('keeps the reply of a turn that ended as %s as %s', async ([status, kept]) => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
 
     const { message } = await store.endTurn(end('c', 't', { status }))
 
@@ -170,7 +169,7 @@ export function turnContract(open: OpenStore): void {
 
   test('writes who was asked in the end, and what the attempts before came to', async () => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
     const attempt = (n: number) =>
       ({
         endpoint: 'online',
@@ -191,7 +190,7 @@ export function turnContract(open: OpenStore): void {
 
   test('ends a turn without a reply, with its error', async () => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
     const error = { code: 'overloaded', message: 'Too much.', status: 529 } as const
 
     const ended = await store.endTurn(end('c', 't', { status: 'failed', error, reply: undefined }))
@@ -210,7 +209,7 @@ export function turnContract(open: OpenStore): void {
       source: 'provider',
     } as const
     for (const status of ['cancelled', 'done', 'failed'] as const) {
-      await store.acceptTurn(accept('c', status), never())
+      await store.acceptTurn(accept('c', status))
       const { turn, message } = await store.endTurn(end('c', status, { status }))
       const costed = await store.recordUsage(status, usage)
       if (status !== 'cancelled') expect(costed).toBeUndefined()
@@ -218,14 +217,14 @@ export function turnContract(open: OpenStore): void {
       expect(await store.getTurn(status)).toEqual(costed?.turn ?? turn)
       expect(await store.replyOf(status)).toEqual(costed?.message ?? message)
     }
-    await store.acceptTurn(accept('c', 'running'), never())
+    await store.acceptTurn(accept('c', 'running'))
     expect(await store.recordUsage('running', usage)).toBeUndefined()
     expect(await store.recordUsage('none', usage)).toBeUndefined()
   })
 
   test('ends a turn once, and then says how it ended', async () => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
     const { turn, message } = await store.endTurn(end('c', 't', { status: 'cancelled' }))
 
     const again = await store.endTurn(
@@ -238,7 +237,7 @@ export function turnContract(open: OpenStore): void {
 
   test('says that a turn is gone when its conversation is', async () => {
     const store = await openWith(open, 'c')
-    await store.acceptTurn(accept('c', 't'), never())
+    await store.acceptTurn(accept('c', 't'))
     await store.deleteConversation('c')
 
     await expect(store.endTurn(end('c', 't'))).rejects.toMatchObject({ code: 'turn-not-found' })
@@ -248,7 +247,7 @@ export function turnContract(open: OpenStore): void {
   test('keeps the order of turns and messages when the clock goes back', async () => {
     const store = await openWith(open, 'c')
     for (const [index, turnId] of ['t1', 't2', 't3'].entries()) {
-      await store.acceptTurn(accept('c', turnId, { at: new Date(START - index) }), never())
+      await store.acceptTurn(accept('c', turnId, { at: new Date(START - index) }))
       await store.endTurn(end('c', turnId, { at: new Date(START - index) }))
     }
 
@@ -262,15 +261,11 @@ export function turnContract(open: OpenStore): void {
 
   test('stores nothing of an input that is withdrawn in time', async () => {
     const store = await openWith(open, 'c')
-    const controller = new AbortController()
 
-    const accepted = store.acceptTurn(accept('c', 't'), controller.signal)
-    controller.abort()
+    const accepted = store.acceptTurn(accept('c', 't'))
+    store.withdrawTurn('t')
 
     await expect(accepted).rejects.toMatchObject({ code: 'cancelled' })
-    await expect(store.acceptTurn(accept('c', 't2'), AbortSignal.abort())).rejects.toMatchObject({
-      code: 'cancelled',
-    })
     expect(await store.listMessages('c')).toEqual([])
     expect(await store.listTurns('c')).toEqual([])
   })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 import type { Part } from '../../../src/protocol/message.ts'
 import { anyString } from '../any-string.ts'
-import { accept, conversation, never } from '../records.ts'
+import { accept, conversation } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 
 /** JSON has no negative zero. */
@@ -38,7 +38,7 @@ export function valueContract(open: OpenStore): void {
           parts,
           bind: () => ({ endpoint: text, model: text }),
         })
-        const message = await store.acceptTurn(turn, never())
+        const message = await store.acceptTurn(turn)
 
         expect(await store.getConversation(id)).toEqual({ ...created, updatedAt: turn.at })
         expect(created).toMatchObject({ title: text, system: text, ownerId: text })

@@ -1,7 +1,7 @@
 /** What a store does with writes that come together. */
 import { expect, test } from 'vitest'
 
-import { accept, conversation, never } from '../records.ts'
+import { accept, conversation } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 
 export function writeContract(open: OpenStore): void {
@@ -10,9 +10,7 @@ export function writeContract(open: OpenStore): void {
     const before = store.transactions
 
     const messages = await Promise.all(
-      Array.from({ length: 100 }, (_, index) =>
-        store.acceptTurn(accept('c', `t${index}`), never()),
-      ),
+      Array.from({ length: 100 }, (_, index) => store.acceptTurn(accept('c', `t${index}`))),
     )
 
     expect(store.transactions - before).toBe(1)
@@ -27,9 +25,7 @@ export function writeContract(open: OpenStore): void {
     const count = 2_000
 
     const messages = await Promise.all([
-      ...Array.from({ length: count }, (_, index) =>
-        store.acceptTurn(accept('c', `t${index}`), never()),
-      ),
+      ...Array.from({ length: count }, (_, index) => store.acceptTurn(accept('c', `t${index}`))),
       store.putSetting('last', true),
     ])
 
@@ -44,9 +40,9 @@ export function writeContract(open: OpenStore): void {
     const before = store.transactions
 
     const results = await Promise.allSettled([
-      store.acceptTurn(accept('c', 't1'), never()),
-      store.acceptTurn(accept('c', 't2', { messageId: 'input-t1' }), never()),
-      store.acceptTurn(accept('c', 't3'), never()),
+      store.acceptTurn(accept('c', 't1')),
+      store.acceptTurn(accept('c', 't2', { messageId: 'input-t1' })),
+      store.acceptTurn(accept('c', 't3')),
     ])
 
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
@@ -61,8 +57,8 @@ export function writeContract(open: OpenStore): void {
     const before = store.transactions
 
     const results = await Promise.allSettled([
-      store.acceptTurn(accept('gone', 't1'), never()),
-      store.acceptTurn(accept('c', 't2'), never()),
+      store.acceptTurn(accept('gone', 't1')),
+      store.acceptTurn(accept('c', 't2')),
       store.createConversation(conversation('c')),
     ])
 
@@ -81,9 +77,9 @@ export function writeContract(open: OpenStore): void {
     }
 
     const results = await Promise.allSettled([
-      store.acceptTurn(accept('c', 't1'), never()),
-      store.acceptTurn(accept('other', 't2', { bind }), never()),
-      store.acceptTurn(accept('c', 't3'), never()),
+      store.acceptTurn(accept('c', 't1')),
+      store.acceptTurn(accept('other', 't2', { bind })),
+      store.acceptTurn(accept('c', 't3')),
     ])
 
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
@@ -96,7 +92,7 @@ export function writeContract(open: OpenStore): void {
 
   test('can be read as soon as they are settled', async () => {
     const store = await openWith(open, 'c')
-    const accepted = store.acceptTurn(accept('c', 't'), never())
+    const accepted = store.acceptTurn(accept('c', 't'))
     await accepted
 
     expect(await store.getTurn('t')).toMatchObject({ status: 'pending' })
