@@ -4,6 +4,29 @@ import { ColloquyError } from '../errors.ts'
 /** The operations whose path a url may already end in. */
 const OPERATIONS = ['/chat/completions', '/responses', '/messages', '/models']
 
+/** More than there are endpoints, as a rule; where there are more, urls are read again. */
+const MOST_KEPT = 100
+
+/** The urls of operations, each read once. */
+export class OperationUrls {
+  readonly #known = new Map<string, URL>()
+
+  /**
+   * One for all who ask: not to be changed.
+   *
+   * @throws {@link ColloquyError} `invalid-url`
+   */
+  of(endpointUrl: string, operation: string): URL {
+    const key = `${operation} ${endpointUrl}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const url = operationUrl(endpointUrl, operation)
+    if (this.#known.size >= MOST_KEPT) this.#known.clear()
+    this.#known.set(key, url)
+    return url
+  }
+}
+
 /**
  * The url of an operation: below the endpoint's url, or beside the operation that it names.
  * A query string is kept.

@@ -28,8 +28,10 @@ export interface PushReceiver {
   broken(error: Error): void
 }
 
-/** What is sent besides method and url. */
+/** What is sent besides the method. */
 export interface PushContent {
+  /** The one that the client will name. */
+  readonly url: URL
   /** Names and values are such as HTTP allows. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | undefined
@@ -74,7 +76,8 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     const { url, method } = input instanceof Request ? input : new Request(input, init)
     this.#response = Promise.withResolvers<Response>()
     const { promise } = this.#response
-    this.#dispatch({ url: new URL(url), method })
+    const expected = this.#content?.url
+    this.#dispatch({ url: expected?.href === url ? expected : new URL(url), method })
     return promise
   }
 

@@ -23,7 +23,7 @@ import { responses } from './dialects/responses.ts'
 import { Dispatchers } from './dispatchers.ts'
 import type { RequestDispatcher } from './dispatchers.ts'
 import type { Environment } from './proxies.ts'
-import { operationUrl } from './endpoint-url.ts'
+import { operationUrl, OperationUrls } from './endpoint-url.ts'
 import { Exchange } from './exchange.ts'
 import type { AnswerReader, ExchangePort, ExchangeRequest } from './exchange.ts'
 import { EventTemplates } from './event-templates.ts'
@@ -92,6 +92,7 @@ class HttpTransport implements Transport {
   readonly #port: ExchangePort
   readonly #admissions: AdmissionPort
   readonly #quirks = new LearnedQuirks()
+  readonly #urls = new OperationUrls()
   readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
     'chat-completions': new EventTemplates(chatCompletions),
     responses: new EventTemplates(responses),
@@ -146,7 +147,7 @@ class HttpTransport implements Transport {
     const open = (ready: ProviderTarget): Exchange =>
       this.#open(reply, {
         target: ready,
-        url: operationUrl(target.url, dialect.path),
+        url: this.#urls.of(target.url, dialect.path),
         accept: stream ? 'text/event-stream' : 'application/json',
         authentication: dialect.headers(ready.apiKey),
         body: JSON.stringify(dialect.body(this.#quirks.applied(request))),
