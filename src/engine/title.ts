@@ -8,7 +8,12 @@ const LONGEST_LINE = 1_000
 const LABEL =
   /^(?:(?:conversation|chat|suggested|short)\s+)?(?:title|titel|titre|título|titolo|标题|タイトル|заголовок)\s*[:：]\s*/i
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+let segmenter: Intl.Segmenter | undefined
+
+/** Made when first needed: making one takes as long as loading a small library. */
+function graphemes(): Intl.Segmenter {
+  return (segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' }))
+}
 
 /** The question for a title of a conversation that began like this. */
 export function titlePrompt(question: string, answer: string): string {
@@ -96,7 +101,7 @@ function shortened(title: string): string {
   if (Array.from(title).length <= MAX_LENGTH) return title
   let cut = ''
   let length = 1
-  for (const { segment } of graphemes.segment(title)) {
+  for (const { segment } of graphemes().segment(title)) {
     length += Array.from(segment).length
     if (length > MAX_LENGTH) break
     cut += segment
