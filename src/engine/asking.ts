@@ -5,7 +5,7 @@
  * turn machine's to decide. Every outcome goes back to it as an event.
  */
 import { ColloquyError, type ErrorRecord } from '../errors.ts'
-import type { TurnReport } from '../machines/turn.ts'
+import type { TurnReport } from '../machines/turn-events.ts'
 import type { Store } from '../persistence/store.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Message } from '../protocol/message.ts'
@@ -14,7 +14,7 @@ import type { Transport } from '../transport/transport.ts'
 import type { Binder } from './binding.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { recordFault } from './faults.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import { replyRequest } from './reply-request.ts'
 import { nextAttempt } from './retry-policy.ts'
 import type { Bound, Run } from './run.ts'

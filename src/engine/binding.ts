@@ -5,13 +5,11 @@
  * concern later turns.
  */
 import { ColloquyError, errorRecord } from '../errors.ts'
-import type { FallbackRecord } from '../protocol/endpoint.ts'
+import { AIRPLANE, type FallbackRecord, ONLINE } from '../protocol/endpoint.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { ProviderTarget } from '../transport/reply-request.ts'
-import { AIRPLANE, type Endpoints, type UsableEndpoint } from './endpoints.ts'
+import type { Endpoints, UsableEndpoint } from './endpoints.ts'
 import type { Preferences } from './preferences.ts'
-
-const ONLINE = 'online'
 
 /** Whom to ask, and for which model. Holds secrets: stays inside the run. */
 export interface Route {

@@ -11,7 +11,12 @@ import type {
   ConversationRecord,
   ConversationUpdate,
 } from '../protocol/conversation.ts'
-import type { EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
+import {
+  AIRPLANE,
+  type EndpointRecord,
+  type EngineSettings,
+  type ModelPurpose,
+} from '../protocol/endpoint.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message, Part } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
@@ -29,11 +34,9 @@ import type {
 import { cancelRun, restedReceipt } from './cancel.ts'
 import { checked } from './check.ts'
 import { closeEngine } from './close.ts'
-import { AIRPLANE } from './endpoints.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { parseInitialMessage, parseInput } from './input.ts'
 import * as requests from './requests.ts'
-import type { Run } from './run.ts'
 import { Sends } from './sends.ts'
 import { cleanTitle } from './title.ts'
 import { TurnHandle } from './turn-handle.ts'
@@ -218,7 +221,7 @@ export class ConversationEngine implements Engine {
     const { store, turns } = this.#parts
     const run = turns.find(turnId)
     const turn = await store.getTurn(turnId)
-    return turn && asItIs(turn, run)
+    return turn && (run?.shown(turn) ?? turn)
   }
 
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
@@ -228,7 +231,7 @@ export class ConversationEngine implements Engine {
     await this.#existing(conversationId)
     const run = turns.runningIn(conversationId)
     const stored = await store.listTurns(conversationId)
-    return stored.map((turn) => (turn.id === run?.turnId ? asItIs(turn, run) : turn))
+    return stored.map((turn) => (turn.id === run?.turnId ? run.shown(turn) : turn))
   }
 
   events(conversationId?: string): Observable<ConversationEvent> {
@@ -299,18 +302,5 @@ export class ConversationEngine implements Engine {
       'engine-closed',
       'The engine is closed. Create a new one with createEngine().',
     )
-  }
-}
-
-/** A running turn is further than its row, until its end is written there. */
-function asItIs(turn: TurnRecord, run: Run | undefined): TurnRecord {
-  if (turn.status !== 'pending' || run === undefined || run.attempts === 0) return turn
-  const { attempts, failedAttempts } = run
-  return {
-    ...turn,
-    ...run.asked,
-    status: 'streaming',
-    attempts,
-    ...(failedAttempts && { failedAttempts }),
   }
 }

@@ -9,7 +9,7 @@ import type { Feed } from '../feed/feed.ts'
 import type { Store } from '../persistence/store.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { ReplyHandle } from '../transport/reply-request.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import type { Run } from './run.ts'
 
 interface Drain {

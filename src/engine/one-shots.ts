@@ -12,7 +12,7 @@ import { startTimer } from '../transport/timeouts.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Completion } from './api.ts'
 import type { Binder, Binding, Route } from './binding.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import { nextAttempt } from './retry-policy.ts'
 import { turnTimeout } from './turn-timeout.ts'
 

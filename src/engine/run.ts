@@ -6,7 +6,7 @@
  */
 import type { ErrorRecord } from '../errors.ts'
 import type { Lane } from '../feed/lane.ts'
-import type { CancelAnswer, Outcome } from '../machines/turn.ts'
+import type { CancelAnswer, Outcome } from '../machines/turn-events.ts'
 import type { EndedTurn } from '../persistence/store.ts'
 import type { ConversationRecord } from '../protocol/conversation.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
@@ -154,6 +154,19 @@ export class Run {
     if (this.next.route !== this.routeIndex) this.tries = 0
     this.routeIndex = this.next.route
     this.next = undefined
+  }
+
+  /** Its record as things are: the row is behind, until the end of the turn is written there. */
+  shown(turn: TurnRecord): TurnRecord {
+    if (turn.status !== 'pending' || this.attempts === 0) return turn
+    const { attempts, failedAttempts } = this
+    return {
+      ...turn,
+      ...this.asked,
+      status: 'streaming',
+      attempts,
+      ...(failedAttempts && { failedAttempts }),
+    }
   }
 
   /** Notes that somebody wants a receipt. */

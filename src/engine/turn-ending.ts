@@ -1,13 +1,13 @@
 /** The end of a turn: what is written of it, and what readers are told once it is written. */
 import { ColloquyError, errorRecord } from '../errors.ts'
-import type { Outcome, TurnReport, TurnResult } from '../machines/turn.ts'
+import type { Outcome, TurnReport, TurnResult } from '../machines/turn-events.ts'
 import type { Store, TurnEnd } from '../persistence/store.ts'
 import type { TurnHappening } from '../protocol/event.ts'
 import { type Message, type MessageStatus, textOf } from '../protocol/message.ts'
 import type { TerminalStatus, TurnRecord } from '../protocol/turn.ts'
 import { endingError } from './ended-turn.ts'
 import { recordFault } from './faults.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import type { Run } from './run.ts'
 import { UsageEstimate } from './usage-estimate.ts'
 

@@ -9,7 +9,8 @@
 import type { Store } from '../persistence/store.ts'
 import type { Part, Usage } from '../protocol/message.ts'
 import type { ReplyRequest } from '../transport/reply-request.ts'
-import type { Prepare, ResolvedOptions } from './options.ts'
+import type { Prepare } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import { replyRequest } from './reply-request.ts'
 import type { Run } from './run.ts'
 

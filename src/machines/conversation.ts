@@ -12,7 +12,7 @@
  * Knows ids only. What a turn is doing stands in the turn machine, which `streaming` invokes.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate'
-import type { CancelEvent, TurnResult } from './turn.ts'
+import type { CancelEvent, TurnResult } from './turn-events.ts'
 import { turnMachine } from './turn.ts'
 
 export interface ConversationInput {

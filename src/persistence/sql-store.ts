@@ -15,11 +15,13 @@ import type { TurnRecord } from '../protocol/turn.ts'
 import { checkpointJob } from './checkpoints.ts'
 import { createConversationJob, updateConversationJob } from './conversation-writes.ts'
 import { conversationRecord } from './conversation-row.ts'
-import { EPOCH_SETTING, guarded } from './epoch.ts'
-import { endpointRow, storedEndpoint } from './endpoint-row.ts'
+import { guarded } from './epoch.ts'
+import { storedEndpoint } from './endpoint-row.ts'
+import { putEndpointJob } from './endpoint-write.ts'
 import { messageRecord } from './message-row.ts'
 import { retryTurnJob } from './retry-write.ts'
 import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema.ts'
+import { putSettingJob, readSettings } from './settings.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
 import type {
@@ -34,7 +36,7 @@ import type {
   TurnEnd,
   TurnRetry,
 } from './store.ts'
-import { fromJson, fromText, toJson, toText } from './stored-text.ts'
+import { toText } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 import {
   type Acceptance,
@@ -82,21 +84,6 @@ const SELECT_KEYED_TURN = new Statement<TurnRow>(
 )
 const SELECT_MESSAGE = new Statement<MessageRow>('select * from message where id = ?')
 const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
-const PUT_ENDPOINT = new Statement(`
-  insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets,
-    fallbacks, options)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  on conflict (name) do update set url = excluded.url, origin = excluded.origin,
-    dialect = excluded.dialect, model = excluded.model, local = excluded.local,
-    header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets,
-    fallbacks = excluded.fallbacks, options = excluded.options`)
-const SELECT_SETTINGS = new Statement<{ readonly name: string; readonly value: string }>(
-  'select name, value from setting where name <> ?',
-)
-const PUT_SETTING = new Statement(`
-  insert into setting (name, value) values (?, ?)
-  on conflict (name) do update set value = excluded.value`)
-const DELETE_SETTING = new Statement('delete from setting where name = ?')
 
 export class SqlStore implements Store {
   readonly epoch: number
@@ -260,35 +247,15 @@ export class SqlStore implements Store {
   }
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
-    const row = endpointRow(endpoint)
-    await this.#write((tx) =>
-      PUT_ENDPOINT.run(
-        tx,
-        row.name,
-        row.url,
-        row.origin,
-        row.dialect,
-        row.model,
-        row.local,
-        row.header_names,
-        row.sealed_secrets,
-        row.fallbacks,
-        row.options,
-      ),
-    )
+    await this.#write(putEndpointJob(endpoint))
   }
 
   async listSettings(): Promise<ReadonlyMap<string, unknown>> {
-    const rows = await this.#read((connection) => SELECT_SETTINGS.all(connection, EPOCH_SETTING))
-    return new Map(rows.map((row) => [fromText(row.name), fromJson(row.value)]))
+    return await this.#read((connection) => readSettings(connection))
   }
 
   async putSetting(name: string, value: unknown): Promise<void> {
-    const column = toText(name)
-    const json = value === undefined ? undefined : toJson(value, 'setting')
-    await this.#write((tx) =>
-      json === undefined ? DELETE_SETTING.run(tx, column) : PUT_SETTING.run(tx, column, json),
-    )
+    await this.#write(putSettingJob(name, value))
   }
 
   close(): Promise<void> {

@@ -1,5 +1,11 @@
 /** Provider addresses as records. A key is never part of one. */
 
+/** The endpoint that is asked when none is named. */
+export const ONLINE = 'online'
+
+/** The endpoint of airplane mode, which never sends anything on. */
+export const AIRPLANE = 'airplane'
+
 /** The wire format of a provider API. */
 export type Dialect = (typeof DIALECTS)[number]
 

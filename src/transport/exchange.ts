@@ -5,22 +5,23 @@
  * error bodies, and watches for silence. What a good answer means is up to the
  * reader: a stream of a dialect, or a list of models.
  */
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
 import { errorRecord } from '../errors.ts'
 import type { ErrorRecord } from '../errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { Registry } from '../registry.ts'
+import { BadAnswer } from './bad-answer.ts'
 import { BodyDecoder, encodingKind } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import type { Dispatchers, Way } from './dispatchers.ts'
 import { headerText, httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
-import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_BYTES, ERROR_BODY_MS } from './limits.ts'
+import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from './limits.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
 import type { ProviderTarget } from './reply-request.ts'
+import { requestHeaders } from './request-headers.ts'
 import { startTimer, timeoutError } from './timeouts.ts'
 import type { TimeoutCode, Timeouts } from './timeouts.ts'
 
@@ -72,12 +73,8 @@ export class Exchange implements PushReceiver {
   #decoder: BodyDecoder | undefined
   #watch: IdleWatch | undefined
   #timer: unknown
-  #bad: { status: number; headers: IncomingHttpHeaders; pieces: Buffer[]; size: number } = {
-    status: 0,
-    headers: {},
-    pieces: [],
-    size: 0,
-  }
+  /** The answer of phase `bad`. */
+  #bad: BadAnswer | undefined
   #brokenBy: Error | undefined
   #bytesAfterEnd = 0
 
@@ -94,8 +91,8 @@ export class Exchange implements PushReceiver {
     if (this.#phase !== 'asked' || request === undefined) return
     this.#port.live.set(this.#place, this)
     const { url, body } = request
-    const headers = headersOf(request)
-    if (!areSendable(headers)) return this.#failed(unsendableHeaders(this.#target))
+    const headers = requestHeaders(request)
+    if (headers === undefined) return this.#failed(unsendableHeaders(this.#target))
     this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
       this.#timedOut('timeout-headers'),
     )
@@ -145,7 +142,7 @@ export class Exchange implements PushReceiver {
     if (kind === 'encoded') this.#decoder = new BodyDecoder(encoding, this.#decoderPort())
     if (status >= 400) {
       this.#phase = 'bad'
-      this.#bad = { status, headers, pieces: [], size: 0 }
+      this.#bad = new BadAnswer(status, headers)
       this.#timer = this.#port.clock.setTimeout(() => this.#badBodyRead(), ERROR_BODY_MS)
       return
     }
@@ -203,9 +200,8 @@ export class Exchange implements PushReceiver {
   #body(bytes: Buffer): void {
     if (this.#phase === 'good') this.#reader.read(bytes)
     if (this.#phase !== 'bad') return
-    this.#bad.pieces.push(bytes)
-    this.#bad.size += bytes.length
-    if (this.#bad.size >= ERROR_BODY_BYTES) this.#badBodyRead()
+    this.#bad?.add(bytes)
+    if (this.#bad?.isRead === true) this.#badBodyRead()
   }
 
   #bodyEnded(): void {
@@ -218,9 +214,9 @@ export class Exchange implements PushReceiver {
 
   /** The error body is whole, or as whole as it is waited for. */
   #badBodyRead(): void {
-    const { status, headers, pieces } = this.#bad
-    const body = Buffer.concat(pieces).subarray(0, ERROR_BODY_BYTES).toString()
-    this.#failed(httpError(status, headers, body, this.#target, this.#port.clock.now()))
+    const bad = this.#bad
+    if (bad === undefined) return
+    this.#failed(httpError(bad.status, bad.headers, bad.text, this.#target, this.#port.clock.now()))
   }
 
   #refuse(code: ErrorRecord['code'], what: string, status?: number): void {
@@ -264,33 +260,6 @@ export class Exchange implements PushReceiver {
       pause: () => this.#push?.pause(),
       resume: () => this.#push?.resume(),
     }
-  }
-}
-
-/** Names in lower case, so that the endpoint's own headers replace ours however they are written. */
-function headersOf(request: ExchangeRequest): Record<string, string> {
-  const { target, accept, authentication, body } = request
-  const headers: Record<string, string> = {
-    accept,
-    'accept-encoding': 'identity',
-    'user-agent': 'colloquy',
-    ...authentication,
-  }
-  if (body !== undefined) headers['content-type'] = 'application/json'
-  for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value
-  return headers
-}
-
-function areSendable(headers: Readonly<Record<string, string>>): boolean {
-  try {
-    for (const [name, value] of Object.entries(headers)) {
-      validateHeaderName(name)
-      validateHeaderValue(name, value)
-    }
-    return true
-  } catch {
-    // What was thrown quotes the value, which is a secret.
-    return false
   }
 }
 

@@ -1,0 +1,37 @@
+/** The headers that a request is sent with. */
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import type { ExchangeRequest } from './exchange.ts'
+
+/**
+ * Names in lower case, so that the endpoint's own headers replace ours however they are written.
+ * `undefined` if one is such as HTTP does not allow.
+ */
+export function requestHeaders({
+  target,
+  accept,
+  authentication,
+  body,
+}: ExchangeRequest): Readonly<Record<string, string>> | undefined {
+  const headers: Record<string, string> = {
+    accept,
+    'accept-encoding': 'identity',
+    'user-agent': 'colloquy',
+    ...authentication,
+  }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value
+  return areSendable(headers) ? headers : undefined
+}
+
+function areSendable(headers: Readonly<Record<string, string>>): boolean {
+  try {
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    }
+    return true
+  } catch {
+    // What was thrown quotes the value, which is a secret.
+    return false
+  }
+}
