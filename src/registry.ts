@@ -47,6 +47,6 @@ export class Registry<Key, Value extends object> {
 
   /** All that is there now: what happens to them meanwhile changes nothing here. */
   values(): readonly Value[] {
-    return [...this.#cells.values()].flatMap(({ value }) => value ?? [])
+    return Array.from(this.#cells.values(), ({ value }) => value as Value)
   }
 }
