@@ -58,6 +58,10 @@ second, not once for each delta, which is what a screen needs; \`colloquy-deltas
 - **tanstack** turns chunks into AG-UI events with ids and timestamps; it is built on openai-node.
 - **pi-ai** keeps a whole partial message with each event; it is built on openai-node.
 
+The time to the first text is wall time, of questions that are asked one after the other by a process
+that has asked few: code that has hardly run yet, and one sync to the disk, since ours is asked once it
+is saved. \`colloquy-relaxed\` leaves the sync out.
+
 None of the peers saves anything. Retries are off where they can be turned off, since they cost
 nothing as long as nothing fails.
 

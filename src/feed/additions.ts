@@ -9,16 +9,22 @@ import type { Delta } from '../protocol/delta.ts'
 import type { Part } from '../protocol/message.ts'
 
 export class Additions {
-  #batches: (readonly Delta[])[] | undefined
+  /** In as few deltas as say it. */
+  #added: Growing<Delta>[] | undefined
 
   note(batch: readonly Delta[]): void {
-    this.#batches?.push(batch)
+    const added = this.#added
+    if (added === undefined) return
+    for (const delta of batch) {
+      const last = added.at(-1)
+      if (last === undefined || !goesOn(last, delta)) added.push({ ...delta })
+    }
   }
 
   /** @param parts - all that the reply has by now */
   take(parts: () => readonly Part[]): readonly Delta[] {
-    const added = this.#batches === undefined ? parts().flatMap(deltaOf) : joined(this.#batches)
-    this.#batches = []
+    const added = this.#added ?? parts().flatMap(deltaOf)
+    this.#added = []
     return added
   }
 }
@@ -40,18 +46,6 @@ function deltaOf(part: Part): readonly Delta[] {
       // Nothing that a provider streams.
       return []
   }
-}
-
-/** The same additions in as few deltas as say it. */
-function joined(batches: readonly (readonly Delta[])[]): readonly Delta[] {
-  const deltas: Growing<Delta>[] = []
-  for (const batch of batches) {
-    for (const delta of batch) {
-      const last = deltas.at(-1)
-      if (last === undefined || !goesOn(last, delta)) deltas.push({ ...delta })
-    }
-  }
-  return deltas
 }
 
 type Growing<T> = T extends unknown ? { -readonly [K in keyof T]: T[K] } : never

@@ -73,7 +73,9 @@ export class ReplyDraft {
 
   #add(delta: Delta, size: number): void {
     if (this.#isFrozen) return
-    this.#batch.push(delta)
+    // One that is made with what is in it takes no room for more: most batches are of one delta.
+    if (this.#batch.length === 0) this.#batch = [delta]
+    else this.#batch.push(delta)
     this.#size += size
     this.#hasContent = true
   }

@@ -103,11 +103,13 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#decode()
     const batch = this.#draft.take()
     if (batch.length === 0) return false
-    this.#tell(() => {
+    try {
       if (!this.#hasContent) this.#options.clock.clearTimeout(this.#timer)
       this.#hasContent = true
       this.#sink.deltas(batch)
-    })
+    } catch (error) {
+      this.#sinkThrew(error)
+    }
     return true
   }
 
@@ -150,7 +152,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   read(bytes: Buffer): void {
     this.#bytesLeft -= bytes.length
     if (this.#bytesLeft < 0) return this.failed(DRAINED)
-    this.#unread.push(bytes)
+    // One that is made with what is in it takes no room for more: most reads come alone.
+    if (this.#unread.length === 0) this.#unread = [bytes]
+    else this.#unread.push(bytes)
     if (this.#isScheduled) return
     this.#isScheduled = true
     queueMicrotask(this.#gathered)
@@ -256,15 +260,19 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#options.clock.clearTimeout(this.#drainTimer)
   }
 
-  /** A sink is not supposed to throw. If it does, its reply fails, and nothing else does. */
   #tell(call: () => void): void {
     if (this.#isOver) return
     try {
       call()
     } catch (error) {
-      this.#log(error)
-      this.#fail(errorRecord(error))
+      this.#sinkThrew(error)
     }
+  }
+
+  /** It is not supposed to. If it does, its reply fails, and nothing else does. */
+  #sinkThrew(error: unknown): void {
+    this.#log(error)
+    this.#fail(errorRecord(error))
   }
 
   #tellEnd(call: () => void): void {
