@@ -19,7 +19,7 @@ const entry = (client: string, mode: Mode, rounds?: number): Entry => ({
 export const paced: Workload = {
   name: 'paced',
   title: '200 streams, a delta each 20 ms, each in a write of its own',
-  rounds: { full: 5, quick: 2 },
+  rounds: { full: 9, quick: 2 },
   entries: (mode) =>
     mode === 'quick'
       ? [

@@ -18,7 +18,7 @@ const entry = (client: string, mode: Mode, rounds?: number): Entry => ({
 export const turn: Workload = {
   name: 'turn',
   title: 'Turns of 20 deltas, 50 at a time; ours saved with full durability, the others not',
-  rounds: { full: 5, quick: 3 },
+  rounds: { full: 9, quick: 3 },
   entries: (mode) =>
     mode === 'quick'
       ? [

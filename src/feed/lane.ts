@@ -100,9 +100,11 @@ export class Lane implements SnapshotSource {
     return this.#additions.take(() => this.#reply.parts())
   }
 
-  /** Numbers an event of the turn and has it delivered. */
+  /** Numbers an event of the turn and has it delivered, if that concerns anybody. */
   publish(happening: TurnHappening): void {
     this.#seq += 1
+    // The last one is kept for readers who come later.
+    if (!isTerminal(happening) && !this.#feed.isWatched(this.conversationId)) return
     const { turnId, conversationId } = this
     const at = new Date(this.#feed.clock.now())
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
@@ -260,7 +262,7 @@ export function isContentUpTo(event: ConversationEvent, seq: number): boolean {
   return (event.type === 'reply.delta' || event.type === 'reply.snapshot') && event.seq <= seq
 }
 
-export function isTerminal(event: ConversationEvent): boolean {
+export function isTerminal(event: Pick<ConversationEvent, 'type'>): boolean {
   return (
     event.type === 'turn.done' ||
     event.type === 'turn.cancelled' ||

@@ -49,6 +49,8 @@ describe('a turn whose machine fails', () => {
   test('while the input is accepted ends as failed, and the send rejects', async () => {
     const chat = await faultyChat()
     const { engine, conversation, provider, errors } = chat
+    // Somebody watches: the event of the accepted input has the time of the clock.
+    eventLog(engine, conversation.id)
     let isArmed = true
     engine.inspect((event) => {
       if (event.type !== '@xstate.event' || event.event.type !== 'input.recorded') return
