@@ -17,8 +17,11 @@ import type { InspectionObserver } from './api.ts'
 import { observeSystem } from './inspection.ts'
 import { Timers, unheld } from './timers.ts'
 
-/** Spawning copies the supervisor's table of children: cheap while there are few. */
-const CONVERSATIONS_PER_SUPERVISOR = 64
+/**
+ * Each step of a supervisor copies its table of children, so few are better than many; with fewer
+ * still, the supervisors would take more memory than they save time.
+ */
+const CONVERSATIONS_PER_SUPERVISOR = 16
 
 /** The longest delay a Node timer takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1

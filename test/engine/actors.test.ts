@@ -57,12 +57,12 @@ test('a supervisor that fails loses its own conversations, and the others go on'
       if (failures === 1) throw new Error('boom')
     },
   })
-  const ids = Array.from({ length: 65 }, (_, n) => `c${n}`)
+  const ids = Array.from({ length: 17 }, (_, n) => `c${n}`)
   for (const id of ids) actors.send(id, { type: 'conversation.send', turnId: `${id}-1` })
 
   actors.send('c0', { type: 'conversation.send', turnId: 'c0-2' })
 
-  expect(failed).toEqual(ids.slice(0, 64))
+  expect(failed).toEqual(ids.slice(0, 16))
   expect(actors.awake).toBe(1)
   actors.send('c0', { type: 'conversation.send', turnId: 'c0-3' })
   expect(actors.awake).toBe(2)
@@ -79,11 +79,11 @@ test('the end of a turn looks through the timers of its supervisor only', () => 
   for (let n = 0; n < 200; n += 1) {
     actors.send(`c${n}`, { type: 'conversation.send', turnId: `t${n}` })
   }
-  expect(systems.size).toBe(4)
+  expect(systems.size).toBe(13)
   for (const system of systems) {
     const { _scheduledEvents: timers } = (system as AnyActorRef['system']).getSnapshot()
     expect(Object.keys(timers).length).toBeGreaterThan(0)
-    expect(Object.keys(timers).length).toBeLessThanOrEqual(64)
+    expect(Object.keys(timers).length).toBeLessThanOrEqual(16)
   }
   actors.stop()
 })
@@ -126,7 +126,7 @@ test('many conversations are spread over small supervisors, and leave none when 
     actors.send(`c${n}`, { type: 'conversation.send', turnId: `t${n}` })
   }
   expect(actors.awake).toBe(200)
-  expect(spread.size).toBe(4)
+  expect(spread.size).toBe(13)
   actors.stop()
   expect(actors.awake).toBe(0)
 })
@@ -171,7 +171,7 @@ test('conversations that have rested long enough leave, and their supervisors wi
   // The first came 2,000 ms ago: who is due, and a quarter more, has gone.
   expect(actors.awake).toBeLessThanOrEqual(126)
   expect(actors.awake).toBeGreaterThanOrEqual(99)
-  expect(actors.supervisors).toBeLessThanOrEqual(3)
+  expect(actors.supervisors).toBeLessThanOrEqual(10)
   expect(timers()).toBe(1)
 
   clock.increment(999)

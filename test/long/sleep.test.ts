@@ -51,7 +51,7 @@ test(
     // They rest for a second and a quarter, in which no more than 125 others come, and those at once.
     expect(found.most.conversations).toBeGreaterThan(0)
     expect(found.most.conversations).toBeLessThanOrEqual(500)
-    expect(found.most.supervisors).toBeLessThanOrEqual(8)
+    expect(found.most.supervisors).toBeLessThanOrEqual(32)
     expect(found.left).toEqual({ conversations: 0, supervisors: 0 })
     // A conversation that left something would leave it three quarters of all times.
     const [first = 0, , , last = 0] = found.growthInKiB
