@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Engine, Message, SendOptions } from '../../src/index.ts'
+import { driverCalls } from '../support/driver-calls.ts'
 import { testChat, testEngine, testProvider } from '../support/engine.ts'
 import { chunk } from '../support/scripts.ts'
 
@@ -21,6 +22,18 @@ describe('the messages of a request', () => {
       { role: 'assistant', content: 'Hello' },
       { role: 'user', content: 'three' },
     ])
+  })
+
+  test('are read after the send has resolved, if they are many', async () => {
+    const { engine } = await testChat()
+    const messages = Array.from({ length: 200 }, () => ({ role: 'user' as const, content: 'hi' }))
+    const { id } = await engine.startConversation({ messages })
+    const calls = driverCalls()
+    const turn = await engine.send(id, 'and?')
+    expect(calls.run()).toContain('commit')
+    expect(calls.run()).not.toContain('select … message')
+    await turn.reply
+    expect(calls.run()).toContain('select … message')
   })
 
   test("begin with the conversation's messages, as the host gave them", async () => {
