@@ -4,6 +4,7 @@
  * Says what a failure means and what could help; whether another attempt is made, and when, is the
  * turn machine's to decide. Every outcome goes back to it as an event.
  */
+import { setImmediate as nextTask } from 'node:timers/promises'
 import { ColloquyError, type ErrorRecord } from '../errors.ts'
 import type { TurnReport } from '../machines/turn-events.ts'
 import type { Store } from '../persistence/store.ts'
@@ -29,6 +30,9 @@ export interface AskingOptions {
 }
 
 type Report = (report: TurnReport) => void
+
+/** How many messages are read before anybody notices. */
+const SHORT_HISTORY = 100
 
 export class Asking {
   readonly #store: Store
@@ -62,6 +66,11 @@ export class Asking {
       run.goOn()
       const { route, userMessage } = run
       const input = userMessage as Message
+      // Reading many takes a while, in one piece: whoever waits for the send to be accepted goes first.
+      if (input.position > SHORT_HISTORY) {
+        await nextTask()
+        if (run.lane.isSealed) return
+      }
       const request = await replyRequest(run.request, bound, route, input, this.#store, prepare)
       if (run.lane.isSealed) return
       if (!this.#binder.allows(request.target.endpoint)) {

@@ -1,5 +1,4 @@
 /** Makes the request of a turn out of what is stored and what the host said about it. */
-import { setImmediate as nextTask } from 'node:timers/promises'
 import { ColloquyError } from '../errors.ts'
 import type { Store } from '../persistence/store.ts'
 import type { Message } from '../protocol/message.ts'
@@ -9,9 +8,6 @@ import type { Prepare, PreparedTurn } from './options.ts'
 import type { Route } from './binding.ts'
 import type { Bound, RunRequest } from './run.ts'
 import { sendableHistory } from './sendable-history.ts'
-
-/** How many messages are read before anybody notices. */
-const SHORT_HISTORY = 100
 
 /** @throws `prepare-failed`, `invalid-input`, `database-failed` */
 export async function replyRequest(
@@ -24,8 +20,6 @@ export async function replyRequest(
 ): Promise<ReplyRequest> {
   // Nothing is before the first message. What the host is handed is a copy all the same.
   const isAll = input.position === 1 && prepare === undefined
-  // Reading many takes a while, in one piece: whoever waits for the send to be accepted goes first.
-  if (input.position > SHORT_HISTORY) await nextTask()
   const stored = isAll ? [input] : historyUpTo(input.id, await store.listMessages(conversationId))
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
   const messages = prepare === undefined ? stored : await prepared(stored, turn, prepare)
