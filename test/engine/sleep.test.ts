@@ -1,19 +1,10 @@
 import { SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
-import type { ConversationEvent, Engine } from '../../src/index.ts'
+import type { ConversationEvent } from '../../src/index.ts'
 import { testChat } from '../support/engine.ts'
+import { actorsOf } from '../support/inspection.ts'
 import { closedGate, streamed } from '../support/scripts.ts'
 import { eventLog, ticks } from '../support/waiting.ts'
-
-/** How many actors there are. */
-function actorsOf(engine: Engine): number {
-  let count = 0
-  const inspection = engine.inspect((event) => {
-    if (event.type === '@xstate.actor') count += 1
-  })
-  inspection.unsubscribe()
-  return count
-}
 
 async function sleepyChat() {
   const clock = new SimulatedClock()

@@ -6,6 +6,7 @@ import type { Engine } from '../../src/index.ts'
 import type { Script } from '../support/provider.ts'
 import { CountingClock } from '../support/counting-clock.ts'
 import { testDatabase, testEngine, testProvider } from '../support/engine.ts'
+import { actorsOf } from '../support/inspection.ts'
 import { endless, json, streamed } from '../support/scripts.ts'
 import { outcomeOf, ticks } from '../support/waiting.ts'
 
@@ -76,15 +77,6 @@ async function oneOfEach(engine: Engine): Promise<void> {
   subscription.unsubscribe()
   await engine.deleteConversation(id)
   expect(getEventListeners(abort.signal, 'abort')).toEqual([])
-}
-
-function actorsOf(engine: Engine): number {
-  let count = 0
-  const inspection = engine.inspect((event) => {
-    if (event.type === '@xstate.actor') count += 1
-  })
-  inspection.unsubscribe()
-  return count
 }
 
 /** The listeners on this process, by event. */

@@ -4,6 +4,7 @@
  * Servers that speak the dialect are stricter in places (llama.cpp reads the arguments of calls,
  * some refuse empty texts); a request without a violation is accepted by all of them.
  */
+import { isJson } from './is-json.ts'
 
 interface WireMessage {
   readonly role: string
@@ -73,14 +74,5 @@ function* wrongReply({ content, tool_calls: calls }: WireMessage, ids: number): 
     if (typeof id !== 'string' || id === '' || type !== 'function') yield 'has a call that is none'
     if (typeof called.name !== 'string' || called.name === '') yield 'calls something without name'
     if (!isJson(called.arguments)) yield 'has arguments that were cut'
-  }
-}
-
-function isJson(text: unknown): boolean {
-  try {
-    JSON.parse(text as string)
-    return typeof text === 'string'
-  } catch {
-    return false
   }
 }

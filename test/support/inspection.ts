@@ -2,11 +2,14 @@
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import type { Engine } from '../../src/index.ts'
 
-type EventOf<Type extends InspectionEvent['type']> = Extract<InspectionEvent, { type: Type }>
-
-/** An actor of a machine, not of a callback. */
-export function isMachine(actorRef: EventOf<'@xstate.event'>['actorRef']): boolean {
-  return 'value' in (actorRef.getSnapshot() as object)
+/** How many actors there are. */
+export function actorsOf(engine: Engine): number {
+  let count = 0
+  const inspection = engine.inspect((event) => {
+    if (event.type === '@xstate.actor') count += 1
+  })
+  inspection.unsubscribe()
+  return count
 }
 
 export class Inspection {
@@ -21,7 +24,7 @@ export class Inspection {
   get machineEvents(): string[] {
     return this.events
       .filter((event) => event.type === '@xstate.event')
-      .filter((event) => event.event.type !== 'xstate.init' && isMachine(event.actorRef))
+      .filter((event) => event.event.type !== 'xstate.init')
       .map((event) => event.event.type)
   }
 

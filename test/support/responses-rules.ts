@@ -4,6 +4,7 @@
  * Nothing is stored there, so a request stands alone: each item is whole, and what belongs together
  * is there together.
  */
+import { isJson } from './is-json.ts'
 
 type Item = Readonly<Record<string, unknown>>
 
@@ -69,13 +70,4 @@ function isContent(content: unknown): boolean {
     content.length > 0 &&
     content.every((part: Item) => part['type'] !== 'input_text' || part['text'] !== '')
   )
-}
-
-function isJson(text: unknown): boolean {
-  try {
-    JSON.parse(text as string)
-    return typeof text === 'string'
-  } catch {
-    return false
-  }
 }
