@@ -18,8 +18,8 @@ import { observeSystem } from './inspection.ts'
 import { Timers, unheld } from './timers.ts'
 
 /**
- * Each step of a supervisor copies its table of children, so few are better than many; with fewer
- * still, the supervisors would take more memory than they save time.
+ * A supervisor copies its table of children for each one that comes or goes: cheap while there are
+ * few. With fewer still, supervisors would take more memory than they save time.
  */
 const CONVERSATIONS_PER_SUPERVISOR = 16
 

@@ -85,7 +85,7 @@ export class Turns {
     return run
   }
 
-  /** The conversation machine with the real actors. */
+  /** The conversation machine with what its turns really do. */
   machine(): typeof conversationMachine {
     const turn = turnMachine.provide({
       actions: {

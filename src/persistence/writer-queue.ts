@@ -172,6 +172,8 @@ export class WriterQueue<Tx> {
       try {
         const results = await this.#commit(group, false)
         this.#rest(startedAt)
+        // Who is answered may write again in its next step, and finds the writer free: nothing is
+        // awaited from here on, unless there are checkpoints.
         for (const [index, write] of group.entries()) write.resolve(results[index])
       } catch (error) {
         isWritten = false
