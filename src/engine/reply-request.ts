@@ -1,9 +1,9 @@
 /** Makes the request of a turn out of what is stored and what the host said about it. */
 import { ColloquyError } from '../errors.ts'
-import type { Store } from '../persistence/store.ts'
+import type { HistoryMessage, Store } from '../persistence/store.ts'
 import type { Message } from '../protocol/message.ts'
 import type { ReplyRequest } from '../transport/reply-request.ts'
-import { historyUpTo } from './history.ts'
+import { currentLine } from './history.ts'
 import type { Prepare, PreparedTurn } from './options.ts'
 import type { Route } from './binding.ts'
 import type { Bound, RunRequest } from './run.ts'
@@ -11,18 +11,18 @@ import { sendableHistory } from './sendable-history.ts'
 
 /** @throws `prepare-failed`, `invalid-input`, `database-failed` */
 export async function replyRequest(
-  { turnId, conversationId, options }: RunRequest,
+  { turnId, options }: RunRequest,
   { conversation }: Bound,
   { target, model }: Route,
   input: Message,
   store: Store,
   prepare: Prepare | undefined,
 ): Promise<ReplyRequest> {
-  // Nothing is before the first message. What the host is handed is a copy all the same.
-  const isAll = input.position === 1 && prepare === undefined
-  const stored = isAll ? [input] : historyUpTo(input.id, await store.listMessages(conversationId))
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
-  const messages = prepare === undefined ? stored : await prepared(stored, turn, prepare)
+  const messages =
+    prepare === undefined
+      ? await history(input, store)
+      : await prepared(await wholeHistory(input, store), turn, prepare)
   const sendable = sendableHistory(messages)
   if (sendable.length === 0) throw nothingToSend()
   return {
@@ -35,6 +35,18 @@ export async function replyRequest(
     extraBody: options.extraBody,
     stream: true,
   }
+}
+
+async function history(input: Message, store: Store): Promise<readonly HistoryMessage[]> {
+  // Nothing is before the first message.
+  if (input.position === 1) return [input]
+  return currentLine(await store.listHistory(input.conversationId, input.position))
+}
+
+/** The same as a host sees it, who may do with it what he likes. */
+async function wholeHistory(input: Message, store: Store): Promise<readonly Message[]> {
+  const messages = await store.listMessages(input.conversationId)
+  return currentLine(messages.filter(({ position }) => position <= input.position))
 }
 
 function nothingToSend(): ColloquyError {

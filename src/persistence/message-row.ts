@@ -1,7 +1,20 @@
-/** A message from its row. */
+/** A message from its row, and what of one is read for a request. */
 import { type Message, type Part, textOf, type Usage } from '../protocol/message.ts'
 import type { MessageRow } from './schema.ts'
+import type { HistoryMessage } from './store.ts'
 import { fromJson, fromText } from './stored-text.ts'
+
+export type HistoryRow = Pick<MessageRow, 'turn_id' | 'import_id' | 'role' | 'parts' | 'status'>
+
+/** What of it counts when a provider is asked. */
+export function historyMessage(row: HistoryRow): HistoryMessage {
+  return {
+    turnId: turnIdOf(row),
+    role: row.role,
+    parts: fromJson(row.parts) as readonly Part[],
+    status: row.status,
+  }
+}
 
 export function messageRecord(row: MessageRow): Message {
   const parts = fromJson(row.parts) as readonly Part[]
@@ -9,8 +22,7 @@ export function messageRecord(row: MessageRow): Message {
   return {
     id: row.id,
     conversationId: fromText(row.conversation_id),
-    // One of the two is always there: a message comes with a turn or with its conversation.
-    turnId: row.turn_id ?? row.import_id ?? '',
+    turnId: turnIdOf(row),
     position: row.position,
     createdAt: new Date(row.created_at),
     role: row.role,
@@ -21,6 +33,11 @@ export function messageRecord(row: MessageRow): Message {
     ...(usage !== undefined && { usage }),
     ...(row.model !== null && { model: fromText(row.model) }),
   }
+}
+
+/** One of the two is always there: a message comes with a turn or with its conversation. */
+function turnIdOf(row: Pick<MessageRow, 'turn_id' | 'import_id'>): string {
+  return row.turn_id ?? row.import_id ?? ''
 }
 
 function usageOf(row: MessageRow): Usage | undefined {

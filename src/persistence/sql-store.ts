@@ -18,15 +18,18 @@ import { conversationRecord } from './conversation-row.ts'
 import { guarded } from './epoch.ts'
 import { storedEndpoint } from './endpoint-row.ts'
 import { putEndpointJob } from './endpoint-write.ts'
+import { readKeyedTurn } from './keyed-turn.ts'
+import { readHistory, readMessages } from './message-reads.ts'
 import { messageRecord } from './message-row.ts'
 import { retryTurnJob } from './retry-write.ts'
-import type { ConversationRow, EndpointRow, MessageRow, TurnRow } from './schema.ts'
+import type { ConversationRow, EndpointRow, TurnRow } from './schema.ts'
 import { putSettingJob, readSettings } from './settings.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Connection, Statement } from './statement.ts'
 import type {
   CostedTurn,
   EndedTurn,
+  HistoryMessage,
   KeyedTurn,
   NewConversation,
   Store,
@@ -70,19 +73,12 @@ const TITLE_CONVERSATION = new Statement<ConversationRow>(`
   returning *`)
 // The rows of a conversation go with it, by their foreign keys.
 const DELETE_CONVERSATION = new Statement('delete from conversation where id = ?')
-const SELECT_MESSAGES = new Statement<MessageRow>(
-  'select * from message where conversation_id = ? order by position',
-)
 const SELECT_TURNS = new Statement<TurnRow>(
   'select * from turn where conversation_id = ? order by position',
 )
 const SELECT_LAST_TURN = new Statement<TurnRow>(
   'select * from turn where conversation_id = ? order by position desc limit 1',
 )
-const SELECT_KEYED_TURN = new Statement<TurnRow>(
-  'select * from turn where conversation_id = ? and idempotency_key = ?',
-)
-const SELECT_MESSAGE = new Statement<MessageRow>('select * from message where id = ?')
 const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
 
 export class SqlStore implements Store {
@@ -159,10 +155,11 @@ export class SqlStore implements Store {
   }
 
   async listMessages(conversationId: string): Promise<readonly Message[]> {
-    const rows = await this.#read((connection) =>
-      SELECT_MESSAGES.all(connection, toText(conversationId)),
-    )
-    return rows.map((row) => messageRecord(row))
+    return await this.#read((connection) => readMessages(connection, conversationId))
+  }
+
+  async listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]> {
+    return await this.#read((connection) => readHistory(connection, conversationId, upTo))
   }
 
   async getTurn(id: string): Promise<TurnRecord | undefined> {
@@ -185,21 +182,9 @@ export class SqlStore implements Store {
   }
 
   async keyedTurn(conversationId: string, idempotencyKey: string): Promise<KeyedTurn | undefined> {
-    return await this.#read(async (connection) => {
-      const row = await SELECT_KEYED_TURN.first(
-        connection,
-        toText(conversationId),
-        toText(idempotencyKey),
-      )
-      if (row === undefined) return undefined
-      const input = await SELECT_MESSAGE.one(connection, row.input_message_id)
-      const reply = await SELECT_REPLY.first(connection, row.id)
-      return {
-        turn: turnRecord(row),
-        input: messageRecord(input),
-        ...(reply !== undefined && { reply: messageRecord(reply) }),
-      }
-    })
+    return await this.#read((connection) =>
+      readKeyedTurn(connection, conversationId, idempotencyKey),
+    )
   }
 
   async replyOf(turnId: string): Promise<Message | undefined> {

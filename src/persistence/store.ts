@@ -57,6 +57,9 @@ export interface TurnPlace {
   readonly model: string
 }
 
+/** What of a message counts when a provider is asked. */
+export type HistoryMessage = Pick<Message, 'turnId' | 'role' | 'parts' | 'status'>
+
 /** A turn on the input of the one before. */
 export type TurnRetry = Omit<TurnAccept, 'messageId' | 'role' | 'parts'>
 
@@ -160,6 +163,8 @@ export interface Store {
 
   /** Oldest first. */
   listMessages(conversationId: string): Promise<readonly Message[]>
+  /** The messages up to a position, oldest first: less of each than `listMessages` reads. */
+  listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]>
   getTurn(id: string): Promise<TurnRecord | undefined>
   /** Oldest first. */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
