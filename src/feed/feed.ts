@@ -1,15 +1,21 @@
 /**
  * One source of events with many readers.
  *
- * The only place with RxJS subjects: one for each conversation that somebody watches, made when
- * first needed, and one for those who watch all. Whatever is published while an event is being
+ * Readers of a turn, of a conversation and of everything are kept apart, so that a delivery costs
+ * nothing to those whom it does not concern. Whatever is published while an event is being
  * delivered is delivered after it, to everyone, in one order. Observables of the feed never error.
  */
-import { Observable, Subject, type Subscriber, type Subscription } from 'rxjs'
+import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
-import type { ConversationEvent, ConversationHappening } from '../protocol/event.ts'
+import {
+  type ConversationEvent,
+  type ConversationHappening,
+  isContent,
+  isTerminal,
+} from '../protocol/event.ts'
 import { Registry } from '../registry.ts'
-import { isContentUpTo, isTerminal, Lane, type LaneFeed, type LaneTurn } from './lane.ts'
+import { Lane, type LaneFeed, type LaneTurn } from './lane.ts'
+import { Watchers } from './watchers.ts'
 
 export interface FeedOptions {
   readonly clock: Clock
@@ -20,8 +26,9 @@ export interface FeedOptions {
 export class Feed implements LaneFeed {
   readonly clock: Clock
   readonly emitIntervalMs: number
-  readonly #subjects = new Registry<string, Subject<ConversationEvent>>()
-  readonly #everything = new Subject<ConversationEvent>()
+  readonly #everything = new Watchers()
+  /** By conversation, made when first needed. */
+  readonly #watchers = new Registry<string, Watchers>()
   /** The lanes of running turns, by conversation. */
   readonly #lanes = new Registry<string, Lane>()
   #queue: ConversationEvent[] = []
@@ -43,9 +50,12 @@ export class Feed implements LaneFeed {
     this.#lanes.set(lane.conversationId, lane)
   }
 
-  /** Whether anybody would see an event of this conversation. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   isWatched(conversationId: string): boolean {
-    return this.#everything.observed || this.#subjects.has(conversationId)
+    return !this.#everything.isEmpty || this.#watchers.has(conversationId)
   }
 
   /** Delivers an event to everyone, after what is being delivered. */
@@ -68,6 +78,12 @@ export class Feed implements LaneFeed {
     }
   }
 
+  queuedContent(lanes: readonly Lane[]): WeakSet<ConversationEvent> | undefined {
+    const turns = new Set<string | undefined>(lanes.map(({ turnId }) => turnId))
+    const queued = this.#queue.filter((event) => isContent(event) && turns.has(event.turnId))
+    return queued.length === 0 ? undefined : new WeakSet(queued)
+  }
+
   /** Publishes what happened to a conversation outside its turns. */
   announce(conversationId: string, happening: ConversationHappening): void {
     this.publish({ seq: 0, conversationId, at: new Date(this.clock.now()), ...happening })
@@ -76,35 +92,13 @@ export class Feed implements LaneFeed {
   /** All that happens from now on, in one conversation or in all; late readers catch up first. */
   events(conversationId?: string): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
-      const missed = this.#running(conversationId).flatMap((lane) => lane.catchUp() ?? [])
-      const live = conversationId === undefined ? this.#everything : this.live(conversationId)
-      if (missed.length === 0) {
-        subscriber.add(live.subscribe(subscriber))
-        return
-      }
-      subscriber.add(
-        follow(live, subscriber, new Map(missed.map(({ turnId, seq }) => [turnId, seq]))),
-      )
+      if (this.#isClosed) return subscriber.complete()
+      const running = this.#running(conversationId)
+      const missed = running.flatMap((lane) => lane.catchUp() ?? [])
+      this.#watchersOf(conversationId).add(subscriber, this.queuedContent(running))
+      if (conversationId !== undefined) subscriber.add(() => this.#forget(conversationId))
       this.atomically(() => {
         for (const event of missed) subscriber.next(event)
-      })
-    })
-  }
-
-  live(conversationId: string): Observable<ConversationEvent> {
-    return new Observable((subscriber) => {
-      if (this.#isClosed) return subscriber.complete()
-      let subject = this.#subjects.get(conversationId)
-      if (subject === undefined) {
-        subject = new Subject()
-        this.#subjects.set(conversationId, subject)
-      }
-      const watched = subject
-      subscriber.add(watched.subscribe(subscriber))
-      subscriber.add(() => {
-        if (!watched.observed && this.#subjects.get(conversationId) === watched) {
-          this.#subjects.delete(conversationId)
-        }
       })
     })
   }
@@ -112,9 +106,9 @@ export class Feed implements LaneFeed {
   /** Completes every observable. */
   close(): void {
     this.#isClosed = true
+    for (const lane of this.#lanes.values()) lane.close()
+    for (const watchers of this.#watchers.values()) watchers.complete()
     this.#everything.complete()
-    for (const subject of this.#subjects.values()) subject.complete()
-    this.#subjects.clear()
   }
 
   #running(conversationId: string | undefined): readonly Lane[] {
@@ -123,52 +117,34 @@ export class Feed implements LaneFeed {
     return lane === undefined ? [] : [lane]
   }
 
+  #watchersOf(conversationId: string | undefined): Watchers {
+    if (conversationId === undefined) return this.#everything
+    const known = this.#watchers.get(conversationId)
+    if (known !== undefined) return known
+    const watchers = new Watchers()
+    this.#watchers.set(conversationId, watchers)
+    return watchers
+  }
+
+  #forget(conversationId: string): void {
+    if (this.#watchers.get(conversationId)?.isEmpty === true) this.#watchers.delete(conversationId)
+  }
+
   #deliver(event: ConversationEvent): void {
+    const { conversationId } = event
+    const lane = this.#laneOf(event)
     // First the books, then the readers: one that comes inside this delivery has missed the event.
-    this.#conclude(event)
-    attempt(() => this.#subjects.get(event.conversationId)?.next(event))
-    if (this.#everything.observed) attempt(() => this.#everything.next(event))
+    if (lane !== undefined && isTerminal(event)) {
+      lane.conclude(event)
+      this.#lanes.delete(conversationId)
+    }
+    lane?.deliver(event)
+    this.#watchers.get(conversationId)?.next(event)
+    this.#everything.next(event)
   }
 
-  /** After a terminal event there is nothing more to catch up with. */
-  #conclude(event: ConversationEvent): void {
-    if (!isTerminal(event)) return
-    const lane = this.#lanes.get(event.conversationId)
-    if (lane === undefined || lane.turnId !== event.turnId) return
-    lane.conclude(event)
-    this.#lanes.delete(event.conversationId)
-  }
-}
-
-/**
- * Hands on what is live, except content that the reader was caught up with. A function of its own,
- * so that what a reader keeps is those few numbers and not the snapshots it was given.
- */
-function follow(
-  live: Observable<ConversationEvent>,
-  reader: Subscriber<ConversationEvent>,
-  caughtUp: Map<string | undefined, number>,
-): Subscription {
-  return live.subscribe({
-    next: (event) => {
-      if (isContentUpTo(event, caughtUp.get(event.turnId) ?? 0)) return
-      if (isTerminal(event)) caughtUp.delete(event.turnId)
-      reader.next(event)
-    },
-    complete: () => reader.complete(),
-  })
-}
-
-/**
- * RxJS reports what a reader throws by itself, unless the host has set its deprecated synchronous
- * error handling. Then it comes out here, and must not end the delivery to the others.
- */
-function attempt(deliver: () => void): void {
-  try {
-    deliver()
-  } catch (error) {
-    setTimeout(() => {
-      throw error
-    })
+  #laneOf({ conversationId, turnId }: ConversationEvent): Lane | undefined {
+    const lane = this.#lanes.get(conversationId)
+    return lane?.turnId === turnId ? lane : undefined
   }
 }

@@ -5,26 +5,29 @@
  * turn, and go on to whoever reads. The lane is sealed once; what comes after that is dropped, so
  * what is saved is exactly what was shown. Numbers the events of its turn.
  */
-import { Observable, type Subscriber, type Subscription } from 'rxjs'
+import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
 import type { Delta } from '../protocol/delta.ts'
-import type { ConversationEvent, TurnHappening } from '../protocol/event.ts'
+import { type ConversationEvent, isTerminal, type TurnHappening } from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import { Additions } from './additions.ts'
 import { GrowingReply } from './growing-reply.ts'
 import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-reader.ts'
+import { Watchers } from './watchers.ts'
 
 /** What a lane needs of the feed. */
 export interface LaneFeed {
   readonly clock: Clock
   readonly emitIntervalMs: number
+  readonly isClosed: boolean
+  /** Whether anybody watches this conversation, besides those who watch one turn of it. */
   isWatched(conversationId: string): boolean
   publish(event: ConversationEvent): void
   /** Does something in one step: what it publishes, or causes, is delivered afterwards, in order. */
   atomically(work: () => void): void
-  /** The events of a conversation as they are delivered from now on. */
-  live(conversationId: string): Observable<ConversationEvent>
+  /** What of these turns' content is still to be delivered: who comes now has it in a snapshot. */
+  queuedContent(lanes: readonly Lane[]): WeakSet<ConversationEvent> | undefined
 }
 
 /** A turn as far as the feed knows it. */
@@ -40,6 +43,7 @@ export class Lane implements SnapshotSource {
   readonly #reply = new GrowingReply()
   readonly #additions = new Additions()
   readonly #readers = new Set<SnapshotReader>()
+  #watchers: Watchers | undefined
   #seq = 0
   /** The newest event that told of content. */
   #contentSeq = 0
@@ -104,7 +108,7 @@ export class Lane implements SnapshotSource {
   publish(happening: TurnHappening): void {
     this.#seq += 1
     // The last one is kept for readers who come later.
-    if (!isTerminal(happening) && !this.#feed.isWatched(this.conversationId)) return
+    if (!isTerminal(happening) && !this.#isWatched) return
     const { turnId, conversationId } = this
     const at = new Date(this.#feed.clock.now())
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
@@ -113,6 +117,17 @@ export class Lane implements SnapshotSource {
   /** The terminal event is being delivered: whoever comes now is told of it separately. */
   conclude(event: ConversationEvent): void {
     this.#lastEvent = event
+  }
+
+  /** Hands an event of the turn to those who watch it alone. */
+  deliver(event: ConversationEvent): void {
+    this.#watchers?.next(event)
+    if (isTerminal(event)) this.#watchers?.complete()
+  }
+
+  /** Nothing is delivered any more. */
+  close(): void {
+    this.#watchers?.complete()
   }
 
   /** Nothing follows: readers of snapshots end, or throw the error. */
@@ -131,7 +146,11 @@ export class Lane implements SnapshotSource {
     return new Observable((subscriber) => {
       const missed = this.catchUp()
       const last = this.#lastEvent
-      if (last === undefined) subscriber.add(this.#follow(subscriber, missed?.seq ?? 0))
+      if (last === undefined) {
+        if (this.#feed.isClosed) return subscriber.complete()
+        this.#watchers ??= new Watchers()
+        this.#watchers.add(subscriber, this.#feed.queuedContent([this]))
+      }
       this.#feed.atomically(() => {
         if (missed !== undefined) subscriber.next(missed)
         if (last === undefined) return
@@ -163,16 +182,8 @@ export class Lane implements SnapshotSource {
     this.#readers.delete(reader)
   }
 
-  /** Hands on what is live, except content that the reader was caught up with. */
-  #follow(reader: Subscriber<ConversationEvent>, caughtUp: number): Subscription {
-    return this.#feed.live(this.conversationId).subscribe({
-      next: (event) => {
-        if (event.turnId !== this.turnId || isContentUpTo(event, caughtUp)) return
-        reader.next(event)
-        if (isTerminal(event)) reader.complete()
-      },
-      complete: () => reader.complete(),
-    })
+  get #isWatched(): boolean {
+    return this.#watchers?.isEmpty === false || this.#feed.isWatched(this.conversationId)
   }
 
   #attach(): SnapshotReader {
@@ -187,7 +198,7 @@ export class Lane implements SnapshotSource {
     this.#burst += 1
     this.#additions.note(batch)
     this.#contentSeq = this.#seq + 1
-    if (this.#feed.isWatched(this.conversationId)) {
+    if (this.#isWatched) {
       this.publish({ type: 'reply.delta', deltas: batch })
     } else {
       this.#seq += 1
@@ -208,7 +219,7 @@ export class Lane implements SnapshotSource {
   /** Shows the reply as it is. Whether there was anything new and anybody to show it to. */
   #show(): boolean {
     if (this.#shown === this.#version) return false
-    const isWatched = this.#feed.isWatched(this.conversationId)
+    const isWatched = this.#isWatched
     if (!isWatched && this.#readers.size === 0) return false
     this.#shown = this.#version
     this.#contentSeq = this.#seq + 1
@@ -255,18 +266,4 @@ export class Lane implements SnapshotSource {
     }
     return (this.#current = { version: this.#version, snapshot })
   }
-}
-
-/** Whether a late reader's first snapshot contains what this event tells. */
-export function isContentUpTo(event: ConversationEvent, seq: number): boolean {
-  return (event.type === 'reply.delta' || event.type === 'reply.snapshot') && event.seq <= seq
-}
-
-export function isTerminal(event: Pick<ConversationEvent, 'type'>): boolean {
-  return (
-    event.type === 'turn.done' ||
-    event.type === 'turn.cancelled' ||
-    event.type === 'turn.failed' ||
-    event.type === 'turn.interrupted'
-  )
 }

@@ -65,3 +65,18 @@ export type ConversationHappening =
 export type ConversationEvent =
   | (TurnEventBase & TurnHappening)
   | (EventBase & ConversationHappening & { readonly turnId?: never })
+
+/** Whether it tells of content, which a snapshot of that moment has too. */
+export function isContent({ type }: Pick<ConversationEvent, 'type'>): boolean {
+  return type === 'reply.delta' || type === 'reply.snapshot'
+}
+
+/** Whether it is the last one of a turn. */
+export function isTerminal({ type }: Pick<ConversationEvent, 'type'>): boolean {
+  return (
+    type === 'turn.done' ||
+    type === 'turn.cancelled' ||
+    type === 'turn.failed' ||
+    type === 'turn.interrupted'
+  )
+}

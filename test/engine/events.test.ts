@@ -1,5 +1,5 @@
-import { Subject } from 'rxjs'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Feed } from '../../src/feed/feed.ts'
 import type { ConversationEvent } from '../../src/index.ts'
 import { testChat } from '../support/engine.ts'
 import { arrivals, rebuiltText } from '../support/reading.ts'
@@ -223,19 +223,18 @@ describe('a reader that calls the engine inside its callback', () => {
 })
 
 describe('the socket reads of a reply', () => {
-  /** How many times deltas were handed to RxJS. */
+  /** What was made into events, whoever watches. */
   function deltaBatches(): () => string[] {
-    const next = vi.spyOn(Subject.prototype, 'next')
-    onTestFinished(() => next.mockRestore())
+    const publish = vi.spyOn(Feed.prototype, 'publish')
+    onTestFinished(() => publish.mockRestore())
     return () =>
-      next.mock.calls.flatMap(([value]) => {
-        const event = value as ConversationEvent
+      publish.mock.calls.flatMap(([event]) => {
         if (event.type !== 'reply.delta') return []
         return event.deltas.map((delta) => (delta.type === 'text' ? delta.text : '')).join('|')
       })
   }
 
-  test.each([0, 100])('are one Subject.next with deltas each, at %i ms', async (emitIntervalMs) => {
+  test.each([0, 100])('are one event with deltas each, at %i ms', async (emitIntervalMs) => {
     const { provider, engine, conversation } = await testChat({ emitIntervalMs })
     const { gate, step } = steps()
     const arrived = arrivals(engine, conversation.id)
@@ -275,7 +274,7 @@ describe('the socket reads of a reply', () => {
     expect(batches()).toEqual(['first ', letters.join('|')])
   })
 
-  test('make no Subject at all where nobody watches events', async () => {
+  test('make no event at all where nobody watches', async () => {
     const { provider, engine, conversation } = await testChat()
     provider.next(streamed(['a', 'b', 'c']))
     const batches = deltaBatches()

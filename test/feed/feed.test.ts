@@ -1,5 +1,5 @@
-import { Subject } from 'rxjs'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { Feed } from '../../src/feed/feed.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import {
   anotherLane,
@@ -209,33 +209,39 @@ test('conversations and turns are told apart', () => {
   expect(seen).toEqual(['1 delta a', '0 conversation.changed'])
 })
 
-test('a batch is one Subject.next, whoever watches, and none if nobody does', () => {
-  const next = vi.spyOn(Subject.prototype, 'next')
-  onTestFinished(() => next.mockRestore())
-  const deltaNexts = () =>
-    next.mock.calls.filter(([event]) => (event as ConversationEvent).type === 'reply.delta').length
-  const { feed, lane } = openLane(0)
+test.each(['all', 'the conversation', 'the turn', 'each of them'] as const)(
+  'a batch is one event where %s is watched, and none where nobody watches',
+  (what) => {
+    const publish = vi.spyOn(Feed.prototype, 'publish')
+    onTestFinished(() => publish.mockRestore())
+    const deltaEvents = () => publish.mock.calls.filter(([{ type }]) => type === 'reply.delta')
+    const { feed, lane } = openLane(0)
+    const sources = {
+      all: feed.events(),
+      'the conversation': feed.events('c'),
+      'the turn': lane.events,
+    }
+    const watched = what === 'each of them' ? Object.values(sources) : [sources[what]]
 
-  lane.deltas(texts('a', 'b'))
-  expect(deltaNexts()).toBe(0)
-  const all = feed.events().subscribe()
-  lane.deltas(texts('a', 'b'))
-  expect(deltaNexts()).toBe(1)
-  all.unsubscribe()
-  feed.events('c').subscribe()
-  lane.events.subscribe()
-  lane.deltas(texts('a', 'b'))
+    lane.deltas(texts('a', 'b'))
+    expect(deltaEvents()).toHaveLength(0)
+    const subscriptions = watched.map((source) => source.subscribe())
+    lane.deltas(texts('a', 'b'))
+    expect(deltaEvents()).toHaveLength(1)
+    for (const subscription of subscriptions) subscription.unsubscribe()
+    lane.deltas(texts('a', 'b'))
 
-  expect(deltaNexts()).toBe(2)
-})
+    expect(deltaEvents()).toHaveLength(1)
+  },
+)
 
 test('a read makes one snapshot in an interval, and without one as many as it brings deltas', () => {
-  const next = vi.spyOn(Subject.prototype, 'next')
-  onTestFinished(() => next.mockRestore())
+  const publish = vi.spyOn(Feed.prototype, 'publish')
+  onTestFinished(() => publish.mockRestore())
   const typesOf = (read: () => void) => {
-    next.mockClear()
+    publish.mockClear()
     read()
-    return next.mock.calls.map(([event]) => (event as ConversationEvent).type)
+    return publish.mock.calls.map(([{ type }]) => type)
   }
 
   const paced = openLane(100)

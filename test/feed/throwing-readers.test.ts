@@ -57,6 +57,26 @@ test('a reader whose teardown throws stops nobody, at any time it may end', asyn
   await vi.waitFor(() => expect(uncaught).toHaveLength(1))
 })
 
+test('a teardown that throws keeps the end from nobody, of a turn and of the feed', async () => {
+  const uncaught = uncaughtByRxjs()
+  const { feed, lane } = openLane(0)
+  const completed: string[] = []
+  const sources = { turn: lane.events, conversation: feed.events('c'), all: feed.events() }
+  for (const [name, events] of Object.entries(sources)) {
+    events.subscribe().add(() => {
+      throw new Error('a bad teardown')
+    })
+    events.subscribe({ complete: () => completed.push(name) })
+  }
+
+  endTurn(lane)
+  expect(completed).toEqual(['turn'])
+  feed.close()
+
+  expect(completed).toEqual(['turn', 'conversation', 'all'])
+  await vi.waitFor(() => expect(uncaught).toHaveLength(3))
+})
+
 test('a host that makes RxJS throw synchronously harms nobody but itself', async () => {
   // oxlint-disable-next-line typescript/no-deprecated -- hosts do set it
   config.useDeprecatedSynchronousErrorHandling = true
