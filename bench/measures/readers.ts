@@ -1,4 +1,5 @@
 /** What one more reader of a conversation costs for each event it is handed: a hundred against one. */
+import type { Engine } from '../../src/index.ts'
 import { openEngine } from '../clients/colloquy-engine.ts'
 import { question } from '../provider/reply-shape.ts'
 import { checkAnswer } from './answer-check.ts'
@@ -25,20 +26,24 @@ export interface Delivered {
 export const measure: Measure = async (task) => {
   const deltas = option(task, 'deltas')
   const many = option(task, 'readers')
+  const ofTurn = task.options['ofTurn'] === 1
   // A snapshot for each delta: so many events that what a reader costs can be seen.
   const engine = await openEngine(task, { emitIntervalMs: 0 })
   const reply = async (readers: number): Promise<Delivered> => {
     const { id } = await engine.startConversation()
     let count = 0
     let length = 0
-    const subscriptions = Array.from({ length: readers }, () =>
-      engine.events(id).subscribe((event) => {
-        count += 1
-        if (event.type === 'reply.snapshot') length = event.seq
-      }),
-    )
+    const read = (events: ReturnType<Engine['events']>) =>
+      Array.from({ length: readers }, () =>
+        events.subscribe((event) => {
+          count += 1
+          if (event.type === 'reply.snapshot') length = event.seq
+        }),
+      )
+    const subscriptions = ofTurn ? [] : read(engine.events(id))
     const watch = new Stopwatch()
     const turn = await engine.send(id, question({ deltas, pauseMs: 0 }))
+    if (ofTurn) subscriptions.push(...read(turn.events))
     const { message } = await turn.reply
     const { cpuUs } = watch
     checkAnswer(message.text, deltas)

@@ -21,6 +21,12 @@ export const readers: Workload = {
       client: 'colloquy',
       options: { deltas: 5_000, readers: READERS, rounds: ROUNDS },
     },
+    {
+      measure: 'readers',
+      client: 'colloquy',
+      label: 'colloquy-turn',
+      options: { deltas: 5_000, readers: READERS, rounds: ROUNDS, ofTurn: 1 },
+    },
   ],
   rows: (samples) => [
     {
@@ -28,6 +34,11 @@ export const readers: Workload = {
       title: 'fan-out to 100 readers, per delivery, against a bare Subject',
       unit: '× Subject',
       measured: samples.ratio('colloquy', 'subject', 'cpuPerDeliveryUs'),
+    },
+    {
+      title: 'the same of `turn.events`',
+      unit: '× Subject',
+      measured: samples.ratio('colloquy-turn', 'subject', 'cpuPerDeliveryUs'),
     },
   ],
 }
