@@ -1,7 +1,7 @@
 /**
  * Splits a stream of server-sent events into events.
  *
- *   text ──▶ between two events? ── like the last one ──▶ its text
+ *   bytes ──▶ between two events? ── like the last one ──▶ its text
  *                 │ no, or another                           ▲
  *                 ▼                                          │ template
  *            eventsource-parser ──▶ its data ──▶ what it adds┘
@@ -13,6 +13,7 @@ import { createParser } from 'eventsource-parser'
 import type { SoleDelta } from './dialects/dialect.ts'
 import type { EventTemplate, TakeSole } from './event-template.ts'
 import type { EventTemplates } from './event-templates.ts'
+import { type ByteString, Utf8Decoder } from './byte-string.ts'
 
 /** Reads the events of one stream. */
 export interface EventReader {
@@ -38,13 +39,14 @@ export class EventStream {
   readonly #templates: EventTemplates
   readonly #parser: ReturnType<typeof createParser>
   readonly #eventBytes: number
+  readonly #text = new Utf8Decoder()
   #template: EventTemplate | undefined
   /** How many templates were made in vain. */
   #tries = 0
   /** Whether the parser has nothing of an event yet. */
   #isBetween = true
   /** The event that the parser is given, if that is all of it. */
-  #raw: string | undefined
+  #raw: ByteString | undefined
 
   /** @param eventBytes - the longest event */
   constructor(reader: EventReader, templates: EventTemplates, eventBytes: number) {
@@ -61,31 +63,36 @@ export class EventStream {
   }
 
   /** Reads what comes next of the stream. */
-  feed(text: string): void {
+  feed(bytes: ByteString): void {
     // A carriage return inside JSON is escaped: there is none but at the ends of lines.
-    const blankLine = text.includes('\r') ? '\r\n\r\n' : '\n\n'
+    const blankLine = bytes.includes('\r') ? '\r\n\r\n' : '\n\n'
     let at = 0
-    while (at < text.length && !this.#reader.isOver()) {
+    while (at < bytes.length && !this.#reader.isOver()) {
       if (this.#isBetween && this.#template !== undefined) {
-        const end = this.#template.read(text, at, this.#eventBytes, this.#reader.sole)
+        const end = this.#template.read(bytes, at, this.#eventBytes, this.#reader.sole)
         if (end > at) {
           at = end
           this.#tries = 0
           continue
         }
       }
-      at = this.#parse(text, at, blankLine)
+      at = this.#parse(bytes, at, blankLine)
     }
   }
 
+  /** The stream is over. An event without the blank line after it counts, if it is one at all. */
+  end(): void {
+    this.#parser.feed(`${this.#text.end()}\n\n`)
+  }
+
   /** Gives the parser the event that begins, or goes on, at `at`. Returns where that ends. */
-  #parse(text: string, at: number, blankLine: string): number {
-    const blank = this.#tries < MOST_TRIES ? text.indexOf(blankLine, at) : -1
-    const end = blank === -1 ? text.length : blank + blankLine.length
-    const piece = text.slice(at, end)
+  #parse(bytes: ByteString, at: number, blankLine: string): number {
+    const blank = this.#tries < MOST_TRIES ? bytes.indexOf(blankLine, at) : -1
+    const end = blank === -1 ? bytes.length : blank + blankLine.length
+    const piece = bytes.slice(at, end)
     if (this.#isBetween && blank !== -1) this.#raw = piece
     this.#isBetween = piece.endsWith(blankLine)
-    this.#parser.feed(piece)
+    this.#parser.feed(this.#text.decode(piece))
     this.#raw = undefined
     return end
   }

@@ -9,13 +9,14 @@
  *   data: {"id":"▢","choices":[{"index":0,"delta":{"content":"▣"}}],"obfuscation":"▢"}⏎⏎
  */
 import type { SoleDelta } from './dialects/dialect.ts'
+import { type ByteString, utf8Bytes, utf8Text } from './byte-string.ts'
 import { isObject } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 /** An event as it came, and what was made of it. */
 export interface PlainEvent {
   /** All of it, with its field names and the blank line at its end. */
-  readonly raw: string
+  readonly raw: ByteString
   readonly data: string
   readonly sole: SoleDelta
 }
@@ -52,9 +53,9 @@ const PROBES = {
   blanks: ' ',
 } as const
 
-/** What a JSON string may not hold, or holds escaped. */
+/** What a JSON string may not hold, or holds escaped, and bytes that are no character each. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const SPECIAL = /[\\\u0000-\u001f]/
+const SPECIAL = /[\\\u0000-\u001f\u0080-\u00ff]/
 
 const BLANK = 0x20
 const ZERO = 0x30
@@ -65,28 +66,29 @@ export class EventTemplate {
   /** What the text adds to. */
   readonly type: SoleDelta['type']
   /** What stands before, between and after the holes. */
-  readonly #literals: readonly string[]
+  readonly #literals: readonly ByteString[]
   readonly #holes: readonly Hole['kind'][]
 
-  private constructor(type: SoleDelta['type'], raw: string, holes: readonly Hole[]) {
+  private constructor(type: SoleDelta['type'], text: string, holes: readonly Hole[]) {
     this.type = type
     this.#holes = holes.map(({ kind }) => kind)
     const starts = [0, ...holes.map(({ end }) => end)]
-    this.#literals = starts.map((start, n) => raw.slice(start, holes[n]?.start))
+    this.#literals = starts.map((start, n) => utf8Bytes(text.slice(start, holes[n]?.start)))
   }
 
   /** Makes a template of an event, unless it is not clear where its text stands. */
   static of({ raw, data, sole }: PlainEvent, form: EventForm): EventTemplate | undefined {
-    const head = HEAD.exec(raw)?.[0].length
+    const event = utf8Text(raw)
+    const head = HEAD.exec(event)?.[0].length
     if (head === undefined || raw.length > LONGEST) return undefined
-    if (!BLANK_LINES.some((blank) => raw.slice(head) === data + blank)) return undefined
+    if (!BLANK_LINES.some((blank) => event.slice(head) === data + blank)) return undefined
     const others = form.meaningless.flatMap((field) => fieldHole(data, field) ?? [])
     const text = textHole(data, sole, form)
     if (text === undefined) return undefined
     const holes = [...others, text, ...blanksHole(data)].toSorted((a, b) => a.start - b.start)
     return new EventTemplate(
       sole.type,
-      raw,
+      event,
       holes.map(({ kind, start, end }) => ({ kind, start: head + start, end: head + end })),
     )
   }
@@ -97,7 +99,7 @@ export class EventTemplate {
    * @param most - how long it may be
    * @returns where it ends; `at` if it is not like this one, or not all there
    */
-  read(stream: string, at: number, most: number, take: TakeSole): number {
+  read(stream: ByteString, at: number, most: number, take: TakeSole): number {
     const literals = this.#literals
     let text = ''
     let from = at
@@ -199,10 +201,10 @@ function isDigit(code: number): boolean {
 }
 
 /** What stands between two quotes; `undefined` if JSON does not allow it. */
-function jsonText(inside: string): string | undefined {
+function jsonText(inside: ByteString): string | undefined {
   if (!SPECIAL.test(inside)) return inside
   try {
-    return JSON.parse(`"${inside}"`) as string
+    return JSON.parse(`"${utf8Text(inside)}"`) as string
   } catch {
     return undefined
   }

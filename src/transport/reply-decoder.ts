@@ -15,11 +15,14 @@ import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ReplyDraft } from './reply-draft.ts'
 import type { ProviderTarget } from './reply-request.ts'
-import { Utf8Decoder } from './utf8-decoder.ts'
+import { type ByteString, utf8Text } from './byte-string.ts'
 import { isObject, nonEmpty } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
+
+/** Blanks, and what a BOM is of, which may come in pieces. */
+const BLANKS = /^[ \t\r\n\u00ef\u00bb\u00bf]+/
 
 /** The first characters of an event stream; `:` opens a comment. */
 const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/
@@ -43,12 +46,11 @@ export class ReplyDecoder {
   readonly #contentType: string
   readonly #limits: ReplyLimits
   readonly #target: ProviderTarget
-  readonly #text = new Utf8Decoder()
   readonly #templates: EventTemplates
   #events: EventStream | undefined
   #kind: 'unknown' | 'events' | 'json' = 'unknown'
   /** The start of a body that is unknown yet, or all of a JSON body so far. */
-  #held: string[] = []
+  #held: ByteString[] = []
   #heldLength = 0
   #hasEvents = false
   #isEnding = false
@@ -83,8 +85,8 @@ export class ReplyDecoder {
     return this.#reader.end()
   }
 
-  read(bytes: Buffer): void {
-    if (this.#outcome === undefined) this.#take(this.#text.decode(bytes))
+  read(bytes: ByteString): void {
+    if (this.#outcome === undefined && bytes !== '') this.#take(bytes)
   }
 
   /** The body ended. There is an outcome afterwards. */
@@ -107,21 +109,19 @@ export class ReplyDecoder {
   #endBody(): void {
     if (this.#outcome !== undefined) return
     this.#isEnding = true
-    this.#take(this.#text.end())
     if (this.#kind === 'unknown' && this.#heldLength > 0) this.#recognise(true)
-    // An event without the blank line after it counts, if it is one at all.
-    this.#feed('\n\n')
+    if (this.#outcome === undefined) this.#events?.end()
     if (this.#kind === 'json') this.#answer()
     if (this.#reader.isFinished) this.#close()
   }
 
-  #take(text: string): void {
-    if (text === '') return
-    if (this.#kind === 'events') return this.#feed(text)
+  #take(bytes: ByteString): void {
+    if (this.#kind === 'events') return this.#feed(bytes)
     // Servers send blank lines to keep a connection alive, also before JSON. A BOM goes too.
-    const start = this.#heldLength === 0 ? text.trimStart() : text
-    this.#held.push(start)
-    this.#heldLength += start.length
+    const rest = this.#heldLength === 0 ? bytes.replace(BLANKS, '') : bytes
+    if (rest.length === 0) return
+    this.#held.push(rest)
+    this.#heldLength += rest.length
     if (this.#kind === 'unknown') this.#recognise(false)
     // Also of what came whole in one read.
     if (this.#kind === 'json' && this.#heldLength > this.#limits.replyBytes) this.#replyTooLarge()
@@ -144,10 +144,9 @@ export class ReplyDecoder {
     }
   }
 
-  #feed(text: string): void {
-    if (this.#kind !== 'events' || this.#outcome !== undefined) return
+  #feed(bytes: ByteString): void {
     this.#events ??= this.#openEvents()
-    this.#events.feed(text)
+    this.#events.feed(bytes)
   }
 
   #openEvents(): EventStream {
@@ -205,7 +204,7 @@ export class ReplyDecoder {
 
   #answer(): void {
     if (this.#outcome !== undefined) return
-    const value = parsed(this.#held.join(''))
+    const value = parsed(utf8Text(this.#held.join('')))
     this.#held = []
     // Some servers wrap an error, and nothing else, in a list.
     const answer: unknown = Array.isArray(value) ? value[0] : value

@@ -19,6 +19,7 @@ import { ReplyDraft } from './reply-draft.ts'
 import type { DrainLimits, ProviderTarget, ReplyHandle } from './reply-request.ts'
 import { startTimer, timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
+import { byteString } from './byte-string.ts'
 
 /** Said to a sink that passes on no errors. */
 const DRAINED: ErrorRecord = { code: 'cancelled', message: 'Nobody waits for this answer.' }
@@ -197,9 +198,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (decoder === undefined) return
     this.#unread = []
     try {
-      if (unread.length > 0) {
-        decoder.read(unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread))
-      }
+      if (unread.length > 0) decoder.read(byteString(unread))
       next?.(decoder)
     } catch (error) {
       this.#log(error)

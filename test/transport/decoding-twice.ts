@@ -8,6 +8,7 @@ import { EventTemplates } from '../../src/transport/event-templates.ts'
 import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
 import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
+import { byteString } from '../../src/transport/byte-string.ts'
 import { targetAt } from './asking.ts'
 
 /** A dialect without anything that could be read but by parsing it. */
@@ -34,7 +35,7 @@ export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
     model: 'm',
     newId: () => 'id',
   })
-  for (const piece of pieces) decoder.read(piece)
+  for (const piece of pieces) decoder.read(byteString([piece]))
   decoder.end()
   return { deltas: draft.take(), outcome: decoder.outcome, end: decoder.replyEnd() }
 }
@@ -96,8 +97,13 @@ const anyDamage = fc.array(
     at: fc.nat(5_000),
     removed: fc.nat(2),
     added: fc.oneof(
-      fc.constantFrom('', '"', '\\', '\n', '\r', '\n\n', '\u0000', '0', '}', ' ', ','),
-      fc.string({ maxLength: 2 }),
+      fc
+        .oneof(
+          fc.constantFrom('', '"', '\\', '\n', '\r', '\n\n', '\u0000', '0', '}', ' ', ','),
+          fc.string({ maxLength: 2 }),
+        )
+        .map((text) => Buffer.from(text)),
+      fc.uint8Array({ min: 0x80, maxLength: 2 }),
     ),
   }),
   { maxLength: 3 },
@@ -112,7 +118,7 @@ export function anyBodyOf(anyEvents: fc.Arbitrary<readonly string[]>): fc.Arbitr
       for (const { at, removed, added } of damage) {
         if (at >= body.length) continue
         const [before, after] = [body.subarray(0, at), body.subarray(at + removed)]
-        body = Buffer.concat([before, Buffer.from(added), after])
+        body = Buffer.concat([before, added, after])
       }
       return body
     })
