@@ -23,6 +23,14 @@ export function utf8Text(bytes: ByteString): string {
   return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString() : bytes
 }
 
+/** V8 copies what is cut from a string up to this length, and shares what is longer. */
+const SHARED_FROM = 13
+
+/** The same without the string that it was cut from, which would live as long. */
+export function detached(bytes: ByteString): ByteString {
+  return bytes.length < SHARED_FROM ? bytes : Buffer.from(bytes, 'latin1').toString('latin1')
+}
+
 export function utf8Bytes(text: string): ByteString {
   return NOT_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text
 }

@@ -5,9 +5,10 @@ import { expect, test } from 'vitest'
 import type { Engine } from '../../src/index.ts'
 import type { Script } from '../support/provider.ts'
 import { CountingClock } from '../support/counting-clock.ts'
-import { testDatabase, testEngine, testProvider } from '../support/engine.ts'
+import { testChat, testDatabase, testEngine, testProvider } from '../support/engine.ts'
 import { actorsOf } from '../support/inspection.ts'
-import { endless, json, streamed } from '../support/scripts.ts'
+import { arrivals } from '../support/reading.ts'
+import { chunk, closedGate, endless, json, streamed } from '../support/scripts.ts'
 import { outcomeOf, ticks } from '../support/waiting.ts'
 
 setFlagsFromString('--expose-gc')
@@ -147,3 +148,35 @@ test('thousands of turns in one conversation leave one actor', async () => {
   // A supervisor and the conversation.
   expect(alive).toHaveLength(2)
 })
+
+test.each([20, 200])(
+  'a reply keeps its text, in pieces of %i characters, and not the events it came in',
+  async (length) => {
+    const { provider, engine, conversation } = await testChat({ checkpointMs: Infinity })
+    const pieces = Array.from({ length: 2_000 }, (_, n) => `${n}`.padEnd(length, ' of a text'))
+    const gate = closedGate()
+    provider.next(async (exchange) => {
+      for (const content of pieces) {
+        const event = {
+          choices: [{ index: 0, delta: { content } }],
+          obfuscation: 'x'.repeat(8_000),
+        }
+        exchange.write(`data: ${JSON.stringify(event)}\n\n`)
+        // Each in a read of its own, as it comes from a model.
+        await ticks(1)
+      }
+      await gate.opened
+      exchange.done(chunk({}, { finish_reason: 'stop' }))
+    })
+    const arrived = arrivals(engine, conversation.id)
+    const before = await heapUsed()
+    const turn = await engine.send(conversation.id, 'a long story')
+    await arrived.chars(pieces.join('').length)
+    const grown = (await heapUsed()) - before
+
+    // The events are 16 MB.
+    expect(grown).toBeLessThan(3_000_000)
+    gate.open()
+    expect((await turn.reply).message.text).toBe(pieces.join(''))
+  },
+)
