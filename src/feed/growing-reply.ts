@@ -8,21 +8,27 @@
 import type { Delta } from '../protocol/delta.ts'
 import type { Part, ToolCallPart } from '../protocol/message.ts'
 
-interface GrowingText {
-  readonly type: 'text' | 'reasoning'
-  text: string
+interface Growing {
+  /** What of its text somebody has taken, and what came since. */
+  taken: string
+  rest: string
+  /** Whether nobody has taken any of it. */
+  isNew: boolean
+  /** All opaque data, and what of it came since it was taken first. */
   providerData: unknown
+  dataSince: unknown[]
   handedOut: Part | undefined
 }
 
-interface GrowingCall {
+interface GrowingText extends Growing {
+  readonly type: 'text' | 'reasoning'
+}
+
+interface GrowingCall extends Growing {
   readonly type: 'tool-call'
   readonly toolCallId: string
-  toolName: string
-  inputText: string
+  readonly toolName: string
   input: unknown
-  providerData: unknown
-  handedOut: Part | undefined
 }
 
 type GrowingPart = GrowingText | GrowingCall
@@ -37,19 +43,17 @@ export class GrowingReply {
 
   add(delta: Delta): void {
     const part = delta.type === 'tool-call' ? this.#call(delta) : this.#text(delta)
-    if (part.type === 'tool-call') {
-      if (delta.type === 'tool-call') part.inputText += delta.inputText
-    } else if (delta.type !== 'tool-call') {
-      part.text += delta.text
-    }
-    part.providerData = joined(part.providerData, delta.providerData)
+    part.rest += delta.type === 'tool-call' ? delta.inputText : delta.text
     part.handedOut = undefined
+    if (delta.providerData === undefined) return
+    part.providerData = joined(part.providerData, delta.providerData)
+    if (!part.isNew) part.dataSince.push(delta.providerData)
   }
 
   /** Reads the arguments of the tool calls, now that no more of them will come. */
   finish(): void {
     for (const call of this.#calls.values()) {
-      call.input = callInput(call.inputText)
+      call.input = callInput(textOf(call))
       call.handedOut = undefined
     }
   }
@@ -58,32 +62,74 @@ export class GrowingReply {
     return this.#parts.map((part) => (part.handedOut ??= toPart(part)))
   }
 
+  /**
+   * What was added since this was last asked, and all of it at first, in as few deltas as say it.
+   * Who adds them up in the same order has the same reply.
+   */
+  take(): readonly Delta[] {
+    return this.#parts.flatMap(taken)
+  }
+
   #text(delta: Exclude<Delta, { type: 'tool-call' }>): GrowingText {
     const { type } = delta
     const last = this.#parts.at(-1)
     if (last?.type === type && !(delta.type === 'reasoning' && delta.opens)) return last
-    const part = { type, text: '', providerData: undefined, handedOut: undefined }
+    const part = { type, ...nothing() }
     this.#parts.push(part)
     return part
   }
 
   #call(delta: Extract<Delta, { type: 'tool-call' }>): GrowingCall {
-    const known = this.#calls.get(delta.toolCallId)
+    const { type, toolCallId, toolName } = delta
+    const known = this.#calls.get(toolCallId)
     if (known !== undefined) return known
-    const { toolCallId, toolName } = delta
-    const part: GrowingCall = {
-      type: 'tool-call',
-      toolCallId,
-      toolName,
-      inputText: '',
-      input: undefined,
-      providerData: undefined,
-      handedOut: undefined,
-    }
+    const part = { type, toolCallId, toolName, input: undefined, ...nothing() }
     this.#calls.set(toolCallId, part)
     this.#parts.push(part)
     return part
   }
+}
+
+function nothing(): Growing {
+  return {
+    taken: '',
+    rest: '',
+    isNew: true,
+    providerData: undefined,
+    dataSince: [],
+    handedOut: undefined,
+  }
+}
+
+function textOf(part: GrowingPart): string {
+  return part.taken + part.rest
+}
+
+function taken(part: GrowingPart): readonly Delta[] {
+  const { rest, isNew } = part
+  const [data, ...more] = isNew ? [part.providerData] : part.dataSince
+  if (!isNew && rest === '' && data === undefined) return []
+  part.taken += rest
+  part.rest = ''
+  part.isNew = false
+  part.dataSince = []
+  return [
+    isNew ? opening(part, rest, data) : deltaOf(part, rest, data),
+    ...more.map((later) => deltaOf(part, '', later)),
+  ]
+}
+
+/** Thoughts may follow others that they are not a part of. */
+function opening(part: GrowingPart, text: string, data: unknown): Delta {
+  const delta = deltaOf(part, text, data)
+  return delta.type === 'reasoning' ? { ...delta, opens: true } : delta
+}
+
+function deltaOf(part: GrowingPart, text: string, data: unknown): Delta {
+  const providerData = data === undefined ? {} : { providerData: data }
+  if (part.type !== 'tool-call') return { type: part.type, text, ...providerData }
+  const { type, toolCallId, toolName } = part
+  return { type, toolCallId, toolName, inputText: text, ...providerData }
 }
 
 /** The parts of a reply of which no more deltas will come. */
@@ -96,8 +142,9 @@ export function assembled(deltas: readonly Delta[]): readonly Part[] {
 
 function toPart(part: GrowingPart): Part {
   const providerData = part.providerData === undefined ? {} : { providerData: part.providerData }
-  if (part.type !== 'tool-call') return { type: part.type, text: part.text, ...providerData }
-  const { type, toolCallId, toolName, input, inputText } = part
+  if (part.type !== 'tool-call') return { type: part.type, text: textOf(part), ...providerData }
+  const { type, toolCallId, toolName, input } = part
+  const inputText = textOf(part)
   return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
 }
 

@@ -11,7 +11,6 @@ import type { Delta } from '../protocol/delta.ts'
 import { type ConversationEvent, isTerminal, type TurnHappening } from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
-import { Additions } from './additions.ts'
 import { GrowingReply } from './growing-reply.ts'
 import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-reader.ts'
 import { Watchers } from './watchers.ts'
@@ -41,7 +40,6 @@ export class Lane implements SnapshotSource {
   readonly conversationId: string
   readonly #feed: LaneFeed
   readonly #reply = new GrowingReply()
-  readonly #additions = new Additions()
   readonly #readers = new Set<SnapshotReader>()
   #watchers: Watchers | undefined
   #seq = 0
@@ -101,7 +99,7 @@ export class Lane implements SnapshotSource {
 
   /** What the reply gained since this was last asked, and all of it at first. */
   additions(): readonly Delta[] {
-    return this.#additions.take(() => this.#reply.parts())
+    return this.#reply.take()
   }
 
   /** Numbers an event of the turn and has it delivered, if that concerns anybody. */
@@ -196,7 +194,6 @@ export class Lane implements SnapshotSource {
   /** Events are numbered whether anybody watches or not: who does never changes the numbers. */
   #take(batch: readonly Delta[]): void {
     this.#burst += 1
-    this.#additions.note(batch)
     this.#contentSeq = this.#seq + 1
     if (this.#isWatched) {
       this.publish({ type: 'reply.delta', deltas: batch })

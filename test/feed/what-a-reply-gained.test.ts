@@ -17,7 +17,7 @@ test('are all of the reply at first, then only what came since', () => {
   lane.deltas(texts(' there'))
   expect(lane.additions()).toEqual([
     ...texts(' time,'),
-    { type: 'reasoning', text: 'Hm.' },
+    { type: 'reasoning', text: 'Hm.', opens: true },
     ...texts(' there'),
   ])
 })
@@ -31,14 +31,19 @@ test('cost no more for a long reply than for a short one', () => {
   expect(JSON.stringify(lane.additions())).toBe('[{"type":"text","text":"y"}]')
 })
 
-test('keep opaque data with the delta that brought it', () => {
+test('have the opaque data that came since, and all of it at first', () => {
   const { lane } = openLane()
-  const signed: Delta = { type: 'reasoning', text: '', providerData: { signature: 'abc' } }
-  lane.deltas([{ type: 'reasoning', text: 'Hm' }])
-  lane.additions()
-  lane.deltas([{ type: 'reasoning', text: '.' }, signed])
+  const data = (id: number): Delta => ({ type: 'reasoning', text: '', providerData: [{ id }] })
+  lane.deltas([{ type: 'reasoning', text: 'Hm' }, data(1), data(2)])
+  expect(lane.additions()).toEqual([
+    { type: 'reasoning', text: 'Hm', opens: true, providerData: [{ id: 1 }, { id: 2 }] },
+  ])
+  lane.deltas([{ type: 'reasoning', text: '.' }, data(3), data(4)])
 
-  expect(lane.additions()).toEqual([{ type: 'reasoning', text: '.' }, signed])
+  expect(lane.additions()).toEqual([
+    { type: 'reasoning', text: '.', providerData: [{ id: 3 }] },
+    { type: 'reasoning', text: '', providerData: [{ id: 4 }] },
+  ])
 })
 
 const withData = fc
