@@ -35,7 +35,8 @@ type GrowingPart = GrowingText | GrowingCall
 
 export class GrowingReply {
   readonly #parts: GrowingPart[] = []
-  readonly #calls = new Map<string, GrowingCall>()
+  /** By their ids. Most replies have none, and an empty map is not small. */
+  #calls: Map<string, GrowingCall> | undefined
 
   get isEmpty(): boolean {
     return this.#parts.length === 0
@@ -52,7 +53,7 @@ export class GrowingReply {
 
   /** Reads the arguments of the tool calls, now that no more of them will come. */
   finish(): void {
-    for (const call of this.#calls.values()) {
+    for (const call of this.#calls?.values() ?? []) {
       call.input = callInput(textOf(call))
       call.handedOut = undefined
     }
@@ -81,6 +82,7 @@ export class GrowingReply {
 
   #call(delta: Extract<Delta, { type: 'tool-call' }>): GrowingCall {
     const { type, toolCallId, toolName } = delta
+    this.#calls ??= new Map()
     const known = this.#calls.get(toolCallId)
     if (known !== undefined) return known
     const part = { type, toolCallId, toolName, input: undefined, ...nothing() }

@@ -30,8 +30,9 @@ export class ToolCalls {
   readonly #draft: ReplyDraft
   readonly #newId: () => string
   readonly #calls: Call[] = []
-  readonly #byIndex = new Map<unknown, Call>()
-  readonly #byId = new Map<string, Call>()
+  // Most replies call no tool, and an empty map is not small.
+  #byIndex: Map<unknown, Call> | undefined
+  #byId: Map<string, Call> | undefined
   #isUnwritable = false
 
   constructor(draft: ReplyDraft, newId: () => string) {
@@ -80,6 +81,7 @@ export class ToolCalls {
     const call = isWhole ? this.#open() : this.#callFor(entry['index'], id, name, text)
     if (id !== undefined && call.givenId === undefined && !call.isShown) {
       call.givenId = id
+      this.#byId ??= new Map()
       if (!this.#byId.has(id)) call.id = id
       this.#byId.set(id, call)
     }
@@ -101,12 +103,12 @@ export class ToolCalls {
 
   #callFor(index: unknown, id: string | undefined, name: string | undefined, text: string): Call {
     const isIndexed = typeof index === 'number' || typeof index === 'string'
-    const known = id === undefined ? undefined : this.#byId.get(id)
-    const candidate = isIndexed ? this.#byIndex.get(index) : (known ?? this.#calls.at(-1))
+    const known = id === undefined ? undefined : this.#byId?.get(id)
+    const candidate = isIndexed ? this.#byIndex?.get(index) : (known ?? this.#calls.at(-1))
     if (candidate !== undefined && continues(candidate, id, name, text)) return candidate
     if (known !== undefined && name === undefined) return known
     const call = this.#open()
-    if (isIndexed) this.#byIndex.set(index, call)
+    if (isIndexed) (this.#byIndex ??= new Map()).set(index, call)
     return call
   }
 
