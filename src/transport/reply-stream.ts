@@ -32,19 +32,23 @@ export interface ReplyStreamOptions extends DecoderOptions {
   readonly usageMs: number
   /** What is waited for before the request is sent, if it is anything. */
   readonly admission: Admission | undefined
-  /** Whether the same request, made again at once, may be answered in place of this error. */
-  readonly mayRecover: (error: ErrorRecord) => boolean
 }
 
-/** Makes the request's exchange, to where it goes, with its key. */
-type Open = (target: ProviderTarget) => Exchange
+/** What is asked, with all that is said. */
+export interface Question {
+  /** Makes the request's exchange, to where it goes, with its key. */
+  open(target: ProviderTarget): Exchange
+  /** Whether the same request, made again at once, may be answered in place of this error. */
+  mayRecover(error: ErrorRecord): boolean
+}
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
   #sink: ReplySink
   readonly #options: ReplyStreamOptions
   readonly #draft = new ReplyDraft()
   #target: ProviderTarget
-  #open: Open | undefined
+  /** Let go of when an answer begins. */
+  #question: Question | undefined
   #exchange: Exchange | undefined
   #decoder: ReplyDecoder | undefined
   #unread: Buffer[] = []
@@ -68,9 +72,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   /** Sends the request when it may, unless it was aborted by then. */
-  start(open: Open): void {
+  start(question: Question): void {
     if (this.#isOver) return
-    this.#open = open
+    this.#question = question
     const { admission } = this.#options
     if (admission === undefined) return this.#send()
     admission.wait({
@@ -83,10 +87,10 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   #send(): void {
-    const open = this.#open
-    if (open === undefined) return
+    const question = this.#question
+    if (question === undefined) return
     try {
-      this.#exchange = open(this.#target)
+      this.#exchange = question.open(this.#target)
       this.#exchange.start()
     } catch (error) {
       if (!(error instanceof ColloquyError)) this.#log(error)
@@ -141,6 +145,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
 
   began(contentType: string): void {
     const { clock, timeouts, target } = this.#options
+    this.#question = undefined
     this.#decoder = new ReplyDecoder(this.#draft, contentType, this.#options)
     this.#tell(() => {
       this.#timer = startTimer(clock, timeouts.firstDeltaMs, () =>
@@ -172,7 +177,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   failed(error: ErrorRecord): void {
-    if (!this.#isOver && this.#decoder === undefined && this.#options.mayRecover(error)) {
+    if (!this.#isOver && this.#question?.mayRecover(error) === true) {
       return this.#send()
     }
     // Nothing that happens while only usage is waited for takes a complete reply back.
@@ -253,7 +258,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #over(): void {
     this.#isOver = true
     this.#unread = []
-    this.#open = undefined
+    this.#question = undefined
     this.#options.admission?.leave()
     this.#options.clock.clearTimeout(this.#timer)
     this.#options.clock.clearTimeout(this.#drainTimer)

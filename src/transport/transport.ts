@@ -31,7 +31,7 @@ import { LearnedQuirks } from './learned-quirks.ts'
 import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
-import { ReplyStream } from './reply-stream.ts'
+import { type Question, ReplyStream } from './reply-stream.ts'
 import type { ProviderTarget, ReplyHandle, ReplyRequest } from './reply-request.ts'
 import { Slots } from './slots.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -142,18 +142,20 @@ class HttpTransport implements Transport {
       admission: needsAdmission(target)
         ? new Admission(this.#admissions, target, request.isBackground === true)
         : undefined,
-      mayRecover: (error) => this.#quirks.learn(request, error, dialect),
     })
-    const open = (ready: ProviderTarget): Exchange =>
-      this.#open(reply, {
-        target: ready,
-        url: this.#urls.of(target.url, dialect.path),
-        accept: stream ? 'text/event-stream' : 'application/json',
-        authentication: dialect.headers(ready.apiKey),
-        body: JSON.stringify(dialect.body(this.#quirks.applied(request))),
-      })
+    const question: Question = {
+      open: (ready) =>
+        this.#open(reply, {
+          target: ready,
+          url: this.#urls.of(target.url, dialect.path),
+          accept: stream ? 'text/event-stream' : 'application/json',
+          authentication: dialect.headers(ready.apiKey),
+          body: JSON.stringify(dialect.body(this.#quirks.applied(request))),
+        }),
+      mayRecover: (error) => this.#quirks.learn(request, error, dialect),
+    }
     // The sink hears nothing before the caller holds the handle.
-    queueMicrotask(() => reply.start(open))
+    queueMicrotask(() => reply.start(question))
     return reply
   }
 

@@ -259,7 +259,6 @@ async function decoded(
     clock: new ManualClock(),
     usageMs: 1000,
     admission: undefined,
-    mayRecover: () => false,
     logger: undefined,
   })
   stream.began('text/event-stream')
