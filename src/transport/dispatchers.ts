@@ -39,6 +39,8 @@ export interface DispatchersOptions {
 export interface Way {
   readonly dispatcher: RequestDispatcher
   readonly isProxied: boolean
+  /** Whether it is known to send a request once and no more. A host's may have its own ideas. */
+  readonly sendsOnce: boolean
 }
 
 type Connector = buildConnector.connector
@@ -60,7 +62,7 @@ export class Dispatchers {
     this.#proxies = new Proxies(environment)
     this.#policy = addressPolicy ?? 'any'
     this.#lookup = lookup ?? systemLookup
-    this.#given = dispatcher && { dispatcher, isProxied: false }
+    this.#given = dispatcher && { dispatcher, isProxied: false, sendsOnce: false }
   }
 
   /**
@@ -75,11 +77,13 @@ export class Dispatchers {
     // The address behind a name is the proxy's to find; one that is written out is known here.
     const isUnproxied = isLocal || (isGuarded && isSpecialHost(url.hostname))
     const proxy = isUnproxied ? undefined : this.#proxies.for(url)
-    if (proxy !== undefined) return { dispatcher: this.#through(proxy), isProxied: true }
+    if (proxy !== undefined) {
+      return { dispatcher: this.#through(proxy), isProxied: true, sendsOnce: true }
+    }
     const dispatcher = isGuarded
       ? (this.#guarded ??= this.#open(true))
       : (this.#direct ??= this.#open(false))
-    return { dispatcher, isProxied: false }
+    return { dispatcher, isProxied: false, sendsOnce: true }
   }
 
   /** Destroys every connection of ours, also those that are not made yet. */

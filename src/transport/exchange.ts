@@ -99,7 +99,7 @@ export class Exchange implements PushReceiver {
     const way = this.#way(url)
     if (way === undefined) return
     this.#isProxied = way.isProxied
-    this.#push = new PushFetch(way.dispatcher, { url, headers, body }, this)
+    this.#push = new PushFetch(way, { url, headers, body }, this)
     // Trying again, giving up after a time, and what an error status means are not its business.
     ky(url, {
       method: body === undefined ? 'get' : 'post',

@@ -11,9 +11,10 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import type { RequestDispatcher } from './dispatchers.ts'
+import type { Way } from './dispatchers.ts'
 import { headerText } from './http-error.ts'
 import { followed } from './redirect.ts'
+import { sentOnce } from './request-body.ts'
 
 /** What arrives for a request, in this order. Nothing follows `end` or `broken`. */
 export interface PushReceiver {
@@ -49,7 +50,7 @@ const LAST_STATUS = 599
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
-  readonly #dispatcher: RequestDispatcher
+  readonly #way: Way
   /**
    * Let go of at the end: a client's Request lives until a major collection, since it registers its
    * signal with a FinalizationRegistry, and with it whatever hangs on its `fetch`.
@@ -64,8 +65,8 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
-  constructor(dispatcher: RequestDispatcher, content: PushContent, receiver: PushReceiver) {
-    this.#dispatcher = dispatcher
+  constructor(way: Way, content: PushContent, receiver: PushReceiver) {
+    this.#way = way
     this.#content = content
     this.#receiver = receiver
   }
@@ -154,19 +155,19 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   #dispatch(asked: Asked): void {
     const { url, method } = asked
+    const { headers = {}, body } = this.#content ?? {}
     this.#asked = asked
     const options = {
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: this.#content?.headers ?? {},
-      body: this.#content?.body ?? null,
+      ...(this.#way.sendsOnce ? sentOnce(headers, body) : { headers, body: body ?? null }),
       // Proxies bring clients of their own, which would time out.
       headersTimeout: 0,
       bodyTimeout: 0,
     } satisfies Dispatcher.DispatchOptions
     try {
-      this.#dispatcher.dispatch(options, this)
+      this.#way.dispatcher.dispatch(options, this)
     } catch (error) {
       // A host's own dispatcher may throw anything.
       this.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))

@@ -1,7 +1,9 @@
-import { getEventListeners } from 'node:events'
+import { fork } from 'node:child_process'
+import { getEventListeners, once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Engine } from '../../src/index.ts'
 import type { Script } from '../support/provider.ts'
 import { CountingClock } from '../support/counting-clock.ts'
@@ -180,3 +182,20 @@ test.each([20, 200])(
     expect((await turn.reply).message.text).toBe(pieces.join(''))
   },
 )
+
+test('a live reply keeps nothing of the history that was asked with it', async () => {
+  const provider = await testProvider()
+  provider.always((exchange) => {
+    exchange.write(chunk({ content: 'Once' }))
+    return exchange.closed
+  })
+  const script = fileURLToPath(new URL('./children/long-histories.ts', import.meta.url))
+  const child = fork(script, [provider.url, await testDatabase()], { execArgv: ['--expose-gc'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const exited = once(child, 'exit')
+  const [bytes] = (await once(child, 'message')) as [number]
+
+  // Each was asked with 900 kB.
+  expect(bytes).toBeLessThan(150_000)
+  expect(await exited).toEqual([0, null])
+})

@@ -30,6 +30,79 @@ test.each([307, 308])('follows a %i within the origin, with the same request', a
   expect(second?.headers.authorization).toBe('Bearer sk-canary-key')
 })
 
+test.each(['our own connections', 'a proxy', "a host's dispatcher"] as const)(
+  'sends a long request whole, with its length and again after a redirect, by %s',
+  async (way) => {
+    await using provider = await startProvider()
+    const agent = new Agent()
+    onTestFinished(() => agent.close())
+    const { url } = way === 'a proxy' ? { url: 'http://model.invalid/v1' } : provider
+    await using transport = transportFor({
+      ...(way === 'a proxy' && {
+        environment: { HTTP_PROXY: (await startProxy(provider.url)).url },
+      }),
+      ...(way === "a host's dispatcher" && { dispatcher: agent }),
+    })
+    provider.next(redirect('again'))
+    const text = 'ä long question'.repeat(100_000)
+    const messages = [{ role: 'user' as const, parts: [{ type: 'text' as const, text }] }]
+
+    const asked = ask(transport, requestTo(url, { messages }))
+    await asked.ended
+
+    expect(asked.text).toBe('Hello')
+    expect(provider.requests).toHaveLength(2)
+    for (const { body, headers, text: sent } of provider.requests) {
+      expect(body).toMatchObject({ messages: [{ content: text }] })
+      expect(headers['content-length']).toBe(`${Buffer.byteLength(sent)}`)
+      expect(headers['transfer-encoding']).toBeUndefined()
+    }
+  },
+)
+
+test("hands a host's dispatcher a body that it can send as often as it likes", async () => {
+  await using provider = await startProvider()
+  const agent = new Agent()
+  onTestFinished(() => agent.close())
+  const bodies: unknown[] = []
+  const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
+    bodies.push(options.body)
+    return agent.dispatch(options, handler)
+  }
+  await using transport = transportFor({ dispatcher: { dispatch } })
+  const messages = [
+    { role: 'user' as const, parts: [{ type: 'text' as const, text: 'long'.repeat(1e5) }] },
+  ]
+  await ask(transport, requestTo(provider.url, { messages })).ended
+
+  expect(bodies).toEqual([provider.requests[0]?.text])
+})
+
+test('stops sending a long request that is aborted, and uses its connection no more', async () => {
+  const sockets: Socket[] = []
+  const silent = createSocketServer((socket) => {
+    sockets.push(socket.pause())
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  })
+  await once(silent, 'listening')
+  await using transport = transportFor()
+  const { port } = silent.address() as AddressInfo
+  const text = 'a long question'.repeat(1_000_000)
+  const messages = [{ role: 'user' as const, parts: [{ type: 'text' as const, text }] }]
+  const asked = ask(transport, requestTo(`http://127.0.0.1:${port}/v1`, { messages }))
+  await vi.waitFor(() => expect(sockets).toHaveLength(1))
+
+  expect(asked.handle.abort()).toBe(true)
+  const [socket] = sockets
+  socket?.on('error', () => {}).resume()
+  await once(socket as Socket, 'close')
+  expect(socket?.bytesRead).toBeLessThan(text.length)
+  expect(asked.calls).toEqual([])
+})
+
 test('takes an empty address for that of the request', async () => {
   await using provider = await startProvider()
   provider.next(({ response }) => void response.writeHead(307, { location: '' }).end())

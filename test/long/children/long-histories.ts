@@ -1,0 +1,47 @@
+/**
+ * A host whose conversations are long: what their live replies take in memory, on the heap and beside
+ * it, in bytes for each.
+ */
+import { setImmediate as nextTask } from 'node:timers/promises'
+import { createEngine } from '../../../src/index.ts'
+
+const [url, database] = process.argv.slice(2) as [string, string]
+const STREAMS = 10
+const line = 'A line of a long conversation. '.repeat(300)
+
+const engine = await createEngine({ database, autoTitle: false, checkpointMs: Infinity })
+await engine.putEndpoint('online', { url, model: 'm' })
+
+/** What is in use once all that can be collected has been. */
+async function inUse(): Promise<number> {
+  for (let n = 0; n < 5; n += 1) {
+    await nextTask()
+    globalThis.gc?.()
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+async function liveReply(id: string): Promise<void> {
+  const turn = await engine.send(id, 'hold')
+  for await (const { text } of turn.snapshots()) if (text !== '') break
+}
+
+const conversations = await Promise.all(
+  Array.from({ length: STREAMS + 1 }, () =>
+    engine.startConversation({
+      messages: Array.from({ length: 100 }, (_, n) => ({
+        role: n % 2 === 0 ? ('user' as const) : ('assistant' as const),
+        content: `${n} ${line}`,
+      })),
+    }),
+  ),
+)
+const [first, ...others] = conversations.map(({ id }) => id)
+// What is made once is not kept for each.
+await liveReply(first as string)
+const before = await inUse()
+await Promise.all(others.map(liveReply))
+process.send?.(((await inUse()) - before) / STREAMS)
+await engine.close()
+process.disconnect()
