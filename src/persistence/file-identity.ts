@@ -28,7 +28,7 @@ export class FileIdentity {
     if (found?.ino === this.#inode && found.dev === this.#device) return
     throw new ColloquyError(
       'database-gone',
-      `The database ${this.#path} was ${found === undefined ? 'deleted or moved away' : 'replaced by another file'} while it was open. Nothing more is written. Put it back, or close the engine and open another one.`,
+      `The database file ${this.#path} was ${found === undefined ? 'deleted or moved away' : 'replaced by another file'} while it was open. Nothing more is written. Put it back, or close the engine and open another one.`,
     )
   }
 }

@@ -102,15 +102,28 @@ export async function openUnguarded(
 
 async function connect(orm: MikroORM, options: SqliteStoreOptions): Promise<SqlDatabase> {
   const client = await nativeClient(orm)
-  const file = options.database === MEMORY ? undefined : new FileIdentity(options.database)
+  const hasLog = client.pragma('journal_mode', { simple: true }) === 'wal'
   return new SqlDatabase(new SqliteConnection(client), {
     begin: BEGIN,
-    assertPresent: file && (() => file.assertSame()),
+    assertPresent: options.database === MEMORY ? undefined : presence(options.database, hasLog),
     // Not a statement that is kept: SQLite obeys when it reads it, not when it runs it.
     setLasting: (isLasting) =>
       void client.pragma(synchronous(isLasting ? options.durability : 'relaxed')),
     disconnect: () => orm.close(true),
   })
+}
+
+/** Throws if the database is not where it was, or the log that has its newest commits. */
+function presence(database: string, hasLog: boolean): () => void {
+  const file = new FileIdentity(database)
+  // Made with the first transaction, and with this connection for as long as it is open.
+  let log: FileIdentity | undefined
+  return () => {
+    file.assertSame()
+    if (!hasLog) return
+    log ??= new FileIdentity(`${database}-wal`)
+    log.assertSame()
+  }
 }
 
 function createOrm(database: string): MikroORM {

@@ -50,14 +50,17 @@ test('an engine that another one got past loses its turn, and writes nothing fro
   expect((await (await other.send(conversation.id, 'hi')).reply).message.text).toBe('Hello')
 })
 
-describe.skipIf(process.platform === 'win32')('a file that is gone', () => {
+describe.skipIf(process.platform === 'win32').each([
+  ['file', ''],
+  ['write-ahead log', '-wal'],
+])('a %s that is gone', (_, suffix) => {
   const gone = { code: 'database-gone', message: expect.stringContaining('while it was open') }
 
   test('refuses what is sent at once, and shows that a running reply is not saved', async () => {
     const { engine, turn, gate, database, provider } = await streamingChat()
     const log = eventLog(engine)
     const idle = await engine.startConversation()
-    await rm(database)
+    await rm(database + suffix)
     const asked = provider.requests.length
 
     await expect(engine.send(idle.id, 'hello')).rejects.toMatchObject(gone)
@@ -83,11 +86,11 @@ describe.skipIf(process.platform === 'win32')('a file that is gone', () => {
   test('is written again as soon as it is back', async () => {
     const { engine, turn, gate, database, conversation } = await streamingChat()
     const log = eventLog(engine)
-    await rename(database, `${database}.away`)
+    await rename(database + suffix, `${database}.away`)
     gate.open()
     await nextEvent(turn.events, 'turn.save-failed')
     await nextEvent(turn.events, 'turn.save-failed')
-    await rename(`${database}.away`, database)
+    await rename(`${database}.away`, database + suffix)
 
     const { message } = await turn.reply
 
@@ -105,8 +108,8 @@ describe.skipIf(process.platform === 'win32')('a file that is gone', () => {
 
   test('is not taken for another one in its place', async () => {
     const { engine, turn, gate, database, conversation } = await streamingChat()
-    await rename(database, `${database}.away`)
-    await writeFile(database, '')
+    await rename(database + suffix, `${database}.away`)
+    await writeFile(database + suffix, '')
 
     gate.open()
     const { error } = await nextEvent(turn.events, 'turn.save-failed')
@@ -118,7 +121,7 @@ describe.skipIf(process.platform === 'win32')('a file that is gone', () => {
     await expect(engine.send(conversation.id, 'hello')).rejects.toMatchObject({
       code: 'turn-running',
     })
-    await rename(`${database}.away`, database)
+    await rename(`${database}.away`, database + suffix)
     await turn.reply
   })
 })
