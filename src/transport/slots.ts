@@ -10,12 +10,17 @@
 /** Who waits is called when there is a place. */
 type Enter = () => void
 
+/** Emptied when it leaves its queue: what passes through a Set is kept for a while (see Registry). */
+interface Waiter {
+  enter: Enter | undefined
+}
+
 interface Places {
   limit: number
   taken: number
   /** Sets keep the order of arrival, and forget who leaves in no time. */
-  readonly chats: Set<Enter>
-  readonly background: Set<Enter>
+  readonly chats: Set<Waiter>
+  readonly background: Set<Waiter>
   isAdmitting: boolean
 }
 
@@ -39,14 +44,14 @@ export class Slots {
     places.limit = limit
     const queue = isBackground ? places.background : places.chats
     let isGivenBack = false
-    // A function of its own: the same one may wait twice.
-    const waiter: Enter = () => enter()
+    const waiter: Waiter = { enter }
     queue.add(waiter)
     this.#admit(endpoint, places)
     return () => {
       if (isGivenBack) return
       isGivenBack = true
       if (!queue.delete(waiter)) places.taken -= 1
+      waiter.enter = undefined
       this.#admit(endpoint, places)
     }
   }
@@ -68,9 +73,11 @@ export class Slots {
 function nextIn({ limit, taken, chats, background }: Places): Enter | undefined {
   if (taken >= limit) return undefined
   for (const queue of [chats, background]) {
-    for (const next of queue) {
-      queue.delete(next)
-      return next
+    for (const waiter of queue) {
+      queue.delete(waiter)
+      const { enter } = waiter
+      waiter.enter = undefined
+      return enter
     }
   }
   return undefined
