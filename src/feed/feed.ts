@@ -78,9 +78,8 @@ export class Feed implements LaneFeed {
     }
   }
 
-  queuedContent(lanes: readonly Lane[]): WeakSet<ConversationEvent> | undefined {
-    const turns = new Set<string | undefined>(lanes.map(({ turnId }) => turnId))
-    const queued = this.#queue.filter((event) => isContent(event) && turns.has(event.turnId))
+  queuedContent(): WeakSet<ConversationEvent> | undefined {
+    const queued = this.#queue.filter(isContent)
     return queued.length === 0 ? undefined : new WeakSet(queued)
   }
 
@@ -93,9 +92,8 @@ export class Feed implements LaneFeed {
   events(conversationId?: string): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
-      const running = this.#running(conversationId)
-      const missed = running.flatMap((lane) => lane.catchUp() ?? [])
-      this.#watchersOf(conversationId).add(subscriber, this.queuedContent(running))
+      const missed = this.#running(conversationId).flatMap((lane) => lane.catchUp() ?? [])
+      this.#watchersOf(conversationId).add(subscriber, this.queuedContent())
       if (conversationId !== undefined) subscriber.add(() => this.#forget(conversationId))
       this.atomically(() => {
         for (const event of missed) subscriber.next(event)
@@ -134,10 +132,7 @@ export class Feed implements LaneFeed {
     const { conversationId } = event
     const lane = this.#laneOf(event)
     // First the books, then the readers: one that comes inside this delivery has missed the event.
-    if (lane !== undefined && isTerminal(event)) {
-      lane.conclude(event)
-      this.#lanes.delete(conversationId)
-    }
+    if (lane !== undefined && isTerminal(event)) this.#lanes.delete(conversationId)
     lane?.deliver(event)
     this.#watchers.get(conversationId)?.next(event)
     this.#everything.next(event)

@@ -68,7 +68,7 @@ export class GrowingReply {
    * Who adds them up in the same order has the same reply.
    */
   take(): readonly Delta[] {
-    return this.#parts.flatMap(taken)
+    return this.#parts.flatMap(takeFrom)
   }
 
   #text(delta: Exclude<Delta, { type: 'tool-call' }>): GrowingText {
@@ -107,7 +107,8 @@ function textOf(part: GrowingPart): string {
   return part.taken + part.rest
 }
 
-function taken(part: GrowingPart): readonly Delta[] {
+/** What the part gained since this was last asked of it. */
+function takeFrom(part: GrowingPart): readonly Delta[] {
   const { rest, isNew } = part
   const [data, ...more] = isNew ? [part.providerData] : part.dataSince
   if (!isNew && rest === '' && data === undefined) return []

@@ -25,8 +25,8 @@ export interface LaneFeed {
   publish(event: ConversationEvent): void
   /** Does something in one step: what it publishes, or causes, is delivered afterwards, in order. */
   atomically(work: () => void): void
-  /** What of these turns' content is still to be delivered: who comes now has it in a snapshot. */
-  queuedContent(lanes: readonly Lane[]): WeakSet<ConversationEvent> | undefined
+  /** What tells of content and is still to be delivered: who comes now has it in a snapshot. */
+  queuedContent(): WeakSet<ConversationEvent> | undefined
 }
 
 /** A turn as far as the feed knows it. */
@@ -112,15 +112,13 @@ export class Lane implements SnapshotSource {
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
   }
 
-  /** The terminal event is being delivered: whoever comes now is told of it separately. */
-  conclude(event: ConversationEvent): void {
-    this.#lastEvent = event
-  }
-
   /** Hands an event of the turn to those who watch it alone. */
   deliver(event: ConversationEvent): void {
+    const isLast = isTerminal(event)
+    // Whoever comes from now on is told of it separately.
+    if (isLast) this.#lastEvent = event
     this.#watchers?.next(event)
-    if (isTerminal(event)) this.#watchers?.complete()
+    if (isLast) this.#watchers?.complete()
   }
 
   /** Nothing is delivered any more. */
@@ -147,7 +145,7 @@ export class Lane implements SnapshotSource {
       if (last === undefined) {
         if (this.#feed.isClosed) return subscriber.complete()
         this.#watchers ??= new Watchers()
-        this.#watchers.add(subscriber, this.#feed.queuedContent([this]))
+        this.#watchers.add(subscriber, this.#feed.queuedContent())
       }
       this.#feed.atomically(() => {
         if (missed !== undefined) subscriber.next(missed)

@@ -6,7 +6,6 @@
  */
 import { config, Observable, type Subscriber } from 'rxjs'
 import type { ConversationEvent } from '../protocol/event.ts'
-import { attempt, reportUnhandled } from './attempt.ts'
 
 interface Watcher {
   readonly reader: Subscriber<ConversationEvent>
@@ -36,12 +35,12 @@ export class Watchers {
   next(event: ConversationEvent): void {
     this.#list ??= [...this.#all]
     // oxlint-disable-next-line typescript/no-deprecated -- hosts do set it
-    const tell = config.useDeprecatedSynchronousErrorHandling ? tellAndThrow : undefined
+    const throws = config.useDeprecatedSynchronousErrorHandling
     for (const { reader, known } of this.#list) {
       if (known?.has(event) === true) continue
       try {
-        if (tell === undefined) reader.next(event)
-        else tell(reader, event)
+        if (throws) tellAndThrow(reader, event)
+        else reader.next(event)
       } catch (error) {
         reportUnhandled(error)
       }
@@ -49,11 +48,28 @@ export class Watchers {
   }
 
   complete(): void {
-    for (const { reader } of this.#all) attempt(() => reader.complete())
+    for (const { reader } of this.#all) {
+      try {
+        reader.complete()
+      } catch (error) {
+        reportUnhandled(error)
+      }
+    }
   }
 }
 
 /** Has RxJS throw what a reader throws, which it does only where somebody subscribes. */
 function tellAndThrow(reader: Subscriber<ConversationEvent>, event: ConversationEvent): void {
   new Observable(() => reader.next(event)).subscribe()
+}
+
+/**
+ * Gives it to the host, as RxJS does by itself with what a reader throws: to its own hook, or as an
+ * uncaught exception. What comes out here was thrown by a teardown, or because the host wants it so.
+ */
+function reportUnhandled(error: unknown): void {
+  setTimeout(() => {
+    if (config.onUnhandledError === null) throw error
+    config.onUnhandledError(error)
+  })
 }
