@@ -9,6 +9,7 @@
 /** A character for each byte. */
 export type ByteString = string
 
+/** All that came, in one. */
 export function byteString(pieces: readonly Buffer[]): ByteString {
   const [only] = pieces
   const all = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces)
@@ -23,16 +24,17 @@ export function utf8Text(bytes: ByteString): string {
   return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString() : bytes
 }
 
-/** V8 copies what is cut from a string up to this length, and shares what is longer. */
+/** The bytes of a text in UTF-8. */
+export function utf8Bytes(text: string): ByteString {
+  return NOT_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text
+}
+
+/** V8 shares what is cut from a string from this length on, and copies what is shorter. */
 const SHARED_FROM = 13
 
 /** The same without the string that it was cut from, which would live as long. */
 export function detached(bytes: ByteString): ByteString {
   return bytes.length < SHARED_FROM ? bytes : Buffer.from(bytes, 'latin1').toString('latin1')
-}
-
-export function utf8Bytes(text: string): ByteString {
-  return NOT_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text
 }
 
 /** Decodes what arrives in pieces, which may end inside a character. */

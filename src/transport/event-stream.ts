@@ -2,18 +2,18 @@
  * Splits a stream of server-sent events into events.
  *
  *   bytes ──▶ between two events? ── like the last one ──▶ its text
- *                 │ no, or another                           ▲
- *                 ▼                                          │ template
- *            eventsource-parser ──▶ its data ──▶ what it adds┘
+ *                 │ no, or another                            ▲
+ *                 ▼                                           │ template
+ *            eventsource-parser ──▶ its data ──▶ what it adds ┘
  *
  * An event that came whole and added one thing makes a template, and what follows and is like it
  * goes round the parser. All else goes through it, so that the standard is its business alone.
  */
 import { createParser } from 'eventsource-parser'
+import { type ByteString, Utf8Decoder } from './byte-string.ts'
 import type { SoleDelta } from './dialects/dialect.ts'
 import type { EventTemplate, TakeSole } from './event-template.ts'
 import type { EventTemplates } from './event-templates.ts'
-import { type ByteString, Utf8Decoder } from './byte-string.ts'
 
 /** Reads the events of one stream. */
 export interface EventReader {

@@ -8,8 +8,8 @@
  *
  *   data: {"id":"▢","choices":[{"index":0,"delta":{"content":"▣"}}],"obfuscation":"▢"}⏎⏎
  */
-import type { SoleDelta } from './dialects/dialect.ts'
 import { type ByteString, detached, utf8Bytes, utf8Text } from './byte-string.ts'
+import type { SoleDelta } from './dialects/dialect.ts'
 import { isObject } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
@@ -117,8 +117,9 @@ export class EventTemplate {
         while (stream.charCodeAt(from) === BLANK) from += 1
       } else if (hole !== undefined) {
         from = endOfString(stream, start)
-        const written = from === -1 ? undefined : stream.slice(start, from)
-        const inside = written && jsonText(written)
+        if (from === -1) return at
+        const written = stream.slice(start, from)
+        const inside = jsonText(written)
         if (inside === undefined) return at
         // What was decoded is a string of its own. What was cut out would keep the whole read.
         if (hole === 'text') text = inside === written ? detached(inside) : inside

@@ -7,6 +7,7 @@
  */
 import type { ErrorRecord } from '../errors.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
+import { type ByteString, utf8Text } from './byte-string.ts'
 import type { DialectReader, SoleDelta, WireDialect } from './dialects/dialect.ts'
 import { EventStream } from './event-stream.ts'
 import type { EventTemplates } from './event-templates.ts'
@@ -15,14 +16,13 @@ import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ReplyDraft } from './reply-draft.ts'
 import type { ProviderTarget } from './reply-request.ts'
-import { type ByteString, utf8Text } from './byte-string.ts'
 import { isObject, nonEmpty } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
 
 /** Blanks, and what a BOM is of, which may come in pieces. */
-const BLANKS = /^[ \t\r\n\u00ef\u00bb\u00bf]+/
+const BLANKS = /^[\s\u00ef\u00bb\u00bf]+/
 
 /** The first characters of an event stream; `:` opens a comment. */
 const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/

@@ -10,6 +10,7 @@ import type { Clock } from '../protocol/clock.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Admission } from './admission.ts'
+import { byteString } from './byte-string.ts'
 import type { AnswerReader, Exchange } from './exchange.ts'
 import { AFTER_ERROR_MS } from './limits.ts'
 import { redacted } from './redaction.ts'
@@ -19,7 +20,6 @@ import { ReplyDraft } from './reply-draft.ts'
 import type { DrainLimits, ProviderTarget, ReplyHandle } from './reply-request.ts'
 import { startTimer, timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
-import { byteString } from './byte-string.ts'
 
 /** Said to a sink that passes on no errors. */
 const DRAINED: ErrorRecord = { code: 'cancelled', message: 'Nobody waits for this answer.' }
