@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { ColloquyError } from '../errors.ts'
 import { AIRPLANE, DIALECTS, type FallbackRecord, type Quirks } from '../protocol/endpoint.ts'
+import { httpUrl } from '../transport/endpoint-url.ts'
 import type { KeySource } from '../transport/key-source.ts'
 import type { EndpointOptions } from './api.ts'
 import { checked, count, functionValue, headers, text } from './check.ts'
@@ -54,8 +55,8 @@ export function checkedEndpoint(name: string, options: EndpointOptions): Checked
 }
 
 function parsedUrl(given: string): URL {
-  const url = URL.parse(given)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+  const url = httpUrl(given)
+  if (url === undefined) {
     throw new ColloquyError(
       'invalid-url',
       'putEndpoint: url is not an absolute http: or https: address. Give one like https://llm.example/v1.',

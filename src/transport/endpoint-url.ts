@@ -34,7 +34,13 @@ export class OperationUrls {
  * @throws {@link ColloquyError} `invalid-url`
  */
 export function operationUrl(endpointUrl: string, operation: string): URL {
-  const url = parsed(endpointUrl)
+  const url = httpUrl(endpointUrl)
+  if (url === undefined) {
+    throw new ColloquyError(
+      'invalid-url',
+      'The url of the endpoint is no http: or https: address; set it again with putEndpoint.',
+    )
+  }
   let base = url.pathname.replace(/\/+$/, '')
   for (const known of OPERATIONS) {
     if (base.endsWith(known)) {
@@ -50,13 +56,8 @@ export function operationUrl(endpointUrl: string, operation: string): URL {
   return url
 }
 
-function parsed(endpointUrl: string): URL {
-  const url = URL.parse(endpointUrl)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new ColloquyError(
-      'invalid-url',
-      'The url of the endpoint is no http: or https: address; set it again with putEndpoint.',
-    )
-  }
-  return url
+/** An absolute address that requests can go to; `undefined` for anything else. */
+export function httpUrl(given: string): URL | undefined {
+  const url = URL.parse(given)
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined
 }

@@ -6,6 +6,7 @@
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import { ColloquyError } from '../errors.ts'
+import { httpUrl } from './endpoint-url.ts'
 
 /** The environment, as far as it says anything about proxies. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -42,9 +43,9 @@ export class Proxies {
     const given = url.protocol === 'https:' ? this.#https : this.#http
     if (given === '' || isLoopback(url.hostname) || this.#isExcepted(url)) return undefined
     // `proxy.local:3128` is a url of the scheme `proxy.local:`, but nobody means that.
-    const proxy = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`)
-    if (proxy?.protocol === 'http:' || proxy?.protocol === 'https:') return proxy
-    throw unusableProxy()
+    const proxy = httpUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`)
+    if (proxy === undefined) throw unusableProxy()
+    return proxy
   }
 
   #isExcepted({ hostname, port, protocol }: URL): boolean {
