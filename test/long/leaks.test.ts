@@ -1,11 +1,10 @@
-import { fork } from 'node:child_process'
-import { getEventListeners, once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Engine } from '../../src/index.ts'
 import type { Script } from '../support/provider.ts'
+import { runScript } from '../support/child-process.ts'
 import { CountingClock } from '../support/counting-clock.ts'
 import { testChat, testDatabase, testEngine, testProvider } from '../support/engine.ts'
 import { actorsOf } from '../support/inspection.ts'
@@ -189,13 +188,11 @@ test('a live reply keeps nothing of the history that was asked with it', async (
     exchange.write(chunk({ content: 'Once' }))
     return exchange.closed
   })
-  const script = fileURLToPath(new URL('./children/long-histories.ts', import.meta.url))
-  const child = fork(script, [provider.url, await testDatabase()], { execArgv: ['--expose-gc'] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const exited = once(child, 'exit')
-  const [bytes] = (await once(child, 'message')) as [number]
+  const script = new URL('./children/long-histories.ts', import.meta.url)
+  const args = [provider.url, await testDatabase()]
+  const { message: bytes, exitCode, stderr } = await runScript(script, args, ['--expose-gc'])
 
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   // Each was asked with 900 kB.
   expect(bytes).toBeLessThan(150_000)
-  expect(await exited).toEqual([0, null])
 })

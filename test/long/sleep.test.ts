@@ -1,7 +1,5 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { runScript } from '../support/child-process.ts'
 import { testDatabase, testProvider } from '../support/engine.ts'
 import { chunk, streamed } from '../support/scripts.ts'
 
@@ -33,18 +31,11 @@ test(
       exchange.write(chunk({ content: 'Hold' }))
       return exchange.closed
     })
-    const script = fileURLToPath(new URL('./children/many-conversations.ts', import.meta.url))
-    const child = fork(script, [provider.url, await testDatabase(), `${CONVERSATIONS}`], {
-      execArgv: ['--expose-gc'],
-    })
-    onTestFinished(() => void child.kill('SIGKILL'))
-    const exited = once(child, 'exit')
-    const [found] = (await Promise.race([
-      once(child, 'message'),
-      exited.then(() => {
-        throw new Error('The child ended before it reported.')
-      }),
-    ])) as [Found]
+    const script = new URL('./children/many-conversations.ts', import.meta.url)
+    const args = [provider.url, await testDatabase(), `${CONVERSATIONS}`]
+    const { message, exitCode, stderr } = await runScript(script, args, ['--expose-gc'])
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    const found = message as Found
     process.stdout.write(`${JSON.stringify(found)}\n`)
 
     expect(found.allAwake.conversations).toBe(2_000)
@@ -57,7 +48,6 @@ test(
     const [first = 0, , , last = 0] = found.growthInKiB
     expect((last - first) / (CONVERSATIONS * 0.75)).toBeLessThan(0.1)
     expect(found.bytes.sleeping).toBeLessThan(found.bytes.awake / 10)
-    expect(await exited).toEqual([0, null])
   },
   Math.max(600_000, CONVERSATIONS * 20),
 )

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { Agent } from 'undici'
 import type { Dispatcher } from 'undici'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { RequestMessage } from '../../src/transport/reply-request.ts'
 import { startProvider } from '../support/provider.ts'
 import type { Script } from '../support/provider.ts'
 import { endless, json } from '../support/scripts.ts'
@@ -30,6 +31,11 @@ test.each([307, 308])('follows a %i within the origin, with the same request', a
   expect(second?.headers.authorization).toBe('Bearer sk-canary-key')
 })
 
+const question = (text: string): RequestMessage => ({
+  role: 'user',
+  parts: [{ type: 'text', text }],
+})
+
 test.each(['our own connections', 'a proxy', "a host's dispatcher"] as const)(
   'sends a long request whole, with its length and again after a redirect, by %s',
   async (way) => {
@@ -45,9 +51,8 @@ test.each(['our own connections', 'a proxy', "a host's dispatcher"] as const)(
     })
     provider.next(redirect('again'))
     const text = 'ä long question'.repeat(100_000)
-    const messages = [{ role: 'user' as const, parts: [{ type: 'text' as const, text }] }]
 
-    const asked = ask(transport, requestTo(url, { messages }))
+    const asked = ask(transport, requestTo(url, { messages: [question(text)] }))
     await asked.ended
 
     expect(asked.text).toBe('Hello')
@@ -70,10 +75,7 @@ test("hands a host's dispatcher a body that it can send as often as it likes", a
     return agent.dispatch(options, handler)
   }
   await using transport = transportFor({ dispatcher: { dispatch } })
-  const messages = [
-    { role: 'user' as const, parts: [{ type: 'text' as const, text: 'long'.repeat(1e5) }] },
-  ]
-  await ask(transport, requestTo(provider.url, { messages })).ended
+  await ask(transport, requestTo(provider.url, { messages: [question('long'.repeat(1e5))] })).ended
 
   expect(bodies).toEqual([provider.requests[0]?.text])
 })
@@ -91,8 +93,8 @@ test('stops sending a long request that is aborted, and uses its connection no m
   await using transport = transportFor()
   const { port } = silent.address() as AddressInfo
   const text = 'a long question'.repeat(1_000_000)
-  const messages = [{ role: 'user' as const, parts: [{ type: 'text' as const, text }] }]
-  const asked = ask(transport, requestTo(`http://127.0.0.1:${port}/v1`, { messages }))
+  const request = requestTo(`http://127.0.0.1:${port}/v1`, { messages: [question(text)] })
+  const asked = ask(transport, request)
   await vi.waitFor(() => expect(sockets).toHaveLength(1))
 
   expect(asked.handle.abort()).toBe(true)
