@@ -23,11 +23,11 @@ export type {
   RetryOptions,
   SecretOptions,
   TimeoutOptions,
-} from './engine/options.ts'
-export type { AddressPolicy } from './transport/address-guard.ts'
-export type { RequestDispatcher } from './transport/dispatchers.ts'
-export { ColloquyError } from './errors.ts'
-export type { ColloquyErrorCode, ColloquyErrorDetails, ErrorRecord } from './errors.ts'
+} from './engine/options/options.ts'
+export type { AddressPolicy } from './transport/http/address-guard.ts'
+export type { RequestDispatcher } from './transport/http/dispatchers.ts'
+export { ColloquyError } from './protocol/errors.ts'
+export type { ColloquyErrorCode, ColloquyErrorDetails, ErrorRecord } from './protocol/errors.ts'
 export type { Clock } from './protocol/clock.ts'
 export type {
   ConversationListOptions,

@@ -15,7 +15,9 @@ function rowsUnder(page: string, heading: string): readonly string[] {
 }
 
 test('every error code has its row, and every row a code', async () => {
-  const union = /export type ColloquyErrorCode =\n([\s\S]*?)\n\n/.exec(await read('src/errors.ts'))
+  const union = /export type ColloquyErrorCode =\n([\s\S]*?)\n\n/.exec(
+    await read('src/protocol/errors.ts'),
+  )
   const codes = [...(union?.[1] ?? '').matchAll(/\| '([\w-]+)'/g)].map(([, code = '']) => code)
 
   const rows = rowsUnder(await read('docs/providers.md'), '## Errors')

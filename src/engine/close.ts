@@ -3,7 +3,7 @@
  * last.
  */
 import type { Clock } from '../protocol/clock.ts'
-import { cancelRun } from './cancel.ts'
+import { cancelRun } from './turn/cancel.ts'
 import type { EngineParts } from './engine-parts.ts'
 
 /** How long saving may take. */

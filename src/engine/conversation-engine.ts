@@ -5,7 +5,7 @@
  * ended is the machines' to say.
  */
 import type { Observable } from 'rxjs'
-import { ColloquyError, conversationNotFound } from '../errors.ts'
+import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -31,15 +31,15 @@ import type {
   SendOptions,
   Turn,
 } from './api.ts'
-import { cancelRun, restedReceipt } from './cancel.ts'
-import { checked } from './check.ts'
+import { cancelRun, restedReceipt } from './turn/cancel.ts'
+import { checked } from './options/check.ts'
 import { closeEngine } from './close.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { parseInitialMessage, parseInput } from './input.ts'
-import * as requests from './requests.ts'
-import { Sends } from './sends.ts'
-import { cleanTitle } from './title.ts'
-import { TurnHandle } from './turn-handle.ts'
+import { parseInitialMessage, parseInput } from './options/input.ts'
+import * as requests from './options/call-schemas.ts'
+import { Sends } from './turn/sends.ts'
+import { cleanTitle } from './one-shots/title.ts'
+import { TurnHandle } from './turn/handle.ts'
 
 export class ConversationEngine implements Engine {
   readonly #parts: EngineParts

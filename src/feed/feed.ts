@@ -14,8 +14,8 @@ import {
   isTerminal,
 } from '../protocol/event.ts'
 import { Registry } from '../registry.ts'
-import { Lane, type LaneFeed, type LaneTurn } from './lane.ts'
-import { Watchers } from './watchers.ts'
+import { Lane, type LaneFeed, type LaneTurn } from './reply-feed.ts'
+import { Watchers } from './subscribers.ts'
 
 export interface FeedOptions {
   readonly clock: Clock

@@ -1,5 +1,5 @@
 /** What a turn hears, what it answers, and what it comes to: ids, counts and codes, never text. */
-import type { ColloquyErrorCode } from '../errors.ts'
+import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
 
 /** How a reply can end; decided when it is sealed. */

@@ -19,7 +19,7 @@
  * seals the reply and aborts what is left of its request, all in one transition.
  */
 import { assign, setup } from 'xstate'
-import type { ColloquyErrorCode } from '../errors.ts'
+import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
 import type { CancelAnswer, CancelEvent, Outcome, TurnEvent, TurnResult } from './turn-events.ts'
 

@@ -5,8 +5,8 @@
  * waits for the transaction that is open and never sees half of it; a SQLite transaction takes no
  * turn of the event loop, so that costs nothing.
  */
-import { databaseError } from './database-error.ts'
-import { type Connection, Statement } from './statement.ts'
+import type { ColloquyError } from '../protocol/errors.ts'
+import { type Connection, Statement } from './statements/statement.ts'
 
 const COMMIT = new Statement('commit')
 const ROLLBACK = new Statement('rollback')
@@ -18,6 +18,8 @@ export interface DatabaseKind {
    * not be told to wait when another process writes, only to start again.
    */
   readonly begin: Statement
+  /** The `ColloquyError` for an error of the driver, which is kept as its cause. */
+  readonly classify: (error: unknown) => ColloquyError
   /** Throws if what is about to be committed would not be found again. */
   readonly assertPresent?: (() => void) | undefined
   /** Whether the next transactions are to survive a power cut. They do unless this says otherwise. */
@@ -59,7 +61,7 @@ export class SqlDatabase {
     try {
       return isCheckpoint ? await this.#relaxed(work) : await this.#committed(work)
     } catch (error) {
-      throw databaseError(error)
+      throw this.#kind.classify(error)
     } finally {
       this.#open = undefined
       resolve()
@@ -72,7 +74,7 @@ export class SqlDatabase {
     try {
       return await (this.#open === undefined ? work(this.#connection) : this.#readLater(work))
     } catch (error) {
-      throw databaseError(error)
+      throw this.#kind.classify(error)
     } finally {
       this.#reads -= 1
       if (this.#reads === 0) this.#onceRead?.()

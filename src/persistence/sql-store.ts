@@ -4,7 +4,7 @@
  * Rows are plain; there is no identity map to grow. Which database it is, and what has to happen
  * before it can be used, is `sqlite-store.ts`'s.
  */
-import { ColloquyError, conversationNotFound } from '../errors.ts'
+import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -12,20 +12,20 @@ import type {
 } from '../protocol/conversation.ts'
 import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
-import { checkpointJob } from './checkpoints.ts'
-import { createConversationJob, updateConversationJob } from './conversation-writes.ts'
-import { conversationRecord } from './conversation-row.ts'
-import { guarded } from './epoch.ts'
-import { storedEndpoint } from './endpoint-row.ts'
-import { putEndpointJob } from './endpoint-write.ts'
-import { readKeyedTurn } from './keyed-turn.ts'
-import { readHistory, readMessages } from './message-reads.ts'
-import { messageRecord } from './message-row.ts'
-import { retryTurnJob } from './retry-write.ts'
-import type { ConversationRow, EndpointRow, TurnRow } from './schema.ts'
-import { putSettingJob, readSettings } from './settings.ts'
+import { checkpointJob } from './statements/checkpoints.ts'
+import { createConversationJob, updateConversationJob } from './statements/conversations.ts'
+import { conversationRecord } from './statements/conversation-row.ts'
+import { guarded } from './statements/epoch.ts'
+import { storedEndpoint } from './statements/endpoint-row.ts'
+import { putEndpointJob } from './statements/endpoints.ts'
+import { readKeyedTurn } from './statements/keyed-turn.ts'
+import { readHistory, readMessages } from './statements/messages.ts'
+import { messageRecord } from './statements/message-row.ts'
+import { retryTurnJob } from './statements/retry-turn.ts'
+import type { ConversationRow, EndpointRow, TurnRow } from './schema/schema.ts'
+import { putSettingJob, readSettings } from './statements/settings.ts'
 import type { SqlDatabase } from './sql-database.ts'
-import { type Connection, Statement } from './statement.ts'
+import { type Connection, Statement } from './statements/statement.ts'
 import type {
   CostedTurn,
   EndedTurn,
@@ -39,17 +39,17 @@ import type {
   TurnEnd,
   TurnRetry,
 } from './store.ts'
-import { toText } from './stored-text.ts'
-import { turnRecord } from './turn-row.ts'
+import { toText } from './statements/stored-text.ts'
+import { turnRecord } from './statements/turn-row.ts'
 import {
   type Acceptance,
   acceptTurnJob,
   endTurnJob,
   SELECT_REPLY,
   SELECT_TURN,
-} from './turn-writes.ts'
-import { recordUsageJob } from './usage-write.ts'
-import type { WriteOptions, WriterQueue } from './writer-queue.ts'
+} from './statements/accept-turn.ts'
+import { recordUsageJob } from './statements/turn-usage.ts'
+import type { WriteOptions, WriterQueue } from './writer/writer-queue.ts'
 
 /** How long a busy database is waited for, in milliseconds. */
 export const PATIENCE_MS = 10_000

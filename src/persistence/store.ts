@@ -4,7 +4,7 @@
  * No entity, manager or driver error crosses it. Every failure is a
  * `ColloquyError`; `database-busy` says that the same call may succeed later.
  */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,

@@ -4,7 +4,7 @@
  * The transport turns provider events into these; the feed adds them up. Both
  * sides know this file and not each other.
  */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from './errors.ts'
 import type { FinishReason, Usage } from './message.ts'
 
 /**

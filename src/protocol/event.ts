@@ -1,5 +1,5 @@
 /** What happens in conversations, as the feed tells it. `docs/events.md` has each one with an example. */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from './errors.ts'
 import type { ConversationRecord } from './conversation.ts'
 import type { Delta } from './delta.ts'
 import type { Message } from './message.ts'

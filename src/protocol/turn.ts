@@ -1,5 +1,5 @@
 /** Turns as records: what is stored of one, and what `cancel` answers. */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from './errors.ts'
 import type { Usage } from './message.ts'
 
 /** `pending`: accepted, the provider not asked yet. The last four are terminal. */

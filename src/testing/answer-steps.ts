@@ -6,7 +6,7 @@
  * sent before, and leaves no timer behind once the exchange is over.
  */
 import { setImmediate as loopTurn } from 'node:timers/promises'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './served-request.ts'
 import type { Gate } from './gate.ts'
 import { type Script, run } from './script.ts'
 

@@ -1,5 +1,5 @@
 /** What a request is answered: the one idea that everything in this kit is made of. */
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './served-request.ts'
 
 /**
  * Answers one request, or does one step of that. It may do with the response whatever a provider

@@ -1,6 +1,6 @@
 /** What the three dialects' streams have in common: framed events, some of which are content. */
 import { inOrder } from './answer-steps.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './served-request.ts'
 import type { GateFor } from './gate.ts'
 import type { Script } from './script.ts'
 import { json } from './whole-answers.ts'

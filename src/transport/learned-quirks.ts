@@ -4,7 +4,7 @@
  * Kept for each endpoint, url and model: behind one url may be many servers. What the host has said
  * about an endpoint is never overruled, and nothing is asked twice that would be refused again.
  */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { Quirks } from '../protocol/endpoint.ts'
 import type { WireDialect } from './dialects/dialect.ts'
 import type { ReplyRequest } from './reply-request.ts'

@@ -1,8 +1,8 @@
 /** Asks a provider for the names of its models. */
-import { ColloquyError, errorFromRecord } from '../errors.ts'
-import type { ErrorRecord } from '../errors.ts'
-import type { AnswerReader, Exchange } from './exchange.ts'
-import { errorInAnswer } from './http-error.ts'
+import { ColloquyError, errorFromRecord } from '../protocol/errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
+import type { AnswerReader, Exchange } from './http/exchange.ts'
+import { errorInAnswer } from './http/http-error.ts'
 import { readProviderError } from './provider-error.ts'
 import { redacted } from './redaction.ts'
 import type { ProviderTarget } from './reply-request.ts'

@@ -4,7 +4,7 @@
  * The same extractor serves error bodies, errors inside a stream and errors
  * that come with status 200. What it returns may still hold secrets.
  */
-import type { ColloquyErrorCode } from '../errors.ts'
+import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import { isObject, nonEmpty, numberIn } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 

@@ -4,7 +4,7 @@
  * Providers echo keys and headers in their error messages; those messages end
  * up in events, in the database and in logs.
  */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ProviderTarget } from './reply-request.ts'
 
 const LONGEST_MESSAGE = 1000

@@ -5,13 +5,13 @@
  * the content type says and whatever was asked for. Knows when a reply is
  * complete, and that one which only went quiet is not.
  */
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
-import { type ByteString, utf8Text } from './byte-string.ts'
+import { type ByteString, utf8Text } from './events/byte-string.ts'
 import type { DialectReader, SoleDelta, WireDialect } from './dialects/dialect.ts'
-import { EventStream } from './event-stream.ts'
-import type { EventTemplates } from './event-templates.ts'
-import { errorInAnswer } from './http-error.ts'
+import { EventStream } from './events/event-stream.ts'
+import type { EventTemplates } from './events/shortcut/templates.ts'
+import { errorInAnswer } from './http/http-error.ts'
 import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ReplyDraft } from './reply-draft.ts'

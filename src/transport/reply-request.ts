@@ -4,7 +4,7 @@ import type { ReplyEnd } from '../protocol/delta.ts'
 import type { Dialect, Quirks } from '../protocol/endpoint.ts'
 import type { Part } from '../protocol/message.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
-import type { KeySource } from './key-source.ts'
+import type { KeySource } from './admission/key-source.ts'
 
 /** Where a request goes. Holds secrets: never logged, never part of an event. */
 export interface ProviderTarget {

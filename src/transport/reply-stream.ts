@@ -4,14 +4,14 @@
  * undici calls back once for each chunk frame, so what arrives together is
  * gathered in a microtask, decoded at once, and handed on as one batch.
  */
-import { ColloquyError, errorRecord } from '../errors.ts'
-import type { ErrorRecord } from '../errors.ts'
+import { ColloquyError, errorRecord } from '../protocol/errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Logger } from '../protocol/logger.ts'
-import type { Admission } from './admission.ts'
-import { byteString } from './byte-string.ts'
-import type { AnswerReader, Exchange } from './exchange.ts'
+import type { Admission } from './admission/admission.ts'
+import { byteString } from './events/byte-string.ts'
+import type { AnswerReader, Exchange } from './http/exchange.ts'
 import { AFTER_ERROR_MS } from './limits.ts'
 import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'

@@ -1,6 +1,6 @@
 /** How long a provider is waited for, point by point, and what is said when it took longer. */
 import type { Clock } from '../protocol/clock.ts'
-import type { ErrorRecord } from '../errors.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ProviderTarget } from './reply-request.ts'
 
 /** In milliseconds; `Infinity` waits for ever. */

@@ -1,7 +1,7 @@
 /** A lane to stream into without a network, and plain arithmetic to compare it with. */
 import { SimulatedClock } from 'xstate'
 import { Feed } from '../../src/feed/feed.ts'
-import type { Lane } from '../../src/feed/lane.ts'
+import type { Lane } from '../../src/feed/reply-feed.ts'
 import type { Delta } from '../../src/protocol/delta.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import type { Message, Part } from '../../src/protocol/message.ts'

@@ -15,11 +15,11 @@ import {
   startProvider,
 } from '../../src/testing.ts'
 import type { ScriptedReplyOptions, StreamEvent } from '../../src/testing.ts'
-import { chatCompletions } from '../../src/transport/dialects/chat-completions.ts'
+import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
-import { messages } from '../../src/transport/dialects/messages.ts'
-import { responses } from '../../src/transport/dialects/responses.ts'
-import { EventTemplates } from '../../src/transport/event-templates.ts'
+import { messages } from '../../src/transport/dialects/messages/read.ts'
+import { responses } from '../../src/transport/dialects/responses/read.ts'
+import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
 import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
 import { ReplyStream } from '../../src/transport/reply-stream.ts'
 import {

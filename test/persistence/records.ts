@@ -1,6 +1,6 @@
 /** Options and records with little to say, for tests and for the processes that they start. */
-import { assembled } from '../../src/feed/growing-reply.ts'
-import type { SqliteStoreOptions } from '../../src/persistence/sqlite-store.ts'
+import { assembled } from '../../src/reply/growing-reply.ts'
+import type { SqliteStoreOptions } from '../../src/persistence/sqlite/store.ts'
 import type { NewConversation, TurnAccept, TurnEnd } from '../../src/persistence/store.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
 

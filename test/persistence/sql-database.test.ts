@@ -2,8 +2,9 @@ import { MikroORM } from '@mikro-orm/sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { SqlDatabase } from '../../src/persistence/sql-database.ts'
-import { SqliteConnection } from '../../src/persistence/sqlite-connection.ts'
-import { Statement } from '../../src/persistence/statement.ts'
+import { databaseError } from '../../src/persistence/sqlite/errors.ts'
+import { SqliteConnection } from '../../src/persistence/sqlite/connection.ts'
+import { Statement } from '../../src/persistence/statements/statement.ts'
 
 const BEGIN = new Statement('begin immediate')
 const INSERT = new Statement('insert into note (text) values (?)')
@@ -21,6 +22,7 @@ async function database(pages = 1_000) {
   client.pragma(`max_page_count = ${pages}`)
   const opened = new SqlDatabase(new SqliteConnection(client), {
     begin: BEGIN,
+    classify: databaseError,
     disconnect: () => orm.close(true),
   })
   onTestFinished(() => opened.close())

@@ -1,5 +1,5 @@
 /** Asks a transport for replies and notes everything it tells. */
-import type { ErrorRecord } from '../../src/errors.ts'
+import type { ErrorRecord } from '../../src/protocol/errors.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
 import type { Delta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
 import type {

@@ -2,13 +2,13 @@
  * Decodes streams as they come and by parsing each event, and makes streams to compare the two with.
  */
 import * as fc from 'fast-check'
-import { chatCompletions } from '../../src/transport/dialects/chat-completions.ts'
+import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
-import { EventTemplates } from '../../src/transport/event-templates.ts'
+import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
 import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
 import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
-import { byteString } from '../../src/transport/byte-string.ts'
+import { byteString } from '../../src/transport/events/byte-string.ts'
 import { targetAt } from './asking.ts'
 
 /** A dialect without anything that could be read but by parsing it. */

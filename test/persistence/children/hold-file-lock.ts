@@ -1,5 +1,5 @@
 /** Takes the lock of a database file, says so, and holds it until it is killed. */
-import { FileLock } from '../../../src/persistence/file-lock.ts'
+import { FileLock } from '../../../src/persistence/sqlite/file-lock.ts'
 
 const [file] = process.argv.slice(2)
 if (file === undefined) throw new Error('Name the database.')

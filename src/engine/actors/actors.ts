@@ -1,0 +1,240 @@
+/**
+ * The actors of an engine: many small supervisors, conversations under them.
+ *
+ * Wakes a conversation when something is sent to it, and puts it to sleep when it has rested for a
+ * while: its actor is stopped and forgotten, its data is in the store. Knows no turns.
+ *
+ * Each supervisor is the root of a system of its own, because XState looks through all timers of a
+ * system whenever one of its actors stops: with one system, the end of a turn would cost more the
+ * more turns run beside it.
+ */
+import { type Actor, type ActorRefFrom, createActor } from 'xstate'
+import type { conversationMachine, ConversationMachineEvent } from '../../machines/conversation.ts'
+import { conversationActorId, supervisorMachine } from '../../machines/supervisor.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Logger } from '../../protocol/logger.ts'
+import type { InspectionObserver } from '../api.ts'
+import { observeSystem } from './inspection.ts'
+import { Timers, unheld } from './timers.ts'
+
+/**
+ * A supervisor copies its table of children for each one that comes or goes: cheap while there are
+ * few. With fewer still, supervisors would take more memory than they save time.
+ */
+const CONVERSATIONS_PER_SUPERVISOR = 16
+
+/** The longest delay a Node timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** How much later than it is due a conversation may be put to sleep, as a part of its rest. */
+const SWEEP_PART = 4
+
+export interface ActorsOptions {
+  readonly machine: typeof conversationMachine
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How long a conversation rests before it is put to sleep, in milliseconds. */
+  readonly sleepAfterMs: number
+  /** The actor of a conversation failed. What it ran has to be ended without it. */
+  readonly onFailure: (conversationId: string, error: unknown) => void
+}
+
+interface Supervisor {
+  readonly actor: Actor<typeof supervisorMachine>
+  conversations: number
+}
+
+interface Awake {
+  readonly actor: ActorRefFrom<typeof conversationMachine>
+  readonly supervisor: Supervisor
+}
+
+interface Inspection {
+  readonly observer: InspectionObserver
+  readonly subscriptions: Map<Supervisor, { unsubscribe(): void }>
+}
+
+export class Actors {
+  readonly #machine
+  readonly #timers: Timers
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #sleepAfterMs: number
+  readonly #onFailure: ActorsOptions['onFailure']
+  readonly #awake = new Map<string, Awake>()
+  readonly #supervisors = new Set<Supervisor>()
+  /** Those that can take another conversation. */
+  readonly #withRoom = new Set<Supervisor>()
+  readonly #inspections = new Set<Inspection>()
+  #lastSupervisor = 0
+  /** Since when conversations rest, the longest first. */
+  readonly #resting = new Map<string, number>()
+  #sweep: unknown
+
+  constructor({ machine, clock, logger, sleepAfterMs, onFailure }: ActorsOptions) {
+    this.#clock = clock
+    this.#timers = new Timers(clock)
+    this.#logger = logger
+    this.#sleepAfterMs = sleepAfterMs
+    this.#onFailure = onFailure
+    this.#machine = supervisorMachine.provide({
+      actors: { conversation: machine },
+      actions: {
+        release: (_, { conversationId }) => this.#forget(conversationId),
+        abandonConversation: (_, { conversationId, error }) => this.#fail(conversationId, error),
+      },
+    })
+  }
+
+  /** How many conversations have an actor. */
+  get awake(): number {
+    return this.#awake.size
+  }
+
+  /** How many supervisors there are: none without a conversation under it. */
+  get supervisors(): number {
+    return this.#supervisors.size
+  }
+
+  /** Sends an event to a conversation, waking it if need be. */
+  send(conversationId: string, event: ConversationMachineEvent): void {
+    this.#resting.delete(conversationId)
+    const awake = this.#awake.get(conversationId) ?? this.#wake(conversationId)
+    awake.actor.send(event)
+  }
+
+  /** The conversation has nothing to do; it is put to sleep if that lasts. */
+  rest(conversationId: string): void {
+    if (!this.#awake.has(conversationId)) return
+    this.#resting.delete(conversationId)
+    this.#resting.set(conversationId, this.#clock.now())
+    this.#scheduleSweep()
+  }
+
+  /** Puts a conversation to sleep now, if it rests. */
+  sleep(conversationId: string): void {
+    this.#resting.delete(conversationId)
+    this.#awake.get(conversationId)?.actor.send({ type: 'conversation.sleep' })
+  }
+
+  inspect(observer: InspectionObserver): { unsubscribe(): void } {
+    const inspection: Inspection = { observer, subscriptions: new Map() }
+    this.#inspections.add(inspection)
+    for (const supervisor of this.#supervisors) this.#observe(supervisor, inspection)
+    return {
+      unsubscribe: () => {
+        this.#inspections.delete(inspection)
+        for (const subscription of inspection.subscriptions.values()) subscription.unsubscribe()
+      },
+    }
+  }
+
+  stop(): void {
+    if (this.#sweep !== undefined) this.#clock.clearTimeout(this.#sweep)
+    this.#sweep = undefined
+    for (const { actor } of this.#supervisors) actor.stop()
+    this.#timers.clear()
+    this.#awake.clear()
+    this.#resting.clear()
+    this.#supervisors.clear()
+    this.#withRoom.clear()
+    this.#inspections.clear()
+  }
+
+  #wake(conversationId: string): Awake {
+    const [supervisor = this.#openSupervisor()] = this.#withRoom
+    supervisor.actor.send({ type: 'conversation.wake', conversationId })
+    const actor = supervisor.actor.getSnapshot().children[conversationActorId(conversationId)]
+    if (actor === undefined) throw new Error('A supervisor did not wake its conversation.')
+    const awake = { actor, supervisor }
+    this.#awake.set(conversationId, awake)
+    supervisor.conversations += 1
+    if (supervisor.conversations === CONVERSATIONS_PER_SUPERVISOR) this.#withRoom.delete(supervisor)
+    return awake
+  }
+
+  #openSupervisor(): Supervisor {
+    const id = `supervisor-${(this.#lastSupervisor += 1)}`
+    const actor = createActor(this.#machine, { id, clock: this.#timers })
+    const supervisor = { actor, conversations: 0 }
+    this.#supervisors.add(supervisor)
+    this.#withRoom.add(supervisor)
+    for (const inspection of this.#inspections) this.#observe(supervisor, inspection)
+    actor.subscribe({ error: (error) => this.#failSupervisor(supervisor, error) })
+    actor.start()
+    return supervisor
+  }
+
+  #observe(supervisor: Supervisor, { observer, subscriptions }: Inspection): void {
+    subscriptions.set(
+      supervisor,
+      observeSystem(supervisor.actor, observer, (error: unknown) =>
+        this.#logger.warn({ err: error }, 'An inspection observer threw.'),
+      ),
+    )
+  }
+
+  #forget(conversationId: string): void {
+    const awake = this.#awake.get(conversationId)
+    if (awake === undefined) return
+    this.#awake.delete(conversationId)
+    this.#resting.delete(conversationId)
+    const { supervisor } = awake
+    supervisor.conversations -= 1
+    if (!this.#supervisors.has(supervisor)) return
+    if (supervisor.conversations > 0) this.#withRoom.add(supervisor)
+    else this.#dismiss(supervisor)
+  }
+
+  /** Lets go of a supervisor that has nothing to do. It may be in the middle of saying so. */
+  #dismiss(supervisor: Supervisor): void {
+    this.#drop(supervisor)
+    queueMicrotask(() => supervisor.actor.stop())
+  }
+
+  #drop(supervisor: Supervisor): void {
+    this.#supervisors.delete(supervisor)
+    this.#withRoom.delete(supervisor)
+    for (const { subscriptions } of this.#inspections) {
+      subscriptions.get(supervisor)?.unsubscribe()
+      subscriptions.delete(supervisor)
+    }
+  }
+
+  /** All it had is lost with it, and nothing else is. */
+  #failSupervisor(supervisor: Supervisor, error: unknown): void {
+    this.#drop(supervisor)
+    for (const [conversationId, awake] of this.#awake) {
+      if (awake.supervisor === supervisor) this.#fail(conversationId, error)
+    }
+  }
+
+  #fail(conversationId: string, error: unknown): void {
+    this.#logger.error({ err: error }, 'The actor of a conversation failed; its turn is ended.')
+    this.#forget(conversationId)
+    this.#onFailure(conversationId, error)
+  }
+
+  /** One timer for all that rest, and none that keeps the process alive. */
+  #scheduleSweep(): void {
+    const [longest] = this.#resting.values()
+    if (this.#sweep !== undefined || longest === undefined || this.#sleepAfterMs === Infinity)
+      return
+    const dueInMs = longest + this.#sleepAfterMs - this.#clock.now()
+    // Not one sweep for each conversation: those that are due soon after another share the next.
+    const waitMs = Math.max(dueInMs, this.#sleepAfterMs / SWEEP_PART)
+    this.#sweep = this.#clock.setTimeout(
+      () => {
+        this.#sweep = undefined
+        const due = this.#clock.now() - this.#sleepAfterMs
+        for (const [conversationId, since] of this.#resting) {
+          if (since > due) break
+          this.sleep(conversationId)
+        }
+        this.#scheduleSweep()
+      },
+      Math.min(waitMs, LONGEST_TIMER_MS),
+    )
+    unheld(this.#sweep)
+  }
+}

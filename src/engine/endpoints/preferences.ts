@@ -1,0 +1,81 @@
+/** The engine-wide settings: airplane mode and which model is preferred for what. */
+import { MODEL_PURPOSES, type EngineSettings, type ModelPurpose } from '../../protocol/endpoint.ts'
+import type { Store } from '../../persistence/store.ts'
+
+const AIRPLANE_SETTING = 'airplane-mode'
+const MODEL_SETTING = 'model-preference:'
+
+export class Preferences {
+  readonly #store: Store
+  readonly #models = new Map<ModelPurpose, string>()
+  #airplaneMode = false
+  /** The switch under way, if any: the last call is to have the last word. */
+  #switching: Promise<void> | undefined
+
+  private constructor(store: Store) {
+    this.#store = store
+  }
+
+  static async open(store: Store): Promise<Preferences> {
+    const preferences = new Preferences(store)
+    const settings = await store.listSettings()
+    preferences.#airplaneMode = settings.get(AIRPLANE_SETTING) === true
+    for (const purpose of MODEL_PURPOSES) {
+      const model = settings.get(MODEL_SETTING + purpose)
+      if (typeof model === 'string') preferences.#models.set(purpose, model)
+    }
+    return preferences
+  }
+
+  get airplaneMode(): boolean {
+    return this.#airplaneMode
+  }
+
+  /** The model preferred for a purpose in the present mode. */
+  model(purpose: 'chat' | 'title'): string | undefined {
+    return this.#models.get(this.#airplaneMode ? `airplane-${purpose}` : purpose)
+  }
+
+  get settings(): EngineSettings {
+    return {
+      airplaneMode: this.#airplaneMode,
+      modelPreferences: Object.fromEntries(this.#models),
+    }
+  }
+
+  /**
+   * Switches the mode. On holds at once, before it is on disk, so that nothing slips out while it
+   * is written; if it cannot be written, the mode is what it was.
+   *
+   * @param ground - what has to end before the mode is on for good
+   */
+  setAirplaneMode(on: boolean, ground: () => Promise<void>): Promise<void> {
+    const turn = () => this.#switch(on, ground)
+    const switching = this.#switching?.then(turn, turn) ?? turn()
+    this.#switching = switching
+    const over = () => {
+      if (this.#switching === switching) this.#switching = undefined
+    }
+    switching.then(over, over)
+    return switching
+  }
+
+  async #switch(on: boolean, ground: () => Promise<void>): Promise<void> {
+    const before = this.#airplaneMode
+    if (on) this.#airplaneMode = true
+    try {
+      if (on) await ground()
+      await this.#store.putSetting(AIRPLANE_SETTING, on)
+    } catch (error) {
+      this.#airplaneMode = before
+      throw error
+    }
+    this.#airplaneMode = on
+  }
+
+  async setModel(purpose: ModelPurpose, model: string | null): Promise<void> {
+    await this.#store.putSetting(MODEL_SETTING + purpose, model ?? undefined)
+    if (model === null) this.#models.delete(purpose)
+    else this.#models.set(purpose, model)
+  }
+}

@@ -1,0 +1,33 @@
+/** The check of an endpoint's quirk switches. */
+import * as v from 'valibot'
+import { ColloquyError } from '../../protocol/errors.ts'
+import type { Dialect, Quirks } from '../../protocol/endpoint.ts'
+import { json } from '../options/check.ts'
+
+export const quirksSchema = v.strictObject({
+  streamOptions: v.optional(v.boolean()),
+  maxTokensField: v.optional(v.picklist(['max_tokens', 'max_completion_tokens'])),
+  systemRole: v.optional(v.picklist(['system', 'developer'])),
+  sendReasoning: v.optional(
+    v.picklist(['never', 'reasoning_content', 'reasoning', 'reasoning_text']),
+  ),
+  extraBody: v.optional(v.record(v.string(), json)),
+})
+
+/**
+ * The switches that are set; `undefined` if none is.
+ *
+ * @throws `invalid-option` for one that the dialect does not know
+ */
+export function quirksOf(given: Quirks, dialect: Dialect, what: string): Quirks | undefined {
+  const set = Object.entries(given).filter(([, value]) => value !== undefined)
+  if (set.length === 0) return undefined
+  const foreign = set.find(([name]) => name !== 'extraBody')?.[0]
+  if (foreign !== undefined && dialect !== 'chat-completions') {
+    throw new ColloquyError(
+      'invalid-option',
+      `${what}: quirks.${foreign} is of no effect in the dialect "${dialect}". Remove it.`,
+    )
+  }
+  return Object.fromEntries(set)
+}

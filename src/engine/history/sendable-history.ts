@@ -1,0 +1,102 @@
+/**
+ * The history as a provider accepts it: a repaired view, made anew for each request.
+ *
+ * What is stored stays as it happened, with replies cut anywhere. Providers refuse a request with
+ * an empty message, a tool call that nobody answered or that has the id of another one, or an
+ * answer to no call, and they would refuse it for ever: so these are left out of what is sent.
+ * Roles stay as they follow each other; a dialect that wants them to alternate sees to it.
+ */
+import type { Message, Part, ToolCallPart, ToolResultPart } from '../../protocol/message.ts'
+import type { RequestMessage } from '../../transport/reply-request.ts'
+
+type Said = Pick<Message, 'role' | 'parts' | 'status'>
+
+export function sendableHistory(stored: readonly Said[]): readonly RequestMessage[] {
+  const messages = stored.some(holdsResults) ? stored.flatMap(apart) : stored
+  const sendable: RequestMessage[] = []
+  for (const [at, message] of messages.entries()) {
+    const { role } = message
+    if (role === 'user') {
+      const parts = message.parts.filter(isAsked)
+      if (parts.length > 0) sendable.push({ role, parts })
+    }
+    if (role !== 'assistant') continue
+    const given = resultsAfter(messages, at)
+    const kept = answeredParts(message, given)
+    if (kept.some(isContent)) sendable.push({ role, parts: kept })
+    const results = firstResults(kept.filter(isCall), given)
+    if (results.length > 0) sendable.push({ role: 'tool', parts: results })
+  }
+  return sendable
+}
+
+/** Whether a message holds results of its own calls, as replies of several steps do. */
+function holdsResults({ role, parts }: Said): boolean {
+  return role === 'assistant' && parts.some(isResult)
+}
+
+/** Such a message as several: what the assistant said and called, then the results, and so on. */
+function apart(message: Said): readonly Said[] {
+  if (!holdsResults(message)) return [message]
+  const pieces: { role: Said['role']; parts: Part[]; status: Said['status'] }[] = []
+  for (const part of message.parts) {
+    const role = isResult(part) ? 'tool' : 'assistant'
+    const last = pieces.at(-1)
+    if (last?.role === role) last.parts.push(part)
+    else pieces.push({ role, parts: [part], status: message.status })
+  }
+  return pieces
+}
+
+/** The results that directly follow a message. Ids are not unique beyond that. */
+function resultsAfter(messages: readonly Said[], at: number): readonly ToolResultPart[] {
+  const results: ToolResultPart[] = []
+  for (let next = at + 1; messages[next]?.role === 'tool'; next += 1) {
+    results.push(...(messages[next] as Said).parts.filter(isResult))
+  }
+  return results
+}
+
+/** An assistant message without calls that were cut or not answered, nor reasoning that was cut. */
+function answeredParts(message: Said, results: readonly ToolResultPart[]): readonly Part[] {
+  const open = new Set(results.map((result) => result.toolCallId))
+  return message.parts.filter((part) => {
+    // The first with an id takes its answer.
+    if (part.type === 'tool-call') return part.input !== undefined && open.delete(part.toolCallId)
+    if (part.type === 'reasoning') return message.status === 'complete'
+    return true
+  })
+}
+
+/** One result for each call, in the order of the calls. */
+function firstResults(
+  calls: readonly ToolCallPart[],
+  results: readonly ToolResultPart[],
+): readonly ToolResultPart[] {
+  return calls.flatMap(
+    (call) => results.find((result) => result.toolCallId === call.toolCallId) ?? [],
+  )
+}
+
+function isCall(part: Part): part is ToolCallPart {
+  return part.type === 'tool-call'
+}
+
+function isResult(part: Part): part is ToolResultPart {
+  return part.type === 'tool-result'
+}
+
+/** What of a question a provider sees. */
+function isAsked(part: Part): boolean {
+  return part.type === 'file' || (part.type === 'text' && part.text !== '')
+}
+
+/** Whether there is more in a message than thoughts. */
+export function saysSomething({ parts }: Pick<Message, 'parts'>): boolean {
+  return parts.some(isContent)
+}
+
+/** Whether a provider sees anything in it. */
+function isContent(part: Part): boolean {
+  return part.type === 'text' ? part.text !== '' : part.type !== 'reasoning'
+}

@@ -1,0 +1,211 @@
+/**
+ * Questions outside any conversation: one answer, never streamed, nothing stored. A question that
+ * fails is asked again, and elsewhere, as a turn is.
+ */
+import { ColloquyError, errorFromRecord, errorRecord } from '../../protocol/errors.ts'
+import { GrowingReply } from '../../reply/growing-reply.ts'
+import type { Settings } from '../../protocol/conversation.ts'
+import type { ReplyEnd, ReplySink } from '../../protocol/delta.ts'
+import { textOf } from '../../protocol/message.ts'
+import type { ProviderTarget } from '../../transport/reply-request.ts'
+import { startTimer } from '../../transport/timeouts.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type { Completion } from '../api.ts'
+import type { Binder, Binding, Route } from '../endpoints/binding.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { nextAttempt } from '../turn/retry-policy.ts'
+import { turnTimeout } from '../turn/turn-timeout.ts'
+
+export interface Question {
+  readonly binding: Binding
+  /** Titles let chats go first where an endpoint is asked by too many. */
+  readonly purpose: 'chat' | 'title'
+  readonly prompt: string
+  readonly system?: string | undefined
+  readonly settings: Settings
+  /** Whether the first failure stands. */
+  readonly isOnce?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Asked {
+  /** The endpoint that is asked now, or will be next. */
+  endpoint: string
+  readonly stop: AbortController
+  over: Promise<unknown>
+}
+
+export class OneShots {
+  readonly #transport: Transport
+  readonly #binder: Binder
+  readonly #options: ResolvedOptions
+  readonly #asked = new Set<Asked>()
+
+  constructor(transport: Transport, binder: Binder, options: ResolvedOptions) {
+    this.#transport = transport
+    this.#binder = binder
+    this.#options = options
+  }
+
+  /** @throws `cancelled`, `empty-response`, and whatever a provider can cause */
+  ask(question: Question): Promise<Completion> {
+    return this.#tracked(question.binding.target.endpoint, question.signal, (signal, asked) =>
+      this.#ask(question, signal, asked),
+    )
+  }
+
+  /** The models that an endpoint offers. */
+  listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
+    const { clock, timeouts } = this.#options
+    return this.#tracked(target.endpoint, signal, async (stop) => {
+      const late = new AbortController()
+      const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
+      try {
+        return await this.#transport.listModels(target, AbortSignal.any([stop, late.signal]))
+      } catch (error) {
+        throw late.signal.aborted ? errorFromRecord(turnTimeout(timeouts.turnMs)) : error
+      } finally {
+        clock.clearTimeout(timer)
+      }
+    })
+  }
+
+  /** Aborts what goes to endpoints that `isConcerned` names, and waits until it has ended. */
+  async abort(isConcerned: (endpoint: string) => boolean): Promise<void> {
+    const concerned = [...this.#asked].filter(({ endpoint }) => isConcerned(endpoint))
+    for (const { stop } of concerned) stop.abort()
+    await Promise.allSettled(concerned.map(({ over }) => over))
+  }
+
+  async #tracked<T>(
+    endpoint: string,
+    signal: AbortSignal | undefined,
+    ask: (signal: AbortSignal, asked: { endpoint: string }) => Promise<T>,
+  ): Promise<T> {
+    if (!this.#binder.allows(endpoint)) {
+      throw new ColloquyError(
+        'airplane-mode',
+        'Airplane mode is on: only the airplane endpoint is asked.',
+      )
+    }
+    const stop = new AbortController()
+    const abort = () => stop.abort()
+    if (signal?.aborted === true) stop.abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    const asked: Asked = { endpoint, stop, over: Promise.resolve() }
+    const over = ask(stop.signal, asked)
+    asked.over = over
+    this.#asked.add(asked)
+    try {
+      return await over
+    } finally {
+      this.#asked.delete(asked)
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  async #ask(
+    question: Question,
+    signal: AbortSignal,
+    asked: { endpoint: string },
+  ): Promise<Completion> {
+    const { clock, timeouts } = this.#options
+    const late = new AbortController()
+    const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
+    const stop = AbortSignal.any([signal, late.signal])
+    try {
+      return await this.#askInTurn(question, stop, asked)
+    } catch (error) {
+      if (signal.aborted || !late.signal.aborted) throw error
+      throw errorFromRecord(turnTimeout(timeouts.turnMs))
+    } finally {
+      clock.clearTimeout(timer)
+    }
+  }
+
+  /** Asks until there is an answer, or nothing more that could help. */
+  async #askInTurn(
+    question: Question,
+    signal: AbortSignal,
+    asked: { endpoint: string },
+  ): Promise<Completion> {
+    const { fallbacks } = question.binding
+    const waiting = question.isOnce === true ? [] : [...fallbacks]
+    let route: Route = question.binding
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#askOnce(route, question, signal)
+      } catch (error) {
+        if (signal.aborted || question.isOnce === true) throw error
+        const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
+        const { retry } = this.#options
+        const next = nextAttempt(errorRecord(error), tries, at !== -1, retry)
+        if (next === undefined) throw error
+        if (next.elsewhere) {
+          route = waiting[at] as Route
+          waiting.splice(0, at + 1)
+          tries = 0
+          asked.endpoint = route.target.endpoint
+        }
+        await this.#wait(next.retryInMs, signal)
+      }
+    }
+  }
+
+  #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const waited = Promise.withResolvers<void>()
+    const abort = () => waited.reject(cancelled())
+    const timer = clock.setTimeout(() => waited.resolve(), ms)
+    signal.addEventListener('abort', abort, { once: true })
+    return waited.promise.finally(() => {
+      clock.clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    })
+  }
+
+  #askOnce({ target, model }: Route, question: Question, signal: AbortSignal): Promise<Completion> {
+    if (signal.aborted) return Promise.reject(cancelled())
+    const answer = Promise.withResolvers<Completion>()
+    const reply = new GrowingReply()
+    const sink: ReplySink = {
+      started: () => {},
+      deltas: (batch) => {
+        for (const delta of batch) reply.add(delta)
+      },
+      finished: (end) => answer.resolve(completion(reply, end, model)),
+      failed: (error) => answer.reject(errorFromRecord(error)),
+    }
+    const handle = this.#transport.reply(
+      {
+        target,
+        model,
+        system: question.system,
+        messages: [{ role: 'user', parts: [{ type: 'text', text: question.prompt }] }],
+        settings: question.settings,
+        stream: false,
+        isBackground: question.purpose === 'title',
+      },
+      sink,
+    )
+    const abort = () => answer.reject(cancelled())
+    signal.addEventListener('abort', abort, { once: true })
+    return answer.promise.finally(() => {
+      signal.removeEventListener('abort', abort)
+      handle.abort()
+    })
+  }
+}
+
+function completion(reply: GrowingReply, end: ReplyEnd, model: string): Completion {
+  return {
+    text: textOf(reply.parts()),
+    ...(end.usage && { usage: end.usage }),
+    model: end.model ?? model,
+    ...(end.finishReason && { finishReason: end.finishReason }),
+  }
+}
+
+function cancelled(): ColloquyError {
+  return new ColloquyError('cancelled', 'The request was cancelled.')
+}

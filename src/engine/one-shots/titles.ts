@@ -1,0 +1,120 @@
+/**
+ * Titles conversations that have none, once their first reply is on disk.
+ *
+ * In the background, at most one at a time for a conversation. Nothing here delays or fails a
+ * chat: if the model gives no title, the conversation is called by how it begins.
+ */
+import { errorRecord } from '../../protocol/errors.ts'
+import type { Feed } from '../../feed/feed.ts'
+import type { Store } from '../../persistence/store.ts'
+import { textOf } from '../../protocol/message.ts'
+import type { Binder } from '../endpoints/binding.ts'
+import type { OneShots } from './one-shots.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import type { Preferences } from '../endpoints/preferences.ts'
+import type { Run } from '../turn/live-turn.ts'
+import { cleanTitle, fallbackTitle, titlePrompt } from './title.ts'
+
+/** A title is not worth waiting longer for. */
+const TITLE_MS = 30_000
+
+export interface TitlesOptions {
+  readonly store: Store
+  readonly feed: Feed
+  readonly binder: Binder
+  readonly preferences: Preferences
+  readonly oneShots: OneShots
+  readonly options: ResolvedOptions
+}
+
+/** The endpoint and model that gave the reply: they give the title, unless another is preferred. */
+interface Asked {
+  readonly endpoint: string
+  readonly model: string
+}
+
+export class Titles {
+  readonly #parts: TitlesOptions
+  readonly #running = new Map<string, Promise<void>>()
+  readonly #stop = new AbortController()
+
+  constructor(parts: TitlesOptions) {
+    this.#parts = parts
+  }
+
+  /** Gives the conversation of a finished turn a title, if it has none and the host wants one. */
+  consider(run: Run): void {
+    const { options } = this.#parts
+    const { conversationId, bound } = run
+    if (!options.autoTitle || this.#stop.signal.aborted || this.#running.has(conversationId)) return
+    if (bound === undefined || bound.conversation.title !== undefined) return
+    const asked = { endpoint: run.route.target.endpoint, model: run.route.model }
+    const running = this.#title(conversationId, asked)
+      .catch((error: unknown) => {
+        options.logger.warn({ err: error, conversationId }, 'A conversation could not be titled.')
+      })
+      .finally(() => this.#running.delete(conversationId))
+    this.#running.set(conversationId, running)
+  }
+
+  /** Resolves when no title is being made. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running.values())
+  }
+
+  /** Gives up what is being made; those conversations are titled after their next reply. */
+  stop(): Promise<void> {
+    this.#stop.abort()
+    return this.settled()
+  }
+
+  async #title(conversationId: string, asked: Asked): Promise<void> {
+    const { store, feed, options } = this.#parts
+    const conversation = await store.getConversation(conversationId)
+    if (conversation === undefined || conversation.title !== undefined) return
+    const messages = await store.listMessages(conversationId)
+    const question = messages.find((message) => message.role === 'user' && message.text !== '')
+    if (question === undefined) return
+    const answer = messages.find((message) => message.role === 'assistant' && message.text !== '')
+    const prompt = titlePrompt(question.text, textOf(answer?.parts ?? []))
+    const given = await this.#ask(prompt, asked)
+    if (this.#stop.signal.aborted) return
+    const title = given === '' ? fallbackTitle(question.text) : given
+    // A message of nothing that can be seen.
+    if (title === '') return
+    const now = new Date(options.clock.now())
+    const titled = await store.titleConversation(conversationId, title, now)
+    if (titled === undefined) return
+    feed.announce(conversationId, {
+      type: 'conversation.changed',
+      change: 'titled',
+      conversation: titled,
+    })
+  }
+
+  /** The model's title; empty if it gives none. */
+  async #ask(prompt: string, asked: Asked): Promise<string> {
+    const { binder, preferences, oneShots, options } = this.#parts
+    const late = new AbortController()
+    const timer = options.clock.setTimeout(() => late.abort(), TITLE_MS)
+    try {
+      const model = preferences.model('title')
+      const { text } = await oneShots.ask({
+        binding: binder.bind({ purpose: 'title', model, conversation: asked }),
+        // A title is not worth more load on a provider in trouble.
+        isOnce: true,
+        purpose: 'title',
+        prompt,
+        settings: {},
+        signal: AbortSignal.any([this.#stop.signal, late.signal]),
+      })
+      return cleanTitle(text)
+    } catch (error) {
+      const { code } = errorRecord(error)
+      options.logger.debug({ code }, 'The model gave no title; the first message gives one.')
+      return ''
+    } finally {
+      options.clock.clearTimeout(timer)
+    }
+  }
+}

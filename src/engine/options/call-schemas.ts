@@ -1,0 +1,98 @@
+/** What a host may hand to each call, as schemas. Unknown options are refused, never ignored. */
+import * as v from 'valibot'
+import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
+import { headers, json, settings, text } from './check.ts'
+
+const MAX_ID_LENGTH = 200
+
+const id = v.pipe(
+  text,
+  v.check((value) => value.length <= MAX_ID_LENGTH, `at most ${MAX_ID_LENGTH} characters`),
+)
+const signal = v.optional(v.instance(AbortSignal))
+const metadata = v.optional(json)
+
+const tool = v.strictObject({
+  description: v.optional(v.string()),
+  inputSchema: v.looseObject({}),
+})
+
+export const sendOptions = v.strictObject({
+  signal,
+  model: v.optional(text),
+  system: v.optional(v.string()),
+  endpoint: v.optional(text),
+  settings: v.optional(settings),
+  extraBody: v.optional(v.record(v.string(), json)),
+  headers: v.optional(headers),
+  metadata,
+  idempotencyKey: v.optional(id),
+  tools: v.optional(
+    v.record(
+      v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'names of letters, digits, _ and -')),
+      tool,
+    ),
+  ),
+})
+
+export const conversationOptions = v.strictObject({
+  id: v.optional(id),
+  title: v.optional(text),
+  model: v.optional(text),
+  endpoint: v.optional(text),
+  system: v.optional(v.string()),
+  settings: v.optional(settings),
+  ownerId: v.optional(text),
+  metadata,
+  messages: v.optional(v.array(v.unknown())),
+})
+
+export const conversationUpdate = v.strictObject({
+  title: v.nullish(text),
+  model: v.nullish(text),
+  endpoint: v.nullish(text),
+  system: v.nullish(v.string()),
+  settings: v.nullish(settings),
+  ownerId: v.nullish(text),
+  metadata: v.nullish(json),
+})
+
+export const listOptions = v.strictObject({
+  ownerId: v.optional(text),
+  limit: v.optional(
+    v.pipe(
+      v.number(),
+      v.check((n) => Number.isSafeInteger(n) && n > 0, 'a positive whole number'),
+    ),
+  ),
+})
+
+export const cancelOptions = v.strictObject({ turnId: v.optional(text) })
+
+export const completionOptions = v.strictObject({
+  prompt: text,
+  system: v.optional(v.string()),
+  purpose: v.optional(v.picklist(['chat', 'title']), 'chat'),
+  endpoint: v.optional(text),
+  model: v.optional(text),
+  settings: v.optional(settings, {}),
+  signal,
+})
+
+export const modelsOptions = v.strictObject({ signal })
+
+export const closeOptions = v.strictObject({
+  running: v.optional(v.picklist(['cancel', 'wait']), 'cancel'),
+  timeoutMs: v.optional(
+    v.pipe(
+      v.number(),
+      v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds, 0 or more'),
+    ),
+  ),
+})
+
+export const modelPurpose = v.picklist(MODEL_PURPOSES)
+export const modelName = v.nullable(text)
+export const switchPosition = v.boolean()
+export const conversationId = v.string()
+export const turnId = v.string()

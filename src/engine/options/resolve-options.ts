@@ -1,0 +1,122 @@
+/** What a host gives to `createEngine`, checked, with the defaults filled in. */
+import * as v from 'valibot'
+import { ColloquyError } from '../../protocol/errors.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Logger } from '../../protocol/logger.ts'
+import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
+import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from '../../transport/limits.ts'
+import { checked, count, duration, functionValue, text } from './check.ts'
+import { guardedLogger, warningsLogger } from './logging.ts'
+import type { CountTokens, EngineOptions, Prepare } from './options.ts'
+import { systemClock } from './system-clock.ts'
+import { uuidV7Source } from './ids.ts'
+
+const clock = v.custom<Clock>(
+  (value) => hasFunctions(value, ['now', 'setTimeout', 'clearTimeout']),
+  'a clock with now, setTimeout and clearTimeout',
+)
+
+const logger = v.custom<Logger>(
+  (value) => hasFunctions(value, ['debug', 'info', 'warn', 'error']),
+  'a logger with debug, info, warn and error',
+)
+
+const dispatcher = v.custom<RequestDispatcher>(
+  (value) => hasFunctions(value, ['dispatch']),
+  'a dispatcher with dispatch',
+)
+
+function hasFunctions(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}
+
+/** A wait that may be none at all, and that ends. */
+const delay = v.pipe(
+  v.number(),
+  v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds from 0 to 2,147,483,647'),
+)
+
+const encryptionKey = v.union([
+  text,
+  v.pipe(
+    v.instance(Uint8Array),
+    v.check((bytes) => bytes.length === 32, 'exactly 32 bytes, or a passphrase'),
+  ),
+])
+
+function isSize(bytes: number): boolean {
+  return bytes === Infinity || (Number.isSafeInteger(bytes) && bytes > 0)
+}
+
+const optionsSchema = v.strictObject({
+  database: v.optional(text, 'colloquy.db'),
+  readOnly: v.optional(v.boolean(), false),
+  emitIntervalMs: v.optional(delay, 100),
+  autoTitle: v.optional(v.boolean(), true),
+  timeouts: v.optional(
+    v.strictObject({
+      headersMs: v.optional(duration, 600_000),
+      firstDeltaMs: v.optional(duration, 600_000),
+      idleMs: v.optional(duration, 600_000),
+      turnMs: v.optional(duration, 3_600_000),
+      usageMs: v.optional(delay, USAGE_MS),
+    }),
+    {},
+  ),
+  retry: v.optional(
+    v.strictObject({
+      maxAttempts: v.optional(count, 3),
+      baseDelayMs: v.optional(delay, 500),
+      maxDelayMs: v.optional(delay, 10_000),
+    }),
+    {},
+  ),
+  limits: v.optional(
+    v.strictObject({
+      eventBytes: v.optional(count, EVENT_BYTES),
+      replyBytes: v.optional(count, REPLY_BYTES),
+    }),
+    {},
+  ),
+  sleepAfterMs: v.optional(duration, 60_000),
+  durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
+  checkpointMs: v.optional(duration, 1_000),
+  usageOnCancel: v.optional(v.picklist(['estimate', 'drain', 'none']), 'estimate'),
+  drain: v.optional(
+    v.strictObject({
+      timeoutMs: v.optional(duration, 30_000),
+      bytes: v.optional(v.pipe(v.number(), v.check(isSize, 'bytes, more than 0')), 4 * 1024 ** 2),
+    }),
+    {},
+  ),
+  countTokens: v.optional(functionValue<CountTokens>()),
+  secrets: v.optional(v.strictObject({ encryptionKey: v.optional(encryptionKey) }), {}),
+  logger: v.optional(logger),
+  prepare: v.optional(functionValue<Prepare>()),
+  clock: v.optional(clock, () => systemClock),
+  random: v.optional(functionValue<() => number>()),
+  newId: v.optional(functionValue<() => string>()),
+  addressPolicy: v.optional(v.picklist(['any', 'public']), 'any'),
+  dispatcher: v.optional(dispatcher),
+})
+
+/** The options with their defaults filled in. */
+export type ResolvedOptions = ReturnType<typeof resolveOptions>
+
+/** @throws `invalid-option` */
+export function resolveOptions(options: EngineOptions) {
+  const given = checked(optionsSchema, options, 'createEngine')
+  if (given.dispatcher !== undefined && given.addressPolicy === 'public') {
+    throw new ColloquyError(
+      'invalid-option',
+      'createEngine: addressPolicy is of no effect beside a dispatcher. Remove it, and have the dispatcher check the addresses that it connects to.',
+    )
+  }
+  return {
+    ...given,
+    retry: { ...given.retry, random: given.random ?? Math.random },
+    logger: guardedLogger(given.logger ?? warningsLogger()),
+    newId: given.newId ?? uuidV7Source(given.clock, given.random),
+  }
+}

@@ -1,9 +1,0 @@
-/** What a host is told when a reply took longer than it may in all. */
-import type { ErrorRecord } from '../errors.ts'
-
-export function turnTimeout(turnMs: number): ErrorRecord {
-  return {
-    code: 'timeout-turn',
-    message: `The reply was not complete within timeouts.turnMs (${turnMs} ms). Raise it in the timeouts of createEngine if the provider needs longer.`,
-  }
-}

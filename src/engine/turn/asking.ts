@@ -1,0 +1,159 @@
+/**
+ * The requests of a turn: the first one, and those that follow when it fails before any content.
+ *
+ * Says what a failure means and what could help; whether another attempt is made, and when, is the
+ * turn machine's to decide. Every outcome goes back to it as an event.
+ */
+import { setImmediate as nextTask } from 'node:timers/promises'
+import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
+import type { TurnReport } from '../../machines/turn-events.ts'
+import type { Store } from '../../persistence/store.ts'
+import type { ReplyEnd, ReplySink } from '../../protocol/delta.ts'
+import type { Message } from '../../protocol/message.ts'
+import type { AttemptRecord } from '../../protocol/turn.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type { Binder } from '../endpoints/binding.ts'
+import type { Checkpoints } from './checkpointer.ts'
+import { recordFault } from '../options/faults.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { replyRequest } from './step-request.ts'
+import { nextAttempt } from './retry-policy.ts'
+import type { Bound, Run } from './live-turn.ts'
+import { prepareFor } from './usage-estimate.ts'
+
+export interface AskingOptions {
+  readonly store: Store
+  readonly transport: Transport
+  readonly binder: Binder
+  readonly options: ResolvedOptions
+  readonly checkpoints: Checkpoints
+}
+
+type Report = (report: TurnReport) => void
+
+/** How many messages are read before anybody notices. */
+const SHORT_HISTORY = 100
+
+export class Asking {
+  readonly #store: Store
+  readonly #transport: Transport
+  readonly #binder: Binder
+  readonly #options: ResolvedOptions
+  readonly #checkpoints: Checkpoints
+
+  constructor({ store, transport, binder, options, checkpoints }: AskingOptions) {
+    this.#store = store
+    this.#transport = transport
+    this.#binder = binder
+    this.#options = options
+    this.#checkpoints = checkpoints
+  }
+
+  /** Makes a request for the run's reply. */
+  async ask(run: Run, attempt: number, report: Report): Promise<void> {
+    const { logger, clock } = this.#options
+    const prepare = prepareFor(run, this.#options)
+    const fail = (error: unknown) => {
+      const failure = recordFault(error, logger, 'A turn failed before its request was made.')
+      // It ended meanwhile, and has its outcome.
+      if (run.lane.isSealed) return
+      run.failure = failure
+      if (error instanceof ColloquyError) run.cause = error.cause
+      report({ type: 'reply.failed', code: failure.code })
+    }
+    try {
+      const bound = run.bound as Bound
+      run.goOn()
+      const { route, userMessage } = run
+      const input = userMessage as Message
+      // Reading many takes a while, in one piece: whoever waits for the send to be accepted goes first.
+      if (input.position > SHORT_HISTORY) {
+        await nextTask()
+        if (run.lane.isSealed) return
+      }
+      const request = await replyRequest(run.request, bound, route, input, this.#store, prepare)
+      if (run.lane.isSealed) return
+      if (!this.#binder.allows(request.target.endpoint)) {
+        return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))
+      }
+      run.attempts = attempt
+      run.tries += 1
+      run.askedAt = clock.now()
+      run.handle = this.#transport.reply(request, this.#sink(run, report))
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Notes what the last attempt came to, and tells readers that another one follows. */
+  backOff(run: Run): void {
+    const { next, failure } = run
+    if (next === undefined || failure === undefined) return
+    const { target, model } = run.route
+    run.abortRequest()
+    const failed: AttemptRecord = {
+      endpoint: target.endpoint,
+      model,
+      error: failure,
+      ...(run.end.usage && { usage: run.end.usage }),
+      startedAt: new Date(run.askedAt),
+      endedAt: new Date(next.decidedAt),
+    }
+    run.failedAttempts = [...(run.failedAttempts ?? []), failed]
+    run.failure = undefined
+    run.end = {}
+    run.lane.publish({
+      type: 'turn.retrying',
+      attempt: run.attempts,
+      error: failure,
+      retryInMs: next.retryInMs,
+      endpoint: run.routeAt(next.route).target.endpoint,
+    })
+  }
+
+  #sink(run: Run, report: Report): ReplySink {
+    // Said with the end: there is nothing left to hold, nor to ask what is known.
+    const end = (known: ReplyEnd) => {
+      run.end = known
+      run.handle = undefined
+    }
+    return {
+      started: () => report({ type: 'reply.started' }),
+      deltas: (batch) => {
+        if (!run.hasContent) {
+          run.hasContent = true
+          this.#checkpoints.begin(run)
+          report({ type: 'reply.first-delta' })
+        }
+        run.lane.deltas(batch)
+      },
+      finished: (known) => {
+        end(known)
+        report({ type: 'reply.finished' })
+      },
+      failed: (failure, known) => {
+        end(known)
+        run.failure = failure
+        const retryInMs = run.hasContent ? undefined : this.#planNext(run, failure)
+        report({ type: 'reply.failed', code: failure.code, retryInMs })
+      },
+    }
+  }
+
+  /** What could follow the attempt that failed: how long to wait before it, if anything could. */
+  #planNext(run: Run, failure: ErrorRecord): number | undefined {
+    const { retry, clock, logger } = this.#options
+    try {
+      const fallback = run.nextFallback((endpoint) => this.#binder.allows(endpoint))
+      const next = nextAttempt(failure, run.tries, fallback !== undefined, retry)
+      if (next === undefined) return undefined
+      const route = next.elsewhere && fallback !== undefined ? fallback : run.routeIndex
+      run.next = { route, retryInMs: next.retryInMs, decidedAt: clock.now() }
+      return next.retryInMs
+    } catch (error) {
+      // The host's clock or randomness threw: the failure stands, rather than nothing being said.
+      recordFault(error, logger, 'A turn could not be tried again.')
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Writes running replies down while they stream, so that a killed process loses little of them.
+ *
+ * One timer for all turns, which runs while any reply does. Each round takes what a reply gained
+ * since the round before, so its cost does not grow with the reply. A reply whose last piece is
+ * still being written is left out of a round, and what could not be written goes with the next:
+ * nobody waits for a checkpoint, and none that fails harms its turn.
+ */
+import { errorRecord } from '../../protocol/errors.ts'
+import type { Store } from '../../persistence/store.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Delta } from '../../protocol/delta.ts'
+import type { Logger } from '../../protocol/logger.ts'
+import { Registry } from '../../registry.ts'
+import type { Run } from './live-turn.ts'
+import { unheld } from '../actors/timers.ts'
+
+export interface CheckpointsOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly logger: Logger
+  /** `Infinity` = never. */
+  readonly everyMs: number
+}
+
+/** How far a reply is written down. */
+interface Progress {
+  readonly run: Run
+  /** How many pieces are on disk. */
+  written: number
+  /** Those that are not, the oldest first. */
+  pending: (readonly Delta[])[]
+  isWriting: boolean
+}
+
+export class Checkpoints {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #everyMs: number
+  /** By the turn's id. */
+  readonly #streaming = new Registry<string, Progress>()
+  #timer: unknown
+  /** Whether the last write failed: a database that stays away is not news each second. */
+  #isFailing = false
+
+  constructor({ store, clock, logger, everyMs }: CheckpointsOptions) {
+    this.#store = store
+    this.#clock = clock
+    this.#logger = logger
+    this.#everyMs = everyMs
+  }
+
+  /** A reply has content. */
+  begin(run: Run): void {
+    if (this.#everyMs === Infinity) return
+    this.#streaming.set(run.turnId, { run, written: 0, pending: [], isWriting: false })
+    this.#timer ??= this.#scheduled()
+  }
+
+  /** A reply is sealed, and saving it is somebody else's. */
+  end(run: Run): void {
+    if (!this.#streaming.delete(run.turnId) || this.#streaming.size > 0) return
+    this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #scheduled(): unknown {
+    return unheld(this.#clock.setTimeout(() => this.#round(), this.#everyMs))
+  }
+
+  #round(): void {
+    this.#timer = this.#scheduled()
+    for (const progress of this.#streaming.values()) {
+      if (!progress.isWriting) void this.#write(progress)
+    }
+  }
+
+  async #write(progress: Progress): Promise<void> {
+    const { run } = progress
+    const added = run.lane.additions()
+    if (added.length > 0) progress.pending.push(added)
+    const pieces = [...progress.pending]
+    if (pieces.length === 0) return
+    progress.isWriting = true
+    run.hasCheckpoints = true
+    try {
+      const { turnId, attempts, failedAttempts, movedTo } = run
+      const n = progress.written + 1
+      const asked = { attempts, failedAttempts, movedTo }
+      const isOurs = await this.#store.checkpoint({ turnId, ...asked, n, pieces })
+      this.#isFailing = false
+      if (!isOurs) return this.end(run)
+      progress.written += pieces.length
+      progress.pending = progress.pending.slice(pieces.length)
+    } catch (error) {
+      this.#failed(run, error)
+    } finally {
+      progress.isWriting = false
+    }
+  }
+
+  #failed(run: Run, error: unknown): void {
+    const { code, message } = errorRecord(error)
+    // What JSON cannot hold it never will, and what comes after would not fit what is there.
+    if (code === 'invalid-input') this.end(run)
+    if (this.#isFailing) return
+    this.#isFailing = true
+    this.#logger.warn(
+      { turnId: run.turnId, code, err: error },
+      `Running replies cannot be written down for now: ${message}`,
+    )
+  }
+}

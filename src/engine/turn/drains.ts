@@ -1,0 +1,91 @@
+/**
+ * Answers that are read on after a cancel, in silence, until the provider says what they cost.
+ *
+ * The turn has ended by then: its reply is sealed and its host was told. What is found out is
+ * written to the ended turn, once. Nothing waits for a drain: closing the engine, deleting the
+ * conversation and airplane mode end it.
+ */
+import type { Feed } from '../../feed/feed.ts'
+import type { Store } from '../../persistence/store.ts'
+import type { ReplyEnd } from '../../protocol/delta.ts'
+import type { ReplyHandle } from '../../transport/reply-request.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import type { Run } from './live-turn.ts'
+
+interface Drain {
+  readonly conversationId: string
+  readonly endpoint: string
+  readonly handle: ReplyHandle
+}
+
+export interface DrainsOptions {
+  readonly store: Store
+  readonly feed: Feed
+  readonly options: ResolvedOptions
+}
+
+export class Drains {
+  readonly #store: Store
+  readonly #feed: Feed
+  readonly #options: ResolvedOptions
+  readonly #running = new Set<Drain>()
+  #isClosed = false
+
+  constructor({ store, feed, options }: DrainsOptions) {
+    this.#store = store
+    this.#feed = feed
+    this.#options = options
+  }
+
+  /** Takes the request of a cancelled run over, if its answer has begun and is to be read on. */
+  take(run: Run): boolean {
+    const { usageOnCancel } = this.#options
+    const { timeoutMs: ms, bytes } = this.#options.drain
+    const { handle, asked, turnId, conversationId, over } = run
+    if (usageOnCancel !== 'drain' || this.#isClosed) return false
+    if (handle === undefined || asked === undefined) return false
+    const drain = { conversationId, endpoint: asked.endpoint, handle }
+    const known = handle.known()
+    const isTaken = handle.drain({ ms, bytes }, (end) => {
+      this.#running.delete(drain)
+      // The run itself, with its whole reply, is not kept for this.
+      void over.promise.then(() => this.#record(turnId, conversationId, known, end))
+    })
+    if (!isTaken) return false
+    this.#running.add(drain)
+    run.end = known
+    run.handle = undefined
+    return true
+  }
+
+  /** Ends those that match. */
+  abort(matches: (drain: Pick<Drain, 'conversationId' | 'endpoint'>) => boolean): void {
+    for (const drain of this.#running) {
+      if (!matches(drain)) continue
+      this.#running.delete(drain)
+      drain.handle.abort()
+    }
+  }
+
+  /** Ends all of them; from now on a cancel aborts. */
+  close(): void {
+    this.#isClosed = true
+    this.abort(() => true)
+  }
+
+  async #record(
+    turnId: string,
+    conversationId: string,
+    known: ReplyEnd,
+    { usage }: ReplyEnd,
+  ): Promise<void> {
+    if (usage === undefined || usage === known.usage || this.#isClosed) return
+    try {
+      const turn = await this.#store.recordUsage(turnId, usage)
+      if (turn === undefined || this.#isClosed) return
+      this.#feed.announce(conversationId, { type: 'turn.usage', ...turn })
+    } catch (error) {
+      this.#options.logger.warn({ err: error, turnId }, 'The cost of a turn could not be saved.')
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** Makes the request of a turn out of what is stored and what the host said about it. */
+import { ColloquyError } from '../../protocol/errors.ts'
+import type { HistoryMessage, Store } from '../../persistence/store.ts'
+import type { Message } from '../../protocol/message.ts'
+import type { ReplyRequest } from '../../transport/reply-request.ts'
+import { currentLine } from '../history/line.ts'
+import type { Prepare, PreparedTurn } from '../options/options.ts'
+import type { Route } from '../endpoints/binding.ts'
+import type { Bound, RunRequest } from './live-turn.ts'
+import { sendableHistory } from '../history/sendable-history.ts'
+
+/** @throws `prepare-failed`, `invalid-input`, `database-failed` */
+export async function replyRequest(
+  { turnId, options }: RunRequest,
+  { conversation }: Bound,
+  { target, model }: Route,
+  input: Message,
+  store: Store,
+  prepare: Prepare | undefined,
+): Promise<ReplyRequest> {
+  const turn = { turnId, conversation, endpoint: target.endpoint, model }
+  const messages =
+    prepare === undefined
+      ? await history(input, store)
+      : await prepared(await wholeHistory(input, store), turn, prepare)
+  const sendable = sendableHistory(messages)
+  if (sendable.length === 0) throw nothingToSend()
+  return {
+    target,
+    model,
+    system: options.system ?? conversation.system,
+    messages: sendable,
+    settings: { ...conversation.settings, ...withoutUndefined(options.settings ?? {}) },
+    tools: options.tools,
+    extraBody: options.extraBody,
+    stream: true,
+  }
+}
+
+async function history(input: Message, store: Store): Promise<readonly HistoryMessage[]> {
+  // Nothing is before the first message.
+  if (input.position === 1) return [input]
+  return currentLine(await store.listHistory(input.conversationId, input.position))
+}
+
+/** The same as a host sees it, who may do with it what he likes. */
+async function wholeHistory(input: Message, store: Store): Promise<readonly Message[]> {
+  const messages = await store.listMessages(input.conversationId)
+  return currentLine(messages.filter(({ position }) => position <= input.position))
+}
+
+function nothingToSend(): ColloquyError {
+  return new ColloquyError(
+    'invalid-input',
+    'Nothing of this conversation can be sent: there is no text and no file in it, nor a result of a call that was made.',
+  )
+}
+
+async function prepared(
+  stored: readonly Message[],
+  turn: PreparedTurn,
+  prepare: Prepare,
+): Promise<readonly Message[]> {
+  let messages: unknown
+  try {
+    messages = await prepare(stored, turn)
+  } catch (cause) {
+    throw new ColloquyError('prepare-failed', 'The prepare function of createEngine threw.', {
+      cause,
+    })
+  }
+  if (Array.isArray(messages)) return messages as readonly Message[]
+  throw new ColloquyError(
+    'prepare-failed',
+    'The prepare function of createEngine returned no list of messages.',
+  )
+}
+
+function withoutUndefined<T extends object>(record: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(record).filter(([, value]) => value !== undefined),
+  ) as Partial<T>
+}

@@ -1,0 +1,97 @@
+/** A host's hold on a turn that has ended: made of what is stored, it looks like that of a run. */
+import { Observable } from 'rxjs'
+import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
+import type { KeyedTurn } from '../../persistence/store.ts'
+import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
+import type { Message } from '../../protocol/message.ts'
+import type { Snapshot } from '../../protocol/snapshot.ts'
+import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
+import type { Reply, Turn } from '../api.ts'
+
+export class EndedTurn implements Turn {
+  readonly id: string
+  readonly conversationId: string
+  readonly userMessage: Message
+  readonly reply: Promise<Reply>
+  readonly #turn: TurnRecord
+  readonly #message: Message | undefined
+  readonly #cancel: () => Promise<Receipt>
+
+  constructor({ turn, input, reply }: KeyedTurn, cancel: () => Promise<Receipt>) {
+    this.id = turn.id
+    this.conversationId = turn.conversationId
+    this.userMessage = input
+    this.#turn = turn
+    this.#message = reply
+    this.#cancel = cancel
+    this.reply = replyOf(turn, reply)
+    // Whoever awaits it is told; whoever does not must not find their process ended.
+    this.reply.catch(() => {})
+  }
+
+  /** What a reader gets that comes after the end; numbered anew, for the old numbers are not kept. */
+  get events(): Observable<ConversationEvent> {
+    return new Observable((reader) => {
+      const { id: turnId, conversationId } = this
+      const turn = this.#turn
+      const at = turn.endedAt ?? turn.startedAt
+      const snapshot = this.#snapshot(1)
+      let seq = 0
+      const tell = (happening: TurnHappening) =>
+        reader.next({ seq: (seq += 1), conversationId, turnId, at, ...happening })
+      if (snapshot !== undefined) tell({ type: 'reply.snapshot', snapshot })
+      if (turn.status !== 'pending' && turn.status !== 'streaming') {
+        tell({
+          type: `turn.${turn.status}`,
+          turn,
+          ...(this.#message && { message: this.#message }),
+        })
+      }
+      reader.complete()
+    })
+  }
+
+  async *snapshots(): AsyncGenerator<Snapshot, undefined> {
+    const snapshot = this.#snapshot(1)
+    if (snapshot !== undefined) yield snapshot
+    await this.reply
+    return undefined
+  }
+
+  cancel(): Promise<Receipt> {
+    return this.#cancel()
+  }
+
+  #snapshot(seq: number): Snapshot | undefined {
+    const message = this.#message
+    if (message === undefined || message.parts.length === 0) return undefined
+    const { parts, text, status } = message
+    return { turnId: this.id, seq, parts, text, status }
+  }
+}
+
+/** What `reply` rejects with; `undefined` when the turn is done. */
+export function endingError(
+  turn: TurnRecord,
+  partial: Message | undefined,
+  cause?: unknown,
+): ColloquyError | undefined {
+  if (turn.status === 'done') return undefined
+  if (turn.status === 'cancelled') {
+    return new ColloquyError('cancelled', 'The turn was cancelled.', { partial })
+  }
+  if (turn.status === 'pending' || turn.status === 'streaming') {
+    return new ColloquyError(
+      'save-failed',
+      'The end of this turn could not be saved. It will be ended as interrupted when the database is opened again.',
+    )
+  }
+  const failure = turn.error ?? errorRecord(undefined)
+  return new ColloquyError(failure.code, failure.message, { ...failure, partial, cause })
+}
+
+async function replyOf(turn: TurnRecord, message: Message | undefined): Promise<Reply> {
+  const error = endingError(turn, message)
+  if (error !== undefined) throw error
+  return { turn, message: message as Message }
+}

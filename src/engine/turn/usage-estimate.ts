@@ -1,0 +1,117 @@
+/**
+ * What a stopped turn is likely to have cost, where the provider had no time to say.
+ *
+ * Counts the texts that were asked and answered, with the host's tokenizer if it gave one. By
+ * itself it takes a token for four bytes of UTF-8: right for English and JSON, near for most
+ * languages, and the same on every machine. Four more are counted for each message, which is about what
+ * providers wrap round one. Files are not counted.
+ */
+import type { Store } from '../../persistence/store.ts'
+import type { Part, Usage } from '../../protocol/message.ts'
+import type { ReplyRequest } from '../../transport/reply-request.ts'
+import type { Prepare } from '../options/options.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { replyRequest } from './step-request.ts'
+import type { Run } from './live-turn.ts'
+
+const BYTES_PER_TOKEN = 4
+const TOKENS_PER_MESSAGE = 4
+
+export class UsageEstimate {
+  readonly #store: Store
+  readonly #options: ResolvedOptions
+
+  constructor(store: Store, options: ResolvedOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  /** Adds an estimate to a cancelled run of which nothing is known. Never rejects. */
+  async complete(run: Run): Promise<void> {
+    // A request that did not go out, or that nobody stopped, is not for us to guess about.
+    if (this.#options.usageOnCancel !== 'estimate' || run.outcome !== 'cancelled') return
+    if (!run.upstreamAborted || run.end.usage !== undefined) return
+    try {
+      const usage = await this.#of(run)
+      if (usage !== undefined) run.end = { ...run.end, usage }
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'The cost of a cancelled turn is not known.')
+    }
+  }
+
+  async #of(run: Run): Promise<Usage | undefined> {
+    const { bound, userMessage, prepared } = run
+    if (bound === undefined || userMessage === undefined) return undefined
+    const again = prepared && (() => prepared)
+    const { request: asked, route } = run
+    const request = await replyRequest(asked, bound, route, userMessage, this.#store, again)
+    const { model } = request
+    const parts = run.lane.parts()
+    const thoughts = this.#sum(parts.filter(isThought).map(textIn), model)
+    const said = this.#sum(parts.filter((part) => !isThought(part)).map(textIn), model)
+    return {
+      inputTokens: this.#input(request),
+      outputTokens: thoughts + said,
+      ...(thoughts > 0 && { reasoningTokens: thoughts }),
+      source: 'estimated',
+    }
+  }
+
+  #input({ model, system, messages, tools }: ReplyRequest): number {
+    const texts = messages.flatMap(({ parts }) =>
+      parts.filter((part) => !isThought(part)).map(textIn),
+    )
+    if (system !== undefined) texts.push(system)
+    if (tools !== undefined) texts.push(JSON.stringify(tools))
+    const count = messages.length + (system === undefined ? 0 : 1)
+    return this.#sum(texts, model) + count * TOKENS_PER_MESSAGE
+  }
+
+  #sum(texts: readonly string[], model: string): number {
+    let tokens = 0
+    for (const text of texts) if (text !== '') tokens += this.#count(text, model)
+    return tokens
+  }
+
+  #count(text: string, model: string): number {
+    const { countTokens, logger } = this.#options
+    try {
+      const tokens = countTokens?.(text, model)
+      if (tokens === undefined) return tokensByBytes(text)
+      if (Number.isSafeInteger(tokens) && tokens >= 0) return tokens
+      throw new TypeError('countTokens gave something else than a number of tokens.')
+    } catch (error) {
+      logger.warn({ err: error }, 'countTokens failed; tokens are counted by bytes.')
+      return tokensByBytes(text)
+    }
+  }
+}
+
+/**
+ * The host's `prepare`, with what it gives kept for as long as the turn runs: asking it again
+ * could give something else. Without it nothing is kept, for what was sent can be read again.
+ */
+export function prepareFor(
+  run: Run,
+  { prepare, usageOnCancel }: ResolvedOptions,
+): Prepare | undefined {
+  if (prepare === undefined || usageOnCancel !== 'estimate') return prepare
+  return async (messages, turn) => (run.prepared = await prepare(messages, turn))
+}
+
+/** The rule that is used where the host has no tokenizer. */
+export function tokensByBytes(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
+}
+
+function isThought(part: Part): boolean {
+  return part.type === 'reasoning'
+}
+
+/** What of a part a model reads or writes. */
+function textIn(part: Part): string {
+  if (part.type === 'text' || part.type === 'reasoning') return part.text
+  if (part.type === 'tool-call') return part.toolName + part.inputText
+  if (part.type !== 'tool-result') return ''
+  return typeof part.output === 'string' ? part.output : (JSON.stringify(part.output) ?? '')
+}

@@ -1,0 +1,188 @@
+/**
+ * Opens a SQLite file as a store: the lock, the connection, the schema, and the recovery of what
+ * a writer before left behind.
+ */
+import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { Migrator } from '@mikro-orm/migrations'
+import { MikroORM } from '@mikro-orm/sqlite'
+import type Database from 'better-sqlite3'
+
+import { ColloquyError, hasCode } from '../../protocol/errors.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Logger } from '../../protocol/logger.ts'
+import { databaseError } from './errors.ts'
+import { FileIdentity } from './file-identity.ts'
+import { FileLock } from './file-lock.ts'
+import { MIGRATION_TABLE, migrate } from '../schema/migrate.ts'
+import { MIGRATIONS } from '../schema/migrations/migrations.ts'
+import { type Assemble, recoveryJob } from '../statements/recovery.ts'
+import { ENTITIES } from '../schema/schema.ts'
+import { SqlDatabase } from '../sql-database.ts'
+import { PATIENCE_MS, SqlStore } from '../sql-store.ts'
+import { SqliteConnection } from './connection.ts'
+import { resolveDatabasePath } from './path.ts'
+import { type Connection, Statement } from '../statements/statement.ts'
+import { WriterQueue } from '../writer/writer-queue.ts'
+
+const MEMORY = ':memory:'
+/** Between two looks at a database in which another process writes. */
+const BUSY_WAIT_MS = 20
+
+/** Takes the lock for writing at once: a database in which another process writes says so here. */
+const BEGIN = new Statement('begin immediate')
+
+/** MikroORM reads `MIKRO_ORM_*`, which a host may have set for its own database; what stands here wins. */
+const ENVIRONMENT_GUARD = { clientUrl: undefined, schema: undefined } as object
+
+export interface SqliteStoreOptions {
+  /** A file, which is created if need be, or `:memory:`. */
+  readonly database: string
+  /**
+   * What a commit survives: `full` also a power cut, `relaxed` a killed process only (the last
+   * commits before a power cut may be gone; the file is never damaged).
+   */
+  readonly durability: 'full' | 'relaxed'
+  /** Dates the end of interrupted turns. */
+  readonly clock: Clock
+  /** Names the replies of interrupted turns. */
+  readonly newId: () => string
+  /** Makes the replies of interrupted turns out of their checkpoints. */
+  readonly assemble: Assemble
+  readonly logger?: Logger | undefined
+}
+
+/**
+ * Opens the database, and creates it if there is none.
+ *
+ * @throws `database-in-use`, `database-too-new`, `database-busy`, `database-failed`
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqlStore> {
+  if (options.database === MEMORY) return await openUnguarded(options)
+  const database = await resolveDatabasePath(options.database)
+  const lock = new FileLock(database)
+  return await openUnguarded({ ...options, database }, () => lock.release())
+}
+
+/**
+ * Opens a database without its lock.
+ *
+ * @internal For tests of what holds when a second writer gets in all the same.
+ * @param release - called when the store is closed, or cannot be opened
+ */
+export async function openUnguarded(
+  options: SqliteStoreOptions,
+  release: () => void = () => undefined,
+): Promise<SqlStore> {
+  let orm: MikroORM | undefined
+  try {
+    orm = createOrm(options.database)
+    await prepare(orm, options)
+    const database = await connect(orm, options)
+    const writer = new WriterQueue<Connection>((work, isCheckpoint) =>
+      database.transaction(work, { isCheckpoint }),
+    )
+    const { epoch, interrupted } = await writer.submit(
+      recoveryJob(options.newId, options.clock.now(), options.assemble),
+      { patienceMs: PATIENCE_MS },
+    )
+    if (interrupted > 0) {
+      options.logger?.info({ interrupted }, 'Turns of a process that had died were ended.')
+    }
+    return new SqlStore(database, writer, epoch, release)
+  } catch (cause) {
+    await orm?.close(true).catch(() => undefined)
+    release()
+    const error = databaseError(cause)
+    throw new ColloquyError(error.code, `${options.database}: ${error.message}`, {
+      cause: error.cause,
+    })
+  }
+}
+
+async function connect(orm: MikroORM, options: SqliteStoreOptions): Promise<SqlDatabase> {
+  const client = await nativeClient(orm)
+  const hasLog = client.pragma('journal_mode', { simple: true }) === 'wal'
+  return new SqlDatabase(new SqliteConnection(client), {
+    begin: BEGIN,
+    classify: databaseError,
+    assertPresent: options.database === MEMORY ? undefined : presence(options.database, hasLog),
+    // Not a statement that is kept: SQLite obeys when it reads it, not when it runs it.
+    setLasting: (isLasting) =>
+      void client.pragma(synchronous(isLasting ? options.durability : 'relaxed')),
+    disconnect: () => orm.close(true),
+  })
+}
+
+/** Throws if the database is not where it was, or the log that has its newest commits. */
+function presence(database: string, hasLog: boolean): () => void {
+  const file = new FileIdentity(database)
+  // Made with the first transaction, and with this connection for as long as it is open.
+  let log: FileIdentity | undefined
+  return () => {
+    file.assertSame()
+    if (!hasLog) return
+    log ??= new FileIdentity(`${database}-wal`)
+    log.assertSame()
+  }
+}
+
+function createOrm(database: string): MikroORM {
+  // The constructor, not `init`: that one looks for optional packages, which a bundle does not have.
+  return new MikroORM({
+    ...ENVIRONMENT_GUARD,
+    dbName: database,
+    // Waiting inside SQLite would block the event loop.
+    driverOptions: { dbName: database, timeout: 0 },
+    entities: ENTITIES,
+    extensions: [Migrator],
+    migrations: {
+      tableName: MIGRATION_TABLE,
+      migrationsList: MIGRATIONS,
+      transactional: true,
+      allOrNothing: true,
+      disableForeignKeys: false,
+      snapshot: false,
+      silent: true,
+    },
+    debug: false,
+    logger: () => undefined,
+  })
+}
+
+/** Settings of the connection, and the schema. Another process may be writing: then it waits. */
+async function prepare(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {
+  const givesUpAt = performance.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      await configure(orm, options)
+      await migrate(orm)
+      return
+    } catch (cause) {
+      const error = databaseError(cause)
+      if (!hasCode(error, 'database-busy') || performance.now() > givesUpAt) throw error
+      await setTimeout(BUSY_WAIT_MS)
+    }
+  }
+}
+
+async function configure(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {
+  const client = await nativeClient(orm)
+  const mode: unknown = client.pragma('journal_mode = wal', { simple: true })
+  if (options.database !== MEMORY && mode !== 'wal') {
+    options.logger?.warn(
+      { database: options.database, mode },
+      'The file system of the database cannot keep a write-ahead log; writes will be slower.',
+    )
+  }
+  client.pragma(synchronous(options.durability))
+  client.pragma('foreign_keys = on')
+}
+
+function synchronous(durability: SqliteStoreOptions['durability']): string {
+  return `synchronous = ${durability === 'full' ? 'full' : 'normal'}`
+}
+
+function nativeClient(orm: MikroORM): Promise<Database.Database> {
+  return orm.em.getConnection().getNativeClient()
+}

@@ -1,0 +1,84 @@
+/** The creation of a conversation, with the messages it starts with, and its changes. */
+import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
+import type { Part } from '../../protocol/message.ts'
+import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
+import type { ConversationRow } from '../schema/schema.ts'
+import { type Connection, Statement } from './statement.ts'
+import type { NewConversation } from '../store.ts'
+import { toJson, toText } from './stored-text.ts'
+
+const INSERT_CONVERSATION = new Statement(`
+  insert into conversation
+    (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, created_at,
+      updated_at)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  on conflict (id) do nothing`)
+
+const INSERT_MESSAGE = new Statement(`
+  insert into message
+    (id, conversation_id, import_id, parent_id, position, role, parts, status, created_at)
+  values (?, ?, ?, ?, ?, ?, ?, 'complete', ?)`)
+
+/** Writes a conversation. The job gives `undefined` when there is one with its id. */
+export function createConversationJob(
+  conversation: NewConversation,
+): (tx: Connection) => Promise<ConversationRecord | undefined> {
+  const row = conversationRow(conversation)
+  const messages = conversation.messages.map(({ id, role, content }) => ({
+    id,
+    role,
+    parts: toJson(partsOf(content), 'message'),
+  }))
+  return async (tx) => {
+    const inserted = await INSERT_CONVERSATION.run(
+      tx,
+      row.id,
+      row.title,
+      row.model,
+      row.endpoint,
+      row.system,
+      row.settings,
+      row.owner_id,
+      row.metadata,
+      row.head_message_id,
+      row.created_at,
+      row.updated_at,
+    )
+    if (inserted === 0) return undefined
+    let parentId: string | null = null
+    for (const [index, { id, role, parts }] of messages.entries()) {
+      await INSERT_MESSAGE.run(
+        tx,
+        id,
+        row.id,
+        conversation.importId,
+        parentId,
+        index + 1,
+        role,
+        parts,
+        row.created_at,
+      )
+      parentId = id
+    }
+    return conversationRecord(row)
+  }
+}
+
+/** Writes changes. The job gives the whole row, or `undefined` when there is no such conversation. */
+export function updateConversationJob(
+  id: string,
+  changes: ConversationUpdate,
+  at: Date,
+): (tx: Connection) => Promise<ConversationRow | undefined> {
+  const columns = Object.entries(changedColumns(changes, at))
+  const assignments = columns.map(([name]) => `${name} = ?`).join(', ')
+  const update = new Statement<ConversationRow>(
+    `update conversation set ${assignments} where id = ? returning *`,
+  )
+  const values = columns.map(([, value]) => value)
+  return (tx) => update.first(tx, ...values, toText(id))
+}
+
+function partsOf(content: string | readonly Part[]): readonly Part[] {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content
+}

@@ -1,0 +1,48 @@
+/**
+ * The epoch: which writer of a database is the newest.
+ *
+ * Each opening begins one. The lock on the file keeps a second writer out; should one get in all
+ * the same, the older of the two is refused whatever it writes from then on.
+ */
+import { ColloquyError } from '../../protocol/errors.ts'
+import { type Connection, Statement } from './statement.ts'
+
+/** Where the epoch is kept. Not one of the engine's settings. */
+export const EPOCH_SETTING = 'epoch'
+
+const NEXT_EPOCH = new Statement<{ readonly value: string }>(`
+  insert into setting (name, value) values (?, '1')
+  on conflict (name) do update set value = cast(cast(setting.value as integer) + 1 as text)
+  returning value`)
+
+const SELECT_EPOCH = new Statement<{ readonly value: string }>(
+  'select value from setting where name = ?',
+)
+
+/** Begins the next epoch. */
+export async function beginEpoch(tx: Connection): Promise<number> {
+  return Number((await NEXT_EPOCH.one(tx, EPOCH_SETTING)).value)
+}
+
+/** The job, for the newest writer only. */
+export function guarded<T>(
+  job: (tx: Connection) => Promise<T>,
+  epoch: number,
+): (tx: Connection) => Promise<T> {
+  return async (tx) => {
+    assertNewest((await SELECT_EPOCH.one(tx, EPOCH_SETTING)).value, epoch)
+    return await job(tx)
+  }
+}
+
+/**
+ * @param newest - as it is stored
+ * @throws `database-taken`
+ */
+export function assertNewest(newest: string | null, epoch: number): void {
+  if (Number(newest) === epoch) return
+  throw new ColloquyError(
+    'database-taken',
+    'Another engine has opened the database since, and it is the one that writes now. Close this engine.',
+  )
+}

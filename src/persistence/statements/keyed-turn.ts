@@ -1,0 +1,30 @@
+/** Finds the turn that was accepted under an idempotency key, with its input and its reply. */
+import { messageRecord } from './message-row.ts'
+import type { MessageRow, TurnRow } from '../schema/schema.ts'
+import { type Connection, Statement } from './statement.ts'
+import type { KeyedTurn } from '../store.ts'
+import { toText } from './stored-text.ts'
+import { turnRecord } from './turn-row.ts'
+import { SELECT_REPLY } from './accept-turn.ts'
+
+const SELECT_KEYED_TURN = new Statement<TurnRow>(
+  'select * from turn where conversation_id = ? and idempotency_key = ?',
+)
+const SELECT_MESSAGE = new Statement<MessageRow>('select * from message where id = ?')
+
+export async function readKeyedTurn(
+  connection: Connection,
+  conversationId: string,
+  idempotencyKey: string,
+): Promise<KeyedTurn | undefined> {
+  const key = [toText(conversationId), toText(idempotencyKey)]
+  const row = await SELECT_KEYED_TURN.first(connection, ...key)
+  if (row === undefined) return undefined
+  const input = await SELECT_MESSAGE.one(connection, row.input_message_id)
+  const reply = await SELECT_REPLY.first(connection, row.id)
+  return {
+    turn: turnRecord(row),
+    input: messageRecord(input),
+    ...(reply !== undefined && { reply: messageRecord(reply) }),
+  }
+}

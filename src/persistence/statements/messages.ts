@@ -1,0 +1,35 @@
+/** Reads the messages of a conversation: whole, for a host, or what a provider is told of them. */
+import type { Message } from '../../protocol/message.ts'
+import { historyMessage, type HistoryRow, messageRecord } from './message-row.ts'
+import type { MessageRow } from '../schema/schema.ts'
+import { type Connection, Statement } from './statement.ts'
+import type { HistoryMessage } from '../store.ts'
+import { toText } from './stored-text.ts'
+
+const SELECT_MESSAGES = new Statement<MessageRow>(
+  'select * from message where conversation_id = ? order by position',
+)
+
+// Every turn reads all of it: each column costs, and what is not sent is not read.
+const SELECT_HISTORY = new Statement<HistoryRow>(`
+  select turn_id, import_id, role, parts, status from message
+  where conversation_id = ? and position <= ? order by position`)
+
+/** Oldest first. */
+export async function readMessages(
+  connection: Connection,
+  conversationId: string,
+): Promise<readonly Message[]> {
+  const rows = await SELECT_MESSAGES.all(connection, toText(conversationId))
+  return rows.map((row) => messageRecord(row))
+}
+
+/** Those up to a position, oldest first. */
+export async function readHistory(
+  connection: Connection,
+  conversationId: string,
+  upTo: number,
+): Promise<readonly HistoryMessage[]> {
+  const rows = await SELECT_HISTORY.all(connection, toText(conversationId), upTo)
+  return rows.map((row) => historyMessage(row))
+}

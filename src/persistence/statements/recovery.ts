@@ -1,0 +1,119 @@
+/**
+ * What happens once at each opening: a new epoch, and an end for the turns of the writer before.
+ *
+ * One transaction, and two statements for each hundred turns. Their replies are made of what was
+ * checkpointed of them. Nothing is sent to a provider: a turn is asked again only if the host says
+ * so.
+ */
+import type { ErrorRecord } from '../../protocol/errors.ts'
+import type { Delta } from '../../protocol/delta.ts'
+import type { Part } from '../../protocol/message.ts'
+import { type CheckpointRow, readableDeltas } from './checkpoints.ts'
+import { beginEpoch } from './epoch.ts'
+import { type Connection, Statement } from './statement.ts'
+import { toJson } from './stored-text.ts'
+
+/** Bounds the values that a statement binds, and the text in memory. */
+const REPLIES_AT_ONCE = 100
+
+export const INTERRUPTED: ErrorRecord = {
+  code: 'interrupted',
+  message:
+    'The process that ran this turn ended before it did. engine.retry() asks again for a whole reply.',
+}
+
+const NO_PARTS = '[]'
+
+const RUNNING = "status in ('pending', 'streaming')"
+
+const SELECT_RUNNING = new Statement<{ readonly id: string }>(
+  `select id from turn where ${RUNNING} order by conversation_id, position`,
+)
+
+const DELETE_CHECKPOINTS = new Statement('delete from checkpoint')
+
+const MOVE_HEADS = new Statement(`
+  update conversation set head_message_id = (
+    select m.id from message m where m.conversation_id = conversation.id
+    order by m.position desc limit 1)
+  where id in (select conversation_id from turn where ${RUNNING})`)
+
+const INTERRUPT = new Statement(
+  `update turn set status = 'interrupted', error = ?, ended_at = ? where ${RUNNING}`,
+)
+
+/** Makes the parts of a reply out of all that was added to it. */
+export type Assemble = (deltas: readonly Delta[]) => readonly Part[]
+
+/** Begins a new epoch and ends what the one before left running. */
+export function recoveryJob(
+  newId: () => string,
+  at: number,
+  assemble: Assemble,
+): (tx: Connection) => Promise<{ readonly epoch: number; readonly interrupted: number }> {
+  return async (tx) => {
+    const epoch = await beginEpoch(tx)
+    const turns = await SELECT_RUNNING.all(tx)
+    for (let start = 0; start < turns.length; start += REPLIES_AT_ONCE) {
+      const ids = turns.slice(start, start + REPLIES_AT_ONCE).map(({ id }) => id)
+      const parts = await checkpointedParts(tx, ids, assemble)
+      const replies = ids.flatMap((id) => [id, newId(), parts.get(id) ?? NO_PARTS])
+      await insertReplies(ids.length).run(tx, ...replies, at)
+    }
+    await DELETE_CHECKPOINTS.run(tx)
+    if (turns.length > 0) {
+      // The times of activity stay: an interruption is none, and would undo the order of the list.
+      await MOVE_HEADS.run(tx)
+      await INTERRUPT.run(tx, toJson(INTERRUPTED, 'error'), at)
+    }
+    return { epoch, interrupted: turns.length }
+  }
+}
+
+/** The parts of each turn that has readable checkpoints, as JSON. */
+async function checkpointedParts(
+  tx: Connection,
+  turnIds: readonly string[],
+  assemble: Assemble,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = Map.groupBy(
+    await selectCheckpoints(turnIds.length).all(tx, ...turnIds),
+    (row) => row.turn_id,
+  )
+  return new Map([...rows].map(([id, pieces]) => [id, partsOf(pieces, assemble)]))
+}
+
+/** A database opens, whatever somebody may have written into it. */
+function partsOf(pieces: readonly CheckpointRow[], assemble: Assemble): string {
+  try {
+    return toJson(assemble(readableDeltas(pieces)), 'reply')
+  } catch {
+    return NO_PARTS
+  }
+}
+
+function selectCheckpoints(turns: number): Statement<CheckpointRow> {
+  const ids = Array.from({ length: turns }, () => '?').join(', ')
+  return new Statement(
+    `select turn_id, n, parts from checkpoint where turn_id in (${ids}) order by turn_id, n`,
+  )
+}
+
+// The row number matters only where one conversation has several running turns, and the conflict
+// where a running turn has its reply: no engine leaves these behind, but a database that has them
+// must open all the same.
+function insertReplies(count: number): Statement {
+  const values = Array.from({ length: count }, () => '(?, ?, ?)').join(', ')
+  return new Statement(`
+    with reply (turn_id, id, parts) as (values ${values})
+    insert into message
+      (id, conversation_id, turn_id, parent_id, position, role, parts, status, created_at)
+    select reply.id, t.conversation_id, t.id, t.input_message_id,
+      coalesce((select max(m.position) from message m
+        where m.conversation_id = t.conversation_id), 0)
+        + row_number() over (partition by t.conversation_id order by t.position),
+      'assistant', reply.parts, 'interrupted', cast(? as bigint)
+    from reply join turn t on t.id = reply.turn_id
+    where true
+    on conflict (turn_id) where role = 'assistant' do nothing`)
+}

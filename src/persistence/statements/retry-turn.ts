@@ -1,0 +1,59 @@
+/**
+ * The beginning of a turn on the input of the last one, inside one transaction.
+ *
+ * The head of the conversation stays: what there is of an earlier reply counts until the new turn
+ * leaves one of its own.
+ */
+import { ColloquyError } from '../../protocol/errors.ts'
+import { assertNewest } from './epoch.ts'
+import { messageRecord } from './message-row.ts'
+import type { MessageRow } from '../schema/schema.ts'
+import { type Connection, Statement } from './statement.ts'
+import type { TurnRetry } from '../store.ts'
+import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import { type Acceptance, boundIn, INSERT_TURN, SELECT_ACCEPTING, TOUCH } from './accept-turn.ts'
+
+const SELECT_LAST_INPUT = new Statement<MessageRow>(`
+  select m.* from turn t join message m on m.id = t.input_message_id
+  where t.conversation_id = ? order by t.position desc limit 1`)
+
+/** Writes the turn and gives its input. The job gives `undefined` when there is no such conversation. */
+export function retryTurnJob(
+  retry: TurnRetry,
+  epoch: number,
+): (tx: Connection) => Promise<Acceptance | undefined> {
+  const conversationId = toText(retry.conversationId)
+  const metadata = toJsonOrNull(retry.metadata, 'metadata')
+  const at = retry.at.getTime()
+  return async (tx) => {
+    const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
+    if (conversation === undefined) return undefined
+    assertNewest(conversation.epoch, epoch)
+    const input = await SELECT_LAST_INPUT.first(tx, conversationId)
+    if (input === undefined) return { refusal: nothingToRetry() }
+    const bound = boundIn(conversation, retry)
+    if ('refusal' in bound) return bound
+    await INSERT_TURN.run(
+      tx,
+      retry.turnId,
+      conversationId,
+      conversation.turn_position,
+      input.id,
+      epoch,
+      toTextOrNull(retry.idempotencyKey),
+      toText(bound.endpoint),
+      toText(bound.model),
+      metadata,
+      at,
+    )
+    await TOUCH.run(tx, at, conversationId)
+    return { message: messageRecord(input) }
+  }
+}
+
+function nothingToRetry(): ColloquyError {
+  return new ColloquyError(
+    'nothing-to-retry',
+    'There is no turn in this conversation to retry. Send an input first.',
+  )
+}

@@ -1,0 +1,220 @@
+/**
+ * The chat-completions format, as the many servers that claim it speak it.
+ *
+ * Reads streams and JSON answers; how requests are written stands in
+ * `chat-request.ts`. `<think>` tags inside the text are text.
+ */
+import type { ReplyEnd } from '../../../protocol/delta.ts'
+import type { FinishReason } from '../../../protocol/message.ts'
+import { readProviderError } from '../../provider-error.ts'
+import type { ProviderError } from '../../provider-error.ts'
+import type { ReplyDraft } from '../../reply-draft.ts'
+import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
+import type { WireObject } from '../../wire-value.ts'
+import { bearer } from '../bearer.ts'
+import { ChatReasoning, REASONING_TEXTS } from './reasoning.ts'
+import { chatRequestBody, lessonOf } from './request.ts'
+import { toUsage } from '../usage.ts'
+import { laterUsage, usageIn } from './usage.ts'
+import type { DialectReader, SoleDelta, WireDialect } from '../dialect.ts'
+import { ToolCalls } from '../tool-calls.ts'
+
+export const chatCompletions: WireDialect = {
+  path: '/chat/completions',
+  headers: bearer,
+  body: chatRequestBody,
+  lesson: lessonOf,
+  reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
+  soleDelta,
+  // OpenAI and others pad their events, so that the length of one does not tell its text.
+  meaningless: ['id', 'created', 'obfuscation', 'p'],
+}
+
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ['stop', 'stop'],
+  ['length', 'length'],
+  ['max_tokens', 'length'],
+  ['model_length', 'length'],
+  ['model_context_window_exceeded', 'length'],
+  ['tool_calls', 'tool-calls'],
+  ['function_call', 'tool-calls'],
+  ['content_filter', 'content-filter'],
+])
+
+/** It is stored with every reply. */
+const LONGEST_MODEL = 500
+
+class ChatCompletionsReader implements DialectReader {
+  readonly #draft: ReplyDraft
+  readonly #reasoning: ChatReasoning
+  readonly #calls: ToolCalls
+  /** As the provider wrote it. */
+  #finish: string | undefined
+  #isRefused = false
+  #usage: WireObject | undefined
+  #model: string | undefined
+
+  constructor(draft: ReplyDraft, newId: () => string) {
+    this.#draft = draft
+    this.#reasoning = new ChatReasoning(draft)
+    this.#calls = new ToolCalls(draft, newId)
+  }
+
+  get isFinished(): boolean {
+    return this.#finish !== undefined
+  }
+
+  event(event: WireObject, name: string | undefined): ProviderError | undefined {
+    const choice = this.#known(event)
+    const error = errorIn(event, choice, name)
+    if (choice !== undefined && error === undefined) {
+      const { delta, message } = choice
+      if (isObject(delta)) this.#delta(delta)
+      // Some servers repeat the whole message so far beside each delta.
+      else if (isObject(message) && !this.#draft.hasContent) this.#message(message)
+    }
+    return error ?? this.#finishedWith(choice)
+  }
+
+  answer(answer: WireObject): ProviderError | undefined {
+    const choice = this.#known(answer)
+    const error = errorIn(answer, choice, undefined)
+    if (error !== undefined) return error
+    const message = choice?.['message'] ?? choice?.['delta']
+    if (isObject(message)) this.#message(message)
+    else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
+    else if (choice === undefined) return readProviderError(answer)
+    return this.#finishedWith(choice)
+  }
+
+  close(): ProviderError | undefined {
+    const { fault } = this.#calls
+    return fault === undefined ? undefined : { message: fault, kinds: '' }
+  }
+
+  end(): ReplyEnd {
+    const finishReason = this.#finishReason()
+    return {
+      ...(finishReason !== undefined && { finishReason }),
+      ...(this.#usage !== undefined && { usage: toUsage(this.#usage) }),
+      ...(this.#model !== undefined && { model: this.#model }),
+    }
+  }
+
+  /** Notes what every chunk may hold besides content, and finds the choice that is read. */
+  #known(event: WireObject): WireObject | undefined {
+    const choice = firstChoice(event['choices'])
+    const usage = usageIn(event, choice)
+    if (usage !== undefined) this.#usage = laterUsage(this.#usage, usage)
+    this.#model ??= nonEmpty(event['model'])?.slice(0, LONGEST_MODEL)
+    return choice
+  }
+
+  #delta(delta: WireObject): void {
+    this.#content(delta)
+    const calls = delta['tool_calls']
+    if (Array.isArray(calls)) for (const call of calls) this.#calls.addFragment(call)
+    // The form that came before tool calls: one call, without id or index.
+    if (isObject(delta['function_call'])) {
+      this.#calls.addFragment({ function: delta['function_call'] })
+    }
+  }
+
+  #message(message: WireObject): void {
+    this.#content(message)
+    const calls = message['tool_calls']
+    if (Array.isArray(calls)) for (const call of calls) this.#calls.addWhole(call)
+    if (isObject(message['function_call'])) {
+      this.#calls.addWhole({ function: message['function_call'] })
+    }
+  }
+
+  #content(delta: WireObject): void {
+    this.#reasoning.read(delta)
+    const { content, refusal } = delta
+    if (typeof content === 'string') this.#draft.text(content)
+    else if (Array.isArray(content)) for (const part of content) this.#part(part)
+    if (typeof refusal === 'string' && refusal !== '') {
+      this.#isRefused = true
+      this.#draft.text(refusal)
+    }
+  }
+
+  /** An item of a content array, as Mistral sends them: text, or thinking with texts inside. */
+  #part(part: unknown): void {
+    if (typeof part === 'string') this.#draft.text(part)
+    if (!isObject(part)) return
+    const { thinking, text } = part
+    if (typeof thinking === 'string') this.#draft.reasoning(thinking)
+    else if (Array.isArray(thinking)) {
+      for (const thought of thinking) {
+        if (isObject(thought)) this.#draft.reasoning(nonEmpty(thought['text']) ?? '')
+      }
+    } else if (typeof text === 'string') this.#draft.text(text)
+  }
+
+  #finishedWith(choice: WireObject | undefined): ProviderError | undefined {
+    const reason = nonEmpty(choice?.['finish_reason'])
+    if (reason === undefined) return undefined
+    if (reason === 'error') return { message: 'The model failed', kinds: '' }
+    this.#finish = reason
+    return undefined
+  }
+
+  #finishReason(): FinishReason | undefined {
+    if (this.#isRefused) return 'content-filter'
+    if (this.#finish === undefined) return undefined
+    const reason = FINISH_REASONS.get(this.#finish.toLowerCase()) ?? 'other'
+    return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
+  }
+}
+
+/** The choice that is read: the one with index 0, which may go without saying. */
+function firstChoice(choices: unknown): WireObject | undefined {
+  if (!Array.isArray(choices)) return undefined
+  for (const choice of choices as unknown[]) {
+    if (isObject(choice) && numberIn(choice['index'] ?? 0) === 0) return choice
+  }
+  return undefined
+}
+
+/**
+ * Whatever else such an event holds was noted when one like it was read, or is of no interest.
+ * Many servers write out what is absent, as `null` or as something empty.
+ */
+function soleDelta(event: unknown): SoleDelta | undefined {
+  if (!isObject(event) || !Array.isArray(event['choices'])) return undefined
+  const [choice, ...others] = event['choices'] as unknown[]
+  if (!isObject(choice) || others.length > 0 || numberIn(choice['index'] ?? 0) !== 0)
+    return undefined
+  if ((event['usage'] ?? event['x_groq'] ?? choice['usage'] ?? null) !== null) return undefined
+  if (event['error'] || choice['error'] || choice['finish_reason']) return undefined
+  const { delta } = choice
+  if (!isObject(delta)) return undefined
+  let sole: SoleDelta | undefined
+  for (const [field, value] of Object.entries(delta)) {
+    if (field === 'role' || isAbsent(value)) continue
+    const isReasoning = REASONING_TEXTS.has(field)
+    if (sole !== undefined || typeof value !== 'string') return undefined
+    if (!isReasoning && field !== 'content') return undefined
+    sole = { type: isReasoning ? 'reasoning' : 'text', text: value }
+  }
+  return sole
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === null || value === '' || (Array.isArray(value) && value.length === 0)
+}
+
+function errorIn(
+  event: WireObject,
+  choice: WireObject | undefined,
+  name: string | undefined,
+): ProviderError | undefined {
+  if (event['error']) return readProviderError(event)
+  if (choice?.['error']) return readProviderError(choice)
+  if (choice !== undefined || Array.isArray(event['choices'])) return undefined
+  const isError = name === 'error' || event['object'] === 'error' || event['type'] === 'error'
+  if (!isError && event['detail'] === undefined) return undefined
+  return readProviderError(event) ?? (isError ? { kinds: '' } : undefined)
+}

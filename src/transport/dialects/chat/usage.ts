@@ -1,0 +1,18 @@
+/** Reads the token counts of chat completions, which every server reports in its own place. */
+import { isObject } from '../../wire-value.ts'
+import type { WireObject } from '../../wire-value.ts'
+
+/** The usage object of a chunk or an answer, wherever it is. */
+export function usageIn(event: WireObject, choice: WireObject | undefined): WireObject | undefined {
+  if (isObject(event['usage'])) return event['usage']
+  const groq = event['x_groq']
+  if (isObject(groq) && isObject(groq['usage'])) return groq['usage']
+  const ofChoice = choice?.['usage']
+  return isObject(ofChoice) ? ofChoice : undefined
+}
+
+/** The one to keep. Counts are cumulative, never summed; zeros replace nothing. */
+export function laterUsage(kept: WireObject | undefined, next: WireObject): WireObject {
+  if (kept === undefined) return next
+  return Object.values(next).some((count) => typeof count === 'number' && count > 0) ? next : kept
+}

@@ -1,0 +1,30 @@
+/** Writes files as blocks of the Messages format: images, and documents for all that is none. */
+import type { FilePart } from '../../../protocol/message.ts'
+import type { WireBlock } from './history.ts'
+
+export function fileBlock({ mediaType, url }: FilePart): WireBlock {
+  const type = mediaType.startsWith('image/') ? 'image' : 'document'
+  return { type, source: sourceOf(mediaType.split(';', 1)[0]?.trim() ?? '', url) }
+}
+
+function sourceOf(mediaType: string, url: string): object {
+  const comma = url.indexOf(',')
+  if (!/^data:/i.test(url) || comma === -1) return { type: 'url', url }
+  const isBase64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
+  const data = url.slice(comma + 1)
+  if (mediaType.startsWith('text/')) {
+    const bytes = isBase64 ? Buffer.from(data, 'base64') : percentDecoded(data)
+    return { type: 'text', media_type: 'text/plain', data: bytes.toString() }
+  }
+  const base64 = isBase64 ? data : percentDecoded(data).toString('base64')
+  return { type: 'base64', media_type: mediaType, data: base64 }
+}
+
+/** As the URL standard does it: what is no escape stands for itself. */
+function percentDecoded(text: string): Buffer {
+  const bytes = Buffer.from(text).toString('latin1')
+  const decoded = bytes.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>
+    String.fromCodePoint(Number.parseInt(hex, 16)),
+  )
+  return Buffer.from(decoded, 'latin1')
+}

@@ -1,0 +1,214 @@
+/**
+ * Anthropic's Messages format, also as others speak it.
+ *
+ * Reads streams and JSON answers; how requests are written stands in
+ * `messages-request.ts`. What server tools did is not part of a reply, nor are
+ * blocks of a kind that is not known.
+ */
+import type { ReplyEnd } from '../../../protocol/delta.ts'
+import type { FinishReason } from '../../../protocol/message.ts'
+import { readProviderError } from '../../provider-error.ts'
+import type { ProviderError } from '../../provider-error.ts'
+import type { ReplyDraft } from '../../reply-draft.ts'
+import { isObject, nonEmpty } from '../../wire-value.ts'
+import type { WireObject } from '../../wire-value.ts'
+import { toUsage } from '../usage.ts'
+import type { Asked, DialectReader, SoleDelta, WireDialect } from '../dialect.ts'
+import { makerOf } from '../provider-fingerprint.ts'
+import { messagesRequestBody } from './request.ts'
+import { addedUsage } from './usage.ts'
+import { ToolCalls } from '../tool-calls.ts'
+
+export const messages: WireDialect = {
+  path: '/messages',
+  // Pages have 20 models, unless more are asked for; this is the most.
+  modelsQuery: { limit: '1000' },
+  headers: (apiKey) => ({
+    'anthropic-version': '2023-06-01',
+    ...(apiKey && { 'x-api-key': apiKey }),
+  }),
+  body: messagesRequestBody,
+  reader: (draft, newId, asked) => new MessagesReader(draft, newId, asked),
+  soleDelta,
+  meaningless: [],
+}
+
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['max_tokens', 'length'],
+  ['model_context_window_exceeded', 'length'],
+  ['tool_use', 'tool-calls'],
+  ['refusal', 'content-filter'],
+])
+
+class MessagesReader implements DialectReader {
+  readonly #draft: ReplyDraft
+  readonly #asked: Asked
+  readonly #calls: ToolCalls
+  /** The indexes of blocks that are calls for the host: server tools have arguments too. */
+  readonly #callBlocks = new Set<unknown>()
+  /** Arguments that came whole with the newest call, in case no fragments of them follow. */
+  #wholeInput: { readonly index: unknown; readonly input: unknown } | undefined
+  /** The newest block, if it is thinking: the only one whose signature finds its text. */
+  #thinking: { readonly index: unknown } | undefined
+  /** As the provider wrote it. */
+  #stopReason: string | undefined
+  #usage: WireObject | undefined
+  #model: string | undefined
+
+  constructor(draft: ReplyDraft, newId: () => string, asked: Asked) {
+    this.#draft = draft
+    this.#asked = asked
+    this.#calls = new ToolCalls(draft, newId)
+  }
+
+  get isFinished(): boolean {
+    return this.#stopReason !== undefined
+  }
+
+  event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+    const { index, delta, content_block: block, message } = event
+    const type = nonEmpty(event['type']) ?? name
+    switch (type) {
+      case 'content_block_delta':
+        if (isObject(delta)) this.#delta(index, delta)
+        return undefined
+      case 'content_block_start':
+        if (isObject(block)) this.#open(index, block)
+        return undefined
+      case 'content_block_stop':
+        this.#close()
+        return undefined
+      case 'message_start':
+        if (isObject(message)) this.#known(message)
+        return undefined
+      case 'message_delta':
+        this.#close()
+        this.#known(event)
+        if (isObject(delta)) this.#stopped(delta)
+        return undefined
+      case 'message_stop':
+        this.#close()
+        return 'end'
+      default:
+        return errorIn(event, type === 'error' || name === 'error')
+    }
+  }
+
+  answer(answer: WireObject): ProviderError | undefined {
+    const error = errorIn(answer, answer['type'] === 'error')
+    if (error !== undefined) return error
+    const { content } = answer
+    if (!Array.isArray(content)) return readProviderError(answer)
+    this.#known(answer)
+    this.#stopped(answer)
+    for (const block of content as unknown[]) {
+      if (!isObject(block)) continue
+      const { type, id, name, input } = block
+      if (type !== 'tool_use') this.#content(block)
+      else this.#calls.addWhole({ id, function: { name, arguments: input } })
+    }
+    return undefined
+  }
+
+  close(): ProviderError | undefined {
+    const { fault } = this.#calls
+    return fault === undefined ? undefined : { message: fault, kinds: '' }
+  }
+
+  end(): ReplyEnd {
+    const finishReason = this.#finishReason()
+    return {
+      ...(finishReason !== undefined && { finishReason }),
+      ...(this.#usage !== undefined && { usage: toUsage(this.#usage) }),
+      ...(this.#model !== undefined && { model: this.#model }),
+    }
+  }
+
+  #open(index: unknown, block: WireObject): void {
+    this.#close()
+    const { type, id, name, input } = block
+    this.#thinking = type === 'thinking' ? { index } : undefined
+    this.#callBlocks.delete(index)
+    if (type === 'tool_use') {
+      this.#callBlocks.add(index)
+      this.#calls.addFragment({ index, id, function: { name } })
+      this.#wholeInput = { index, input }
+    } else this.#content(block)
+  }
+
+  /** Text and thinking are taken as they come: events that go round the parser have no block. */
+  #delta(index: unknown, delta: WireObject): void {
+    const { type, text, thinking, signature, partial_json: json } = delta
+    if (type === 'text_delta') this.#draft.text(nonEmpty(text) ?? '')
+    else if (type === 'thinking_delta') this.#draft.reasoning(nonEmpty(thinking) ?? '')
+    else if (type === 'signature_delta' && this.#thinking?.index === index) this.#sign(signature)
+    else if (type === 'input_json_delta' && this.#callBlocks.has(index) && json) {
+      if (this.#wholeInput?.index === index) this.#wholeInput = undefined
+      this.#calls.addFragment({ index, function: { arguments: json } })
+    }
+  }
+
+  /** Nothing more of the newest block comes. */
+  #close(): void {
+    const { index, input } = this.#wholeInput ?? {}
+    this.#wholeInput = undefined
+    if (!isObject(input) || Object.keys(input).length === 0) return
+    this.#calls.addFragment({ index, function: { arguments: input } })
+  }
+
+  /** A block that is no tool call, as far as it is there. */
+  #content(block: WireObject): void {
+    const { type, text, thinking, signature, data } = block
+    if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
+    if (type !== 'thinking' && type !== 'redacted_thinking') return
+    this.#draft.separateReasoning()
+    if (type === 'thinking') {
+      this.#draft.reasoning(nonEmpty(thinking) ?? '')
+      this.#sign(signature)
+    } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
+  }
+
+  /** Comes after all of its text: thinking that has one is whole. */
+  #sign(signature: unknown): void {
+    if (nonEmpty(signature) !== undefined) this.#keep({ type: 'thinking', signature })
+  }
+
+  #keep(opaque: object): void {
+    this.#draft.reasoning('', { ...opaque, maker: makerOf(this.#asked) })
+  }
+
+  #known(event: WireObject): void {
+    const { usage, model } = event
+    if (isObject(usage)) this.#usage = addedUsage(this.#usage, usage)
+    this.#model ??= nonEmpty(model)
+  }
+
+  #stopped({ stop_reason: reason }: WireObject): void {
+    this.#stopReason = nonEmpty(reason) ?? this.#stopReason
+  }
+
+  #finishReason(): FinishReason | undefined {
+    if (this.#stopReason === undefined) return undefined
+    const reason = FINISH_REASONS.get(this.#stopReason) ?? 'other'
+    return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
+  }
+}
+
+/** The index has to be the same, as has all but the text: a template compares it. */
+function soleDelta(event: unknown): SoleDelta | undefined {
+  if (!isObject(event) || event['type'] !== 'content_block_delta') return undefined
+  const { delta } = event
+  if (!isObject(delta)) return undefined
+  const { type, text, thinking } = delta
+  if (type === 'text_delta' && typeof text === 'string') return { type: 'text', text }
+  if (type !== 'thinking_delta' || typeof thinking !== 'string') return undefined
+  return { type: 'reasoning', text: thinking }
+}
+
+/** Proxies have their own forms, without a type. */
+function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
+  if (!isError && (event['type'] !== undefined || !event['error'])) return undefined
+  return readProviderError(event) ?? { kinds: '' }
+}

@@ -1,0 +1,55 @@
+/** Writes the body of a Messages request from our messages. */
+import { ColloquyError } from '../../../protocol/errors.ts'
+import type { ReplyRequest } from '../../reply-request.ts'
+import { alternating } from './history.ts'
+import type { WireMessage } from './history.ts'
+
+/** The format has no request without a limit. Every model that is still served takes this one. */
+const DEFAULT_MAX_TOKENS = 8192
+
+/** @throws {@link ColloquyError} `invalid-option` for a seed */
+export function messagesRequestBody(request: ReplyRequest): object {
+  const { target, settings, stream } = request
+  if (settings.seed !== undefined) {
+    throw new ColloquyError(
+      'invalid-option',
+      `Endpoint "${target.endpoint}" speaks the dialect messages, which has no seed. Leave settings.seed out.`,
+    )
+  }
+  const { stop } = settings
+  const system = request.system?.toWellFormed() ?? ''
+  const messages = alternating(request)
+  return {
+    model: request.model,
+    max_tokens: settings.maxOutputTokens ?? DEFAULT_MAX_TOKENS,
+    ...(system.trim() !== '' && { system }),
+    messages,
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    stop_sequences: typeof stop === 'string' ? [stop] : stop,
+    ...toolsOf(request, messages),
+    ...request.extraBody,
+    // Not for `extraBody` to change: it decides how the answer is waited for.
+    stream,
+  }
+}
+
+function toolsOf({ tools = {} }: ReplyRequest, messages: readonly WireMessage[]): object {
+  const defined = Object.entries(tools).map(([name, { description, inputSchema }]) => ({
+    name,
+    description,
+    input_schema: inputSchema,
+  }))
+  if (defined.length > 0) return { tools: defined }
+  // Servers refuse a history with calls where no tool is defined.
+  const called = new Set(
+    messages.flatMap(({ content }) =>
+      content.flatMap(({ type, name }) => (type === 'tool_use' ? [name] : [])),
+    ),
+  )
+  if (called.size === 0) return {}
+  return {
+    tools: [...called].map((name) => ({ name, input_schema: { type: 'object' } })),
+    tool_choice: { type: 'none' },
+  }
+}

@@ -1,0 +1,114 @@
+/** Follows the function calls of one response. What their ids look like is for `ToolCalls`. */
+import type { ReplyDraft } from '../../reply-draft.ts'
+import { nonEmpty } from '../../wire-value.ts'
+import type { WireObject } from '../../wire-value.ts'
+import { itemKey, OutputItems } from './items.ts'
+import type { ItemKey, OutputItem } from './items.ts'
+import { ToolCalls } from '../tool-calls.ts'
+
+interface FunctionCall {
+  readonly number: number
+  callId: string | undefined
+  name: string | undefined
+  /** The arguments so far. */
+  inputText: string
+  /** Arguments that it began with, which are mostly a place for them. */
+  announced: string
+}
+
+export class FunctionCalls {
+  readonly #items: OutputItems
+  readonly #calls: ToolCalls
+  readonly #states = new Map<OutputItem, FunctionCall>()
+
+  /** @param opened - called when a call begins */
+  constructor(draft: ReplyDraft, newId: () => string, opened: () => void) {
+    this.#items = new OutputItems(draft, 'id', opened)
+    this.#calls = new ToolCalls(draft, newId)
+  }
+
+  /** Whether the model asked for any function. */
+  get isAsked(): boolean {
+    return this.#calls.isAsked
+  }
+
+  /** Why the calls are of no use, if they are. */
+  get fault(): string | undefined {
+    return this.#calls.fault
+  }
+
+  /** The calls that are known by an id. */
+  get ids(): ReadonlyMap<string, FunctionCall> {
+    const ids = new Map<string, FunctionCall>()
+    for (const call of this.#states.values()) {
+      if (call.callId !== undefined) ids.set(call.callId, call)
+    }
+    return ids
+  }
+
+  /** A call's item begins. */
+  open(item: WireObject, key: ItemKey): void {
+    const call = this.#stateOf(this.#items.open(key))
+    call.announced = this.#calls.argumentsText(item['arguments'])
+    this.#add(call, item, '')
+  }
+
+  /** An event with a fragment of the arguments. */
+  delta(event: WireObject): void {
+    const call = this.#stateOf(this.#items.at(itemKey(event)))
+    this.#add(call, event, this.#calls.argumentsText(event['delta']))
+  }
+
+  /** An event with all of the arguments. */
+  whole(event: WireObject): void {
+    this.#complete(this.#stateOf(this.#items.whole(itemKey(event))), event)
+  }
+
+  /** A call's item is done. */
+  item(item: WireObject, key: ItemKey): void {
+    const known = this.#stateOf(this.#items.whole(key))
+    const callId = nonEmpty(item['call_id'])
+    const isAnother = known.callId !== undefined && callId !== undefined && known.callId !== callId
+    this.#complete(isAnother ? this.#stateOf(this.#items.add(key)) : known, item)
+  }
+
+  /** A call in the response at the end. @param known - those that had come before that */
+  final(item: WireObject, key: ItemKey, known: ReadonlyMap<string, FunctionCall>): void {
+    const call = known.get(nonEmpty(item['call_id']) ?? '')
+    if (call === undefined) this.item(item, key)
+    else this.#complete(call, item)
+  }
+
+  /** No more will come. */
+  finish(): void {
+    for (const call of this.#states.values()) {
+      if (call.inputText === '') this.#add(call, {}, call.announced)
+    }
+  }
+
+  #stateOf(item: OutputItem): FunctionCall {
+    const known = this.#states.get(item)
+    if (known !== undefined) return known
+    const { number } = item
+    const call = { number, callId: undefined, name: undefined, inputText: '', announced: '' }
+    this.#states.set(item, call)
+    return call
+  }
+
+  /** Adds what is not there yet. Arguments that are written in another way are the same ones. */
+  #complete(call: FunctionCall, told: WireObject): void {
+    const text = this.#calls.argumentsText(told['arguments'])
+    const isLonger = text.startsWith(call.inputText)
+    this.#add(call, told, isLonger ? text.slice(call.inputText.length) : '')
+  }
+
+  #add(call: FunctionCall, told: WireObject, text: string): void {
+    const { number: index } = call
+    const id = call.callId === undefined ? nonEmpty(told['call_id']) : undefined
+    const name = call.name === undefined ? nonEmpty(told['name']) : undefined
+    call.callId ??= id
+    call.name ??= name
+    call.inputText += text
+    this.#calls.addFragment({ index, id, function: { name, arguments: text } })
+  }
+}

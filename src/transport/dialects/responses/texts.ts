@@ -1,0 +1,160 @@
+/** Tells each text of a response once: what it says, what it refuses with, and what it thinks. */
+import type { ReplyDraft } from '../../reply-draft.ts'
+import { isObject, nonEmpty } from '../../wire-value.ts'
+import type { WireObject } from '../../wire-value.ts'
+import type { Asked } from '../dialect.ts'
+import { itemKey, OutputItems } from './items.ts'
+import type { ItemKey, OutputItem } from './items.ts'
+import { ReasoningKeeper } from './reasoning.ts'
+
+/** `reasoning` is thought as it is, `summary` what the provider tells of it. */
+export type TextKind = 'text' | 'refusal' | 'reasoning' | 'summary'
+
+type ItemType = 'message' | 'reasoning'
+
+export class ResponseTexts {
+  readonly #draft: ReplyDraft
+  readonly #items: Readonly<Record<ItemType, OutputItems>>
+  readonly #keeper: ReasoningKeeper
+  /** The reasoning that nothing came after yet. */
+  #thought: OutputItem | undefined
+  #untold = new Set<ItemType>(['message', 'reasoning'])
+  #last: TextKind | undefined
+  #isRefused = false
+
+  constructor(draft: ReplyDraft, asked: Asked) {
+    this.#draft = draft
+    this.#keeper = new ReasoningKeeper(draft, asked)
+    this.#items = {
+      message: new OutputItems(draft, 'index', () => this.followed()),
+      reasoning: new OutputItems(draft, 'index', (item) => {
+        this.#thought = item
+      }),
+    }
+  }
+
+  get isRefused(): boolean {
+    return this.#isRefused
+  }
+
+  /** The types of items of which nothing was told. */
+  get untold(): ReadonlySet<string> {
+    return new Set(this.#untold)
+  }
+
+  /** A message or a call begins. */
+  followed(): void {
+    this.#keeper.followed()
+    this.#thought = undefined
+    this.#last = undefined
+  }
+
+  /** An item begins that is not sent back. */
+  orphaned(): void {
+    this.#keeper.orphaned()
+    this.#thought = undefined
+  }
+
+  open(type: ItemType, key: ItemKey): void {
+    this.#items[type].open(key)
+  }
+
+  /** An event with a fragment of a text. */
+  delta(kind: TextKind, event: WireObject): void {
+    const text = nonEmpty(event['delta'])
+    if (text === undefined) return
+    const items = this.#itemsOf(kind)
+    this.#say(kind, text, items.say(items.at(itemKey(event)), partOf(kind, event)))
+  }
+
+  /** All of a text. @param place - has its index in the item */
+  whole(kind: TextKind, value: unknown, key: ItemKey, place: WireObject): void {
+    const text = nonEmpty(value)
+    const part = partOf(kind, place)
+    const items = this.#itemsOf(kind)
+    if (text === undefined || items.isSaid(key, part)) return
+    this.#say(kind, text, items.say(items.whole(key), part))
+  }
+
+  /** An item is done. */
+  item(item: WireObject, key: ItemKey): void {
+    const items = this.#items[typeOf(item)]
+    const known = items.whole(key)
+    // Another one with the same index, if it is done already and has another id.
+    const isAnother = known.isDone && known.id !== key.id
+    if (isAnother || !known.isDone) this.#tell(item, key, isAnother ? items.add(key) : known)
+  }
+
+  /** An item in the response at the end, where nothing was told of any of its type. */
+  final(item: WireObject, key: ItemKey): void {
+    this.#tell(item, key, this.#items[typeOf(item)].add(key))
+  }
+
+  #tell(item: WireObject, key: ItemKey, begun: OutputItem): void {
+    begun.isDone = true
+    if (typeOf(item) === 'message') return this.#message(item['content'], key)
+    this.#reasoning(item, key, begun)
+    this.#untold.delete('reasoning')
+  }
+
+  #message(content: unknown, key: ItemKey): void {
+    if (typeof content === 'string') this.whole('text', content, key, { content_index: 0 })
+    for (const [n, part] of objectsIn(content)) {
+      const place = { content_index: n }
+      const { refusal } = part
+      if (part['type'] === 'refusal') this.whole('refusal', refusal, key, place)
+      else this.whole('text', part['text'], key, place)
+    }
+  }
+
+  /** Servers tell reasoning as it is, or a summary, or both, and some the same text as both. */
+  #reasoning(item: WireObject, key: ItemKey, begun: OutputItem): void {
+    const content = objectsIn(item['content'])
+    const summary = objectsIn(item['summary'])
+    if (!this.#items.reasoning.isSaid(key, undefined)) {
+      for (const [n, { text }] of content) {
+        this.whole('reasoning', text, key, { content_index: n })
+      }
+      if (content.length === 0) {
+        for (const [n, { text }] of summary) this.whole('summary', text, key, { summary_index: n })
+      }
+    }
+    if (begun === this.#thought) this.#keeper.keep(item)
+  }
+
+  #itemsOf(kind: TextKind): OutputItems {
+    return this.#items[kind === 'text' || kind === 'refusal' ? 'message' : 'reasoning']
+  }
+
+  /** @param isFirst - whether nothing of its part was said before */
+  #say(kind: TextKind, text: string, isFirst: boolean): void {
+    // The parts of a summary are paragraphs, and nothing stands between them.
+    const isParagraph = isFirst && kind === 'summary' && this.#last === 'summary'
+    this.#last = kind
+    if (kind === 'text' || kind === 'refusal') {
+      this.#untold.delete('message')
+      this.#isRefused ||= kind === 'refusal'
+      this.#draft.text(text)
+    } else {
+      this.#untold.delete('reasoning')
+      this.#draft.reasoning(isParagraph ? `\n\n${text}` : text)
+    }
+  }
+}
+
+function typeOf(item: WireObject): ItemType {
+  return item['type'] === 'message' ? 'message' : 'reasoning'
+}
+
+/** Which part of its item a text is; `undefined` if that is not said. */
+function partOf(kind: TextKind, place: WireObject): string | undefined {
+  const index = place[kind === 'summary' ? 'summary_index' : 'content_index']
+  return typeof index === 'number'
+    ? `${kind === 'summary' ? 'summary' : 'content'} ${index}`
+    : undefined
+}
+
+function objectsIn(list: unknown): readonly (readonly [number, WireObject])[] {
+  if (!Array.isArray(list)) return []
+  return (list as unknown[]).flatMap((item, n) => (isObject(item) ? [[n, item] as const] : []))
+}

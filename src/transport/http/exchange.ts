@@ -1,0 +1,271 @@
+/**
+ * One request and its answer, at the level of HTTP.
+ *
+ * Sends it, sorts the answer by its status, undoes the content encoding, reads
+ * error bodies, and watches for silence. What a good answer means is up to the
+ * reader: a stream of a dialect, or a list of models.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import ky from 'ky'
+import { errorRecord } from '../../protocol/errors.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
+import type { Clock } from '../../protocol/clock.ts'
+import type { Registry } from '../../registry.ts'
+import { BadAnswer } from './bad-answer.ts'
+import { BodyDecoder, encodingKind } from './body-decoder.ts'
+import { connectionFailed, connectionLost } from './connection-error.ts'
+import type { Dispatchers, Way } from './dispatchers.ts'
+import { headerText, httpError } from './http-error.ts'
+import { IdleWatch } from './idle-watch.ts'
+import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from '../limits.ts'
+import { PushFetch } from './push-fetch.ts'
+import type { PushReceiver } from './push-fetch.ts'
+import type { ProviderTarget } from '../reply-request.ts'
+import { requestHeaders } from './request-headers.ts'
+import { startTimer, timeoutError } from '../timeouts.ts'
+import type { TimeoutCode, Timeouts } from '../timeouts.ts'
+
+/** What all exchanges of a transport have in common. */
+export interface ExchangePort {
+  readonly dispatchers: Dispatchers
+  readonly clock: Clock
+  readonly timeouts: Timeouts
+  /** Those that hold a socket or a timer, or may come to. */
+  readonly live: Registry<object, Exchange>
+}
+
+/** What is sent. */
+export interface ExchangeRequest {
+  readonly target: ProviderTarget
+  readonly url: URL
+  readonly accept: string
+  /** The headers that carry the key. */
+  readonly authentication: Readonly<Record<string, string>>
+  /** JSON. Without one, the request is a GET. */
+  readonly body?: string
+}
+
+/** Reads a good answer. Either `ended`, `lost` or `failed` is the last call; `failed` may be the only one. */
+export interface AnswerReader {
+  /** A status of success came. */
+  began(contentType: string): void
+  read(bytes: Buffer): void
+  /** The body ended as HTTP says it should. */
+  ended(): void
+  /** The body broke off. */
+  lost(error: ErrorRecord): void
+  /** There is no good answer, or it went quiet. */
+  failed(error: ErrorRecord): void
+}
+
+export class Exchange implements PushReceiver {
+  readonly #port: ExchangePort
+  readonly #target: ProviderTarget
+  readonly #reader: AnswerReader
+  /** Its key among those that are live. */
+  readonly #place = {}
+  /** Let go of when an answer comes. */
+  #request: ExchangeRequest | undefined
+  #push: PushFetch | undefined
+  #isProxied = false
+  /** What becomes of body bytes: `ended` ones are counted, those of a `good` answer are read. */
+  #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
+  #decoder: BodyDecoder | undefined
+  #watch: IdleWatch | undefined
+  #timer: unknown
+  /** The answer of phase `bad`. */
+  #bad: BadAnswer | undefined
+  #brokenBy: Error | undefined
+  #bytesAfterEnd = 0
+
+  constructor(port: ExchangePort, request: ExchangeRequest, reader: AnswerReader) {
+    this.#port = port
+    this.#target = request.target
+    this.#request = request
+    this.#reader = reader
+  }
+
+  /** Sends the request, unless it was cut already. */
+  start(): void {
+    const request = this.#request
+    if (this.#phase !== 'asked' || request === undefined) return
+    this.#port.live.set(this.#place, this)
+    const { url, body } = request
+    const headers = requestHeaders(request)
+    if (headers === undefined) return this.#failed(unsendableHeaders(this.#target))
+    this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
+      this.#timedOut('timeout-headers'),
+    )
+    const way = this.#way(url)
+    if (way === undefined) return
+    this.#isProxied = way.isProxied
+    this.#push = new PushFetch(way, { url, headers, body }, this)
+    // Trying again, giving up after a time, and what an error status means are not its business.
+    ky(url, {
+      method: body === undefined ? 'get' : 'post',
+      fetch: this.#push.fetch,
+      retry: 0,
+      timeout: false,
+      throwHttpErrors: false,
+    }).catch((error: unknown) => this.#unanswered(error))
+  }
+
+  /** Ends the exchange; the reader hears nothing more. Whether anything had been written. */
+  cut(): boolean {
+    this.#release('over')
+    return this.#push?.cut() ?? false
+  }
+
+  /** Ends the exchange because the transport closes, and says so if anybody still waits. */
+  shutDown(): void {
+    if (this.#phase === 'ended') this.cut()
+    else this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
+  }
+
+  /** The reader has all it needs. What else comes is ignored, and not waited for long. */
+  complete(): void {
+    if (this.#phase !== 'good') return
+    this.#release('ended')
+    this.#push?.resume()
+    this.#timer = this.#port.clock.setTimeout(() => this.cut(), AFTER_END_MS)
+  }
+
+  head(status: number, headers: IncomingHttpHeaders): void {
+    if (this.#phase !== 'asked') return
+    this.#request = undefined
+    this.#port.clock.clearTimeout(this.#timer)
+    if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
+    if (status === 204 || status === 205)
+      return this.#refuse('empty-response', 'no content', status)
+    const encoding = headerText(headers, 'content-encoding').trim().toLowerCase()
+    const kind = encodingKind(encoding)
+    if (kind === 'encoded') this.#decoder = new BodyDecoder(encoding, this.#decoderPort())
+    if (status >= 400) {
+      this.#phase = 'bad'
+      this.#bad = new BadAnswer(status, headers)
+      this.#timer = this.#port.clock.setTimeout(() => this.#badBodyRead(), ERROR_BODY_MS)
+      return
+    }
+    if (kind === 'unknown') return this.#refuse('invalid-response', 'an unknown content encoding')
+    this.#phase = 'good'
+    this.#watch = new IdleWatch(this.#port.clock, this.#port.timeouts.idleMs, () =>
+      this.#timedOut('timeout-idle'),
+    )
+    this.#reader.began(headerText(headers, 'content-type'))
+  }
+
+  astray(status: number, what: string): void {
+    const advice = "which is not followed. Set the endpoint's url to the address it should have"
+    this.#refuse('redirect-refused', `${what}, ${advice}`, status)
+  }
+
+  data(bytes: Buffer): void {
+    this.#watch?.heard()
+    if (this.#phase === 'ended') {
+      this.#bytesAfterEnd += bytes.length
+      if (this.#bytesAfterEnd > AFTER_END_BYTES) this.cut()
+    } else if (this.#decoder === undefined) this.#body(bytes)
+    else this.#decoder.write(bytes)
+  }
+
+  end(): void {
+    if (this.#phase === 'ended') this.#release('over')
+    this.#watch?.stop()
+    if (this.#decoder === undefined) this.#bodyEnded()
+    else this.#decoder.end()
+  }
+
+  broken(error: Error): void {
+    if (this.#phase === 'asked') return this.#unanswered(error)
+    this.#brokenBy = error
+    this.end()
+  }
+
+  /** Nothing is sent where there is none. */
+  #way(url: URL): Way | undefined {
+    try {
+      return this.#port.dispatchers.for(url, this.#target.direct)
+    } catch (error) {
+      this.#failed(errorRecord(error))
+      return undefined
+    }
+  }
+
+  #unanswered(error: unknown): void {
+    if (this.#request === undefined) return
+    const { url } = this.#request
+    this.#failed(connectionFailed(error, this.#target, url, this.#isProxied))
+  }
+
+  #body(bytes: Buffer): void {
+    if (this.#phase === 'good') this.#reader.read(bytes)
+    if (this.#phase !== 'bad') return
+    this.#bad?.add(bytes)
+    if (this.#bad?.isRead === true) this.#badBodyRead()
+  }
+
+  #bodyEnded(): void {
+    if (this.#phase === 'bad') this.#badBodyRead()
+    if (this.#phase !== 'good') return
+    this.#release('over')
+    if (this.#brokenBy === undefined) this.#reader.ended()
+    else this.#reader.lost(connectionLost(this.#brokenBy, this.#target))
+  }
+
+  /** The error body is whole, or as whole as it is waited for. */
+  #badBodyRead(): void {
+    const bad = this.#bad
+    if (bad === undefined) return
+    this.#failed(httpError(bad.status, bad.headers, bad.text, this.#target, this.#port.clock.now()))
+  }
+
+  #refuse(code: ErrorRecord['code'], what: string, status?: number): void {
+    this.#failed({
+      code,
+      message: `Endpoint "${this.#target.endpoint}" answered with ${what}.`,
+      ...(status !== undefined && { status }),
+    })
+  }
+
+  #timedOut(code: TimeoutCode): void {
+    this.#failed(timeoutError(code, this.#port.timeouts, this.#target))
+  }
+
+  #failed(error: ErrorRecord): void {
+    if (this.#phase === 'ended' || this.#phase === 'over') return
+    this.cut()
+    this.#reader.failed(error)
+  }
+
+  #release(phase: 'ended' | 'over'): void {
+    this.#phase = phase
+    if (phase === 'over') this.#port.live.delete(this.#place)
+    this.#watch?.stop()
+    this.#port.clock.clearTimeout(this.#timer)
+    this.#decoder?.destroy()
+    this.#decoder = undefined
+  }
+
+  /** What is wrong with the body of an error does not hide the error. */
+  #undecodable(): void {
+    if (this.#phase === 'bad') this.#badBodyRead()
+    else this.#refuse('invalid-response', 'a body that is not encoded as it says')
+  }
+
+  #decoderPort(): ConstructorParameters<typeof BodyDecoder>[1] {
+    return {
+      data: (bytes) => this.#body(bytes),
+      end: () => this.#bodyEnded(),
+      error: () => this.#undecodable(),
+      pause: () => this.#push?.pause(),
+      resume: () => this.#push?.resume(),
+    }
+  }
+}
+
+function unsendableHeaders({ endpoint }: ProviderTarget): ErrorRecord {
+  return {
+    code: 'invalid-option',
+    message: `The API key or a header of endpoint "${endpoint}" has characters that no HTTP header can have.`,
+  }
+}

@@ -1,0 +1,33 @@
+/** What a store that only looks lets through: nothing. */
+import { expect, onTestFinished, test } from 'vitest'
+
+import { openSqliteView } from '../../../src/persistence/sqlite/view.ts'
+import { accept, conversation, end } from '../records.ts'
+import { connect, fileWithTurn } from '../sqlite-files.ts'
+
+test('refuses every write by itself, and reads on', async () => {
+  const file = await fileWithTurn()
+  const view = await openSqliteView(file)
+  onTestFinished(() => view.close())
+  const epoch = connect(file).prepare("select value from setting where name = 'epoch'").pluck()
+
+  const writes = await Promise.allSettled([
+    view.createConversation(conversation('d')),
+    view.updateConversation('c', { title: 'x' }, new Date()),
+    view.deleteConversation('c'),
+    view.acceptTurn(accept('c', 't2')),
+    view.endTurn(end('c', 't')),
+    view.checkpoint({ turnId: 't', attempts: 1, n: 1, pieces: [[]] }),
+    view.putSetting('a', 1),
+  ])
+
+  expect(writes).toEqual(
+    writes.map(() => ({
+      status: 'rejected',
+      reason: expect.objectContaining({ code: 'read-only' }),
+    })),
+  )
+  expect(await view.listMessages('c')).toHaveLength(2)
+  expect(await view.listConversations({})).toMatchObject([{ id: 'c' }])
+  expect(epoch.get()).toBe('1')
+})
