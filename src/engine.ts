@@ -1,22 +1,21 @@
 /** Where the parts of an engine meet. */
+import { Actors } from './engine/actors/actors.ts'
+import type { Engine } from './engine/api.ts'
+import { ConversationEngine } from './engine/conversation-engine.ts'
+import { Binder } from './engine/endpoints/binding.ts'
+import { Endpoints } from './engine/endpoints/endpoints.ts'
+import { Preferences } from './engine/endpoints/preferences.ts'
+import { OneShots } from './engine/one-shots/one-shots.ts'
+import { Titles } from './engine/one-shots/titles.ts'
+import type { EngineOptions } from './engine/options/options.ts'
+import { resolveOptions } from './engine/options/resolve-options.ts'
+import { ReadOnlyEngine } from './engine/read-only-engine.ts'
+import { Drains } from './engine/turn/drains.ts'
+import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
-import { assembled } from './reply/growing-reply.ts'
 import { openSqliteStore } from './persistence/sqlite/store.ts'
 import { openSqliteView } from './persistence/sqlite/view.ts'
 import { openTransport } from './transport/transport.ts'
-import { Actors } from './engine/actors/actors.ts'
-import type { Engine } from './engine/api.ts'
-import { Binder } from './engine/endpoints/binding.ts'
-import { ConversationEngine } from './engine/conversation-engine.ts'
-import { Drains } from './engine/turn/drains.ts'
-import { Endpoints } from './engine/endpoints/endpoints.ts'
-import { OneShots } from './engine/one-shots/one-shots.ts'
-import type { EngineOptions } from './engine/options/options.ts'
-import { resolveOptions } from './engine/options/resolve-options.ts'
-import { Preferences } from './engine/endpoints/preferences.ts'
-import { ReadOnlyEngine } from './engine/read-only-engine.ts'
-import { Titles } from './engine/one-shots/titles.ts'
-import { Turns } from './engine/turn/turns.ts'
 
 /**
  * Opens the database and starts an engine on it.
@@ -39,7 +38,6 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     durability: options.durability,
     clock,
     newId,
-    assemble: assembled,
     logger,
   })
   try {

@@ -51,14 +51,13 @@ async function saveAll(save: Save, conversations: readonly string[], atOnce: num
 
 async function openStore(task: Task) {
   const { openSqliteStore } = (await import(
-    builtModule(task.build, 'persistence/sqlite-store.js')
+    builtModule(task.build, 'persistence/sqlite/store.js')
   )) as typeof SqliteStore
   return await openSqliteStore({
     database: join(task.directory, 'chat.db'),
     durability: 'full',
     clock: { now: () => Date.now(), setTimeout, clearTimeout: () => undefined },
     newId: () => crypto.randomUUID(),
-    assemble: () => [],
   })
 }
 
@@ -116,7 +115,7 @@ async function openOurs(task: Task): Promise<Saver> {
 
 async function openPlain(task: Task): Promise<Saver> {
   const { ENTITIES } = (await import(
-    builtModule(task.build, 'persistence/schema.js')
+    builtModule(task.build, 'persistence/schema/schema.js')
   )) as typeof Schema
   const [Conversation, Turn, Message] = ENTITIES as unknown as readonly [
     typeof ConversationEntity,

@@ -1,5 +1,6 @@
 /** What a host calls: the engine and a running turn, as interfaces. */
 import type { Observable } from 'rxjs'
+import type { InspectionEvent } from 'xstate'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -19,7 +20,6 @@ import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
-import type { InspectionEvent } from 'xstate'
 
 /** A reply that is on disk, and the record of the turn that produced it. */
 export interface Reply {

@@ -2,15 +2,35 @@
  * The end of an engine: what runs is ended and saved, then everything is let go of, the database
  * last.
  */
+import type { Feed } from '../feed/feed.ts'
+import type { Store } from '../persistence/store.ts'
 import type { Clock } from '../protocol/clock.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Actors } from './actors/actors.ts'
+import type { OneShots } from './one-shots/one-shots.ts'
+import type { Titles } from './one-shots/titles.ts'
+import type { ResolvedOptions } from './options/resolve-options.ts'
 import { cancelRun } from './turn/cancel.ts'
-import type { EngineParts } from './engine-parts.ts'
+import type { Drains } from './turn/drains.ts'
+import type { Turns } from './turn/turns.ts'
+
+export interface CloseParts {
+  readonly options: ResolvedOptions
+  readonly store: Store
+  readonly transport: Transport
+  readonly feed: Feed
+  readonly drains: Drains
+  readonly turns: Turns
+  readonly actors: Actors
+  readonly oneShots: OneShots
+  readonly titles: Titles
+}
 
 /** How long saving may take. */
 const SAVE_MS = 10_000
 
 export async function closeEngine(
-  { options, turns, drains, titles, oneShots, actors, transport, feed, store }: EngineParts,
+  { options, turns, drains, titles, oneShots, actors, transport, feed, store }: CloseParts,
   running: 'cancel' | 'wait',
   timeoutMs: number | undefined,
 ): Promise<void> {

@@ -5,7 +5,8 @@
  * ended is the machines' to say.
  */
 import type { Observable } from 'rxjs'
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
+import type { Feed } from '../feed/feed.ts'
+import type { Store } from '../persistence/store.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -17,9 +18,12 @@ import {
   type EngineSettings,
   type ModelPurpose,
 } from '../protocol/endpoint.ts'
+import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message, Part } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Actors } from './actors/actors.ts'
 import type {
   CloseOptions,
   Completion,
@@ -31,22 +35,44 @@ import type {
   SendOptions,
   Turn,
 } from './api.ts'
-import { cancelRun, restedReceipt } from './turn/cancel.ts'
-import { checked } from './options/check.ts'
 import { closeEngine } from './close.ts'
-import type { EngineParts } from './engine-parts.ts'
-import { parseInitialMessage, parseInput } from './options/input.ts'
-import * as requests from './options/call-schemas.ts'
-import { Sends } from './turn/sends.ts'
+import type { Binder } from './endpoints/binding.ts'
+import type { Endpoints } from './endpoints/endpoints.ts'
+import type { Preferences } from './endpoints/preferences.ts'
+import type { OneShots } from './one-shots/one-shots.ts'
 import { cleanTitle } from './one-shots/title.ts'
+import type { Titles } from './one-shots/titles.ts'
+import * as requests from './options/call-schemas.ts'
+import { checked } from './options/check.ts'
+import { parseInitialMessage, parseInput } from './options/input.ts'
+import type { ResolvedOptions } from './options/resolve-options.ts'
+import { cancelRun, restedReceipt } from './turn/cancel.ts'
+import type { Drains } from './turn/drains.ts'
 import { TurnHandle } from './turn/handle.ts'
+import { Sends } from './turn/sends.ts'
+import type { Turns } from './turn/turns.ts'
+
+export interface ConversationEngineParts {
+  readonly options: ResolvedOptions
+  readonly store: Store
+  readonly transport: Transport
+  readonly feed: Feed
+  readonly endpoints: Endpoints
+  readonly preferences: Preferences
+  readonly binder: Binder
+  readonly drains: Drains
+  readonly turns: Turns
+  readonly actors: Actors
+  readonly oneShots: OneShots
+  readonly titles: Titles
+}
 
 export class ConversationEngine implements Engine {
-  readonly #parts: EngineParts
+  readonly #parts: ConversationEngineParts
   readonly #sends: Sends
   #closing: Promise<void> | undefined
 
-  constructor(parts: EngineParts) {
+  constructor(parts: ConversationEngineParts) {
     this.#parts = parts
     this.#sends = new Sends({
       ...parts,

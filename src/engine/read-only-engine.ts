@@ -6,19 +6,19 @@
  * unsealed.
  */
 import type { Observable } from 'rxjs'
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { Store } from '../persistence/store.ts'
 import type { ConversationListOptions, ConversationRecord } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
+import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import type { CloseOptions, Engine, Turn } from './api.ts'
-import { checked } from './options/check.ts'
 import { Endpoints } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import * as requests from './options/call-schemas.ts'
+import { checked } from './options/check.ts'
 
 export class ReadOnlyEngine implements Engine {
   readonly #store: Store

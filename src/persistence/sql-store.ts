@@ -4,28 +4,41 @@
  * Rows are plain; there is no identity map to grow. Which database it is, and what has to happen
  * before it can be used, is `sqlite-store.ts`'s.
  */
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
   ConversationUpdate,
 } from '../protocol/conversation.ts'
+import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
-import { checkpointJob } from './statements/checkpoints.ts'
-import { createConversationJob, updateConversationJob } from './statements/conversations.ts'
-import { conversationRecord } from './statements/conversation-row.ts'
-import { guarded } from './statements/epoch.ts'
-import { storedEndpoint } from './statements/endpoint-row.ts'
-import { putEndpointJob } from './statements/endpoints.ts'
-import { readKeyedTurn } from './statements/keyed-turn.ts'
-import { readHistory, readMessages } from './statements/messages.ts'
-import { messageRecord } from './statements/message-row.ts'
-import { retryTurnJob } from './statements/retry-turn.ts'
-import type { ConversationRow, EndpointRow, TurnRow } from './schema/schema.ts'
-import { putSettingJob, readSettings } from './statements/settings.ts'
 import type { SqlDatabase } from './sql-database.ts'
-import { type Connection, Statement } from './statements/statement.ts'
+import { type Acceptance, acceptTurnJob } from './statements/accept-turn.ts'
+import { checkpointJob } from './statements/checkpoints.ts'
+import { conversationRecord } from './statements/conversation-row.ts'
+import {
+  createConversationJob,
+  updateConversationJob,
+  SELECT_CONVERSATION,
+  SELECT_CONVERSATIONS,
+  SELECT_CONVERSATIONS_OF,
+  TITLE_CONVERSATION,
+  DELETE_CONVERSATION,
+} from './statements/conversations.ts'
+import { endTurnJob } from './statements/end-turn.ts'
+import { storedEndpoint } from './statements/endpoint-row.ts'
+import { putEndpointJob, SELECT_ENDPOINTS } from './statements/endpoints.ts'
+import { guarded } from './statements/epoch.ts'
+import { readKeyedTurn } from './statements/keyed-turn.ts'
+import { messageRecord } from './statements/message-row.ts'
+import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
+import { retryTurnJob } from './statements/retry-turn.ts'
+import { putSettingJob, readSettings } from './statements/settings.ts'
+import { type Connection } from './statements/statement.ts'
+import { toText } from './statements/stored-text.ts'
+import { turnRecord } from './statements/turn-row.ts'
+import { recordUsageJob } from './statements/turn-usage.ts'
+import { SELECT_LAST_TURN, SELECT_TURN, SELECT_TURNS } from './statements/turns.ts'
 import type {
   CostedTurn,
   EndedTurn,
@@ -39,16 +52,6 @@ import type {
   TurnEnd,
   TurnRetry,
 } from './store.ts'
-import { toText } from './statements/stored-text.ts'
-import { turnRecord } from './statements/turn-row.ts'
-import {
-  type Acceptance,
-  acceptTurnJob,
-  endTurnJob,
-  SELECT_REPLY,
-  SELECT_TURN,
-} from './statements/accept-turn.ts'
-import { recordUsageJob } from './statements/turn-usage.ts'
 import type { WriteOptions, WriterQueue } from './writer/writer-queue.ts'
 
 /** How long a busy database is waited for, in milliseconds. */
@@ -59,27 +62,6 @@ const ROOM_PATIENCE_MS = 30_000
 const END_PATIENCE_MS = 500
 /** More rows than there are. */
 const NO_LIMIT = 2_147_483_647
-
-const SELECT_CONVERSATION = new Statement<ConversationRow>(
-  'select * from conversation where id = ?',
-)
-const SELECT_CONVERSATIONS = new Statement<ConversationRow>(
-  'select * from conversation order by updated_at desc, id desc limit ?',
-)
-const SELECT_CONVERSATIONS_OF = new Statement<ConversationRow>(`
-  select * from conversation where owner_id = ? order by updated_at desc, id desc limit ?`)
-const TITLE_CONVERSATION = new Statement<ConversationRow>(`
-  update conversation set title = ?, updated_at = ? where id = ? and title is null
-  returning *`)
-// The rows of a conversation go with it, by their foreign keys.
-const DELETE_CONVERSATION = new Statement('delete from conversation where id = ?')
-const SELECT_TURNS = new Statement<TurnRow>(
-  'select * from turn where conversation_id = ? order by position',
-)
-const SELECT_LAST_TURN = new Statement<TurnRow>(
-  'select * from turn where conversation_id = ? order by position desc limit 1',
-)
-const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
 
 export class SqlStore implements Store {
   readonly epoch: number

@@ -4,7 +4,6 @@
  * No entity, manager or driver error crosses it. Every failure is a
  * `ColloquyError`; `database-busy` says that the same call may succeed later.
  */
-import type { ErrorRecord } from '../protocol/errors.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -14,6 +13,7 @@ import type {
 } from '../protocol/conversation.ts'
 import type { Delta } from '../protocol/delta.ts'
 import type { Dialect, FallbackRecord, Quirks } from '../protocol/endpoint.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
 import type { AttemptRecord, TerminalStatus, TurnRecord } from '../protocol/turn.ts'
 

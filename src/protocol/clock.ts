@@ -5,3 +5,11 @@ export interface Clock {
   setTimeout(fn: () => void, ms: number): unknown
   clearTimeout(id: unknown): void
 }
+
+/** The longest delay that a Node timer takes; a longer one fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Starts a timer, or none where the wait is infinite. */
+export function startTimer(clock: Clock, ms: number, fn: () => void): unknown {
+  return ms === Infinity ? undefined : clock.setTimeout(fn, ms)
+}

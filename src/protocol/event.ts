@@ -1,7 +1,7 @@
 /** What happens in conversations, as the feed tells it. `docs/events.md` has each one with an example. */
-import type { ErrorRecord } from './errors.ts'
 import type { ConversationRecord } from './conversation.ts'
 import type { Delta } from './delta.ts'
+import type { ErrorRecord } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { TurnRecord } from './turn.ts'

@@ -7,6 +7,7 @@
  */
 import type { Delta } from '../protocol/delta.ts'
 import type { Part, ToolCallPart } from '../protocol/message.ts'
+import { callInput } from './call-input.ts'
 
 interface Growing {
   /** What of its text somebody has taken, and what came since. */
@@ -149,26 +150,6 @@ function toPart(part: GrowingPart): Part {
   const { type, toolCallId, toolName, input } = part
   const inputText = textOf(part)
   return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
-}
-
-/**
- * Arguments as a value: none mean an empty object, as providers see it, and `undefined` that they
- * were cut. What is nested so deep that it can be read but not written again could never be stored.
- */
-export function callInput(inputText: string): unknown {
-  if (inputText.trim() === '') return {}
-  try {
-    const input: unknown = JSON.parse(inputText)
-    if (mayBeDeep(inputText)) JSON.stringify(input)
-    return input
-  } catch {
-    return undefined
-  }
-}
-
-/** Nothing that is shorter is nested deeper than any stack bears. */
-function mayBeDeep(json: string): boolean {
-  return json.length > 1000
 }
 
 /** Lists grow, records take on the newer fields, anything else is replaced. */

@@ -6,9 +6,9 @@
  * sent before, and leaves no timer behind once the exchange is over.
  */
 import { setImmediate as loopTurn } from 'node:timers/promises'
-import type { Exchange } from './served-request.ts'
 import type { Gate } from './gate.ts'
 import { type Script, run } from './script.ts'
+import type { Exchange } from './served-request.ts'
 
 /** Runs steps one after another, until the exchange is over. */
 export function inOrder(...steps: readonly Script[]): Script {

@@ -9,9 +9,9 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { askedDialect } from './asked-dialect.ts'
-import { type Exchange, HttpExchange } from './served-request.ts'
 import { reply } from './reply.ts'
 import { type Script, run } from './script.ts'
+import { type Exchange, HttpExchange } from './served-request.ts'
 import { json } from './whole-answers.ts'
 
 /**

@@ -1,8 +1,8 @@
 /** What the three dialects' streams have in common: framed events, some of which are content. */
 import { inOrder } from './answer-steps.ts'
-import type { Exchange } from './served-request.ts'
 import type { GateFor } from './gate.ts'
 import type { Script } from './script.ts'
+import type { Exchange } from './served-request.ts'
 import { json } from './whole-answers.ts'
 
 /** One event of a stream, as it goes over the wire. */

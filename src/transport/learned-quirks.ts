@@ -4,8 +4,8 @@
  * Kept for each endpoint, url and model: behind one url may be many servers. What the host has said
  * about an endpoint is never overruled, and nothing is asked twice that would be refused again.
  */
-import type { ErrorRecord } from '../protocol/errors.ts'
 import type { Quirks } from '../protocol/endpoint.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { WireDialect } from './dialects/dialect.ts'
 import type { ReplyRequest } from './reply-request.ts'
 

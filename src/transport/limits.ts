@@ -32,6 +32,3 @@ export const AFTER_END_BYTES = 64 * 1024
 export const USAGE_MS = 1000
 /** How long usage is waited for after an error inside a stream. */
 export const AFTER_ERROR_MS = 250
-
-/** The longest delay a Node timer takes; a longer one fires at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1

@@ -4,8 +4,8 @@ import type { ErrorRecord } from '../protocol/errors.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
 import { errorInAnswer } from './http/http-error.ts'
 import { readProviderError } from './provider-error.ts'
+import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
-import type { ProviderTarget } from './reply-request.ts'
 import { isObject, nonEmpty } from './wire-value.ts'
 
 /** Collects one JSON answer. */

@@ -5,7 +5,7 @@
  * up in events, in the database and in logs.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { ProviderTarget } from './reply-request.ts'
+import type { ProviderTarget } from './provider-target.ts'
 
 const LONGEST_MESSAGE = 1000
 const SHORTEST_KEY = 4

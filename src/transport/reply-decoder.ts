@@ -5,17 +5,17 @@
  * the content type says and whatever was asked for. Knows when a reply is
  * complete, and that one which only went quiet is not.
  */
-import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
-import { type ByteString, utf8Text } from './events/byte-string.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { DialectReader, SoleDelta, WireDialect } from './dialects/dialect.ts'
+import { type ByteString, utf8Text } from './events/byte-string.ts'
 import { EventStream } from './events/event-stream.ts'
 import type { EventTemplates } from './events/shortcut/templates.ts'
 import { errorInAnswer } from './http/http-error.ts'
 import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
+import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyDraft } from './reply-draft.ts'
-import type { ProviderTarget } from './reply-request.ts'
 import { isObject, nonEmpty } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 

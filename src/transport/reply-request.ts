@@ -1,28 +1,9 @@
 /** One request for a reply: all that the transport needs to know, and what it hands back. */
 import type { Settings } from '../protocol/conversation.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
-import type { Dialect, Quirks } from '../protocol/endpoint.ts'
 import type { Part } from '../protocol/message.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
-import type { KeySource } from './admission/key-source.ts'
-
-/** Where a request goes. Holds secrets: never logged, never part of an event. */
-export interface ProviderTarget {
-  /** The name of the endpoint, for messages. */
-  readonly endpoint: string
-  /** The endpoint's url, with or without the path of the operation. */
-  readonly url: string
-  readonly dialect: Dialect
-  readonly apiKey?: string | undefined
-  /** Gives the key for each request, in place of `apiKey`. */
-  readonly keySource?: KeySource | undefined
-  readonly headers: Readonly<Record<string, string>>
-  /** Whether to bypass proxies. Loopback addresses always do. */
-  readonly direct: boolean
-  /** How many replies are asked for at once; others wait. Absent: as many as come. */
-  readonly maxConcurrent?: number | undefined
-  readonly quirks?: Quirks | undefined
-}
+import type { ProviderTarget } from './provider-target.ts'
 
 /** A message of the history, in the order and the form in which it is asked. */
 export interface RequestMessage {

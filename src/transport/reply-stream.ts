@@ -4,21 +4,23 @@
  * undici calls back once for each chunk frame, so what arrives together is
  * gathered in a microtask, decoded at once, and handed on as one batch.
  */
+import type { Clock } from '../protocol/clock.ts'
+import { startTimer } from '../protocol/clock.ts'
+import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import { ColloquyError, errorRecord } from '../protocol/errors.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { Clock } from '../protocol/clock.ts'
-import type { ReplyEnd, ReplySink } from '../protocol/delta.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Admission } from './admission/admission.ts'
 import { byteString } from './events/byte-string.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
 import { AFTER_ERROR_MS } from './limits.ts'
+import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
 import type { DecoderOptions } from './reply-decoder.ts'
 import { ReplyDraft } from './reply-draft.ts'
-import type { DrainLimits, ProviderTarget, ReplyHandle } from './reply-request.ts'
-import { startTimer, timeoutError } from './timeouts.ts'
+import type { DrainLimits, ReplyHandle } from './reply-request.ts'
+import { timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
 
 /** Said to a sink that passes on no errors. */

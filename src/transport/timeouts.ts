@@ -1,7 +1,6 @@
 /** How long a provider is waited for, point by point, and what is said when it took longer. */
-import type { Clock } from '../protocol/clock.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { ProviderTarget } from './reply-request.ts'
+import type { ProviderTarget } from './provider-target.ts'
 
 /** In milliseconds; `Infinity` waits for ever. */
 export interface Timeouts {
@@ -32,9 +31,4 @@ const MEANINGS: Readonly<Record<TimeoutCode, (timeouts: Timeouts) => string>> = 
   'timeout-first-delta': ({ firstDeltaMs }) =>
     `answered, but sent no content within timeouts.firstDeltaMs (${firstDeltaMs} ms).`,
   'timeout-idle': ({ idleMs }) => `sent nothing for as long as timeouts.idleMs (${idleMs} ms).`,
-}
-
-/** No timer is needed to wait for ever. */
-export function startTimer(clock: Clock, ms: number, fn: () => void): unknown {
-  return ms === Infinity ? undefined : clock.setTimeout(fn, ms)
 }

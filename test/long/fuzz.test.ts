@@ -22,6 +22,8 @@ import { responses } from '../../src/transport/dialects/responses/read.ts'
 import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
 import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
 import { ReplyStream } from '../../src/transport/reply-stream.ts'
+import { collectedHeap } from '../support/heap.ts'
+import { Random } from '../support/random.ts'
 import {
   Asked,
   ManualClock,
@@ -31,8 +33,6 @@ import {
   targetAt,
   transportFor,
 } from '../transport/asking.ts'
-import { collectedHeap } from '../support/heap.ts'
-import { Random } from '../support/random.ts'
 
 /** The events of a proper stream. */
 type Make = (texts: readonly string[], options: ScriptedReplyOptions) => readonly StreamEvent[]

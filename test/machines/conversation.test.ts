@@ -1,8 +1,8 @@
 import { type ActorRefFrom, createActor, setup, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { conversationMachine } from '../../src/machines/conversation.ts'
-import { turnMachine } from '../../src/machines/turn.ts'
 import type { TurnEvent, TurnReport } from '../../src/machines/turn-events.ts'
+import { turnMachine } from '../../src/machines/turn.ts'
 
 type Send = (report: TurnEvent) => void
 

@@ -1,7 +1,7 @@
 import { createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
-import { turnMachine } from '../../src/machines/turn.ts'
 import type { TurnReport } from '../../src/machines/turn-events.ts'
+import { turnMachine } from '../../src/machines/turn.ts'
 
 /** What the machine had done to the run, in order. */
 type Deed = readonly [string, unknown?]

@@ -1,5 +1,4 @@
 /** Options and records with little to say, for tests and for the processes that they start. */
-import { assembled } from '../../src/reply/growing-reply.ts'
 import type { SqliteStoreOptions } from '../../src/persistence/sqlite/store.ts'
 import type { NewConversation, TurnAccept, TurnEnd } from '../../src/persistence/store.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
@@ -22,7 +21,6 @@ export function sqliteOptions(
     durability: 'full',
     clock: { ...REAL_CLOCK, now: () => START },
     newId,
-    assemble: assembled,
     ...options,
   }
 }

@@ -1,9 +1,8 @@
 import { MikroORM } from '@mikro-orm/sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-
 import { SqlDatabase } from '../../src/persistence/sql-database.ts'
-import { databaseError } from '../../src/persistence/sqlite/errors.ts'
 import { SqliteConnection } from '../../src/persistence/sqlite/connection.ts'
+import { databaseError } from '../../src/persistence/sqlite/errors.ts'
 import { Statement } from '../../src/persistence/statements/statement.ts'
 
 const BEGIN = new Statement('begin immediate')

@@ -2,9 +2,8 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
-
-import { openSqliteStore } from '../../src/persistence/sqlite/store.ts'
 import type { SqlStore } from '../../src/persistence/sql-store.ts'
+import { openSqliteStore } from '../../src/persistence/sqlite/store.ts'
 import { accept, conversation, end, sqliteOptions } from './records.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 

@@ -1,13 +1,12 @@
 /** What every store does, whatever database is behind it. */
 import { describe, onTestFinished } from 'vitest'
-
+import { closingContract } from './contract/closing.ts'
 import { conversationContract } from './contract/conversations.ts'
+import type { CountedStore } from './contract/counted-store.ts'
+import { settingContract } from './contract/settings.ts'
 import { turnContract } from './contract/turns.ts'
 import { valueContract } from './contract/values.ts'
-import { settingContract } from './contract/settings.ts'
 import { writeContract } from './contract/writes.ts'
-import { closingContract } from './contract/closing.ts'
-import type { CountedStore } from './contract/counted-store.ts'
 
 export function storeContract(openStore: () => Promise<CountedStore>): void {
   const open = async (): Promise<CountedStore> => {

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GrowingReply } from '../../src/reply/growing-reply.ts'
 import type { Delta } from '../../src/protocol/delta.ts'
 import type { Part } from '../../src/protocol/message.ts'
+import { GrowingReply } from '../../src/reply/growing-reply.ts'
 import { someDelta } from '../feed/some-delta.ts'
 import { appended, fingerprint, texts } from '../feed/streaming.ts'
 

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { assembled } from '../../src/reply/growing-reply.ts'
 import type { Delta } from '../../src/protocol/delta.ts'
-import { openLane, texts } from '../feed/streaming.ts'
+import { assembled } from '../../src/reply/growing-reply.ts'
 import { someBatch } from '../feed/some-delta.ts'
+import { openLane, texts } from '../feed/streaming.ts'
 
 test('are all of the reply at first, then only what came since', () => {
   const { lane } = openLane()

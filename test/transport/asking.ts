@@ -1,12 +1,9 @@
 /** Asks a transport for replies and notes everything it tells. */
-import type { ErrorRecord } from '../../src/protocol/errors.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
 import type { Delta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
-import type {
-  ProviderTarget,
-  ReplyHandle,
-  ReplyRequest,
-} from '../../src/transport/reply-request.ts'
+import type { ErrorRecord } from '../../src/protocol/errors.ts'
+import type { ProviderTarget } from '../../src/transport/provider-target.ts'
+import type { ReplyHandle, ReplyRequest } from '../../src/transport/reply-request.ts'
 import { openTransport } from '../../src/transport/transport.ts'
 import type { Transport, TransportOptions } from '../../src/transport/transport.ts'
 

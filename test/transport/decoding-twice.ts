@@ -4,11 +4,11 @@
 import * as fc from 'fast-check'
 import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
+import { byteString } from '../../src/transport/events/byte-string.ts'
 import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
 import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
 import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
-import { byteString } from '../../src/transport/events/byte-string.ts'
 import { targetAt } from './asking.ts'
 
 /** A dialect without anything that could be read but by parsing it. */

@@ -12,6 +12,7 @@ import { type Actor, type ActorRefFrom, createActor } from 'xstate'
 import type { conversationMachine, ConversationMachineEvent } from '../../machines/conversation.ts'
 import { conversationActorId, supervisorMachine } from '../../machines/supervisor.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { InspectionObserver } from '../api.ts'
 import { observeSystem } from './inspection.ts'
@@ -22,9 +23,6 @@ import { Timers, unheld } from './timers.ts'
  * few. With fewer still, supervisors would take more memory than they save time.
  */
 const CONVERSATIONS_PER_SUPERVISOR = 16
-
-/** The longest delay a Node timer takes. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** How much later than it is due a conversation may be put to sleep, as a part of its rest. */
 const SWEEP_PART = 4

@@ -4,10 +4,10 @@
  * Decided once, in one synchronous step, when a turn is accepted; later changes of endpoints
  * concern later turns.
  */
-import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import { AIRPLANE, type FallbackRecord, ONLINE } from '../../protocol/endpoint.ts'
+import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
-import type { ProviderTarget } from '../../transport/reply-request.ts'
+import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Endpoints, UsableEndpoint } from './endpoints.ts'
 import type { Preferences } from './preferences.ts'
 

@@ -1,9 +1,9 @@
 /** What a host hands to `putEndpoint`, checked. */
 import * as v from 'valibot'
-import { ColloquyError } from '../../protocol/errors.ts'
 import { AIRPLANE, DIALECTS, type FallbackRecord, type Quirks } from '../../protocol/endpoint.ts'
-import { httpUrl } from '../../transport/http/endpoint-url.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import type { KeySource } from '../../transport/admission/key-source.ts'
+import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import type { EndpointOptions } from '../api.ts'
 import { checked, count, functionValue, headers, text } from '../options/check.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'

@@ -4,11 +4,12 @@
  * A key is bound to the origin it was given for: it is sealed with it, dropped when the url moves
  * elsewhere, and never part of what `record` hands out.
  */
-import { ColloquyError } from '../../protocol/errors.ts'
-import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
 import type { Store, StoredEndpoint } from '../../persistence/store.ts'
+import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import type { KeySource } from '../../transport/admission/key-source.ts'
 import type { EndpointOptions } from '../api.ts'
+import type { SecretOptions } from '../options/options.ts'
 import { type CheckedEndpoint, checkedEndpoint } from './endpoint-options.ts'
 import {
   changedSecrets,
@@ -17,7 +18,6 @@ import {
   NO_SECRETS,
   type Secrets,
 } from './endpoint-secrets.ts'
-import type { SecretOptions } from '../options/options.ts'
 
 /** An endpoint ready for use. Holds secrets: stays inside. */
 export interface UsableEndpoint extends Secrets {

@@ -1,6 +1,6 @@
 /** The engine-wide settings: airplane mode and which model is preferred for what. */
-import { MODEL_PURPOSES, type EngineSettings, type ModelPurpose } from '../../protocol/endpoint.ts'
 import type { Store } from '../../persistence/store.ts'
+import { MODEL_PURPOSES, type EngineSettings, type ModelPurpose } from '../../protocol/endpoint.ts'
 
 const AIRPLANE_SETTING = 'airplane-mode'
 const MODEL_SETTING = 'model-preference:'

@@ -1,7 +1,7 @@
 /** The check of an endpoint's quirk switches. */
 import * as v from 'valibot'
-import { ColloquyError } from '../../protocol/errors.ts'
 import type { Dialect, Quirks } from '../../protocol/endpoint.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import { json } from '../options/check.ts'
 
 export const quirksSchema = v.strictObject({

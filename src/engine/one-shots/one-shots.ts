@@ -2,13 +2,13 @@
  * Questions outside any conversation: one answer, never streamed, nothing stored. A question that
  * fails is asked again, and elsewhere, as a turn is.
  */
-import { ColloquyError, errorFromRecord, errorRecord } from '../../protocol/errors.ts'
-import { GrowingReply } from '../../reply/growing-reply.ts'
+import { startTimer } from '../../protocol/clock.ts'
 import type { Settings } from '../../protocol/conversation.ts'
 import type { ReplyEnd, ReplySink } from '../../protocol/delta.ts'
+import { ColloquyError, errorFromRecord, errorRecord } from '../../protocol/errors.ts'
 import { textOf } from '../../protocol/message.ts'
-import type { ProviderTarget } from '../../transport/reply-request.ts'
-import { startTimer } from '../../transport/timeouts.ts'
+import { GrowingReply } from '../../reply/growing-reply.ts'
+import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Completion } from '../api.ts'
 import type { Binder, Binding, Route } from '../endpoints/binding.ts'

@@ -4,15 +4,15 @@
  * In the background, at most one at a time for a conversation. Nothing here delays or fails a
  * chat: if the model gives no title, the conversation is called by how it begins.
  */
-import { errorRecord } from '../../protocol/errors.ts'
 import type { Feed } from '../../feed/feed.ts'
 import type { Store } from '../../persistence/store.ts'
+import { errorRecord } from '../../protocol/errors.ts'
 import { textOf } from '../../protocol/message.ts'
 import type { Binder } from '../endpoints/binding.ts'
-import type { OneShots } from './one-shots.ts'
-import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Preferences } from '../endpoints/preferences.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Run } from '../turn/live-turn.ts'
+import type { OneShots } from './one-shots.ts'
 import { cleanTitle, fallbackTitle, titlePrompt } from './title.ts'
 
 /** A title is not worth waiting longer for. */

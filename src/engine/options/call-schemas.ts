@@ -1,5 +1,6 @@
 /** What a host may hand to each call, as schemas. Unknown options are refused, never ignored. */
 import * as v from 'valibot'
+import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
 import { headers, json, settings, text } from './check.ts'
 
@@ -86,7 +87,7 @@ export const closeOptions = v.strictObject({
   timeoutMs: v.optional(
     v.pipe(
       v.number(),
-      v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds, 0 or more'),
+      v.check((ms) => ms >= 0 && ms <= LONGEST_TIMER_MS, 'milliseconds, 0 or more'),
     ),
   ),
 })

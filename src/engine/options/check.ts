@@ -1,5 +1,6 @@
 /** Checks of what a host hands in: valibot's findings as our coded errors. */
 import * as v from 'valibot'
+import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError, type ColloquyErrorCode } from '../../protocol/errors.ts'
 
 /**
@@ -56,7 +57,7 @@ export const text = v.pipe(
 export const duration = v.pipe(
   v.number(),
   v.check(
-    (ms) => ms === Infinity || (ms > 0 && ms <= 2_147_483_647),
+    (ms) => ms === Infinity || (ms > 0 && ms <= LONGEST_TIMER_MS),
     'milliseconds from 1 to 2,147,483,647, or Infinity',
   ),
 )

@@ -1,9 +1,9 @@
 /** What a host sends: text or parts, checked and brought into one form. */
 import * as v from 'valibot'
-import { ColloquyError } from '../../protocol/errors.ts'
-import { callInput } from '../../reply/growing-reply.ts'
 import type { InitialMessage } from '../../protocol/conversation.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import type { MessageRole, Part } from '../../protocol/message.ts'
+import { callInput } from '../../reply/call-input.ts'
 import { checked, json, text } from './check.ts'
 
 export interface Input {

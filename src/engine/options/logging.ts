@@ -1,4 +1,5 @@
-/** Loggers: the default one, and the guard round a host's. */
+/** Loggers: the default one, the guard round a host's, and how a fault gets into the log. */
+import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 
 /** Warnings and errors to stderr, each text once: a library should not fill its host's log. */
@@ -22,4 +23,10 @@ export function guardedLogger(logger: Logger): Logger {
     }
   }
   return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}
+
+/** An error as a record. What is no error of ours is a fault in here: its text goes to the log only. */
+export function recordFault(error: unknown, logger: Logger, what: string): ErrorRecord {
+  if (!(error instanceof ColloquyError)) logger.error({ err: error }, what)
+  return errorRecord(error)
 }

@@ -1,15 +1,16 @@
 /** What a host gives to `createEngine`, checked, with the defaults filled in. */
 import * as v from 'valibot'
-import { ColloquyError } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from '../../transport/limits.ts'
 import { checked, count, duration, functionValue, text } from './check.ts'
+import { uuidV7Source } from './ids.ts'
 import { guardedLogger, warningsLogger } from './logging.ts'
 import type { CountTokens, EngineOptions, Prepare } from './options.ts'
 import { systemClock } from './system-clock.ts'
-import { uuidV7Source } from './ids.ts'
 
 const clock = v.custom<Clock>(
   (value) => hasFunctions(value, ['now', 'setTimeout', 'clearTimeout']),
@@ -34,7 +35,7 @@ function hasFunctions(value: unknown, names: readonly string[]): boolean {
 /** A wait that may be none at all, and that ends. */
 const delay = v.pipe(
   v.number(),
-  v.check((ms) => ms >= 0 && ms <= 2_147_483_647, 'milliseconds from 0 to 2,147,483,647'),
+  v.check((ms) => ms >= 0 && ms <= LONGEST_TIMER_MS, 'milliseconds from 0 to 2,147,483,647'),
 )
 
 const encryptionKey = v.union([

@@ -5,20 +5,20 @@
  * turn machine's to decide. Every outcome goes back to it as an event.
  */
 import { setImmediate as nextTask } from 'node:timers/promises'
-import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
 import type { TurnReport } from '../../machines/turn-events.ts'
 import type { Store } from '../../persistence/store.ts'
 import type { ReplyEnd, ReplySink } from '../../protocol/delta.ts'
+import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { AttemptRecord } from '../../protocol/turn.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Binder } from '../endpoints/binding.ts'
-import type { Checkpoints } from './checkpointer.ts'
-import { recordFault } from '../options/faults.ts'
+import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { replyRequest } from './step-request.ts'
-import { nextAttempt } from './retry-policy.ts'
+import type { Checkpoints } from './checkpointer.ts'
 import type { Bound, Run } from './live-turn.ts'
+import { nextAttempt } from './retry-policy.ts'
+import { replyRequest } from './step-request.ts'
 import { prepareFor } from './usage-estimate.ts'
 
 export interface AskingOptions {

@@ -6,14 +6,14 @@
  * still being written is left out of a round, and what could not be written goes with the next:
  * nobody waits for a checkpoint, and none that fails harms its turn.
  */
-import { errorRecord } from '../../protocol/errors.ts'
 import type { Store } from '../../persistence/store.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import type { Delta } from '../../protocol/delta.ts'
+import { errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { Registry } from '../../registry.ts'
-import type { Run } from './live-turn.ts'
 import { unheld } from '../actors/timers.ts'
+import type { Run } from './live-turn.ts'
 
 export interface CheckpointsOptions {
   readonly store: Store

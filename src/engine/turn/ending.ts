@@ -1,14 +1,14 @@
 /** The end of a turn: what is written of it, and what readers are told once it is written. */
-import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import type { Store, TurnEnd } from '../../persistence/store.ts'
+import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { TurnHappening } from '../../protocol/event.ts'
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
 import type { TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
-import { endingError } from './stored-turn.ts'
-import { recordFault } from '../options/faults.ts'
+import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Run } from './live-turn.ts'
+import { endingError } from './stored-turn.ts'
 import { UsageEstimate } from './usage-estimate.ts'
 
 export class TurnEnding {

@@ -4,12 +4,12 @@
  * Actors know a turn by its id; text, request, key and the promises of the callers are here.
  * Everything is private to the engine, and gone when the turn has ended.
  */
-import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Lane } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
 import type { EndedTurn } from '../../persistence/store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { ReplyEnd } from '../../protocol/delta.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { AttemptRecord, Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { ReplyHandle } from '../../transport/reply-request.ts'

@@ -7,25 +7,31 @@
  * are kept apart by the schema.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { KeyedTurn, Store } from '../../persistence/store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
-import type { KeyedTurn } from '../../persistence/store.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
+import type { Actors } from '../actors/actors.ts'
 import type { Turn } from '../api.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { cancelOn } from './cancel.ts'
-import { EndedTurn } from './stored-turn.ts'
-import type { EngineParts } from '../engine-parts.ts'
-import type { Run, RunRequest } from './live-turn.ts'
 import { TurnHandle } from './handle.ts'
+import type { Run, RunRequest } from './live-turn.ts'
+import { EndedTurn } from './stored-turn.ts'
 import { notSent } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 /** An input, or the message that was made of one. A retry has none. */
 type InputLike = Pick<Message, 'role' | 'parts'>
 
 export type SendRequest = Omit<RunRequest, 'turnId'>
 
-export interface SendsParts extends Pick<EngineParts, 'store' | 'turns' | 'actors' | 'options'> {
+export interface SendsParts {
+  readonly store: Store
+  readonly turns: Turns
+  readonly actors: Actors
+  readonly options: ResolvedOptions
   /** @throws `engine-closed` */
   readonly assertOpen: () => void
   readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>

@@ -1,13 +1,13 @@
 /** Makes the request of a turn out of what is stored and what the host said about it. */
-import { ColloquyError } from '../../protocol/errors.ts'
 import type { HistoryMessage, Store } from '../../persistence/store.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
-import { currentLine } from '../history/line.ts'
-import type { Prepare, PreparedTurn } from '../options/options.ts'
 import type { Route } from '../endpoints/binding.ts'
-import type { Bound, RunRequest } from './live-turn.ts'
+import { currentLine } from '../history/line.ts'
 import { sendableHistory } from '../history/sendable-history.ts'
+import type { Prepare, PreparedTurn } from '../options/options.ts'
+import type { Bound, RunRequest } from './live-turn.ts'
 
 /** @throws `prepare-failed`, `invalid-input`, `database-failed` */
 export async function replyRequest(

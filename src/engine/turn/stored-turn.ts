@@ -1,7 +1,7 @@
 /** A host's hold on a turn that has ended: made of what is stored, it looks like that of a run. */
 import { Observable } from 'rxjs'
-import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { KeyedTurn } from '../../persistence/store.ts'
+import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'

@@ -4,31 +4,31 @@
  * The machine says when to record, ask, seal, save and settle; here is how, for the run with that
  * turn's id. Nothing here decides what happens next: every outcome goes back as an event.
  */
+import type { Feed } from '../../feed/feed.ts'
+import { conversationMachine } from '../../machines/conversation.ts'
+import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
+import { turnMachine } from '../../machines/turn.ts'
+import type { Store } from '../../persistence/store.ts'
+import { startTimer } from '../../protocol/clock.ts'
+import type { ConversationRecord } from '../../protocol/conversation.ts'
 import {
   ColloquyError,
   type ColloquyErrorCode,
   errorFromRecord,
   errorRecord,
 } from '../../protocol/errors.ts'
-import type { Feed } from '../../feed/feed.ts'
-import { conversationMachine } from '../../machines/conversation.ts'
-import { turnMachine } from '../../machines/turn.ts'
-import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
-import type { Store } from '../../persistence/store.ts'
-import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { Message } from '../../protocol/message.ts'
 import { Registry } from '../../registry.ts'
-import { startTimer } from '../../transport/timeouts.ts'
 import type { Transport } from '../../transport/transport.ts'
-import { Asking } from './asking.ts'
 import type { Binder } from '../endpoints/binding.ts'
+import { recordFault } from '../options/logging.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { Asking } from './asking.ts'
 import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
-import { recordFault } from '../options/faults.ts'
-import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { statusOf, TurnEnding } from './ending.ts'
 import { Run, type RunRequest } from './live-turn.ts'
 import { turnTimeout } from './turn-timeout.ts'
-import { statusOf, TurnEnding } from './ending.ts'
 
 export interface TurnsOptions {
   readonly store: Store

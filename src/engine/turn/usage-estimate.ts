@@ -11,8 +11,8 @@ import type { Part, Usage } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
 import type { Prepare } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { replyRequest } from './step-request.ts'
 import type { Run } from './live-turn.ts'
+import { replyRequest } from './step-request.ts'
 
 const BYTES_PER_TOKEN = 4
 const TOKENS_PER_MESSAGE = 4

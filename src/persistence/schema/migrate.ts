@@ -1,6 +1,5 @@
 /** Brings a database to the schema of this version, or refuses one that it cannot use. */
 import type { MikroORM } from '@mikro-orm/sqlite'
-
 import { ColloquyError } from '../../protocol/errors.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
 

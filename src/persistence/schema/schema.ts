@@ -1,6 +1,5 @@
 /** All tables: what MikroORM is told of, and the types of their rows. */
 import type { InferKyselyTable } from '@mikro-orm/sqlite'
-
 import { Checkpoint } from './entities/checkpoint.ts'
 import { Conversation, type ConversationSchema } from './entities/conversation.ts'
 import { Endpoint, type EndpointSchema } from './entities/endpoint.ts'

@@ -5,7 +5,6 @@
  * statement costs as much CPU as the statement. Knows no table and no transaction.
  */
 import type Database from 'better-sqlite3'
-
 import type { Connection, SqlValue, Statement } from '../statements/statement.ts'
 
 type Prepared = Database.Statement<SqlValue[]>

@@ -6,7 +6,6 @@
  * where a commit that waits for the disk costs thousands.
  */
 import { statSync } from 'node:fs'
-
 import { ColloquyError } from '../../protocol/errors.ts'
 
 export class FileIdentity {

@@ -6,7 +6,6 @@
  * whoever removed it could not know who had just opened it.
  */
 import Database from 'better-sqlite3'
-
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import { databaseError } from './errors.ts'
 

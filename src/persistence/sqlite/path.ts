@@ -1,7 +1,6 @@
 /** Where a database file really is, so that one file has one name whatever way leads to it. */
 import { lstat, readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-
 import { ColloquyError } from '../../protocol/errors.ts'
 
 /** As many links in a row as Linux follows. */

@@ -7,23 +7,22 @@ import { setTimeout } from 'node:timers/promises'
 import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/sqlite'
 import type Database from 'better-sqlite3'
-
-import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
-import { databaseError } from './errors.ts'
-import { FileIdentity } from './file-identity.ts'
-import { FileLock } from './file-lock.ts'
 import { MIGRATION_TABLE, migrate } from '../schema/migrate.ts'
 import { MIGRATIONS } from '../schema/migrations/migrations.ts'
-import { type Assemble, recoveryJob } from '../statements/recovery.ts'
 import { ENTITIES } from '../schema/schema.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { PATIENCE_MS, SqlStore } from '../sql-store.ts'
-import { SqliteConnection } from './connection.ts'
-import { resolveDatabasePath } from './path.ts'
+import { recoveryJob } from '../statements/recovery.ts'
 import { type Connection, Statement } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
+import { SqliteConnection } from './connection.ts'
+import { databaseError } from './errors.ts'
+import { FileIdentity } from './file-identity.ts'
+import { FileLock } from './file-lock.ts'
+import { resolveDatabasePath } from './path.ts'
 
 const MEMORY = ':memory:'
 /** Between two looks at a database in which another process writes. */
@@ -47,8 +46,6 @@ export interface SqliteStoreOptions {
   readonly clock: Clock
   /** Names the replies of interrupted turns. */
   readonly newId: () => string
-  /** Makes the replies of interrupted turns out of their checkpoints. */
-  readonly assemble: Assemble
   readonly logger?: Logger | undefined
 }
 
@@ -83,7 +80,7 @@ export async function openUnguarded(
       database.transaction(work, { isCheckpoint }),
     )
     const { epoch, interrupted } = await writer.submit(
-      recoveryJob(options.newId, options.clock.now(), options.assemble),
+      recoveryJob(options.newId, options.clock.now()),
       { patienceMs: PATIENCE_MS },
     )
     if (interrupted > 0) {

@@ -4,16 +4,15 @@
  * Takes no lock, begins no epoch and changes nothing, so there is nothing to recover or to migrate.
  */
 import Database from 'better-sqlite3'
-
 import { ColloquyError } from '../../protocol/errors.ts'
-import { databaseError } from './errors.ts'
 import { isBehind, MIGRATION_TABLE } from '../schema/migrate.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { SqlStore } from '../sql-store.ts'
-import { SqliteConnection } from './connection.ts'
-import { resolveDatabasePath } from './path.ts'
 import { type Connection, Statement } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
+import { SqliteConnection } from './connection.ts'
+import { databaseError } from './errors.ts'
+import { resolveDatabasePath } from './path.ts'
 
 const MEMORY = ':memory:'
 

@@ -7,8 +7,9 @@
  * stays a beginning of what the provider sent.
  */
 import type { Delta } from '../../protocol/delta.ts'
-import { type Connection, Statement } from './statement.ts'
+import { isDelta } from '../../reply/delta-schema.ts'
 import type { TurnCheckpoint } from '../store.ts'
+import { type Connection, Statement } from './statement.ts'
 import { fromJson, toJson, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn } from './turn-row.ts'
 
@@ -74,13 +75,4 @@ function parsed(json: string): readonly unknown[] | undefined {
   } catch {
     return undefined
   }
-}
-
-function isDelta(value: unknown): value is Delta {
-  if (typeof value !== 'object' || value === null) return false
-  const { type, text, toolCallId, toolName, inputText } = value as Record<string, unknown>
-  if (type === 'text' || type === 'reasoning') return typeof text === 'string'
-  return (
-    type === 'tool-call' && [toolCallId, toolName, inputText].every((it) => typeof it === 'string')
-  )
 }

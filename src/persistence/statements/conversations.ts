@@ -1,11 +1,29 @@
 /** The creation of a conversation, with the messages it starts with, and its changes. */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { Part } from '../../protocol/message.ts'
-import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
 import type { ConversationRow } from '../schema/schema.ts'
-import { type Connection, Statement } from './statement.ts'
 import type { NewConversation } from '../store.ts'
+import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
+import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
+
+export const SELECT_CONVERSATION = new Statement<ConversationRow>(
+  'select * from conversation where id = ?',
+)
+
+export const SELECT_CONVERSATIONS = new Statement<ConversationRow>(
+  'select * from conversation order by updated_at desc, id desc limit ?',
+)
+
+export const SELECT_CONVERSATIONS_OF = new Statement<ConversationRow>(`
+  select * from conversation where owner_id = ? order by updated_at desc, id desc limit ?`)
+
+export const TITLE_CONVERSATION = new Statement<ConversationRow>(`
+  update conversation set title = ?, updated_at = ? where id = ? and title is null
+  returning *`)
+
+// The rows of a conversation go with it, by their foreign keys.
+export const DELETE_CONVERSATION = new Statement('delete from conversation where id = ?')
 
 const INSERT_CONVERSATION = new Statement(`
   insert into conversation
@@ -18,6 +36,12 @@ const INSERT_MESSAGE = new Statement(`
   insert into message
     (id, conversation_id, import_id, parent_id, position, role, parts, status, created_at)
   values (?, ?, ?, ?, ?, ?, ?, 'complete', ?)`)
+
+export const MOVE_HEAD = new Statement(
+  'update conversation set head_message_id = ?, updated_at = ? where id = ?',
+)
+
+export const TOUCH = new Statement('update conversation set updated_at = ? where id = ?')
 
 /** Writes a conversation. The job gives `undefined` when there is one with its id. */
 export function createConversationJob(

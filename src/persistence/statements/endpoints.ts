@@ -1,7 +1,10 @@
 /** The write of an endpoint: the newest record replaces the one before. */
+import type { EndpointRow } from '../schema/schema.ts'
+import type { StoredEndpoint } from '../store.ts'
 import { endpointRow } from './endpoint-row.ts'
 import { type Connection, Statement } from './statement.ts'
-import type { StoredEndpoint } from '../store.ts'
+
+export const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
 
 const PUT_ENDPOINT = new Statement(`
   insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets,

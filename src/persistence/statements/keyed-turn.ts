@@ -1,11 +1,11 @@
 /** Finds the turn that was accepted under an idempotency key, with its input and its reply. */
-import { messageRecord } from './message-row.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import { type Connection, Statement } from './statement.ts'
 import type { KeyedTurn } from '../store.ts'
+import { messageRecord } from './message-row.ts'
+import { SELECT_REPLY } from './messages.ts'
+import { type Connection, Statement } from './statement.ts'
 import { toText } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
-import { SELECT_REPLY } from './accept-turn.ts'
 
 const SELECT_KEYED_TURN = new Statement<TurnRow>(
   'select * from turn where conversation_id = ? and idempotency_key = ?',

@@ -1,9 +1,9 @@
 /** Reads the messages of a conversation: whole, for a host, or what a provider is told of them. */
 import type { Message } from '../../protocol/message.ts'
-import { historyMessage, type HistoryRow, messageRecord } from './message-row.ts'
 import type { MessageRow } from '../schema/schema.ts'
-import { type Connection, Statement } from './statement.ts'
 import type { HistoryMessage } from '../store.ts'
+import { historyMessage, type HistoryRow, messageRecord } from './message-row.ts'
+import { type Connection, Statement } from './statement.ts'
 import { toText } from './stored-text.ts'
 
 const SELECT_MESSAGES = new Statement<MessageRow>(
@@ -14,6 +14,10 @@ const SELECT_MESSAGES = new Statement<MessageRow>(
 const SELECT_HISTORY = new Statement<HistoryRow>(`
   select turn_id, import_id, role, parts, status from message
   where conversation_id = ? and position <= ? order by position`)
+
+export const SELECT_REPLY = new Statement<MessageRow>(
+  "select * from message where turn_id = ? and role = 'assistant'",
+)
 
 /** Oldest first. */
 export async function readMessages(

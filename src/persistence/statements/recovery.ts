@@ -6,8 +6,7 @@
  * so.
  */
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Delta } from '../../protocol/delta.ts'
-import type { Part } from '../../protocol/message.ts'
+import { assembled } from '../../reply/growing-reply.ts'
 import { type CheckpointRow, readableDeltas } from './checkpoints.ts'
 import { beginEpoch } from './epoch.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -42,21 +41,17 @@ const INTERRUPT = new Statement(
   `update turn set status = 'interrupted', error = ?, ended_at = ? where ${RUNNING}`,
 )
 
-/** Makes the parts of a reply out of all that was added to it. */
-export type Assemble = (deltas: readonly Delta[]) => readonly Part[]
-
 /** Begins a new epoch and ends what the one before left running. */
 export function recoveryJob(
   newId: () => string,
   at: number,
-  assemble: Assemble,
 ): (tx: Connection) => Promise<{ readonly epoch: number; readonly interrupted: number }> {
   return async (tx) => {
     const epoch = await beginEpoch(tx)
     const turns = await SELECT_RUNNING.all(tx)
     for (let start = 0; start < turns.length; start += REPLIES_AT_ONCE) {
       const ids = turns.slice(start, start + REPLIES_AT_ONCE).map(({ id }) => id)
-      const parts = await checkpointedParts(tx, ids, assemble)
+      const parts = await checkpointedParts(tx, ids)
       const replies = ids.flatMap((id) => [id, newId(), parts.get(id) ?? NO_PARTS])
       await insertReplies(ids.length).run(tx, ...replies, at)
     }
@@ -74,19 +69,18 @@ export function recoveryJob(
 async function checkpointedParts(
   tx: Connection,
   turnIds: readonly string[],
-  assemble: Assemble,
 ): Promise<ReadonlyMap<string, string>> {
   const rows = Map.groupBy(
     await selectCheckpoints(turnIds.length).all(tx, ...turnIds),
     (row) => row.turn_id,
   )
-  return new Map([...rows].map(([id, pieces]) => [id, partsOf(pieces, assemble)]))
+  return new Map([...rows].map(([id, pieces]) => [id, partsOf(pieces)]))
 }
 
 /** A database opens, whatever somebody may have written into it. */
-function partsOf(pieces: readonly CheckpointRow[], assemble: Assemble): string {
+function partsOf(pieces: readonly CheckpointRow[]): string {
   try {
-    return toJson(assemble(readableDeltas(pieces)), 'reply')
+    return toJson(assembled(readableDeltas(pieces)), 'reply')
   } catch {
     return NO_PARTS
   }

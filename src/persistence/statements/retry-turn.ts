@@ -5,13 +5,14 @@
  * leaves one of its own.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
+import type { MessageRow } from '../schema/schema.ts'
+import type { TurnRetry } from '../store.ts'
+import { type Acceptance, boundIn, INSERT_TURN, SELECT_ACCEPTING } from './accept-turn.ts'
+import { TOUCH } from './conversations.ts'
 import { assertNewest } from './epoch.ts'
 import { messageRecord } from './message-row.ts'
-import type { MessageRow } from '../schema/schema.ts'
 import { type Connection, Statement } from './statement.ts'
-import type { TurnRetry } from '../store.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
-import { type Acceptance, boundIn, INSERT_TURN, SELECT_ACCEPTING, TOUCH } from './accept-turn.ts'
 
 const SELECT_LAST_INPUT = new Statement<MessageRow>(`
   select m.* from turn t join message m on m.id = t.input_message_id

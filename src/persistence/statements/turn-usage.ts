@@ -1,9 +1,9 @@
 /** What a cancelled turn has cost, written when it becomes known: after the turn has ended. */
 import type { Usage } from '../../protocol/message.ts'
-import { messageRecord } from './message-row.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import { type Connection, Statement } from './statement.ts'
 import type { CostedTurn } from '../store.ts'
+import { messageRecord } from './message-row.ts'
+import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 

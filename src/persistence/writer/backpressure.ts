@@ -4,8 +4,8 @@
  * What they wait for has cost nothing yet: that is the difference to waiting in the queue. Knows
  * of the queue only that it lets some in now and then.
  */
-import { ColloquyError } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 
 interface Waiter {
   readonly name: string | undefined

@@ -20,9 +20,8 @@
  * nothing of what is written.
  */
 import { performance } from 'node:perf_hooks'
-
-import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import { WaitingRoom, withdrawn } from './backpressure.ts'
 
 /** The rest after a group, as a multiple of the time the group took: the loop is blocked a fifth of the time. */

@@ -6,11 +6,11 @@
  * Most requests need neither, and have no admission. Nothing has a timeout here but the key: how
  * long a place is waited for is for those to say who gave the limit.
  */
-import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/clock.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Registry } from '../../registry.ts'
+import type { ProviderTarget } from '../provider-target.ts'
 import { fetchKey } from './key-source.ts'
-import type { ProviderTarget } from '../reply-request.ts'
 import type { Slots } from './slots.ts'
 
 /** What all admissions of a transport have in common. */

@@ -3,9 +3,9 @@
  *
  * What it throws is not repeated: such errors quote tokens and requests for them.
  */
-import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/clock.ts'
-import { startTimer } from '../timeouts.ts'
+import { startTimer } from '../../protocol/clock.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
 
 /** Gives the key for one request. */
 export type KeySource = () => string | Promise<string>

@@ -2,9 +2,9 @@
  * What a wire format is to the transport: how a request is written, and how
  * events and answers are read. A dialect knows nothing of bytes, HTTP or time.
  */
-import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
 import type { Quirks } from '../../protocol/endpoint.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import type { ReplyRequest } from '../reply-request.ts'

@@ -10,8 +10,8 @@
  * goes round the parser. All else goes through it, so that the standard is its business alone.
  */
 import { createParser } from 'eventsource-parser'
-import { type ByteString, Utf8Decoder } from './byte-string.ts'
 import type { SoleDelta } from '../dialects/dialect.ts'
+import { type ByteString, Utf8Decoder } from './byte-string.ts'
 import type { EventTemplate, EventTemplates, TakeSole } from './shortcut/templates.ts'
 
 /** Reads the events of one stream. */

@@ -4,6 +4,7 @@
  * Requests ask for `identity`, but some providers compress all the same. Every
  * write is flushed through, so that deltas come out when they went in.
  */
+import type { Transform } from 'node:stream'
 import {
   constants,
   createBrotliDecompress,
@@ -11,7 +12,6 @@ import {
   createInflate,
   createInflateRaw,
 } from 'node:zlib'
-import type { Transform } from 'node:stream'
 
 /** Where decoded bytes go, and who is asked to wait while they are made. */
 export interface BodyDecoderPort {

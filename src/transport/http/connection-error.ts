@@ -1,7 +1,7 @@
 /** Says what is wrong with a connection, in words that tell what to do. */
 import type { ErrorRecord } from '../../protocol/errors.ts'
+import type { ProviderTarget } from '../provider-target.ts'
 import { AddressRefused } from './address-guard.ts'
-import type { ProviderTarget } from '../reply-request.ts'
 
 const UNREACHED = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|EPIPE|UND_ERR_(SOCKET|CONNECT))/
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/

@@ -7,23 +7,25 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
+import type { Clock } from '../../protocol/clock.ts'
+import { startTimer } from '../../protocol/clock.ts'
 import { errorRecord } from '../../protocol/errors.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Clock } from '../../protocol/clock.ts'
 import type { Registry } from '../../registry.ts'
+import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from '../limits.ts'
+import type { ProviderTarget } from '../provider-target.ts'
+import { timeoutError } from '../timeouts.ts'
+import type { TimeoutCode, Timeouts } from '../timeouts.ts'
 import { BadAnswer } from './bad-answer.ts'
 import { BodyDecoder, encodingKind } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import type { Dispatchers, Way } from './dispatchers.ts'
+import type { ExchangeRequest } from './exchange-request.ts'
 import { headerText, httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
-import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from '../limits.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
-import type { ProviderTarget } from '../reply-request.ts'
 import { requestHeaders } from './request-headers.ts'
-import { startTimer, timeoutError } from '../timeouts.ts'
-import type { TimeoutCode, Timeouts } from '../timeouts.ts'
 
 /** What all exchanges of a transport have in common. */
 export interface ExchangePort {
@@ -32,17 +34,6 @@ export interface ExchangePort {
   readonly timeouts: Timeouts
   /** Those that hold a socket or a timer, or may come to. */
   readonly live: Registry<object, Exchange>
-}
-
-/** What is sent. */
-export interface ExchangeRequest {
-  readonly target: ProviderTarget
-  readonly url: URL
-  readonly accept: string
-  /** The headers that carry the key. */
-  readonly authentication: Readonly<Record<string, string>>
-  /** JSON. Without one, the request is a GET. */
-  readonly body?: string
 }
 
 /** Reads a good answer. Either `ended`, `lost` or `failed` is the last call; `failed` may be the only one. */

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ColloquyErrorCode, ErrorRecord } from '../../protocol/errors.ts'
 import { errorCode, readProviderError } from '../provider-error.ts'
 import type { ProviderError } from '../provider-error.ts'
-import type { ProviderTarget } from '../reply-request.ts'
+import type { ProviderTarget } from '../provider-target.ts'
 
 const LONGEST_PLAIN_TEXT = 500
 

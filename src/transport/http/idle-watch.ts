@@ -6,7 +6,7 @@
  * for, or up to a quarter longer.
  */
 import type { Clock } from '../../protocol/clock.ts'
-import { LONGEST_TIMER_MS } from '../limits.ts'
+import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 
 const TICKS = 4
 

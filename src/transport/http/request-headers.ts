@@ -1,6 +1,6 @@
 /** The headers that a request is sent with. */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import type { ExchangeRequest } from './exchange.ts'
+import type { ExchangeRequest } from './exchange-request.ts'
 
 /**
  * Names in lower case, so that the endpoint's own headers replace ours however they are written.

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 import type { ConversationEvent, Engine, Message, Receipt, Turn } from '../../../src/index.ts'
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { foreignWriter } from '../../support/foreign-writer.ts'
-import { chunk, closedGate } from '../../support/scripts.ts'
 import type { Script } from '../../support/provider.ts'
+import { chunk, closedGate } from '../../support/scripts.ts'
 import { eventLog, outcomeOf, shown, ticks } from '../../support/waiting.ts'
 
 const MOMENTS = [

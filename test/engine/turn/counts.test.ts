@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Engine } from '../../../src/index.ts'
-import type { Script } from '../../support/provider.ts'
 import { driverCalls } from '../../support/driver-calls.ts'
 import { testChat, testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { Inspection } from '../../support/inspection.ts'
+import type { Script } from '../../support/provider.ts'
 import { chunk, closedGate, endless, streamed } from '../../support/scripts.ts'
 import { eventLog, shown, ticks } from '../../support/waiting.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Clock } from '../../../src/index.ts'
-import { testChat } from '../../support/engine.ts'
 import { CountingClock } from '../../support/counting-clock.ts'
+import { testChat } from '../../support/engine.ts'
 import { chunk, endless, streamed } from '../../support/scripts.ts'
 import {
   eventLog,

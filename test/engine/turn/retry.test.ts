@@ -2,13 +2,13 @@
 import * as fc from 'fast-check'
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
+import { nextAttempt } from '../../../src/engine/turn/retry-policy.ts'
 import type {
   ConversationEvent,
   EngineOptions,
   ErrorRecord,
   RetryOptions,
 } from '../../../src/index.ts'
-import { nextAttempt } from '../../../src/engine/turn/retry-policy.ts'
 import { testChat, testDatabase, testEngine } from '../../support/engine.ts'
 import { Inspection } from '../../support/inspection.ts'
 import type { Script } from '../../support/provider.ts'

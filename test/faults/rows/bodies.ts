@@ -1,4 +1,5 @@
 /** Bodies that are not what was asked for, or not quite. */
+import type { ColloquyErrorCode } from '../../../src/index.ts'
 import {
   bytes,
   chatAnswer,
@@ -11,7 +12,6 @@ import {
   raw,
   send,
 } from '../../../src/testing.ts'
-import type { ColloquyErrorCode } from '../../../src/index.ts'
 import { type Expected, type Fault, failure, success } from '../fault.ts'
 import { call, called, done, said, sse, stop } from '../wire.ts'
 

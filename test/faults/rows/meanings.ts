@@ -1,6 +1,6 @@
 /** The failures that hosts act on, told apart however they are told: by status, in a stream, with 200. */
-import { end, errorReply, inOrder, json, send } from '../../../src/testing.ts'
 import type { ColloquyErrorCode } from '../../../src/index.ts'
+import { end, errorReply, inOrder, json, send } from '../../../src/testing.ts'
 import { type Fault, failure, success } from '../fault.ts'
 import { said, sse } from '../wire.ts'
 

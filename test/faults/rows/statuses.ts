@@ -1,4 +1,5 @@
 /** Error statuses with error bodies, in every shape that providers and what stands before them use. */
+import type { ColloquyErrorCode } from '../../../src/index.ts'
 import {
   bomb,
   cut,
@@ -15,7 +16,6 @@ import {
   send,
 } from '../../../src/testing.ts'
 import type { Script } from '../../../src/testing.ts'
-import type { ColloquyErrorCode } from '../../../src/index.ts'
 import { type Fault, KEY, failure } from '../fault.ts'
 
 /** What a status means where the body does not say more. */

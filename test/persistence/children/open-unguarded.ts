@@ -1,6 +1,5 @@
 /** Opens a database without its lock as soon as it is told to, and says which epoch it got. */
 import { once } from 'node:events'
-
 import { openUnguarded } from '../../../src/persistence/sqlite/store.ts'
 import { sqliteOptions } from '../records.ts'
 

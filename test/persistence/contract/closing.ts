@@ -1,6 +1,5 @@
 /** What a store does when it is closed. */
 import { expect, test } from 'vitest'
-
 import { accept } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 

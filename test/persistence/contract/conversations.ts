@@ -1,6 +1,5 @@
 /** What a store does with conversations. */
 import { expect, test } from 'vitest'
-
 import { accept, conversation, end, START } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 

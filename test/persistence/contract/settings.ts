@@ -1,6 +1,5 @@
 /** What a store does with endpoints and settings. */
 import { expect, test } from 'vitest'
-
 import type { OpenStore } from './counted-store.ts'
 
 export function settingContract(open: OpenStore): void {

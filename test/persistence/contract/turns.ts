@@ -1,6 +1,5 @@
 /** What a store does with turns: their beginning, their one end, their order. */
 import { expect, test } from 'vitest'
-
 import { accept, end, START } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 

@@ -1,7 +1,6 @@
 /** What a store gives back: any string and any JSON value, as it was. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-
 import type { Part } from '../../../src/protocol/message.ts'
 import { anyString } from '../any-string.ts'
 import { accept, conversation } from '../records.ts'

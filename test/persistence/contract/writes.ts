@@ -1,6 +1,5 @@
 /** What a store does with writes that come together. */
 import { expect, test } from 'vitest'
-
 import { accept, conversation } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'
 

@@ -3,7 +3,6 @@ import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/sqlite'
 import type Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-
 import { MIGRATION_TABLE } from '../../../src/persistence/schema/migrate.ts'
 import { ENTITIES } from '../../../src/persistence/schema/schema.ts'
 import { connect, fileWithTurn, open } from '../sqlite-files.ts'

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-
 import { FileLock } from '../../../src/persistence/sqlite/file-lock.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../../src/persistence/sqlite/store.ts'
 import type { Store } from '../../../src/persistence/store.ts'

@@ -3,7 +3,6 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
-
 import { MIGRATION_TABLE } from '../../../src/persistence/schema/migrate.ts'
 import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
 import { accept, conversation, sqliteOptions } from '../records.ts'

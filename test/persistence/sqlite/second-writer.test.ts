@@ -1,7 +1,6 @@
 /** What holds while another process writes to the same file, allowed or not. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, onTestFinished, test } from 'vitest'
-
 import { MIGRATION_TABLE } from '../../../src/persistence/schema/migrate.ts'
 import { MIGRATIONS } from '../../../src/persistence/schema/migrations/migrations.ts'
 import { openUnguarded } from '../../../src/persistence/sqlite/store.ts'

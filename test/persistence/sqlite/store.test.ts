@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { describe } from 'vitest'
-
 import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
 import { sqliteOptions } from '../records.ts'
 import { storeContract } from '../store-contract.ts'

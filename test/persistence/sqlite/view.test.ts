@@ -1,6 +1,5 @@
 /** What a store that only looks lets through: nothing. */
 import { expect, onTestFinished, test } from 'vitest'
-
 import { openSqliteView } from '../../../src/persistence/sqlite/view.ts'
 import { accept, conversation, end } from '../records.ts'
 import { connect, fileWithTurn } from '../sqlite-files.ts'

@@ -1,9 +1,8 @@
 /** What of a running reply is on disk, and how it got there. */
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
-
-import { openUnguarded } from '../../../src/persistence/sqlite/store.ts'
 import type { SqlStore } from '../../../src/persistence/sql-store.ts'
+import { openUnguarded } from '../../../src/persistence/sqlite/store.ts'
 import type { TurnCheckpoint } from '../../../src/persistence/store.ts'
 import { accept, conversation, end, sqliteOptions } from '../records.ts'
 import { connect, newFile, open } from '../sqlite-files.ts'

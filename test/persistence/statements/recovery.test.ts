@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-
-import type { Logger } from '../../../src/protocol/logger.ts'
-import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
 import type { SqlStore } from '../../../src/persistence/sql-store.ts'
+import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
 import type { Delta } from '../../../src/protocol/delta.ts'
+import type { Logger } from '../../../src/protocol/logger.ts'
 import { accept, conversation, end, sqliteOptions, START } from '../records.ts'
 import { connect } from '../sqlite-files.ts'
 import { temporaryFolder } from '../temporary-folder.ts'

@@ -1,6 +1,5 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-
 import { fromText, toText } from '../../../src/persistence/statements/stored-text.ts'
 import { anyString } from '../any-string.ts'
 

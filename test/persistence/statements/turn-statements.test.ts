@@ -1,6 +1,5 @@
 /** What a turn asks of SQLite, counted at the driver. */
 import { expect, test } from 'vitest'
-
 import { driverCalls } from '../../support/driver-calls.ts'
 import { accept, conversation, end } from '../records.ts'
 import { newFile, open } from '../sqlite-files.ts'

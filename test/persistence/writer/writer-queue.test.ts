@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-
-import { ColloquyError } from '../../../src/protocol/errors.ts'
 import { WriterQueue, type WriteOptions } from '../../../src/persistence/writer/writer-queue.ts'
+import { ColloquyError } from '../../../src/protocol/errors.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const PATIENT = { patienceMs: 10_000 }

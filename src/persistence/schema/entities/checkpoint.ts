@@ -1,6 +1,5 @@
 /** The `checkpoint` table. */
 import { defineEntity, p } from '@mikro-orm/core'
-
 import { Turn } from './turn.ts'
 
 export const CheckpointSchema = defineEntity({

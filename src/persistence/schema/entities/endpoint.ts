@@ -1,6 +1,5 @@
 /** The `endpoint` table. Secrets are sealed before they come here. */
 import { defineEntity, p } from '@mikro-orm/core'
-
 import type { Dialect } from '../../../protocol/endpoint.ts'
 
 export const EndpointSchema = defineEntity({

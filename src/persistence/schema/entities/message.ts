@@ -1,6 +1,5 @@
 /** The `message` table. The text of a message is not in it: it is derived from the parts. */
 import { defineEntity, p } from '@mikro-orm/core'
-
 import type { FinishReason, MessageRole, MessageStatus, Usage } from '../../../protocol/message.ts'
 import { Conversation } from './conversation.ts'
 

@@ -1,6 +1,5 @@
 /** The `turn` table. */
 import { defineEntity, p } from '@mikro-orm/core'
-
 import type { TurnStatus } from '../../../protocol/turn.ts'
 import { Conversation } from './conversation.ts'
 

@@ -12,12 +12,13 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import { ChatReasoning, REASONING_TEXTS } from './reasoning.ts'
-import { chatRequestBody, lessonOf } from './request.ts'
-import { toUsage } from '../usage.ts'
-import { laterUsage, usageIn } from './usage.ts'
-import type { DialectReader, SoleDelta, WireDialect } from '../dialect.ts'
+import type { DialectReader, WireDialect } from '../dialect.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { toUsage } from '../usage.ts'
+import { ChatReasoning } from './reasoning.ts'
+import { chatRequestBody, lessonOf } from './request.ts'
+import { soleDelta } from './text-only.ts'
+import { laterUsage, usageIn } from './usage.ts'
 
 export const chatCompletions: WireDialect = {
   path: '/chat/completions',
@@ -176,34 +177,6 @@ function firstChoice(choices: unknown): WireObject | undefined {
     if (isObject(choice) && numberIn(choice['index'] ?? 0) === 0) return choice
   }
   return undefined
-}
-
-/**
- * Whatever else such an event holds was noted when one like it was read, or is of no interest.
- * Many servers write out what is absent, as `null` or as something empty.
- */
-function soleDelta(event: unknown): SoleDelta | undefined {
-  if (!isObject(event) || !Array.isArray(event['choices'])) return undefined
-  const [choice, ...others] = event['choices'] as unknown[]
-  if (!isObject(choice) || others.length > 0 || numberIn(choice['index'] ?? 0) !== 0)
-    return undefined
-  if ((event['usage'] ?? event['x_groq'] ?? choice['usage'] ?? null) !== null) return undefined
-  if (event['error'] || choice['error'] || choice['finish_reason']) return undefined
-  const { delta } = choice
-  if (!isObject(delta)) return undefined
-  let sole: SoleDelta | undefined
-  for (const [field, value] of Object.entries(delta)) {
-    if (field === 'role' || isAbsent(value)) continue
-    const isReasoning = REASONING_TEXTS.has(field)
-    if (sole !== undefined || typeof value !== 'string') return undefined
-    if (!isReasoning && field !== 'content') return undefined
-    sole = { type: isReasoning ? 'reasoning' : 'text', text: value }
-  }
-  return sole
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === null || value === '' || (Array.isArray(value) && value.length === 0)
 }
 
 function errorIn(

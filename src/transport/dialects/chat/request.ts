@@ -1,6 +1,6 @@
 /** Writes the body of a chat-completions request from our messages. */
-import type { ErrorRecord } from '../../../protocol/errors.ts'
 import type { Quirks } from '../../../protocol/endpoint.ts'
+import type { ErrorRecord } from '../../../protocol/errors.ts'
 import type { FilePart, Part, ToolCallPart, ToolResultPart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
 import type { ToolDefinitions } from '../../../protocol/tool.ts'

@@ -1,8 +1,13 @@
 /** Writes files as blocks of the Messages format: images, and documents for all that is none. */
 import type { FilePart } from '../../../protocol/message.ts'
-import type { WireBlock } from './history.ts'
 
-export function fileBlock({ mediaType, url }: FilePart): WireBlock {
+/** A block for a file. `source` has the bytes, or the address of them. */
+type FileBlock = {
+  readonly type: 'image' | 'document'
+  readonly source: object
+}
+
+export function fileBlock({ mediaType, url }: FilePart): FileBlock {
   const type = mediaType.startsWith('image/') ? 'image' : 'document'
   return { type, source: sourceOf(mediaType.split(';', 1)[0]?.trim() ?? '', url) }
 }

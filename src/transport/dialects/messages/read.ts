@@ -12,12 +12,13 @@ import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import { toUsage } from '../usage.ts'
-import type { Asked, DialectReader, SoleDelta, WireDialect } from '../dialect.ts'
+import type { Asked, DialectReader, WireDialect } from '../dialect.ts'
 import { makerOf } from '../provider-fingerprint.ts'
-import { messagesRequestBody } from './request.ts'
-import { addedUsage } from './usage.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { toUsage } from '../usage.ts'
+import { messagesRequestBody } from './request.ts'
+import { soleDelta } from './text-only.ts'
+import { addedUsage } from './usage.ts'
 
 export const messages: WireDialect = {
   path: '/messages',
@@ -194,17 +195,6 @@ class MessagesReader implements DialectReader {
     const reason = FINISH_REASONS.get(this.#stopReason) ?? 'other'
     return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
   }
-}
-
-/** The index has to be the same, as has all but the text: a template compares it. */
-function soleDelta(event: unknown): SoleDelta | undefined {
-  if (!isObject(event) || event['type'] !== 'content_block_delta') return undefined
-  const { delta } = event
-  if (!isObject(delta)) return undefined
-  const { type, text, thinking } = delta
-  if (type === 'text_delta' && typeof text === 'string') return { type: 'text', text }
-  if (type !== 'thinking_delta' || typeof thinking !== 'string') return undefined
-  return { type: 'reasoning', text: thinking }
 }
 
 /** Proxies have their own forms, without a type. */

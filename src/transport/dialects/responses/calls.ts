@@ -2,9 +2,9 @@
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
+import { ToolCalls } from '../tool-calls.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
-import { ToolCalls } from '../tool-calls.ts'
 
 interface FunctionCall {
   readonly number: number

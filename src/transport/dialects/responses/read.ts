@@ -14,11 +14,12 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { Asked, DialectReader, SoleDelta, WireDialect } from '../dialect.ts'
+import type { Asked, DialectReader, WireDialect } from '../dialect.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
 import { responsesRequestBody } from './request.ts'
+import { soleDelta, TEXT_DELTAS } from './text-only.ts'
 import { ResponseTexts } from './texts.ts'
 import type { TextKind } from './texts.ts'
 import { responseUsage } from './usage.ts'
@@ -32,14 +33,6 @@ export const responses: WireDialect = {
   // The id of an item is not looked at where its index is known.
   meaningless: ['sequence_number', 'obfuscation', 'item_id'],
 }
-
-/** What the deltas of texts add to. */
-const DELTAS: ReadonlyMap<unknown, TextKind> = new Map([
-  ['response.output_text.delta', 'text'],
-  ['response.refusal.delta', 'refusal'],
-  ['response.reasoning_text.delta', 'reasoning'],
-  ['response.reasoning_summary_text.delta', 'summary'],
-])
 
 /** The events that tell a whole text again, and the field it is in. */
 const WHOLES: ReadonlyMap<unknown, readonly [TextKind, string]> = new Map([
@@ -86,7 +79,7 @@ class ResponsesReader implements DialectReader {
 
   event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
     const type = nonEmpty(event['type']) ?? name
-    const kind = DELTAS.get(type)
+    const kind = TEXT_DELTAS.get(type)
     if (kind !== undefined) {
       this.#texts.delta(kind, event)
       return undefined
@@ -179,15 +172,6 @@ class ResponsesReader implements DialectReader {
     if (this.#finish !== undefined && this.#texts.isRefused) return 'content-filter'
     return this.#finish === 'stop' && this.#calls.isAsked ? 'tool-calls' : this.#finish
   }
-}
-
-/** Whatever else such an event says of its item was noted when one like it was read. */
-function soleDelta(event: unknown): SoleDelta | undefined {
-  if (!isObject(event) || typeof event['output_index'] !== 'number') return undefined
-  const kind = DELTAS.get(event['type'])
-  const text = nonEmpty(event['delta'])
-  if (text === undefined || kind === undefined) return undefined
-  return { type: kind === 'text' || kind === 'refusal' ? 'text' : 'reasoning', text }
 }
 
 /** An error event, with the error inside or as its fields; some servers send one without a type. */

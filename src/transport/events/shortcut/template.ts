@@ -8,10 +8,10 @@
  *
  *   data: {"id":"▢","choices":[{"index":0,"delta":{"content":"▣"}}],"obfuscation":"▢"}⏎⏎
  */
-import { type ByteString, detached, utf8Bytes, utf8Text } from '../byte-string.ts'
 import type { SoleDelta } from '../../dialects/dialect.ts'
 import { isObject } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
+import { type ByteString, detached, utf8Bytes, utf8Text } from '../byte-string.ts'
 
 /** An event as it came, and what was made of it. */
 export interface PlainEvent {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GrowingReply } from '../../../../src/reply/growing-reply.ts'
 import type { Part } from '../../../../src/protocol/message.ts'
+import { GrowingReply } from '../../../../src/reply/growing-reply.ts'
 import {
   added,
   block,

@@ -1,0 +1,156 @@
+/**
+ * The end of a turn, inside one transaction: its reply, its row, the head of its conversation.
+ *
+ * Conditional on the turn still running in this epoch. Another writer's end is read and left alone.
+ */
+import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
+import type { TurnRecord } from '../../protocol/turn.ts'
+import type { TurnRow } from '../schema/schema.ts'
+import type { EndedTurn, TurnEnd } from '../store.ts'
+import { MOVE_HEAD, TOUCH } from './conversations.ts'
+import { messageRecord } from './message-row.ts'
+import { SELECT_REPLY } from './messages.ts'
+import { type Connection, Statement } from './statement.ts'
+import { fromJson, fromText, toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
+import { attemptsColumn, turnRecord } from './turn-row.ts'
+import { SELECT_TURN } from './turns.ts'
+
+/** What of a turn only the database knows when it ends, with the place of its reply. */
+type EndingRow = Pick<
+  TurnRow,
+  'conversation_id' | 'input_message_id' | 'endpoint' | 'model' | 'metadata' | 'started_at'
+> & { readonly reply_position: number }
+
+// The place is looked up here because this statement gives a row anyway: giving one is half of
+// what a short insert costs.
+const END_TURN = new Statement<EndingRow>(`
+  update turn set status = ?, attempts = ?, failed_attempts = ?,
+    endpoint = coalesce(?, endpoint), model = coalesce(?, model), error = ?, usage = ?, ended_at = ?
+  where id = ? and epoch = ? and status in ('pending', 'streaming')
+  returning conversation_id, input_message_id, endpoint, model, metadata, started_at,
+    (select coalesce(max(m.position), 0) + 1 from message m
+      where m.conversation_id = turn.conversation_id) as reply_position`)
+
+const INSERT_REPLY = new Statement(`
+  insert into message
+    (id, conversation_id, turn_id, parent_id, position, role, parts, status, finish_reason, model,
+      input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens,
+      usage_raw, usage_source, created_at)
+  values (?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+
+const DELETE_CHECKPOINTS = new Statement('delete from checkpoint where turn_id = ?')
+
+/** Ends a turn of this epoch. The job gives `undefined` when there is no such turn. */
+export function endTurnJob(
+  end: TurnEnd,
+  epoch: number,
+): (tx: Connection) => Promise<EndedTurn | undefined> {
+  const error = toJsonOrNull(end.error, 'error')
+  const usage = toJsonOrNull(end.usage, 'usage')
+  const failedAttempts = attemptsColumn(end.failedAttempts)
+  const endpoint = toTextOrNull(end.movedTo?.endpoint)
+  const model = toTextOrNull(end.movedTo?.model)
+  const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
+  const at = end.at.getTime()
+  return async (tx) => {
+    const row = await END_TURN.first(
+      tx,
+      end.status,
+      end.attempts,
+      failedAttempts,
+      endpoint,
+      model,
+      error,
+      usage,
+      at,
+      end.turnId,
+      epoch,
+    )
+    if (row === undefined) return await storedEnd(tx, end.turnId)
+    if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, end.turnId)
+    const turn = endedRecord(end, row)
+    if (reply === undefined) {
+      await TOUCH.run(tx, at, row.conversation_id)
+      return { turn, written: true }
+    }
+    const message = await reply(tx, row)
+    await MOVE_HEAD.run(tx, message.id, at, row.conversation_id)
+    return { turn, message, written: true }
+  }
+}
+
+/** What is there when a turn was not this writer's to end. */
+async function storedEnd(tx: Connection, turnId: string): Promise<EndedTurn | undefined> {
+  const row = await SELECT_TURN.first(tx, turnId)
+  if (row === undefined) return undefined
+  const reply = await SELECT_REPLY.first(tx, turnId)
+  return {
+    turn: turnRecord(row),
+    ...(reply !== undefined && { message: messageRecord(reply) }),
+    written: false,
+  }
+}
+
+function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
+  return {
+    id: end.turnId,
+    conversationId: end.conversationId,
+    status: end.status,
+    endpoint: fromText(row.endpoint),
+    model: fromText(row.model),
+    attempts: end.attempts,
+    ...(end.failedAttempts !== undefined && { failedAttempts: end.failedAttempts }),
+    ...(end.error !== undefined && { error: end.error }),
+    ...(end.usage !== undefined && { usage: end.usage }),
+    ...(row.metadata !== null && { metadata: fromJson(row.metadata) }),
+    startedAt: new Date(row.started_at),
+    endedAt: end.at,
+  }
+}
+
+/** The insertion of a reply, with all that can be computed before the transaction opens. */
+function preparedReply(
+  end: TurnEnd,
+  reply: NonNullable<TurnEnd['reply']>,
+): (tx: Connection, turn: EndingRow) => Promise<Message> {
+  const parts = toJson(reply.parts, 'reply')
+  const usageRaw = toJsonOrNull(end.usage?.raw, 'usage')
+  const status: MessageStatus = end.status === 'done' ? 'complete' : end.status
+  return async (tx, turn) => {
+    const position = turn.reply_position
+    await INSERT_REPLY.run(
+      tx,
+      reply.messageId,
+      turn.conversation_id,
+      end.turnId,
+      turn.input_message_id,
+      position,
+      parts,
+      status,
+      reply.finishReason ?? null,
+      toTextOrNull(reply.model),
+      end.usage?.inputTokens ?? null,
+      end.usage?.outputTokens ?? null,
+      end.usage?.reasoningTokens ?? null,
+      end.usage?.cacheReadTokens ?? null,
+      end.usage?.cacheWriteTokens ?? null,
+      usageRaw,
+      end.usage?.source ?? null,
+      end.at.getTime(),
+    )
+    return {
+      id: reply.messageId,
+      conversationId: end.conversationId,
+      turnId: end.turnId,
+      position,
+      createdAt: end.at,
+      role: 'assistant',
+      parts: reply.parts,
+      text: textOf(reply.parts),
+      status,
+      ...(reply.finishReason !== undefined && { finishReason: reply.finishReason }),
+      ...(end.usage !== undefined && { usage: end.usage }),
+      ...(reply.model !== undefined && { model: reply.model }),
+    }
+  }
+}

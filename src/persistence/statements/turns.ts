@@ -1,0 +1,13 @@
+/** Reads turns by their id or by their conversation. */
+import type { TurnRow } from '../schema/schema.ts'
+import { Statement } from './statement.ts'
+
+export const SELECT_TURN = new Statement<TurnRow>('select * from turn where id = ?')
+
+export const SELECT_TURNS = new Statement<TurnRow>(
+  'select * from turn where conversation_id = ? order by position',
+)
+
+export const SELECT_LAST_TURN = new Statement<TurnRow>(
+  'select * from turn where conversation_id = ? order by position desc limit 1',
+)

@@ -1,0 +1,32 @@
+/** Tells which events of chat completions add one text and nothing else. */
+import { isObject, numberIn } from '../../wire-value.ts'
+import type { SoleDelta } from '../dialect.ts'
+import { REASONING_TEXTS } from './reasoning.ts'
+
+/**
+ * Whatever else such an event holds was noted when one like it was read, or is of no interest.
+ * Many servers write out what is absent, as `null` or as something empty.
+ */
+export function soleDelta(event: unknown): SoleDelta | undefined {
+  if (!isObject(event) || !Array.isArray(event['choices'])) return undefined
+  const [choice, ...others] = event['choices'] as unknown[]
+  if (!isObject(choice) || others.length > 0 || numberIn(choice['index'] ?? 0) !== 0)
+    return undefined
+  if ((event['usage'] ?? event['x_groq'] ?? choice['usage'] ?? null) !== null) return undefined
+  if (event['error'] || choice['error'] || choice['finish_reason']) return undefined
+  const { delta } = choice
+  if (!isObject(delta)) return undefined
+  let sole: SoleDelta | undefined
+  for (const [field, value] of Object.entries(delta)) {
+    if (field === 'role' || isAbsent(value)) continue
+    const isReasoning = REASONING_TEXTS.has(field)
+    if (sole !== undefined || typeof value !== 'string') return undefined
+    if (!isReasoning && field !== 'content') return undefined
+    sole = { type: isReasoning ? 'reasoning' : 'text', text: value }
+  }
+  return sole
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === null || value === '' || (Array.isArray(value) && value.length === 0)
+}

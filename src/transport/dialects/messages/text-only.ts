@@ -1,0 +1,14 @@
+/** Tells which events of the Messages format add one text and nothing else. */
+import { isObject } from '../../wire-value.ts'
+import type { SoleDelta } from '../dialect.ts'
+
+/** The index has to be the same, as has all but the text: a template compares it. */
+export function soleDelta(event: unknown): SoleDelta | undefined {
+  if (!isObject(event) || event['type'] !== 'content_block_delta') return undefined
+  const { delta } = event
+  if (!isObject(delta)) return undefined
+  const { type, text, thinking } = delta
+  if (type === 'text_delta' && typeof text === 'string') return { type: 'text', text }
+  if (type !== 'thinking_delta' || typeof thinking !== 'string') return undefined
+  return { type: 'reasoning', text: thinking }
+}
