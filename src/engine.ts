@@ -65,10 +65,10 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       binder,
       drains,
       options,
-      onSettled: (run, result) => {
-        if (run.refusal === undefined) actors.rest(run.conversationId)
-        else actors.sleep(run.conversationId)
-        if (result === 'done') titles.consider(run)
+      onSettled: (live, result) => {
+        if (live.refusal === undefined) actors.rest(live.conversationId)
+        else actors.sleep(live.conversationId)
+        if (result === 'done') titles.consider(live)
       },
     })
     const actors = new Actors({

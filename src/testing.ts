@@ -20,7 +20,7 @@ export {
 } from './testing/answer-steps.ts'
 export { chatAnswer, chatEvents, chatReply, chatStream, chunk, endless } from './testing/chat.ts'
 export type { ChatReplyOptions, ChunkDelta } from './testing/chat.ts'
-export type { Exchange } from './testing/served-request.ts'
+export type { ServedRequest, ServedRequest as Exchange } from './testing/served-request.ts'
 export { closedGate, steps } from './testing/gate.ts'
 export type { Gate, GateFor } from './testing/gate.ts'
 export {

@@ -10,7 +10,7 @@ import type { Actors } from './actors/actors.ts'
 import type { OneShots } from './one-shots/one-shots.ts'
 import type { Titles } from './one-shots/titles.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
-import { cancelRun } from './turn/cancel.ts'
+import { cancelTurn } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
 import type { Turns } from './turn/turns.ts'
 
@@ -35,7 +35,7 @@ export async function closeEngine(
   timeoutMs: number | undefined,
 ): Promise<void> {
   const { clock } = options
-  const turnsOver = () => Promise.all(turns.all.map((run) => run.over.promise))
+  const turnsOver = () => Promise.all(turns.all.map((live) => live.over.promise))
   if (running === 'wait') {
     await within(
       clock,
@@ -44,10 +44,10 @@ export async function closeEngine(
     )
   }
   drains.close()
-  for (const run of turns.all) void cancelRun(actors, run)
+  for (const live of turns.all) void cancelTurn(actors, live)
   await Promise.all([oneShots.abort(() => true), titles.stop()])
   await within(clock, timeoutMs ?? SAVE_MS, turnsOver())
-  for (const run of turns.all) actors.send(run.conversationId, { type: 'turn.give-up' })
+  for (const live of turns.all) actors.send(live.conversationId, { type: 'turn.give-up' })
   await turnsOver()
   actors.stop()
   feed.close()

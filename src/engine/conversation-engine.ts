@@ -46,7 +46,7 @@ import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { parseInitialMessage, parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
-import { cancelRun, restedReceipt } from './turn/cancel.ts'
+import { cancelTurn, restedReceipt } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
 import { TurnHandle } from './turn/handle.ts'
 import { Sends } from './turn/sends.ts'
@@ -107,11 +107,11 @@ export class ConversationEngine implements Engine {
     const { preferences, oneShots, turns, drains, actors } = this.#parts
     await preferences.setAirplaneMode(on, async () => {
       const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
-      const elsewhere = turns.all.filter((run) => run.concerns(isElsewhere))
+      const elsewhere = turns.all.filter((live) => live.concerns(isElsewhere))
       drains.abort(({ endpoint }) => isElsewhere(endpoint))
       await Promise.all([
         oneShots.abort(isElsewhere),
-        ...elsewhere.map((run) => cancelRun(actors, run)),
+        ...elsewhere.map((live) => cancelTurn(actors, live)),
       ])
     })
   }
@@ -175,8 +175,8 @@ export class ConversationEngine implements Engine {
     this.#assertOpen()
     const { store, feed, turns, drains, actors } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
-    for (let run = turns.runningIn(id); run !== undefined; run = turns.runningIn(id)) {
-      await cancelRun(actors, run)
+    for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
+      await cancelTurn(actors, live)
     }
     drains.abort(({ conversationId }) => conversationId === id)
     if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
@@ -217,14 +217,14 @@ export class ConversationEngine implements Engine {
     const { turnId } = checked(requests.cancelOptions, options, 'cancel')
     const { store, turns, actors } = this.#parts
     for (
-      let send = this.#sends.underWay(conversationId);
+      let send = this.#sends.pendingLookup(conversationId);
       send !== undefined;
-      send = this.#sends.underWay(conversationId)
+      send = this.#sends.pendingLookup(conversationId)
     ) {
       await send
     }
-    const run = turns.runningIn(conversationId)
-    if (run !== undefined) return cancelRun(actors, run, turnId)
+    const live = turns.runningIn(conversationId)
+    if (live !== undefined) return cancelTurn(actors, live, turnId)
     await this.#existing(conversationId)
     const last =
       turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)
@@ -234,10 +234,10 @@ export class ConversationEngine implements Engine {
 
   runningTurn(conversationId: string): Turn | undefined {
     this.#assertOpen()
-    const run = this.#parts.turns.runningIn(conversationId)
-    if (run?.userMessage === undefined) return undefined
-    return new TurnHandle(run, run.userMessage, () =>
-      this.cancel(conversationId, { turnId: run.turnId }),
+    const live = this.#parts.turns.runningIn(conversationId)
+    if (live?.userMessage === undefined) return undefined
+    return new TurnHandle(live, live.userMessage, () =>
+      this.cancel(conversationId, { turnId: live.turnId }),
     )
   }
 
@@ -245,9 +245,9 @@ export class ConversationEngine implements Engine {
     this.#assertOpen()
     checked(requests.turnId, turnId, 'getTurn: id')
     const { store, turns } = this.#parts
-    const run = turns.find(turnId)
+    const live = turns.find(turnId)
     const turn = await store.getTurn(turnId)
-    return turn && (run?.shown(turn) ?? turn)
+    return turn && (live?.liveRecord(turn) ?? turn)
   }
 
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
@@ -255,9 +255,9 @@ export class ConversationEngine implements Engine {
     const { store, turns } = this.#parts
     checked(requests.conversationId, conversationId, 'listTurns: conversation id')
     await this.#existing(conversationId)
-    const run = turns.runningIn(conversationId)
+    const live = turns.runningIn(conversationId)
     const stored = await store.listTurns(conversationId)
-    return stored.map((turn) => (turn.id === run?.turnId ? run.shown(turn) : turn))
+    return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
   }
 
   events(conversationId?: string): Observable<ConversationEvent> {

@@ -14,8 +14,8 @@ import {
   isTerminal,
 } from '../protocol/event.ts'
 import { Registry } from '../registry.ts'
-import { Lane, type LaneFeed, type LaneTurn } from './reply-feed.ts'
-import { Watchers } from './subscribers.ts'
+import { ReplyFeed, type ReplyFeedPort, type FeedTurn } from './reply-feed.ts'
+import { Subscribers } from './subscribers.ts'
 
 export interface FeedOptions {
   readonly clock: Clock
@@ -23,14 +23,14 @@ export interface FeedOptions {
   readonly emitIntervalMs: number
 }
 
-export class Feed implements LaneFeed {
+export class Feed implements ReplyFeedPort {
   readonly clock: Clock
   readonly emitIntervalMs: number
-  readonly #everything = new Watchers()
+  readonly #everything = new Subscribers()
   /** By conversation, made when first needed. */
-  readonly #watchers = new Registry<string, Watchers>()
+  readonly #subscribers = new Registry<string, Subscribers>()
   /** The lanes of running turns, by conversation. */
-  readonly #lanes = new Registry<string, Lane>()
+  readonly #replyFeeds = new Registry<string, ReplyFeed>()
   #queue: ConversationEvent[] = []
   #isDelivering = false
   #isClosed = false
@@ -40,22 +40,22 @@ export class Feed implements LaneFeed {
     this.emitIntervalMs = options.emitIntervalMs
   }
 
-  /** A lane for a turn that may yet be refused: nobody sees it before it is opened. */
-  lane(turn: LaneTurn): Lane {
-    return new Lane(turn, this)
+  /** A replyFeed for a turn that may yet be refused: nobody sees it before it is opened. */
+  replyFeed(turn: FeedTurn): ReplyFeed {
+    return new ReplyFeed(turn, this)
   }
 
-  /** From now on the lane is the one of its conversation. */
-  openLane(lane: Lane): void {
-    this.#lanes.set(lane.conversationId, lane)
+  /** From now on the replyFeed is the one of its conversation. */
+  openReply(replyFeed: ReplyFeed): void {
+    this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
   }
 
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  isWatched(conversationId: string): boolean {
-    return !this.#everything.isEmpty || this.#watchers.has(conversationId)
+  hasSubscribers(conversationId: string): boolean {
+    return !this.#everything.isEmpty || this.#subscribers.has(conversationId)
   }
 
   /** Delivers an event to everyone, after what is being delivered. */
@@ -92,8 +92,8 @@ export class Feed implements LaneFeed {
   events(conversationId?: string): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
-      const missed = this.#running(conversationId).flatMap((lane) => lane.catchUp() ?? [])
-      this.#watchersOf(conversationId).add(subscriber, this.queuedContent())
+      const missed = this.#running(conversationId).flatMap((replyFeed) => replyFeed.catchUp() ?? [])
+      this.#subscribersOf(conversationId).add(subscriber, this.queuedContent())
       if (conversationId !== undefined) subscriber.add(() => this.#forget(conversationId))
       this.atomically(() => {
         for (const event of missed) subscriber.next(event)
@@ -104,42 +104,43 @@ export class Feed implements LaneFeed {
   /** Completes every observable. */
   close(): void {
     this.#isClosed = true
-    for (const lane of this.#lanes.values()) lane.close()
-    for (const watchers of this.#watchers.values()) watchers.complete()
+    for (const replyFeed of this.#replyFeeds.values()) replyFeed.close()
+    for (const subscribers of this.#subscribers.values()) subscribers.complete()
     this.#everything.complete()
   }
 
-  #running(conversationId: string | undefined): readonly Lane[] {
-    if (conversationId === undefined) return this.#lanes.values()
-    const lane = this.#lanes.get(conversationId)
-    return lane === undefined ? [] : [lane]
+  #running(conversationId: string | undefined): readonly ReplyFeed[] {
+    if (conversationId === undefined) return this.#replyFeeds.values()
+    const replyFeed = this.#replyFeeds.get(conversationId)
+    return replyFeed === undefined ? [] : [replyFeed]
   }
 
-  #watchersOf(conversationId: string | undefined): Watchers {
+  #subscribersOf(conversationId: string | undefined): Subscribers {
     if (conversationId === undefined) return this.#everything
-    const known = this.#watchers.get(conversationId)
+    const known = this.#subscribers.get(conversationId)
     if (known !== undefined) return known
-    const watchers = new Watchers()
-    this.#watchers.set(conversationId, watchers)
-    return watchers
+    const subscribers = new Subscribers()
+    this.#subscribers.set(conversationId, subscribers)
+    return subscribers
   }
 
   #forget(conversationId: string): void {
-    if (this.#watchers.get(conversationId)?.isEmpty === true) this.#watchers.delete(conversationId)
+    if (this.#subscribers.get(conversationId)?.isEmpty === true)
+      this.#subscribers.delete(conversationId)
   }
 
   #deliver(event: ConversationEvent): void {
     const { conversationId } = event
-    const lane = this.#laneOf(event)
+    const replyFeed = this.#replyFeedOf(event)
     // First the books, then the readers: one that comes inside this delivery has missed the event.
-    if (lane !== undefined && isTerminal(event)) this.#lanes.delete(conversationId)
-    lane?.deliver(event)
-    this.#watchers.get(conversationId)?.next(event)
+    if (replyFeed !== undefined && isTerminal(event)) this.#replyFeeds.delete(conversationId)
+    replyFeed?.deliver(event)
+    this.#subscribers.get(conversationId)?.next(event)
     this.#everything.next(event)
   }
 
-  #laneOf({ conversationId, turnId }: ConversationEvent): Lane | undefined {
-    const lane = this.#lanes.get(conversationId)
-    return lane?.turnId === turnId ? lane : undefined
+  #replyFeedOf({ conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {
+    const replyFeed = this.#replyFeeds.get(conversationId)
+    return replyFeed?.turnId === turnId ? replyFeed : undefined
   }
 }

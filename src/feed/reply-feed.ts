@@ -2,7 +2,7 @@
  * The feed's place for one turn's reply.
  *
  * Deltas arrive here straight from the transport, are added to the one accumulated reply of the
- * turn, and go on to whoever reads. The lane is sealed once; what comes after that is dropped, so
+ * turn, and go on to whoever reads. The replyFeed is sealed once; what comes after that is dropped, so
  * what is saved is exactly what was shown. Numbers the events of its turn.
  */
 import { Observable } from 'rxjs'
@@ -13,15 +13,15 @@ import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import { GrowingReply } from '../reply/growing-reply.ts'
 import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-reader.ts'
-import { Watchers } from './subscribers.ts'
+import { Subscribers } from './subscribers.ts'
 
-/** What a lane needs of the feed. */
-export interface LaneFeed {
+/** What a replyFeed needs of the feed. */
+export interface ReplyFeedPort {
   readonly clock: Clock
   readonly emitIntervalMs: number
   readonly isClosed: boolean
   /** Whether anybody watches this conversation, besides those who watch one turn of it. */
-  isWatched(conversationId: string): boolean
+  hasSubscribers(conversationId: string): boolean
   publish(event: ConversationEvent): void
   /** Does something in one step: what it publishes, or causes, is delivered afterwards, in order. */
   atomically(work: () => void): void
@@ -30,24 +30,24 @@ export interface LaneFeed {
 }
 
 /** A turn as far as the feed knows it. */
-export interface LaneTurn {
+export interface FeedTurn {
   readonly turnId: string
   readonly conversationId: string
 }
 
-export class Lane implements SnapshotSource {
+export class ReplyFeed implements SnapshotSource {
   readonly turnId: string
   readonly conversationId: string
-  readonly #feed: LaneFeed
+  readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
   readonly #readers = new Set<SnapshotReader>()
-  #watchers: Watchers | undefined
+  #subscribers: Subscribers | undefined
   #seq = 0
   /** The newest event that told of content. */
   #contentSeq = 0
   #version = 0
   #shown = 0
-  #burst = 0
+  #readNumber = 0
   #status: Snapshot['status'] = 'streaming'
   #pause: unknown
   #current: Versioned | undefined
@@ -55,7 +55,7 @@ export class Lane implements SnapshotSource {
   #ending: { readonly error?: unknown } | undefined
   #lastEvent: ConversationEvent | undefined
 
-  constructor(turn: LaneTurn, feed: LaneFeed) {
+  constructor(turn: FeedTurn, feed: ReplyFeedPort) {
     this.turnId = turn.turnId
     this.conversationId = turn.conversationId
     this.#feed = feed
@@ -66,7 +66,7 @@ export class Lane implements SnapshotSource {
   }
 
   /**
-   * Adds what one socket read brought. Dropped once the lane is sealed.
+   * Adds what one socket read brought. Dropped once the replyFeed is sealed.
    *
    * A reader that is told of it finds all of it added, also one that comes, or cancels, just then.
    */
@@ -106,7 +106,7 @@ export class Lane implements SnapshotSource {
   publish(happening: TurnHappening): void {
     this.#seq += 1
     // The last one is kept for readers who come later.
-    if (!isTerminal(happening) && !this.#isWatched) return
+    if (!isTerminal(happening) && !this.#hasSubscribers) return
     const { turnId, conversationId } = this
     const at = new Date(this.#feed.clock.now())
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
@@ -117,13 +117,13 @@ export class Lane implements SnapshotSource {
     const isLast = isTerminal(event)
     // Whoever comes from now on is told of it separately.
     if (isLast) this.#lastEvent = event
-    this.#watchers?.next(event)
-    if (isLast) this.#watchers?.complete()
+    this.#subscribers?.next(event)
+    if (isLast) this.#subscribers?.complete()
   }
 
   /** Nothing is delivered any more. */
   close(): void {
-    this.#watchers?.complete()
+    this.#subscribers?.complete()
   }
 
   /** Nothing follows: readers of snapshots end, or throw the error. */
@@ -144,8 +144,8 @@ export class Lane implements SnapshotSource {
       const last = this.#lastEvent
       if (last === undefined) {
         if (this.#feed.isClosed) return subscriber.complete()
-        this.#watchers ??= new Watchers()
-        this.#watchers.add(subscriber, this.#feed.queuedContent())
+        this.#subscribers ??= new Subscribers()
+        this.#subscribers.add(subscriber, this.#feed.queuedContent())
       }
       this.#feed.atomically(() => {
         if (missed !== undefined) subscriber.next(missed)
@@ -178,8 +178,8 @@ export class Lane implements SnapshotSource {
     this.#readers.delete(reader)
   }
 
-  get #isWatched(): boolean {
-    return this.#watchers?.isEmpty === false || this.#feed.isWatched(this.conversationId)
+  get #hasSubscribers(): boolean {
+    return this.#subscribers?.isEmpty === false || this.#feed.hasSubscribers(this.conversationId)
   }
 
   #attach(): SnapshotReader {
@@ -191,9 +191,9 @@ export class Lane implements SnapshotSource {
 
   /** Events are numbered whether anybody watches or not: who does never changes the numbers. */
   #take(batch: readonly Delta[]): void {
-    this.#burst += 1
+    this.#readNumber += 1
     this.#contentSeq = this.#seq + 1
-    if (this.#isWatched) {
+    if (this.#hasSubscribers) {
       this.publish({ type: 'reply.delta', deltas: batch })
     } else {
       this.#seq += 1
@@ -214,12 +214,12 @@ export class Lane implements SnapshotSource {
   /** Shows the reply as it is. Whether there was anything new and anybody to show it to. */
   #show(): boolean {
     if (this.#shown === this.#version) return false
-    const isWatched = this.#isWatched
-    if (!isWatched && this.#readers.size === 0) return false
+    const hasSubscribers = this.#hasSubscribers
+    if (!hasSubscribers && this.#readers.size === 0) return false
     this.#shown = this.#version
     this.#contentSeq = this.#seq + 1
     this.#current = undefined
-    if (isWatched) this.publish({ type: 'reply.snapshot', snapshot: this.#made().snapshot })
+    if (hasSubscribers) this.publish({ type: 'reply.snapshot', snapshot: this.#made().snapshot })
     else this.#seq += 1
     if (this.#feed.emitIntervalMs > 0) this.#lastShown = this.current()
     for (const reader of this.#readers) this.#offer(reader)
@@ -228,9 +228,9 @@ export class Lane implements SnapshotSource {
 
   /** A reader that does not wait costs nothing: no snapshot is made for it before it asks. */
   #offer(reader: SnapshotReader): void {
-    const current = reader.wants(this.#burst) ? this.current() : undefined
-    if (current === undefined) reader.lag(this.#burst)
-    else reader.offer(current, this.#burst)
+    const current = reader.wants(this.#readNumber) ? this.current() : undefined
+    if (current === undefined) reader.lag(this.#readNumber)
+    else reader.offer(current, this.#readNumber)
   }
 
   /** Shows at once, then not again before the interval is over. */
@@ -238,7 +238,7 @@ export class Lane implements SnapshotSource {
     if (!this.#show()) return
     this.#pause = this.#feed.clock.setTimeout(() => {
       this.#pause = undefined
-      this.#burst += 1
+      this.#readNumber += 1
       this.#feed.atomically(() => this.#showAndPause())
     }, this.#feed.emitIntervalMs)
   }

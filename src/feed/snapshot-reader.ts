@@ -36,7 +36,7 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
   readonly #waiting: Waiting[] = []
   #queue: Versioned[] = []
   #seen = 0
-  #burst = -1
+  #readNumber = -1
   /** Something was shown while this reader was not waiting. */
   #isBehind = false
   #end: { readonly error?: unknown } | undefined
@@ -70,26 +70,26 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
   }
 
   /** Whether a snapshot made now, by this socket read, would be handed to this reader. */
-  wants(burst: number): boolean {
-    return this.#waiting.length > 0 || this.#burst === burst
+  wants(readNumber: number): boolean {
+    return this.#waiting.length > 0 || this.#readNumber === readNumber
   }
 
   /** Takes a snapshot that `wants` asked for. */
-  offer(offered: Versioned, burst: number): void {
+  offer(offered: Versioned, readNumber: number): void {
     if (offered.version <= this.#seen) return
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) {
-      this.#burst = burst
+      this.#readNumber = readNumber
       this.#queue = []
       waiting.resolve(this.#take(offered))
-    } else if (this.#burst === burst) {
+    } else if (this.#readNumber === readNumber) {
       this.#queue.push(offered)
     }
   }
 
   /** Something was shown that this reader did not wait for. */
-  lag(burst: number): void {
-    if (this.#burst !== burst) this.#queue = []
+  lag(readNumber: number): void {
+    if (this.#readNumber !== readNumber) this.#queue = []
     this.#isBehind = true
   }
 

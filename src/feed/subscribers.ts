@@ -12,7 +12,7 @@ interface Watcher {
   readonly known: WeakSet<ConversationEvent> | undefined
 }
 
-export class Watchers {
+export class Subscribers {
   readonly #all = new Set<Watcher>()
   /** The same as a list, which does not change while an event is delivered. */
   #list: readonly Watcher[] | undefined
@@ -23,11 +23,11 @@ export class Watchers {
 
   /** @param known - events that the reader is not to be told of: it knows what they say */
   add(reader: Subscriber<ConversationEvent>, known?: WeakSet<ConversationEvent>): void {
-    const watcher = { reader, known }
-    this.#all.add(watcher)
+    const entry = { reader, known }
+    this.#all.add(entry)
     this.#list = undefined
     reader.add(() => {
-      this.#all.delete(watcher)
+      this.#all.delete(entry)
       this.#list = undefined
     })
   }

@@ -35,7 +35,7 @@ export interface ConversationContext extends ConversationInput {
 }
 
 /** A state that accepts a send. */
-function rests(state: RestState) {
+function restState(state: RestState) {
   return {
     on: {
       'conversation.send': {
@@ -53,9 +53,9 @@ function rests(state: RestState) {
   } as const
 }
 
-function cameTo(result: TurnResult) {
+function resultIs(result: TurnResult) {
   return {
-    type: 'cameTo',
+    type: 'resultIs',
     params: ({ event }: { event: { output: { result: TurnResult } } }) => ({
       result: event.output.result,
       expected: result,
@@ -81,8 +81,8 @@ export const conversationMachine = setup({
   },
   guards: {
     isRunning: ({ context }, turnId: string) => context.turnId === turnId,
-    restedAs: ({ context }, state: RestState) => context.restState === state,
-    cameTo: (_, params: { result: TurnResult; expected: TurnResult }) =>
+    restStateIs: ({ context }, state: RestState) => context.restState === state,
+    resultIs: (_, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected,
   },
 }).createMachine({
@@ -90,21 +90,21 @@ export const conversationMachine = setup({
   context: ({ input }) => ({ ...input, turnId: '', restState: 'idle' }),
   initial: 'idle',
   states: {
-    idle: rests('idle'),
+    idle: restState('idle'),
     streaming: {
       invoke: {
         id: 'turn',
         src: 'turn',
         input: ({ context }) => ({ turnId: context.turnId }),
         onDone: [
-          { guard: cameTo('done'), target: 'done' },
-          { guard: cameTo('cancelled'), target: 'cancelled' },
-          { guard: cameTo('failed'), target: 'failed' },
-          { guard: cameTo('unsaved'), target: 'failed' },
+          { guard: resultIs('done'), target: 'done' },
+          { guard: resultIs('cancelled'), target: 'cancelled' },
+          { guard: resultIs('failed'), target: 'failed' },
+          { guard: resultIs('unsaved'), target: 'failed' },
           // Rejected: nothing happened, so the conversation is where it was.
-          { guard: { type: 'restedAs', params: 'done' }, target: 'done' },
-          { guard: { type: 'restedAs', params: 'failed' }, target: 'failed' },
-          { guard: { type: 'restedAs', params: 'cancelled' }, target: 'cancelled' },
+          { guard: { type: 'restStateIs', params: 'done' }, target: 'done' },
+          { guard: { type: 'restStateIs', params: 'failed' }, target: 'failed' },
+          { guard: { type: 'restStateIs', params: 'cancelled' }, target: 'cancelled' },
           { target: 'idle' },
         ],
         onError: {
@@ -131,9 +131,9 @@ export const conversationMachine = setup({
         'turn.give-up': { actions: sendTo('turn', ({ event }) => event) },
       },
     },
-    done: rests('done'),
-    failed: rests('failed'),
-    cancelled: rests('cancelled'),
+    done: restState('done'),
+    failed: restState('failed'),
+    cancelled: restState('cancelled'),
     // Not final: XState remembers every type of event, and that of an end would have the id in it.
     asleep: {
       entry: sendParent(({ context }) => ({

@@ -65,9 +65,9 @@ function cancelsFrom(from: string) {
 }
 
 /** A cancel of a turn that has its outcome already and only waits for the disk. */
-function comesLateTo(from: string) {
+function lateCancelFrom(from: string) {
   return [
-    { guard: { type: 'endsAs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
+    { guard: { type: 'outcomeIs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
     { actions: [answer('already-done', from)] },
   ] as const
 }
@@ -152,7 +152,7 @@ export const turnMachine = setup({
   },
   guards: {
     canHelp: (_, retryInMs: number | undefined) => retryInMs !== undefined,
-    endsAs: ({ context }, outcome: Outcome) => context.outcome === outcome,
+    outcomeIs: ({ context }, outcome: Outcome) => context.outcome === outcome,
   },
   delays: {
     backoff: ({ context }) => context.retryInMs,
@@ -243,13 +243,13 @@ export const turnMachine = setup({
       entry: ['stopTimer', 'save'],
       on: {
         'turn.saved': [
-          { guard: { type: 'endsAs', params: 'done' }, target: 'done' },
-          { guard: { type: 'endsAs', params: 'cancelled' }, target: 'cancelled' },
+          { guard: { type: 'outcomeIs', params: 'done' }, target: 'done' },
+          { guard: { type: 'outcomeIs', params: 'cancelled' }, target: 'cancelled' },
           { target: 'failed' },
         ],
         'turn.save-failed': { target: 'waitingToSave', actions: 'countSaveFailure' },
         'turn.lost': 'failed',
-        'turn.cancel': comesLateTo('saving'),
+        'turn.cancel': lateCancelFrom('saving'),
         'turn.give-up': 'unsaved',
       },
     },
@@ -261,7 +261,7 @@ export const turnMachine = setup({
           retryInMs: saveDelayMs(context.saveFailures),
         }),
       },
-      on: { 'turn.cancel': comesLateTo('waitingToSave'), 'turn.give-up': 'unsaved' },
+      on: { 'turn.cancel': lateCancelFrom('waitingToSave'), 'turn.give-up': 'unsaved' },
       after: { nextSave: 'saving' },
     },
     done: ends('done'),

@@ -57,7 +57,7 @@ import type { WriteOptions, WriterQueue } from './writer/writer-queue.ts'
 /** How long a busy database is waited for, in milliseconds. */
 export const PATIENCE_MS = 10_000
 /** Longer: others are being written meanwhile. */
-const ROOM_PATIENCE_MS = 30_000
+const CAPACITY_PATIENCE_MS = 30_000
 /** Shorter: a turn shows that it could not be saved, and tries again itself, as checkpoints do. */
 const END_PATIENCE_MS = 500
 /** More rows than there are. */
@@ -260,7 +260,7 @@ export class SqlStore implements Store {
     options: Pick<WriteOptions, 'isUrgent' | 'name'>,
   ): Promise<T> {
     const { name } = options
-    if (this.#writer.isFull) await this.#writer.room({ patienceMs: ROOM_PATIENCE_MS, name })
+    if (this.#writer.isFull) await this.#writer.capacity({ patienceMs: CAPACITY_PATIENCE_MS, name })
     return await this.#writer.submit(job, { patienceMs: PATIENCE_MS, ...options })
   }
 

@@ -76,7 +76,7 @@ export interface TurnCheckpoint {
   readonly attempts: number
   readonly failedAttempts?: readonly AttemptRecord[] | undefined
   /** Who was asked last, if that is not whom the turn was accepted for. */
-  readonly movedTo?: { readonly endpoint: string; readonly model: string } | undefined
+  readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
   /** The number of the first piece; they count from 1 in a turn. */
   readonly n: number
   readonly pieces: readonly (readonly Delta[])[]
@@ -90,7 +90,7 @@ export interface TurnEnd {
   readonly attempts: number
   readonly failedAttempts?: readonly AttemptRecord[] | undefined
   /** Who was asked last, if that is not whom the turn was accepted for. */
-  readonly movedTo?: { readonly endpoint: string; readonly model: string } | undefined
+  readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
   /** Whether checkpoints of it were asked for: they go with its end. */
   readonly hasCheckpoints: boolean
   readonly error?: ErrorRecord | undefined

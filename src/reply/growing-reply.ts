@@ -55,7 +55,7 @@ export class GrowingReply {
   /** Reads the arguments of the tool calls, now that no more of them will come. */
   finish(): void {
     for (const call of this.#calls?.values() ?? []) {
-      call.input = callInput(textOf(call))
+      call.input = callInput(textSoFar(call))
       call.handedOut = undefined
     }
   }
@@ -104,7 +104,7 @@ function nothing(): Growing {
   }
 }
 
-function textOf(part: GrowingPart): string {
+function textSoFar(part: GrowingPart): string {
   return part.taken + part.rest
 }
 
@@ -146,9 +146,9 @@ export function assembled(deltas: readonly Delta[]): readonly Part[] {
 
 function toPart(part: GrowingPart): Part {
   const providerData = part.providerData === undefined ? {} : { providerData: part.providerData }
-  if (part.type !== 'tool-call') return { type: part.type, text: textOf(part), ...providerData }
+  if (part.type !== 'tool-call') return { type: part.type, text: textSoFar(part), ...providerData }
   const { type, toolCallId, toolName, input } = part
-  const inputText = textOf(part)
+  const inputText = textSoFar(part)
   return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
 }
 

@@ -8,7 +8,7 @@
 import { setImmediate as loopTurn } from 'node:timers/promises'
 import type { Gate } from './gate.ts'
 import { type Script, run } from './script.ts'
-import type { Exchange } from './served-request.ts'
+import type { ServedRequest } from './served-request.ts'
 
 /** Runs steps one after another, until the exchange is over. */
 export function inOrder(...steps: readonly Script[]): Script {
@@ -147,12 +147,12 @@ export function bytes(...pieces: readonly (string | Uint8Array)[]): Script {
 }
 
 /** Whether nothing more can be sent: the answer was ended, or its connection is gone. */
-function isAnswered({ response }: Exchange): boolean {
+function isAnswered({ response }: ServedRequest): boolean {
   return response.writableEnded || response.destroyed || response.closed
 }
 
 /** Resolves when a piece of the body was taken, or never will be. */
-function written({ response }: Exchange, piece: string | Uint8Array): Promise<void> {
+function written({ response }: ServedRequest, piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const over = (): void => {
       response.off('close', over)
@@ -164,7 +164,7 @@ function written({ response }: Exchange, piece: string | Uint8Array): Promise<vo
 }
 
 /** Resolves after a time, or when the exchange is over. */
-function pause({ response }: Exchange, ms: number): Promise<void> {
+function pause({ response }: ServedRequest, ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (response.closed) return resolve()
     const over = (): void => {

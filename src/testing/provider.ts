@@ -11,7 +11,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { askedDialect } from './asked-dialect.ts'
 import { reply } from './reply.ts'
 import { type Script, run } from './script.ts'
-import { type Exchange, HttpExchange } from './served-request.ts'
+import { type ServedRequest, HttpServedRequest } from './served-request.ts'
 import { json } from './whole-answers.ts'
 
 /**
@@ -27,7 +27,7 @@ export interface Provider extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string
   /** Every exchange so far, model lists included, in the order of arrival. */
-  readonly requests: readonly Exchange[]
+  readonly requests: readonly ServedRequest[]
   /** How many requests broke off before they were whole; they are not in `requests`. */
   readonly requestsCut: number
   /** How many sockets are open now. */
@@ -45,7 +45,7 @@ export interface Provider extends AsyncDisposable {
   /** What happens to connections made from now on. @defaultValue `'serve'` */
   welcome(how: Welcome): void
   /** The nth exchange (from 0), once it has arrived. */
-  request(n: number): Promise<Exchange>
+  request(n: number): Promise<ServedRequest>
   /** Resolves when at most so many sockets are open: all of the client's have gone. @defaultValue 0 */
   quiet(sockets?: number): Promise<void>
   /** Cuts every connection and stops listening. Rejects if a script had failed. */
@@ -83,13 +83,13 @@ const twoModels: Script = json({
 })
 
 class ScriptedProvider implements Provider {
-  readonly requests: Exchange[] = []
+  readonly requests: ServedRequest[] = []
   requestsCut = 0
   socketsOpened = 0
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   readonly #sockets = new Set<Socket>()
   readonly #queue: Script[] = []
-  #arrivals: { n: number; resolve: (exchange: Exchange) => void }[] = []
+  #arrivals: { n: number; resolve: (exchange: ServedRequest) => void }[] = []
   #departures: { sockets: number; resolve: () => void }[] = []
   #standing: Script = hello
   #models: Script = twoModels
@@ -142,7 +142,7 @@ class ScriptedProvider implements Provider {
     this.#welcome = how
   }
 
-  request(n: number): Promise<Exchange> {
+  request(n: number): Promise<ServedRequest> {
     const arrived = this.requests[n]
     if (arrived !== undefined) return Promise.resolve(arrived)
     return new Promise((resolve) => this.#arrivals.push({ n, resolve }))
@@ -205,7 +205,7 @@ class ScriptedProvider implements Provider {
       this.requestsCut += 1
       return
     }
-    const exchange = new HttpExchange(request, response, Buffer.concat(pieces), closed)
+    const exchange = new HttpServedRequest(request, response, Buffer.concat(pieces), closed)
     this.requests.push(exchange)
     for (const { n, resolve } of this.#arrivals) {
       const arrived = this.requests[n]

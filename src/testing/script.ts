@@ -1,5 +1,5 @@
 /** What a request is answered: the one idea that everything in this kit is made of. */
-import type { Exchange } from './served-request.ts'
+import type { ServedRequest } from './served-request.ts'
 
 /**
  * Answers one request, or does one step of that. It may do with the response whatever a provider
@@ -7,13 +7,13 @@ import type { Exchange } from './served-request.ts'
  *
  * One that throws has its connection cut, and fails the provider's `close()`.
  */
-export type Script = (exchange: Exchange) => ScriptResult | Promise<ScriptResult>
+export type Script = (exchange: ServedRequest) => ScriptResult | Promise<ScriptResult>
 
 // oxlint-disable-next-line typescript/no-invalid-void-type -- most scripts return nothing
 type ScriptResult = void | Script
 
 /** Runs a script, and whatever it says should run instead. */
-export async function run(script: Script, exchange: Exchange): Promise<void> {
+export async function run(script: Script, exchange: ServedRequest): Promise<void> {
   let next: ScriptResult = script
   while (typeof next === 'function') next = await next(exchange)
 }

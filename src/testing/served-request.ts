@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
 /** One request that arrived, and the means to answer it. */
-export interface Exchange {
+export interface ServedRequest {
   readonly method: string
   /** The path with its query string. */
   readonly path: string
@@ -33,7 +33,7 @@ export interface Exchange {
   done(...events: readonly (object | string)[]): void
 }
 
-export class HttpExchange implements Exchange {
+export class HttpServedRequest implements ServedRequest {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders

@@ -2,7 +2,7 @@
 import { inOrder } from './answer-steps.ts'
 import type { GateFor } from './gate.ts'
 import type { Script } from './script.ts'
-import type { Exchange } from './served-request.ts'
+import type { ServedRequest } from './served-request.ts'
 import { json } from './whole-answers.ts'
 
 /** One event of a stream, as it goes over the wire. */
@@ -91,7 +91,7 @@ export function asAsked<Options extends ScriptedReplyOptions>(
 /** The options with the model that the request names, unless they name another. */
 function asking<Options extends ScriptedReplyOptions>(
   options: Options,
-  { body }: Exchange,
+  { body }: ServedRequest,
 ): Options {
   const asked = typeof body?.model === 'string' ? body.model : SCRIPTED_MODEL
   return { ...options, model: options.model ?? asked }

@@ -29,11 +29,11 @@ export class LearnedQuirks {
 
   /** Whether the error taught something: then the request, applied again, may be accepted. */
   learn(request: ReplyRequest, error: ErrorRecord, dialect: WireDialect): boolean {
-    const lesson = dialect.lesson?.(this.applied(request), error)
-    if (lesson === undefined) return false
+    const learned = dialect.quirksFromError?.(this.applied(request), error)
+    if (learned === undefined) return false
     const key = keyOf(request)
     if (this.#learned.size >= MOST) this.#learned.clear()
-    this.#learned.set(key, { ...this.#learned.get(key), ...lesson })
+    this.#learned.set(key, { ...this.#learned.get(key), ...learned })
     return true
   }
 }

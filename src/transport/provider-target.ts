@@ -1,6 +1,8 @@
 /** The server that a request goes to, with its key and headers. */
 import type { Dialect, Quirks } from '../protocol/endpoint.ts'
-import type { KeySource } from './admission/key-source.ts'
+
+/** Gives the key for one request. */
+export type KeySource = () => string | Promise<string>
 
 /** Where a request goes. Holds secrets: never logged, never part of an event. */
 export interface ProviderTarget {

@@ -7,7 +7,7 @@
  */
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { DialectReader, SoleDelta, WireDialect } from './dialects/dialect.ts'
+import type { DialectReader, TextOnlyEvent, WireDialect } from './dialects/dialect.ts'
 import { type ByteString, utf8Text } from './events/byte-string.ts'
 import { EventStream } from './events/event-stream.ts'
 import type { EventTemplates } from './events/shortcut/templates.ts'
@@ -56,7 +56,7 @@ export class ReplyDecoder {
   #isEnding = false
   /** What the provider said went wrong, while usage may still follow. */
   #fault: ErrorRecord | undefined
-  #outcome: 'finished' | ErrorRecord | undefined
+  #ending: 'finished' | ErrorRecord | undefined
 
   constructor(draft: ReplyDraft, contentType: string, options: DecoderOptions) {
     this.#draft = draft
@@ -69,13 +69,13 @@ export class ReplyDecoder {
   }
 
   /** How the reply ended, once that is known. What is read after it is ignored. */
-  get outcome(): 'finished' | ErrorRecord | undefined {
-    return this.#outcome
+  get ending(): 'finished' | ErrorRecord | undefined {
+    return this.#ending
   }
 
   /** Whether the content is over, by a finish reason or an error, and only usage may still come. */
-  get isOver(): 'finished' | 'failed' | undefined {
-    if (this.#outcome !== undefined) return undefined
+  get contentEnd(): 'finished' | 'failed' | undefined {
+    if (this.#ending !== undefined) return undefined
     if (this.#fault !== undefined) return 'failed'
     return this.#reader.isFinished ? 'finished' : undefined
   }
@@ -86,31 +86,31 @@ export class ReplyDecoder {
   }
 
   read(bytes: ByteString): void {
-    if (this.#outcome === undefined && bytes !== '') this.#take(bytes)
+    if (this.#ending === undefined && bytes !== '') this.#take(bytes)
   }
 
   /** The body ended. There is an outcome afterwards. */
   end(): void {
     this.#endBody()
-    this.#outcome ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
+    this.#ending ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
   }
 
   /** The body broke off: all the same if the model had finished, otherwise `error` is the outcome. */
   lost(error: ErrorRecord): void {
     if (this.#kind !== 'json') this.#endBody()
-    this.#outcome ??= this.#fault ?? error
+    this.#ending ??= this.#fault ?? error
   }
 
   /** What was still waited for does not come. */
   expire(): void {
-    if (this.isOver !== undefined) this.#close()
+    if (this.contentEnd !== undefined) this.#close()
   }
 
   #endBody(): void {
-    if (this.#outcome !== undefined) return
+    if (this.#ending !== undefined) return
     this.#isEnding = true
     if (this.#kind === 'unknown' && this.#heldLength > 0) this.#recognise(true)
-    if (this.#outcome === undefined) this.#events?.end()
+    if (this.#ending === undefined) this.#events?.end()
     if (this.#kind === 'json') this.#answer()
     if (this.#reader.isFinished) this.#close()
   }
@@ -153,19 +153,19 @@ export class ReplyDecoder {
     const { eventBytes } = this.#limits
     const reader = {
       event: (data: string, name: string | undefined) => this.#event(data, name),
-      sole: (text: string, type: SoleDelta['type']) => {
+      textOnly: (text: string, type: TextOnlyEvent['type']) => {
         if (type === 'text') this.#draft.text(text)
         else this.#draft.reasoning(text)
         this.#checkSize()
       },
       tooLarge: () => this.#fail('event-too-large', `an event of more than ${eventBytes} bytes`),
-      isOver: () => this.#outcome !== undefined,
+      isOver: () => this.#ending !== undefined,
     }
     return new EventStream(reader, this.#templates, eventBytes)
   }
 
-  #event(data: string, name: string | undefined): SoleDelta | undefined {
-    if (this.#outcome !== undefined) return undefined
+  #event(data: string, name: string | undefined): TextOnlyEvent | undefined {
+    if (this.#ending !== undefined) return undefined
     if (data.startsWith(END_MARKER)) {
       this.#marker()
       return undefined
@@ -176,16 +176,18 @@ export class ReplyDecoder {
     return undefined
   }
 
-  #read(event: WireObject, name: string | undefined): SoleDelta | undefined {
+  #read(event: WireObject, name: string | undefined): TextOnlyEvent | undefined {
     const { size } = this.#draft
     this.#hasEvents = true
     const told = this.#reader.event(event, name)
     if (told === 'end') this.#marker()
     else if (told !== undefined) this.#failing(told)
     this.#checkSize()
-    const sole = this.#dialect.soleDelta(event)
+    const textOnly = this.#dialect.textOnly(event)
     // What an event adds may depend on those before it.
-    return sole !== undefined && this.#draft.size - size === sole.text.length ? sole : undefined
+    return textOnly !== undefined && this.#draft.size - size === textOnly.text.length
+      ? textOnly
+      : undefined
   }
 
   #checkSize(): void {
@@ -203,7 +205,7 @@ export class ReplyDecoder {
   }
 
   #answer(): void {
-    if (this.#outcome !== undefined) return
+    if (this.#ending !== undefined) return
     const value = parsed(utf8Text(this.#held.join('')))
     this.#held = []
     // Some servers wrap an error, and nothing else, in a list.
@@ -211,7 +213,7 @@ export class ReplyDecoder {
     if (!isObject(answer)) return this.#fail('invalid-response', 'JSON that is broken or no reply')
     const error = this.#reader.answer(answer)
     if (error !== undefined) {
-      this.#outcome = errorInAnswer(error, this.#target)
+      this.#ending = errorInAnswer(error, this.#target)
       return
     }
     this.#checkSize()
@@ -221,17 +223,17 @@ export class ReplyDecoder {
 
   /** The provider says that it is done. */
   #marker(): void {
-    if (this.#fault !== undefined) this.#outcome ??= this.#fault
+    if (this.#fault !== undefined) this.#ending ??= this.#fault
     else if (this.#reader.isFinished || this.#draft.hasContent) this.#close()
-    else this.#outcome ??= this.#empty()
+    else this.#ending ??= this.#empty()
   }
 
   #close(): void {
     const error = this.#fault === undefined ? this.#reader.close() : undefined
     if (error !== undefined) {
-      this.#outcome ??= { ...errorInAnswer(error, this.#target), code: 'invalid-response' }
+      this.#ending ??= { ...errorInAnswer(error, this.#target), code: 'invalid-response' }
     }
-    this.#outcome ??= this.#fault ?? 'finished'
+    this.#ending ??= this.#fault ?? 'finished'
   }
 
   /** An error inside a stream: content is over, but some servers report usage after it. */
@@ -242,7 +244,7 @@ export class ReplyDecoder {
 
   #fail(code: ErrorRecord['code'], what: string): void {
     const message = `Endpoint "${this.#target.endpoint}" answered with ${what}.`
-    this.#outcome ??= this.#fault ?? { code, message }
+    this.#ending ??= this.#fault ?? { code, message }
     this.#held = []
   }
 

@@ -37,7 +37,7 @@ export interface ReplyHandle {
   /** Delivers what was read from the socket and not handed on yet. */
   flush(): void
   /** What the provider has said besides the content, so far. */
-  known(): ReplyEnd
+  endSoFar(): ReplyEnd
   /**
    * Reads on in silence, if an answer has begun and is not over: from here on the sink hears
    * nothing, and `done` is called once, unless `abort` comes first, with what the provider had

@@ -37,11 +37,11 @@ export interface ReplyStreamOptions extends DecoderOptions {
 }
 
 /** What is asked, with all that is said. */
-export interface Question {
+export interface AttemptSource {
   /** Makes the request's exchange, to where it goes, with its key. */
   open(target: ProviderTarget): Exchange
   /** Whether the same request, made again at once, may be answered in place of this error. */
-  mayRecover(error: ErrorRecord): boolean
+  retryWithQuirks(error: ErrorRecord): boolean
 }
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
@@ -50,7 +50,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   readonly #draft = new ReplyDraft()
   #target: ProviderTarget
   /** Let go of when an answer begins. */
-  #question: Question | undefined
+  #source: AttemptSource | undefined
   #exchange: Exchange | undefined
   #decoder: ReplyDecoder | undefined
   #unread: Buffer[] = []
@@ -74,13 +74,13 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   /** Sends the request when it may, unless it was aborted by then. */
-  start(question: Question): void {
+  start(source: AttemptSource): void {
     if (this.#isOver) return
-    this.#question = question
+    this.#source = source
     const { admission } = this.#options
     if (admission === undefined) return this.#send()
-    admission.wait({
-      enter: (target) => {
+    admission.acquire({
+      granted: (target) => {
         this.#target = target
         this.#send()
       },
@@ -89,10 +89,10 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   #send(): void {
-    const question = this.#question
-    if (question === undefined) return
+    const source = this.#source
+    if (source === undefined) return
     try {
-      this.#exchange = question.open(this.#target)
+      this.#exchange = source.open(this.#target)
       this.#exchange.start()
     } catch (error) {
       if (!(error instanceof ColloquyError)) this.#log(error)
@@ -120,7 +120,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     return true
   }
 
-  known(): ReplyEnd {
+  endSoFar(): ReplyEnd {
     return this.#decoder?.replyEnd() ?? {}
   }
 
@@ -147,7 +147,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
 
   began(contentType: string): void {
     const { clock, timeouts, target } = this.#options
-    this.#question = undefined
+    this.#source = undefined
     this.#decoder = new ReplyDecoder(this.#draft, contentType, this.#options)
     this.#tell(() => {
       this.#timer = startTimer(clock, timeouts.firstDeltaMs, () =>
@@ -179,13 +179,13 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   failed(error: ErrorRecord): void {
-    if (!this.#isOver && this.#question?.mayRecover(error) === true) {
+    if (!this.#isOver && this.#source?.retryWithQuirks(error) === true) {
       return this.#send()
     }
     // Nothing that happens while only usage is waited for takes a complete reply back.
     this.#decode((decoder) => decoder.expire())
     this.#handOn()
-    this.#conclude(this.#decoder?.outcome ?? error)
+    this.#conclude(this.#decoder?.ending ?? error)
   }
 
   readonly #gathered = (): void => {
@@ -216,20 +216,20 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   /** Hands on what was decoded, and the end if that is known. */
   #settle(): void {
     const hasNews = this.#handOn()
-    const outcome = this.#decoder?.outcome
+    const ending = this.#decoder?.ending
     if (this.#isOver) return
-    this.#waitForUsage(this.#decoder?.isOver)
-    if (outcome === undefined || this.#isConcluding) return
+    this.#waitForUsage(this.#decoder?.contentEnd)
+    if (ending === undefined || this.#isConcluding) return
     this.#isConcluding = true
     // An end is much to do: readers that wait for what was just handed on take that first.
-    if (hasNews) queueMicrotask(() => this.#conclude(outcome))
-    else this.#conclude(outcome)
+    if (hasNews) queueMicrotask(() => this.#conclude(ending))
+    else this.#conclude(ending)
   }
 
-  #conclude(outcome: 'finished' | ErrorRecord): void {
+  #conclude(ending: 'finished' | ErrorRecord): void {
     if (this.#isOver) return
-    if (outcome !== 'finished') return this.#fail(outcome)
-    const end = this.known()
+    if (ending !== 'finished') return this.#fail(ending)
+    const end = this.endSoFar()
     this.#over()
     this.#isFinished = true
     this.#exchange?.complete()
@@ -251,7 +251,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
 
   #fail(error: ErrorRecord): void {
     if (this.#isOver) return
-    const end = this.known()
+    const end = this.endSoFar()
     this.#over()
     this.#exchange?.cut()
     this.#tellEnd(() => this.#sink.failed(redacted(error, this.#target), end))
@@ -260,8 +260,8 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #over(): void {
     this.#isOver = true
     this.#unread = []
-    this.#question = undefined
-    this.#options.admission?.leave()
+    this.#source = undefined
+    this.#options.admission?.release()
     this.#options.clock.clearTimeout(this.#timer)
     this.#options.clock.clearTimeout(this.#drainTimer)
   }

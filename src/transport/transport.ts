@@ -35,7 +35,7 @@ import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyHandle, ReplyRequest } from './reply-request.ts'
-import { type Question, ReplyStream } from './reply-stream.ts'
+import { type AttemptSource, ReplyStream } from './reply-stream.ts'
 import type { Timeouts } from './timeouts.ts'
 
 export interface TransportOptions {
@@ -145,7 +145,7 @@ class HttpTransport implements Transport {
         ? new Admission(this.#admissions, target, request.isBackground === true)
         : undefined,
     })
-    const question: Question = {
+    const source: AttemptSource = {
       open: (ready) =>
         this.#open(reply, {
           target: ready,
@@ -154,10 +154,10 @@ class HttpTransport implements Transport {
           authentication: dialect.headers(ready.apiKey),
           body: JSON.stringify(dialect.body(this.#quirks.applied(request))),
         }),
-      mayRecover: (error) => this.#quirks.learn(request, error, dialect),
+      retryWithQuirks: (error) => this.#quirks.learn(request, error, dialect),
     }
     // The sink hears nothing before the caller holds the handle.
-    queueMicrotask(() => reply.start(question))
+    queueMicrotask(() => reply.start(source))
     return reply
   }
 
@@ -194,13 +194,13 @@ class HttpTransport implements Transport {
       reject(new ColloquyError('cancelled', 'The request for models was cancelled.'))
     }
     if (signal?.aborted) abort()
-    else admission.wait({ enter: resolve, failed: (error) => reject(errorFromRecord(error)) })
+    else admission.acquire({ granted: resolve, failed: (error) => reject(errorFromRecord(error)) })
     signal?.addEventListener('abort', abort, { once: true })
     try {
       return await promise
     } finally {
       signal?.removeEventListener('abort', abort)
-      admission.leave()
+      admission.release()
     }
   }
 

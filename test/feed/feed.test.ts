@@ -4,7 +4,7 @@ import type { ConversationEvent } from '../../src/protocol/event.ts'
 import {
   anotherLane,
   endTurn,
-  openLane,
+  openReply,
   publishAccepted,
   rebuilt,
   texts,
@@ -13,16 +13,16 @@ import {
 
 test('an early reader sees every event of a turn, numbered from 1 without a gap', () => {
   for (const emitIntervalMs of [0, 100]) {
-    const { feed, lane, clock } = openLane(emitIntervalMs)
+    const { feed, replyFeed, clock } = openReply(emitIntervalMs)
     const seen: ConversationEvent[] = []
     feed.events('c').subscribe((event) => seen.push(event))
 
-    publishAccepted(lane)
+    publishAccepted(replyFeed)
     for (const batch of [texts('a', 'b'), texts('c'), texts('d')]) {
-      lane.deltas(batch)
+      replyFeed.deltas(batch)
       clock.increment(60)
     }
-    endTurn(lane)
+    endTurn(replyFeed)
 
     expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => index + 1))
     expect(seen.at(0)?.type).toBe('turn.accepted')
@@ -32,41 +32,41 @@ test('an early reader sees every event of a turn, numbered from 1 without a gap'
 })
 
 test('the numbers are the same whether anybody watches or not', () => {
-  const { feed, lane } = openLane(0)
-  for (const batch of [texts('a'), texts('b'), texts('c')]) lane.deltas(batch)
+  const { feed, replyFeed } = openReply(0)
+  for (const batch of [texts('a'), texts('b'), texts('c')]) replyFeed.deltas(batch)
   const seen: string[] = []
   feed.events('c').subscribe((event) => seen.push(told(event)))
 
-  lane.deltas(texts('d'))
+  replyFeed.deltas(texts('d'))
 
   expect(seen).toEqual(['3 snapshot abc', '4 delta d', '5 snapshot abcd'])
 })
 
 test('a late reader gets one snapshot, then what is live, of one turn, conversation or all', () => {
-  const { feed, lane } = openLane(100)
+  const { feed, replyFeed } = openReply(100)
   feed.events().subscribe()
-  publishAccepted(lane)
-  lane.deltas(texts('a'))
-  lane.deltas(texts('b'))
+  publishAccepted(replyFeed)
+  replyFeed.deltas(texts('a'))
+  replyFeed.deltas(texts('b'))
   const seen: Record<string, string[]> = { turn: [], conversation: [], all: [] }
-  lane.events.subscribe((event) => seen['turn']?.push(told(event)))
+  replyFeed.events.subscribe((event) => seen['turn']?.push(told(event)))
   feed.events('c').subscribe((event) => seen['conversation']?.push(told(event)))
   feed.events().subscribe((event) => seen['all']?.push(told(event)))
 
-  lane.deltas(texts('c'))
-  endTurn(lane)
+  replyFeed.deltas(texts('c'))
+  endTurn(replyFeed)
 
   const expected = ['4 snapshot ab', '5 delta c', '6 snapshot abc', '7 turn.done']
   expect(seen).toEqual({ turn: expected, conversation: expected, all: expected })
 })
 
 test('a reader that comes before the first content has missed nothing', () => {
-  const { feed, lane } = openLane(0)
-  publishAccepted(lane)
+  const { feed, replyFeed } = openReply(0)
+  publishAccepted(replyFeed)
   const seen: string[] = []
   feed.events('c').subscribe((event) => seen.push(told(event)))
 
-  lane.deltas(texts('a'))
+  replyFeed.deltas(texts('a'))
 
   expect(seen).toEqual(['2 delta a', '3 snapshot a'])
 })
@@ -74,10 +74,10 @@ test('a reader that comes before the first content has missed nothing', () => {
 test('a reader that comes while a delta is delivered has it in its snapshot, and not again', () => {
   for (const emitIntervalMs of [0, 100]) {
     for (const where of ['the turn', 'the conversation', 'all'] as const) {
-      const { feed, lane } = openLane(emitIntervalMs)
+      const { feed, replyFeed } = openReply(emitIntervalMs)
       const seen: ConversationEvent[] = []
       const source = {
-        'the turn': lane.events,
+        'the turn': replyFeed.events,
         'the conversation': feed.events('c'),
         all: feed.events(),
       }
@@ -87,8 +87,8 @@ test('a reader that comes while a delta is delivered has it in its snapshot, and
         hasCome = true
         source[where].subscribe((event) => seen.push(event))
       })
-      for (const batch of [texts('a'), texts('b', 'c'), texts('d')]) lane.deltas(batch)
-      endTurn(lane)
+      for (const batch of [texts('a'), texts('b', 'c'), texts('d')]) replyFeed.deltas(batch)
+      endTurn(replyFeed)
 
       const [first, ...live] = seen
       expect(first).toMatchObject({ type: 'reply.snapshot', snapshot: { text: 'abc' } })
@@ -101,41 +101,41 @@ test('a reader that comes while a delta is delivered has it in its snapshot, and
 })
 
 test('a reader of a turn that comes while its end is delivered gets that end', () => {
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
   feed.events('c').subscribe(({ type }) => {
     if (type !== 'turn.done') return
-    lane.events.subscribe({
+    replyFeed.events.subscribe({
       next: (event) => seen.push(told(event)),
       complete: () => seen.push('complete'),
     })
   })
-  lane.deltas(texts('a'))
-  endTurn(lane)
+  replyFeed.deltas(texts('a'))
+  endTurn(replyFeed)
 
   expect(seen).toEqual(['2 snapshot a', '3 turn.done', 'complete'])
 })
 
 test('a reader of a conversation that comes while a turn ends is not shown that turn', () => {
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
   feed.events('c').subscribe(({ type }) => {
     if (type === 'turn.done') feed.events('c').subscribe((event) => seen.push(told(event)))
   })
-  lane.deltas(texts('a'))
-  endTurn(lane)
+  replyFeed.deltas(texts('a'))
+  endTurn(replyFeed)
 
   expect(seen).toEqual([])
 })
 
 test('a reader of a turn that comes after the end gets the last snapshot, the end, completion', () => {
-  const { lane } = openLane(100)
-  lane.deltas(texts('a'))
-  lane.deltas(texts('b'))
-  endTurn(lane)
+  const { replyFeed } = openReply(100)
+  replyFeed.deltas(texts('a'))
+  replyFeed.deltas(texts('b'))
+  endTurn(replyFeed)
   const seen: string[] = []
 
-  lane.events.subscribe({
+  replyFeed.events.subscribe({
     next: (event) => seen.push(told(event)),
     complete: () => seen.push('complete'),
   })
@@ -144,15 +144,15 @@ test('a reader of a turn that comes after the end gets the last snapshot, the en
 })
 
 test('events of a turn complete with it; those of a conversation only when the feed closes', () => {
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const completed: string[] = []
   const noError = (error: unknown) => expect.unreachable(String(error))
   const note = (name: string) => ({ complete: () => completed.push(name), error: noError })
-  lane.events.subscribe(note('turn'))
+  replyFeed.events.subscribe(note('turn'))
   feed.events('c').subscribe(note('conversation'))
   feed.events().subscribe(note('all'))
 
-  endTurn(lane, new Error('it failed'))
+  endTurn(replyFeed, new Error('it failed'))
   expect(completed).toEqual(['turn'])
   feed.close()
 
@@ -162,16 +162,16 @@ test('events of a turn complete with it; those of a conversation only when the f
 })
 
 test('what is published during a delivery is delivered after it, to everyone, in one order', () => {
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const seen: Record<string, string[]> = { first: [], second: [], all: [] }
   feed.events().subscribe((event) => seen['all']?.push(told(event)))
   feed.events('c').subscribe((event) => {
     seen['first']?.push(told(event))
-    if (event.seq === 1) lane.publish({ type: 'reply.delta', deltas: texts('b') })
+    if (event.seq === 1) replyFeed.publish({ type: 'reply.delta', deltas: texts('b') })
   })
   feed.events('c').subscribe((event) => seen['second']?.push(told(event)))
 
-  lane.publish({ type: 'reply.delta', deltas: texts('a') })
+  replyFeed.publish({ type: 'reply.delta', deltas: texts('a') })
 
   const order = ['1 delta a', '2 delta b']
   expect(seen).toEqual({ first: order, second: order, all: order })
@@ -179,28 +179,28 @@ test('what is published during a delivery is delivered after it, to everyone, in
 
 test('a reader that seals the reply inside a delta event has that delta kept, once', () => {
   for (const emitIntervalMs of [0, 100]) {
-    const { feed, lane } = openLane(emitIntervalMs)
+    const { feed, replyFeed } = openReply(emitIntervalMs)
     const seen: ConversationEvent[] = []
     feed.events('c').subscribe((event) => {
       seen.push(event)
-      if (event.type === 'reply.delta' && event.seq > 1) lane.seal('cancelled')
+      if (event.type === 'reply.delta' && event.seq > 1) replyFeed.seal('cancelled')
     })
-    lane.deltas(texts('a'))
-    lane.deltas(texts('b', 'c'))
-    lane.deltas(texts('d'))
+    replyFeed.deltas(texts('a'))
+    replyFeed.deltas(texts('b', 'c'))
+    replyFeed.deltas(texts('d'))
 
-    expect(lane.parts()).toEqual([{ type: 'text', text: 'abc' }])
-    expect(rebuilt(seen)).toEqual(lane.parts())
+    expect(replyFeed.parts()).toEqual([{ type: 'text', text: 'abc' }])
+    expect(rebuilt(seen)).toEqual(replyFeed.parts())
     expect(seen.at(-1)).toMatchObject({ type: 'reply.snapshot', snapshot: { text: 'abc' } })
   }
 })
 
 test('conversations and turns are told apart', () => {
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const other = anotherLane(feed, 'other', 'u')
   const seen: string[] = []
   feed.events('c').subscribe((event) => seen.push(told(event)))
-  lane.events.subscribe((event) => seen.push(`turn: ${told(event)}`))
+  replyFeed.events.subscribe((event) => seen.push(`turn: ${told(event)}`))
 
   other.deltas(texts('x'))
   anotherLane(feed, 'c', 'next').publish({ type: 'reply.delta', deltas: texts('a') })
@@ -215,21 +215,21 @@ test.each(['all', 'the conversation', 'the turn', 'each of them'] as const)(
     const publish = vi.spyOn(Feed.prototype, 'publish')
     onTestFinished(() => publish.mockRestore())
     const deltaEvents = () => publish.mock.calls.filter(([{ type }]) => type === 'reply.delta')
-    const { feed, lane } = openLane(0)
+    const { feed, replyFeed } = openReply(0)
     const sources = {
       all: feed.events(),
       'the conversation': feed.events('c'),
-      'the turn': lane.events,
+      'the turn': replyFeed.events,
     }
     const watched = what === 'each of them' ? Object.values(sources) : [sources[what]]
 
-    lane.deltas(texts('a', 'b'))
+    replyFeed.deltas(texts('a', 'b'))
     expect(deltaEvents()).toHaveLength(0)
     const subscriptions = watched.map((source) => source.subscribe())
-    lane.deltas(texts('a', 'b'))
+    replyFeed.deltas(texts('a', 'b'))
     expect(deltaEvents()).toHaveLength(1)
     for (const subscription of subscriptions) subscription.unsubscribe()
-    lane.deltas(texts('a', 'b'))
+    replyFeed.deltas(texts('a', 'b'))
 
     expect(deltaEvents()).toHaveLength(1)
   },
@@ -244,19 +244,19 @@ test('a read makes one snapshot in an interval, and without one as many as it br
     return publish.mock.calls.map(([{ type }]) => type)
   }
 
-  const paced = openLane(100)
+  const paced = openReply(100)
   paced.feed.events('c').subscribe()
-  expect(typesOf(() => paced.lane.deltas(texts('a', 'b')))).toEqual([
+  expect(typesOf(() => paced.replyFeed.deltas(texts('a', 'b')))).toEqual([
     'reply.delta',
     'reply.snapshot',
   ])
-  expect(typesOf(() => paced.lane.deltas(texts('c', 'd')))).toEqual(['reply.delta'])
+  expect(typesOf(() => paced.replyFeed.deltas(texts('c', 'd')))).toEqual(['reply.delta'])
   expect(typesOf(() => paced.clock.increment(100))).toEqual(['reply.snapshot'])
   expect(typesOf(() => paced.clock.increment(100))).toEqual([])
 
-  const each = openLane(0)
+  const each = openReply(0)
   each.feed.events('c').subscribe()
-  expect(typesOf(() => each.lane.deltas(texts('a', 'b')))).toEqual([
+  expect(typesOf(() => each.replyFeed.deltas(texts('a', 'b')))).toEqual([
     'reply.delta',
     'reply.snapshot',
     'reply.snapshot',
@@ -264,13 +264,13 @@ test('a read makes one snapshot in an interval, and without one as many as it br
 })
 
 test('a feed keeps nothing of readers that have gone', () => {
-  const { feed, lane } = openLane(0)
-  const subscriptions = [lane.events, feed.events('c'), feed.events()].map((events) =>
+  const { feed, replyFeed } = openReply(0)
+  const subscriptions = [replyFeed.events, feed.events('c'), feed.events()].map((events) =>
     events.subscribe(),
   )
-  expect(feed.isWatched('c')).toBe(true)
+  expect(feed.hasSubscribers('c')).toBe(true)
 
   for (const subscription of subscriptions) subscription.unsubscribe()
 
-  expect(feed.isWatched('c')).toBe(false)
+  expect(feed.hasSubscribers('c')).toBe(false)
 })

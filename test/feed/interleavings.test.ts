@@ -13,7 +13,7 @@ import { someBatch } from './some-delta.ts'
 import {
   appended,
   fingerprint,
-  openLane,
+  openReply,
   publishAccepted,
   publishDone,
   reader,
@@ -59,7 +59,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 
 const scenario = fc.record({
   emitIntervalMs: fc.constantFrom(0, 100),
-  isWatched: fc.boolean(),
+  hasSubscribers: fc.boolean(),
   error: fc.option(fc.constant(new Error('it failed')), { nil: undefined }),
   happenings: fc.array(happening, { maxLength: 40, size: 'max' }),
 })
@@ -106,8 +106,8 @@ async function turnOfTheLoop(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-async function play({ emitIntervalMs, isWatched, error, happenings }: Scenario) {
-  const { lane, feed, clock } = openLane(emitIntervalMs)
+async function play({ emitIntervalMs, hasSubscribers, error, happenings }: Scenario) {
+  const { replyFeed, feed, clock } = openReply(emitIntervalMs)
   const loops: Loop[] = []
   const logs: Log[] = []
   /** Every state of the reply, the empty one first. */
@@ -117,7 +117,7 @@ async function play({ emitIntervalMs, isWatched, error, happenings }: Scenario) 
   const subscribe = (to: Source, isEarly = false) => {
     const log: Log = { events: [], to, isEarly, hasCompleted: false }
     logs.push(log)
-    const all = { turn: lane.events, conversation: feed.events('c'), all: feed.events() }
+    const all = { turn: replyFeed.events, conversation: feed.events('c'), all: feed.events() }
     all[to].subscribe({
       next: (event) => {
         log.events.push(event)
@@ -129,7 +129,7 @@ async function play({ emitIntervalMs, isWatched, error, happenings }: Scenario) 
   }
   const insideNext: (() => void)[] = []
 
-  if (isWatched) {
+  if (hasSubscribers) {
     subscribe('conversation', true)
     feed.events().subscribe((event) => {
       if (event.type === 'reply.snapshot' && event.snapshot.status === 'streaming') {
@@ -137,17 +137,17 @@ async function play({ emitIntervalMs, isWatched, error, happenings }: Scenario) 
       }
     })
   }
-  publishAccepted(lane)
-  loops.push(new Loop(reader(lane)))
+  publishAccepted(replyFeed)
+  loops.push(new Loop(reader(replyFeed)))
   loops[0]?.next()
 
   for (const each of happenings) {
     if (each.type === 'deltas') {
-      if (!lane.isSealed) {
+      if (!replyFeed.isSealed) {
         let parts = states.at(-1) ?? []
         for (const delta of each.batch) states.push((parts = appended(parts, delta)))
       }
-      lane.deltas(each.batch)
+      replyFeed.deltas(each.batch)
     } else if (each.type === 'time passes') {
       clock.increment(each.ms)
       await turnOfTheLoop()
@@ -158,7 +158,7 @@ async function play({ emitIntervalMs, isWatched, error, happenings }: Scenario) 
         expect(fingerprint(taken.at(-1)?.parts ?? [])).toBe(fingerprint(states.at(-1) ?? []))
       }
     } else if (each.type === 'turn of the loop') await turnOfTheLoop()
-    else if (each.type === 'attach') loops.push(new Loop(reader(lane)))
+    else if (each.type === 'attach') loops.push(new Loop(reader(replyFeed)))
     else if (each.type === 'next') {
       const loop = loops[each.reader % loops.length] as Loop
       const isFirst = loop.taken.length === 0 && loop.waits === 0 && !loop.hasLeft
@@ -169,21 +169,21 @@ async function play({ emitIntervalMs, isWatched, error, happenings }: Scenario) 
     } else if (each.type === 'break') loops[each.reader % loops.length]?.leave()
     else if (each.type === 'subscribe') subscribe(each.to)
     else if (each.type === 'subscribe inside') insideNext.push(() => subscribe(each.to))
-    else insideNext.push(() => lane.seal('cancelled'))
+    else insideNext.push(() => replyFeed.seal('cancelled'))
   }
 
-  lane.seal(error === undefined ? 'complete' : 'failed')
+  replyFeed.seal(error === undefined ? 'complete' : 'failed')
   await turnOfTheLoop()
-  publishDone(lane)
+  publishDone(replyFeed)
   await turnOfTheLoop()
-  lane.end(error)
+  replyFeed.end(error)
   for (const loop of loops) {
     for (let n = 0; n < 10 && loop.ends === 0; n += 1) {
       if (loop.waits === 0) loop.next()
       await turnOfTheLoop()
     }
   }
-  return { lane, loops, logs, states, shownAt }
+  return { replyFeed, loops, logs, states, shownAt }
 }
 
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never
@@ -234,9 +234,9 @@ test('each reader of snapshots sees a reply grow, never twice the same, to its e
 test('each reader of events can rebuild the reply, whenever it came', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (given) => {
-      const { lane, logs, states } = await play(given)
+      const { replyFeed, logs, states } = await play(given)
       const last = fingerprint(states.at(-1) ?? [])
-      expect(fingerprint(lane.parts())).toBe(last)
+      expect(fingerprint(replyFeed.parts())).toBe(last)
       for (const { events, isEarly, to, hasCompleted } of logs) {
         const numbers = events.map(({ seq }) => seq)
         expect(increases(numbers)).toBe(true)
@@ -262,7 +262,7 @@ test('each reader of events can rebuild the reply, whenever it came', async () =
 test('events reach all readers in one order', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (given) => {
-      const { logs } = await play({ ...given, isWatched: true })
+      const { logs } = await play({ ...given, hasSubscribers: true })
       const all = logs[0]?.events ?? []
       for (const { events } of logs) {
         // The first may be a snapshot made for a late reader; the others are everyone's.
@@ -278,7 +278,7 @@ test('events reach all readers in one order', async () => {
 test('with an interval, what is shown while a reply streams keeps its distance', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (given) => {
-      const { shownAt } = await play({ ...given, emitIntervalMs: 100, isWatched: true })
+      const { shownAt } = await play({ ...given, emitIntervalMs: 100, hasSubscribers: true })
       for (const [index, at] of shownAt.entries()) {
         if (index > 0) expect(at - (shownAt[index - 1] ?? 0)).toBeGreaterThanOrEqual(100)
       }

@@ -1,43 +1,43 @@
 /** How reading ends: by leaving, by the end of the reply, by its failure. */
 import { expect, test, vi } from 'vitest'
-import { byNow, endTurn, nextText, openLane, publishDone, reader, texts } from './streaming.ts'
+import { byNow, endTurn, nextText, openReply, publishDone, reader, texts } from './streaming.ts'
 
 test('breaking out of a loop detaches the reader and nobody else', async () => {
-  const { lane } = openLane(0)
-  const other = reader(lane)
-  lane.deltas(texts('a'))
-  for await (const { text } of lane.snapshots()) {
+  const { replyFeed } = openReply(0)
+  const other = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
+  for await (const { text } of replyFeed.snapshots()) {
     expect(text).toBe('a')
     break
   }
 
   expect(await nextText(other)).toBe('a')
-  lane.deltas(texts('b'))
+  replyFeed.deltas(texts('b'))
   expect(await nextText(other)).toBe('ab')
 })
 
 test('a reader that has left is told so, also where it had asked before it left', async () => {
-  const { lane } = openLane(0)
-  const snapshots = reader(lane)
+  const { replyFeed } = openReply(0)
+  const snapshots = reader(replyFeed)
   const asked = snapshots.next()
   await snapshots.return?.()
 
   expect(await byNow(asked)).toEqual({ done: true, value: undefined })
-  lane.deltas(texts('a'))
+  replyFeed.deltas(texts('a'))
   expect(await nextText(snapshots)).toBe('(end)')
 })
 
 test('a reader that has left costs nothing', async () => {
-  const { lane, clock } = openLane(100)
+  const { replyFeed, clock } = openReply(100)
   const armed = vi.spyOn(clock, 'setTimeout')
-  const snapshots = reader(lane)
-  lane.deltas(texts('a'))
+  const snapshots = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   expect(armed).toHaveBeenCalledTimes(1)
   await snapshots.return?.()
   clock.increment(100)
 
   for (const text of ['b', 'c']) {
-    lane.deltas(texts(text))
+    replyFeed.deltas(texts(text))
     clock.increment(100)
   }
 
@@ -45,10 +45,10 @@ test('a reader that has left costs nothing', async () => {
 })
 
 test('each loop is a new reader', async () => {
-  const { lane } = openLane(0)
-  const snapshots = lane.snapshots()
-  lane.deltas(texts('a'))
-  endTurn(lane)
+  const { replyFeed } = openReply(0)
+  const snapshots = replyFeed.snapshots()
+  replyFeed.deltas(texts('a'))
+  endTurn(replyFeed)
   const seen: string[] = []
 
   for await (const { text } of snapshots) seen.push(text)
@@ -59,24 +59,24 @@ test('each loop is a new reader', async () => {
 
 test('a reader that comes after the end gets the final snapshot once', async () => {
   for (const emitIntervalMs of [0, 100]) {
-    const { lane } = openLane(emitIntervalMs)
-    lane.deltas(texts('a', 'b'))
-    endTurn(lane)
+    const { replyFeed } = openReply(emitIntervalMs)
+    replyFeed.deltas(texts('a', 'b'))
+    endTurn(replyFeed)
     const seen = []
 
-    for await (const { text, status } of lane.snapshots()) seen.push({ text, status })
+    for await (const { text, status } of replyFeed.snapshots()) seen.push({ text, status })
 
     expect(seen).toEqual([{ text: 'ab', status: 'complete' }])
   }
 })
 
 test('a reader of a failed reply gets its last state, then the error once, then nothing', async () => {
-  const { lane } = openLane(0)
-  const snapshots = reader(lane)
+  const { replyFeed } = openReply(0)
+  const snapshots = reader(replyFeed)
   const first = snapshots.next()
-  lane.deltas(texts('a'))
+  replyFeed.deltas(texts('a'))
   const failure = new Error('it failed')
-  endTurn(lane, failure)
+  endTurn(replyFeed, failure)
 
   expect(await byNow(first)).toMatchObject({ value: { text: 'a' } })
   await expect(snapshots.next()).rejects.toBe(failure)
@@ -84,26 +84,26 @@ test('a reader of a failed reply gets its last state, then the error once, then 
 })
 
 test('a reply without content ends its readers without a snapshot', async () => {
-  const { lane } = openLane(100)
-  const snapshots = reader(lane)
+  const { replyFeed } = openReply(100)
+  const snapshots = reader(replyFeed)
   const [first, second] = [snapshots.next(), snapshots.next()]
   const failure = new Error('it failed')
-  endTurn(lane, failure)
+  endTurn(replyFeed, failure)
 
   await expect(first).rejects.toBe(failure)
   expect(await byNow(second)).toEqual({ done: true, value: undefined })
 })
 
 test('a sealed reply takes nothing more', async () => {
-  const { lane } = openLane(0)
-  lane.deltas(texts('a'))
-  lane.seal('cancelled')
-  lane.deltas(texts('b'))
-  lane.seal('complete')
-  publishDone(lane)
-  lane.end()
+  const { replyFeed } = openReply(0)
+  replyFeed.deltas(texts('a'))
+  replyFeed.seal('cancelled')
+  replyFeed.deltas(texts('b'))
+  replyFeed.seal('complete')
+  publishDone(replyFeed)
+  replyFeed.end()
 
-  const [only, ...more] = await Array.fromAsync(lane.snapshots())
+  const [only, ...more] = await Array.fromAsync(replyFeed.snapshots())
 
   expect(only).toMatchObject({ text: 'a', status: 'cancelled' })
   expect(more).toEqual([])
@@ -111,19 +111,19 @@ test('a sealed reply takes nothing more', async () => {
 
 test('no timer is left once a reply is sealed, whoever seals it', () => {
   for (const cause of ['the engine', 'a reader'] as const) {
-    const { lane, clock, feed } = openLane(100)
+    const { replyFeed, clock, feed } = openReply(100)
     const armed = vi.spyOn(clock, 'setTimeout')
     const cleared = vi.spyOn(clock, 'clearTimeout')
     feed.events().subscribe(({ type, seq }) => {
-      if (cause === 'a reader' && type === 'reply.snapshot' && seq > 3) lane.seal('cancelled')
+      if (cause === 'a reader' && type === 'reply.snapshot' && seq > 3) replyFeed.seal('cancelled')
     })
 
-    lane.deltas(texts('a'))
-    lane.deltas(texts('b'))
+    replyFeed.deltas(texts('a'))
+    replyFeed.deltas(texts('b'))
     clock.increment(100)
-    if (cause === 'the engine') lane.seal('complete')
+    if (cause === 'the engine') replyFeed.seal('complete')
 
-    expect(lane.isSealed).toBe(true)
+    expect(replyFeed.isSealed).toBe(true)
     expect(armed).toHaveBeenCalledTimes(2)
     expect(cleared).toHaveBeenLastCalledWith(armed.mock.results.at(-1)?.value)
   }

@@ -1,27 +1,27 @@
 import { expect, test } from 'vitest'
 import type { Delta } from '../../src/protocol/delta.ts'
-import { byNow, endTurn, nextText, openLane, reader, texts } from './streaming.ts'
+import { byNow, endTurn, nextText, openReply, reader, texts } from './streaming.ts'
 
 const call: Delta = { type: 'tool-call', toolCallId: '1', toolName: 'look', inputText: '{}' }
 
 test('a reader gets nothing before the first content and that at once', async () => {
-  const { lane } = openLane(100)
-  const first = reader(lane).next()
+  const { replyFeed } = openReply(100)
+  const first = reader(replyFeed).next()
 
   expect(await byNow(first)).toBe('waiting')
-  lane.deltas(texts('Once'))
+  replyFeed.deltas(texts('Once'))
 
   expect(await byNow(first)).toMatchObject({ value: { text: 'Once', status: 'streaming' } })
 })
 
 test('a reader that keeps up gets the newest state once in an interval', async () => {
-  const { lane, clock } = openLane(100)
-  const snapshots = reader(lane)
-  lane.deltas(texts('a'))
+  const { replyFeed, clock } = openReply(100)
+  const snapshots = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   expect(await nextText(snapshots)).toBe('a')
 
   const second = snapshots.next()
-  for (const text of ['b', 'c', 'd']) lane.deltas(texts(text))
+  for (const text of ['b', 'c', 'd']) replyFeed.deltas(texts(text))
   clock.increment(99)
   expect(await byNow(second)).toBe('waiting')
   clock.increment(1)
@@ -30,37 +30,37 @@ test('a reader that keeps up gets the newest state once in an interval', async (
 })
 
 test('content after a quiet interval is shown at once', async () => {
-  const { lane, clock } = openLane(100)
-  const snapshots = reader(lane)
-  lane.deltas(texts('a'))
+  const { replyFeed, clock } = openReply(100)
+  const snapshots = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   await snapshots.next()
   const second = snapshots.next()
   clock.increment(250)
 
-  lane.deltas(texts('b'))
+  replyFeed.deltas(texts('b'))
 
   expect(await byNow(second)).toMatchObject({ value: { text: 'ab' } })
 })
 
 test('the last state is shown at the seal, however soon it comes', async () => {
-  const { lane } = openLane(100)
-  const snapshots = reader(lane)
-  lane.deltas(texts('a'))
+  const { replyFeed } = openReply(100)
+  const snapshots = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   await snapshots.next()
   const last = snapshots.next()
 
-  lane.deltas(texts('b'))
-  lane.seal('complete')
+  replyFeed.deltas(texts('b'))
+  replyFeed.seal('complete')
 
   expect(await byNow(last)).toMatchObject({ value: { text: 'ab', status: 'complete' } })
 })
 
 test('without an interval each delta is a snapshot, also when one read brings several', async () => {
-  const { lane } = openLane(0)
-  const snapshots = reader(lane)
+  const { replyFeed } = openReply(0)
+  const snapshots = reader(replyFeed)
   const first = snapshots.next()
 
-  lane.deltas(texts('a', 'b', 'c'))
+  replyFeed.deltas(texts('a', 'b', 'c'))
 
   expect(await byNow(first)).toMatchObject({ value: { text: 'a' } })
   expect(await nextText(snapshots)).toBe('ab')
@@ -69,12 +69,12 @@ test('without an interval each delta is a snapshot, also when one read brings se
 })
 
 test('a reply whose last read holds everything loses no delta to its end', async () => {
-  const { lane } = openLane(0)
-  const snapshots = reader(lane)
+  const { replyFeed } = openReply(0)
+  const snapshots = reader(replyFeed)
   const first = snapshots.next()
 
-  lane.deltas([...texts('a', 'b'), call])
-  endTurn(lane)
+  replyFeed.deltas([...texts('a', 'b'), call])
+  endTurn(replyFeed)
 
   expect(await byNow(first)).toMatchObject({ value: { text: 'a' } })
   expect(await byNow(snapshots.next())).toMatchObject({ value: { text: 'ab' } })
@@ -88,25 +88,25 @@ test('a reply whose last read holds everything loses no delta to its end', async
 })
 
 test('a slow reader skips to the newest state', async () => {
-  const { lane } = openLane(0)
-  const snapshots = reader(lane)
-  lane.deltas(texts('a'))
+  const { replyFeed } = openReply(0)
+  const snapshots = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   await snapshots.next()
 
-  for (const text of ['b', 'c', 'd']) lane.deltas(texts(text))
+  for (const text of ['b', 'c', 'd']) replyFeed.deltas(texts(text))
 
   expect(await nextText(snapshots)).toBe('abcd')
   expect(await nextText(snapshots)).toBe('(waiting)')
 })
 
 test('a slow reader with an interval gets what was shown last, not what is not due', async () => {
-  const { lane, clock } = openLane(100)
-  const snapshots = reader(lane)
-  lane.deltas(texts('a'))
+  const { replyFeed, clock } = openReply(100)
+  const snapshots = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   await snapshots.next()
-  lane.deltas(texts('b'))
+  replyFeed.deltas(texts('b'))
   clock.increment(100)
-  lane.deltas(texts('c'))
+  replyFeed.deltas(texts('c'))
 
   expect(await nextText(snapshots)).toBe('ab')
   const third = snapshots.next()
@@ -116,13 +116,13 @@ test('a slow reader with an interval gets what was shown last, not what is not d
 })
 
 test('two readers go at their own speeds', async () => {
-  const { lane } = openLane(0)
-  const [quick, slow] = [reader(lane), reader(lane)]
+  const { replyFeed } = openReply(0)
+  const [quick, slow] = [reader(replyFeed), reader(replyFeed)]
   const quickTexts: string[] = []
 
   for (const text of ['a', 'b', 'c']) {
     const next = quick.next()
-    lane.deltas(texts(text))
+    replyFeed.deltas(texts(text))
     quickTexts.push((await next).value?.text ?? '')
   }
 
@@ -131,18 +131,18 @@ test('two readers go at their own speeds', async () => {
 })
 
 test('a late reader gets the state as it is, at once, then what follows', async () => {
-  const { lane, clock } = openLane(100)
-  const early = reader(lane)
-  lane.deltas(texts('a'))
+  const { replyFeed, clock } = openReply(100)
+  const early = reader(replyFeed)
+  replyFeed.deltas(texts('a'))
   await early.next()
-  lane.deltas(texts('b'))
+  replyFeed.deltas(texts('b'))
 
-  const late = reader(lane)
+  const late = reader(replyFeed)
   expect(await nextText(late)).toBe('ab')
   const second = late.next()
   clock.increment(100)
   expect(await byNow(second)).toBe('waiting')
-  lane.deltas(texts('c'))
+  replyFeed.deltas(texts('c'))
   clock.increment(100)
 
   expect(await byNow(second)).toMatchObject({ value: { text: 'abc' } })
@@ -150,12 +150,12 @@ test('a late reader gets the state as it is, at once, then what follows', async 
 
 test('the numbers of the snapshots that a reader gets grow, with and without other readers', async () => {
   for (const emitIntervalMs of [0, 100]) {
-    const { lane, clock } = openLane(emitIntervalMs)
-    const snapshots = reader(lane)
+    const { replyFeed, clock } = openReply(emitIntervalMs)
+    const snapshots = reader(replyFeed)
     const numbers: number[] = []
     for (const text of ['a', 'b', 'c', 'd']) {
       const next = snapshots.next()
-      lane.deltas(texts(text))
+      replyFeed.deltas(texts(text))
       clock.increment(100)
       numbers.push((await next).value?.seq ?? 0)
     }
@@ -165,13 +165,13 @@ test('the numbers of the snapshots that a reader gets grow, with and without oth
 })
 
 test('several calls of next that wait are answered in their order', async () => {
-  const { lane } = openLane(0)
-  const snapshots = reader(lane)
+  const { replyFeed } = openReply(0)
+  const snapshots = reader(replyFeed)
   const asked = [snapshots.next(), snapshots.next(), snapshots.next()]
 
-  lane.deltas(texts('a'))
-  lane.deltas(texts('b'))
-  endTurn(lane)
+  replyFeed.deltas(texts('a'))
+  replyFeed.deltas(texts('b'))
+  endTurn(replyFeed)
 
   expect((await Promise.all(asked)).map(({ value }) => value?.text)).toEqual(['a', 'ab', undefined])
 })

@@ -1,25 +1,25 @@
-/** A lane to stream into without a network, and plain arithmetic to compare it with. */
+/** A replyFeed to stream into without a network, and plain arithmetic to compare it with. */
 import { SimulatedClock } from 'xstate'
 import { Feed } from '../../src/feed/feed.ts'
-import type { Lane } from '../../src/feed/reply-feed.ts'
+import type { ReplyFeed } from '../../src/feed/reply-feed.ts'
 import type { Delta } from '../../src/protocol/delta.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import type { Message, Part } from '../../src/protocol/message.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import type { TurnRecord } from '../../src/protocol/turn.ts'
 
-/** A feed on a clock that stands still, with one lane open. */
-export function openLane(emitIntervalMs = 0) {
+/** A feed on a clock that stands still, with one replyFeed open. */
+export function openReply(emitIntervalMs = 0) {
   const clock = new SimulatedClock()
   const feed = new Feed({ clock, emitIntervalMs })
-  const lane = anotherLane(feed)
-  return { clock, feed, lane }
+  const replyFeed = anotherLane(feed)
+  return { clock, feed, replyFeed }
 }
 
-export function anotherLane(feed: Feed, conversationId = 'c', turnId = 't'): Lane {
-  const lane = feed.lane({ turnId, conversationId })
-  feed.openLane(lane)
-  return lane
+export function anotherLane(feed: Feed, conversationId = 'c', turnId = 't'): ReplyFeed {
+  const replyFeed = feed.replyFeed({ turnId, conversationId })
+  feed.openReply(replyFeed)
+  return replyFeed
 }
 
 /** Text deltas: what one socket read brings. */
@@ -28,8 +28,8 @@ export function texts(...pieces: readonly string[]): Delta[] {
 }
 
 /** Publishes that the turn has ended. */
-export function publishDone(lane: Lane): void {
-  const { turnId, conversationId } = lane
+export function publishDone(replyFeed: ReplyFeed): void {
+  const { turnId, conversationId } = replyFeed
   const turn: TurnRecord = {
     id: turnId,
     conversationId,
@@ -39,23 +39,23 @@ export function publishDone(lane: Lane): void {
     attempts: 1,
     startedAt: new Date(0),
   }
-  lane.publish({ type: 'turn.done', turn })
+  replyFeed.publish({ type: 'turn.done', turn })
 }
 
 /** Publishes that the turn was accepted: its first event. */
-export function publishAccepted(lane: Lane): void {
-  lane.publish({ type: 'turn.accepted', message: {} as Message })
+export function publishAccepted(replyFeed: ReplyFeed): void {
+  replyFeed.publish({ type: 'turn.accepted', message: {} as Message })
 }
 
 /** All that is left of a turn whose last delta has come, as the engine does it. */
-export function endTurn(lane: Lane, error?: unknown): void {
-  lane.seal(error === undefined ? 'complete' : 'failed')
-  publishDone(lane)
-  lane.end(error)
+export function endTurn(replyFeed: ReplyFeed, error?: unknown): void {
+  replyFeed.seal(error === undefined ? 'complete' : 'failed')
+  publishDone(replyFeed)
+  replyFeed.end(error)
 }
 
-export function reader(lane: Lane): AsyncIterator<Snapshot, undefined> {
-  return lane.snapshots()[Symbol.asyncIterator]() as AsyncIterator<Snapshot, undefined>
+export function reader(replyFeed: ReplyFeed): AsyncIterator<Snapshot, undefined> {
+  return replyFeed.snapshots()[Symbol.asyncIterator]() as AsyncIterator<Snapshot, undefined>
 }
 
 /** What a pending promise has come to by now: its value, or `'waiting'`. */

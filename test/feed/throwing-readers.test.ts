@@ -1,7 +1,7 @@
 import { config, map, Observable } from 'rxjs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
-import { anotherLane, endTurn, openLane, texts, told } from './streaming.ts'
+import { anotherLane, endTurn, openReply, texts, told } from './streaming.ts'
 
 /** What RxJS reports as a host's uncaught exception, during one test. */
 function uncaughtByRxjs(): unknown[] {
@@ -15,7 +15,7 @@ function uncaughtByRxjs(): unknown[] {
 
 test('a reader that throws is reported as the uncaught exception it is, and others go on', async () => {
   const uncaught = uncaughtByRxjs()
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
   feed.events('c').subscribe(() => {
     throw new Error('a bad reader')
@@ -26,8 +26,8 @@ test('a reader that throws is reported as the uncaught exception it is, and othe
     .subscribe({ error: () => seen.push('its own chain errors') })
   feed.events('c').subscribe((event) => seen.push(told(event)))
 
-  lane.deltas(texts('a'))
-  endTurn(lane)
+  replyFeed.deltas(texts('a'))
+  endTurn(replyFeed)
   await vi.waitFor(() => expect(uncaught).toHaveLength(3))
 
   expect(uncaught).toEqual(Array.from({ length: 3 }, () => new Error('a bad reader')))
@@ -36,7 +36,7 @@ test('a reader that throws is reported as the uncaught exception it is, and othe
 
 test('a reader whose teardown throws stops nobody, at any time it may end', async () => {
   const uncaught = uncaughtByRxjs()
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const badly = (events: Observable<ConversationEvent>) =>
     new Observable<ConversationEvent>((subscriber) => {
       subscriber.add(() => {
@@ -44,10 +44,10 @@ test('a reader whose teardown throws stops nobody, at any time it may end', asyn
       })
       return events.subscribe(subscriber)
     })
-  badly(lane.events).subscribe()
-  lane.deltas(texts('a'))
-  endTurn(lane)
-  badly(lane.events).subscribe()
+  badly(replyFeed.events).subscribe()
+  replyFeed.deltas(texts('a'))
+  endTurn(replyFeed)
+  badly(replyFeed.events).subscribe()
   const next = anotherLane(feed, 'c', 'next')
   const seen: string[] = []
   feed.events('c').subscribe((event) => seen.push(told(event)))
@@ -59,9 +59,9 @@ test('a reader whose teardown throws stops nobody, at any time it may end', asyn
 
 test('a teardown that throws keeps the end from nobody, of a turn and of the feed', async () => {
   const uncaught = uncaughtByRxjs()
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const completed: string[] = []
-  const sources = { turn: lane.events, conversation: feed.events('c'), all: feed.events() }
+  const sources = { turn: replyFeed.events, conversation: feed.events('c'), all: feed.events() }
   for (const [name, events] of Object.entries(sources)) {
     events.subscribe().add(() => {
       throw new Error('a bad teardown')
@@ -69,7 +69,7 @@ test('a teardown that throws keeps the end from nobody, of a turn and of the fee
     events.subscribe({ complete: () => completed.push(name) })
   }
 
-  endTurn(lane)
+  endTurn(replyFeed)
   expect(completed).toEqual(['turn'])
   feed.close()
 
@@ -91,15 +91,15 @@ test('a host that makes RxJS throw synchronously harms nobody but itself', async
     for (const listener of listeners) process.on('uncaughtException', listener)
     vi.restoreAllMocks()
   })
-  const { feed, lane } = openLane(0)
+  const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
   feed.events('c').subscribe(({ seq }) => {
     if (seq === 1) throw new Error('a bad reader')
   })
   feed.events().subscribe((event) => seen.push(told(event)))
 
-  lane.deltas(texts('a'))
-  lane.deltas(texts('b'))
+  replyFeed.deltas(texts('a'))
+  replyFeed.deltas(texts('b'))
 
   expect(seen).toEqual(['1 delta a', '2 snapshot a', '3 delta b', '4 snapshot ab'])
   expect(await thrown.promise).toEqual(new Error('a bad reader'))

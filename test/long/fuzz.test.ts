@@ -25,7 +25,7 @@ import { ReplyStream } from '../../src/transport/reply-stream.ts'
 import { collectedHeap } from '../support/heap.ts'
 import { Random } from '../support/random.ts'
 import {
-  Asked,
+  WireRequestInfo,
   ManualClock,
   NO_TIMEOUTS,
   ask,
@@ -191,12 +191,12 @@ function pieces(bytes: Buffer, random: Random): readonly Buffer[] {
 }
 
 /** All that a reply came to, apart from ids that are made here. */
-function essence({ calls, text, reasoning, toolCalls, end, error }: Asked): object {
+function essence({ calls, text, reasoning, toolCalls, end, error }: WireRequestInfo): object {
   const known = toolCalls.map(({ name, arguments: args }) => [name, args])
   return { end: calls.at(-1), text, reasoning, known, told: end, error }
 }
 
-function sizeOf(asked: Asked): number {
+function sizeOf(asked: WireRequestInfo): number {
   const lengths = asked.deltas.map((delta) =>
     delta.type === 'tool-call' ? delta.inputText.length : delta.text.length,
   )
@@ -208,7 +208,10 @@ interface Fuzzing {
   readonly salt: number
   readonly body: (random: Random) => Buffer
   /** Looks at a reply; may ask for the same body again, which is cut elsewhere. */
-  readonly check?: (asked: Asked, again: () => Promise<Asked>) => Promise<string | undefined>
+  readonly check?: (
+    asked: WireRequestInfo,
+    again: () => Promise<WireRequestInfo>,
+  ) => Promise<string | undefined>
 }
 
 /** Reads bodies until the time is over. How many. @throws with the body that went wrong */
@@ -221,7 +224,7 @@ async function fuzz({ wire }: Spoken, { salt, body, check }: Fuzzing): Promise<n
   for (; Date.now() < until; count += 1) {
     const bytes = body(random)
     const isCut = random.below(4) === 0
-    const again = async (): Promise<Asked> => {
+    const again = async (): Promise<WireRequestInfo> => {
       const began = Date.now()
       const asked = await decoded(wire, templates, pieces(bytes, random), isCut)
       if (Date.now() - began > HANGS_MS) fail('takes too long', bytes)
@@ -245,8 +248,8 @@ async function decoded(
   templates: EventTemplates,
   read: readonly Buffer[],
   isCut: boolean,
-): Promise<Asked> {
-  const asked = new Asked()
+): Promise<WireRequestInfo> {
+  const asked = new WireRequestInfo()
   let ids = 0
   const stream = new ReplyStream(asked.sink, {
     dialect,
@@ -307,7 +310,7 @@ describe.each(Object.entries(DIALECTS))('%s', (name, spoken) => {
       const stream = proper(make, random)
       return random.below(2) === 0 ? stream : damaged(stream, stream, random)
     }
-    const check = async (asked: Asked, again: () => Promise<Asked>) =>
+    const check = async (asked: WireRequestInfo, again: () => Promise<WireRequestInfo>) =>
       isDeepStrictEqual(essence(asked), essence(await again())) ? undefined : 'differs by its cuts'
 
     told(await fuzz(spoken, { salt: 4, body, check }), 'streams, cut twice')

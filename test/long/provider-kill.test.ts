@@ -36,7 +36,7 @@ test(
     const seen = new Map<string, string>()
     const over = new AbortController()
 
-    const lane = async (id: string) => {
+    const replyFeed = async (id: string) => {
       await engine.startConversation({ id })
       for (let n = 0; !over.signal.aborted; n += 1) {
         const turn = await engine.send(id, `${id} ${n}`)
@@ -49,7 +49,7 @@ test(
 
     let { child, url } = await startProvider(asked)
     await engine.putEndpoint('online', { url, model: 'm' })
-    const lanes = Array.from({ length: LANES }, (_, n) => lane(`lane-${n}`))
+    const replyFeeds = Array.from({ length: LANES }, (_, n) => replyFeed(`replyFeed-${n}`))
     for (let kill = 0; kill < KILLS; kill += 1) {
       await after(50 + random() * 200)
       child.kill('SIGKILL')
@@ -59,7 +59,7 @@ test(
     }
     await after(100)
     over.abort()
-    await Promise.all(lanes)
+    await Promise.all(replyFeeds)
 
     const ended = await expectWhole(engine, accepted, seen)
     const counts = Map.groupBy(ended.values(), ({ status }) => status)

@@ -6,7 +6,7 @@ import { turnMachine } from '../../src/machines/turn.ts'
 
 type Send = (report: TurnEvent) => void
 
-/** A conversation with real turn machines, whose deeds are the test's to report on. */
+/** A conversation with real turn machines, whose calls are the test's to report on. */
 function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['actions'] = {}) {
   const clock = new SimulatedClock()
   const calls: [string, unknown][] = []

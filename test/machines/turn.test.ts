@@ -4,16 +4,16 @@ import type { TurnReport } from '../../src/machines/turn-events.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
 
 /** What the machine had done to the run, in order. */
-type Deed = readonly [string, unknown?]
+type Call = readonly [string, unknown?]
 
-/** A turn whose deeds report only what a test sends in their name, and a list of all it does. */
+/** A turn whose actions report only what a test sends in their name, and a list of all it does. */
 function turn() {
   const clock = new SimulatedClock()
-  const deeds: Deed[] = []
+  const calls: Call[] = []
   const note =
     (name: string) =>
     (_: unknown, params?: unknown): void => {
-      deeds.push(params === undefined ? [name] : [name, params])
+      calls.push(params === undefined ? [name] : [name, params])
     }
   const machine = turnMachine.provide({
     actions: {
@@ -43,14 +43,15 @@ function turn() {
   return {
     actor,
     clock,
-    deeds,
+    calls,
     report,
     cancel: (request = 1) => actor.send({ type: 'turn.cancel', turnId: 't', request }),
     giveUp: () => actor.send({ type: 'turn.give-up' }),
     state: () => actor.getSnapshot().value,
     output: () => actor.getSnapshot().output,
     /** The parameters of all calls of one action. */
-    calls: (name: string) => deeds.filter(([deed]) => deed === name).map(([, params]) => params),
+    paramsOf: (name: string) =>
+      calls.filter(([action]) => action === name).map(([, params]) => params),
   }
 }
 
@@ -94,7 +95,7 @@ describe('a plain turn', () => {
 
     expect(it.state()).toBe('done')
     expect(it.output()).toEqual({ result: 'done' })
-    expect(it.deeds).toEqual([
+    expect(it.calls).toEqual([
       ['record'],
       ['accept'],
       ['startTimer'],
@@ -119,7 +120,7 @@ describe('a plain turn', () => {
     for (const state of ['requesting', 'awaiting', 'receiving'] as const) {
       const it = turnIn(state)
       it.report({ type: 'reply.failed', code: 'connection-lost' })
-      expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'connection-lost' }])
+      expect(it.paramsOf('seal')).toEqual([{ outcome: 'failed', code: 'connection-lost' }])
       expect(it.state()).toBe('saving')
       it.report('turn.saved')
       expect(it.output()).toEqual({ result: 'failed' })
@@ -144,21 +145,21 @@ describe('recording', () => {
     const it = turn()
     it.report({ type: 'input.refused', code: 'conversation-not-found' })
     expect(it.output()).toEqual({ result: 'rejected' })
-    expect(it.calls('refuse')).toEqual([{ code: 'conversation-not-found' }])
-    expect(it.calls('accept')).toEqual([])
-    expect(it.calls('settle')).toEqual([{ result: 'rejected' }])
+    expect(it.paramsOf('refuse')).toEqual([{ code: 'conversation-not-found' }])
+    expect(it.paramsOf('accept')).toEqual([])
+    expect(it.paramsOf('settle')).toEqual([{ result: 'rejected' }])
   })
 
   test('withdraws the input when it is cancelled, and is rejected once that is done', () => {
     const it = turn()
     it.cancel(7)
     expect(it.state()).toBe('withdrawing')
-    expect(it.calls('withdraw')).toHaveLength(1)
-    expect(it.calls('answer')).toEqual([{ request: 7, outcome: 'cancelled', from: 'recording' }])
+    expect(it.paramsOf('withdraw')).toHaveLength(1)
+    expect(it.paramsOf('answer')).toEqual([{ request: 7, outcome: 'cancelled', from: 'recording' }])
 
     it.report({ type: 'input.refused', code: 'cancelled' })
     expect(it.output()).toEqual({ result: 'rejected' })
-    expect(it.calls('ask')).toEqual([])
+    expect(it.paramsOf('ask')).toEqual([])
   })
 
   test('accepts and ends as cancelled, unasked, when the write had begun before the cancel', () => {
@@ -166,20 +167,20 @@ describe('recording', () => {
     it.cancel()
     it.report('input.recorded')
     expect(it.state()).toBe('saving')
-    expect(it.calls('accept')).toHaveLength(1)
-    expect(it.calls('seal')).toEqual([{ outcome: 'cancelled' }])
+    expect(it.paramsOf('accept')).toHaveLength(1)
+    expect(it.paramsOf('seal')).toEqual([{ outcome: 'cancelled' }])
 
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'cancelled' })
-    expect(it.calls('ask')).toEqual([])
+    expect(it.paramsOf('ask')).toEqual([])
   })
 
   test('answers every cancel that comes while it withdraws, and withdraws once', () => {
     const it = turn()
     it.cancel(1)
     it.cancel(2)
-    expect(it.calls('withdraw')).toHaveLength(1)
-    expect(it.calls('answer')).toEqual([
+    expect(it.paramsOf('withdraw')).toHaveLength(1)
+    expect(it.paramsOf('answer')).toEqual([
       { request: 1, outcome: 'cancelled', from: 'recording' },
       { request: 2, outcome: 'cancelled', from: 'recording' },
     ])
@@ -191,10 +192,10 @@ describe('cancel', () => {
     'ends the reply from %s: flushes, seals, answers, then saves',
     (from) => {
       const it = turnIn(from)
-      it.deeds.length = 0
+      it.calls.length = 0
       it.cancel(3)
 
-      expect(it.deeds).toEqual([
+      expect(it.calls).toEqual([
         ['flush'],
         ['seal', { outcome: 'cancelled' }],
         ['answer', { request: 3, outcome: 'cancelled', from }],
@@ -209,7 +210,7 @@ describe('cancel', () => {
   test('comes too late once the reply has finished: the turn is done all the same', () => {
     const it = saving()
     it.cancel()
-    expect(it.calls('answer')).toEqual([{ request: 1, outcome: 'already-done', from: 'saving' }])
+    expect(it.paramsOf('answer')).toEqual([{ request: 1, outcome: 'already-done', from: 'saving' }])
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'done' })
   })
@@ -218,7 +219,7 @@ describe('cancel', () => {
     const it = turnIn('receiving')
     it.cancel()
     it.report('reply.finished', 'turn.saved')
-    expect(it.calls('seal')).toEqual([{ outcome: 'cancelled' }])
+    expect(it.paramsOf('seal')).toEqual([{ outcome: 'cancelled' }])
     expect(it.output()).toEqual({ result: 'cancelled' })
   })
 
@@ -228,8 +229,8 @@ describe('cancel', () => {
     it.cancel(2)
     it.report(busy)
     it.cancel(3)
-    expect(it.calls('seal')).toHaveLength(1)
-    expect(it.calls('answer')).toEqual([
+    expect(it.paramsOf('seal')).toHaveLength(1)
+    expect(it.paramsOf('answer')).toEqual([
       { request: 1, outcome: 'cancelled', from: 'receiving' },
       { request: 2, outcome: 'cancelled', from: 'saving' },
       { request: 3, outcome: 'cancelled', from: 'waitingToSave' },
@@ -240,7 +241,7 @@ describe('cancel', () => {
     const it = turnIn('receiving')
     it.report({ type: 'reply.failed', code: 'connection-lost' }, busy)
     it.cancel()
-    expect(it.calls('answer')).toEqual([
+    expect(it.paramsOf('answer')).toEqual([
       { request: 1, outcome: 'already-done', from: 'waitingToSave' },
     ])
     it.clock.increment(100)
@@ -258,35 +259,35 @@ describe('backing off', () => {
     'follows a failure of a reply that is %s, and asks again after the wait',
     (state) => {
       const it = turnIn(state)
-      it.deeds.length = 0
+      it.calls.length = 0
       it.report(overloaded(500))
       expect(it.state()).toBe('backingOff')
-      expect(it.deeds).toEqual([['flush'], ['backOff']])
+      expect(it.calls).toEqual([['flush'], ['backOff']])
 
       it.clock.increment(499)
       expect(it.state()).toBe('backingOff')
       it.clock.increment(1)
       expect(it.state()).toEqual({ replying: 'requesting' })
-      expect(it.deeds.slice(2)).toEqual([['ask', { attempt: 2 }]])
+      expect(it.calls.slice(2)).toEqual([['ask', { attempt: 2 }]])
 
       it.report('reply.started', 'reply.first-delta', 'reply.finished', 'turn.saved')
       expect(it.output()).toEqual({ result: 'done' })
-      expect(it.calls('seal')).toEqual([{ outcome: 'done' }])
+      expect(it.paramsOf('seal')).toEqual([{ outcome: 'done' }])
     },
   )
 
   test('never follows content, whatever could help', () => {
     const it = turnIn('receiving')
     it.report(overloaded(0))
-    expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'overloaded' }])
-    expect(it.calls('backOff')).toEqual([])
+    expect(it.paramsOf('seal')).toEqual([{ outcome: 'failed', code: 'overloaded' }])
+    expect(it.paramsOf('backOff')).toEqual([])
   })
 
   test('never follows a failure that nothing can help', () => {
     const it = turnIn('requesting')
     it.report({ type: 'reply.failed', code: 'bad-key' })
     expect(it.state()).toBe('saving')
-    expect(it.calls('backOff')).toEqual([])
+    expect(it.paramsOf('backOff')).toEqual([])
   })
 
   test('shows how often it failed and how long it waits, and nothing else', () => {
@@ -306,9 +307,9 @@ describe('backing off', () => {
   test('is cancelled like a request, and nothing is asked afterwards', () => {
     const it = turnIn('awaiting')
     it.report(overloaded(500))
-    it.deeds.length = 0
+    it.calls.length = 0
     it.cancel(3)
-    expect(it.deeds).toEqual([
+    expect(it.calls).toEqual([
       ['seal', { outcome: 'cancelled' }],
       ['answer', { request: 3, outcome: 'cancelled', from: 'backingOff' }],
       ['stopTimer'],
@@ -317,7 +318,7 @@ describe('backing off', () => {
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'cancelled' })
-    expect(it.calls('ask')).toEqual([])
+    expect(it.paramsOf('ask')).toEqual([])
   })
 
   test('hears nothing more of the attempt that failed', () => {
@@ -325,7 +326,7 @@ describe('backing off', () => {
     it.report(overloaded(500))
     it.report('reply.started', 'reply.first-delta', 'reply.finished', overloaded(1))
     expect(it.state()).toBe('backingOff')
-    expect(it.calls('backOff')).toHaveLength(1)
+    expect(it.paramsOf('backOff')).toHaveLength(1)
   })
 
   test('is ended by the turn timeout, whose timer goes on through all attempts', () => {
@@ -333,17 +334,17 @@ describe('backing off', () => {
     it.report(overloaded(400))
     it.clock.increment(400)
     it.report('reply.started', overloaded(5_000))
-    expect(it.calls('startTimer')).toHaveLength(1)
-    expect(it.calls('stopTimer')).toHaveLength(0)
+    expect(it.paramsOf('startTimer')).toHaveLength(1)
+    expect(it.paramsOf('stopTimer')).toHaveLength(0)
 
     it.report('turn.timed-out')
     expect(it.state()).toBe('saving')
-    expect(it.calls('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
-    expect(it.calls('stopTimer')).toHaveLength(1)
+    expect(it.paramsOf('seal')).toEqual([{ outcome: 'failed', code: 'timeout-turn' }])
+    expect(it.paramsOf('stopTimer')).toHaveLength(1)
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'failed' })
-    expect(it.calls('ask')).toEqual([{ attempt: 1 }, { attempt: 2 }])
+    expect(it.paramsOf('ask')).toEqual([{ attempt: 1 }, { attempt: 2 }])
   })
 })
 
@@ -352,9 +353,9 @@ describe('the turn timeout', () => {
     'ends a turn that is %s as failed',
     (state) => {
       const it = turnIn(state)
-      it.deeds.length = 0
+      it.calls.length = 0
       it.report('turn.timed-out')
-      expect(it.deeds).toEqual([
+      expect(it.calls).toEqual([
         ['flush'],
         ['seal', { outcome: 'failed', code: 'timeout-turn' }],
         ['stopTimer'],
@@ -367,13 +368,13 @@ describe('the turn timeout', () => {
 
   test('counts from the request to the end of the reply, and not how long saving takes', () => {
     const it = turn()
-    expect(it.calls('startTimer')).toHaveLength(0)
+    expect(it.paramsOf('startTimer')).toHaveLength(0)
     it.report('input.recorded')
-    expect(it.calls('startTimer')).toHaveLength(1)
+    expect(it.paramsOf('startTimer')).toHaveLength(1)
     it.report('reply.started', 'reply.first-delta')
-    expect(it.calls('stopTimer')).toHaveLength(0)
+    expect(it.paramsOf('stopTimer')).toHaveLength(0)
     it.report('reply.finished')
-    expect(it.calls('stopTimer')).toHaveLength(1)
+    expect(it.paramsOf('stopTimer')).toHaveLength(1)
   })
 })
 
@@ -388,7 +389,7 @@ describe('saving', () => {
       expect(it.state()).toBe('waitingToSave')
       it.clock.increment(1)
       expect(it.state()).toBe('saving')
-      expect(it.calls('reportSaveFailure')[n]).toEqual({ failures: n + 1, retryInMs: wait })
+      expect(it.paramsOf('reportSaveFailure')[n]).toEqual({ failures: n + 1, retryInMs: wait })
     }
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'done' })
@@ -410,7 +411,7 @@ describe('saving', () => {
       if (state === 'waitingToSave') it.report(busy)
       it.giveUp()
       expect(it.output()).toEqual({ result: 'unsaved' })
-      expect(it.calls('settle')).toEqual([{ result: 'unsaved' }])
+      expect(it.paramsOf('settle')).toEqual([{ result: 'unsaved' }])
       it.clock.increment(10_000)
       expect(it.state()).toBe('unsaved')
     },
@@ -436,5 +437,5 @@ test('leaves no timer and no actor when it has ended', () => {
   it.report('turn.saved')
   expect(Object.values(it.actor.getSnapshot().children)).toEqual([])
   it.clock.increment(10_000_000)
-  expect(it.calls('seal')).toHaveLength(1)
+  expect(it.paramsOf('seal')).toHaveLength(1)
 })

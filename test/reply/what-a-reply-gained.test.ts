@@ -3,19 +3,19 @@ import { expect, test } from 'vitest'
 import type { Delta } from '../../src/protocol/delta.ts'
 import { assembled } from '../../src/reply/growing-reply.ts'
 import { someBatch } from '../feed/some-delta.ts'
-import { openLane, texts } from '../feed/streaming.ts'
+import { openReply, texts } from '../feed/streaming.ts'
 
 test('are all of the reply at first, then only what came since', () => {
-  const { lane } = openLane()
-  lane.deltas(texts('Once', ' upon'))
-  lane.deltas(texts(' a'))
+  const { replyFeed } = openReply()
+  replyFeed.deltas(texts('Once', ' upon'))
+  replyFeed.deltas(texts(' a'))
 
-  expect(lane.additions()).toEqual(texts('Once upon a'))
-  expect(lane.additions()).toEqual([])
-  lane.deltas(texts(' time', ','))
-  lane.deltas([{ type: 'reasoning', text: 'Hm.' }])
-  lane.deltas(texts(' there'))
-  expect(lane.additions()).toEqual([
+  expect(replyFeed.additions()).toEqual(texts('Once upon a'))
+  expect(replyFeed.additions()).toEqual([])
+  replyFeed.deltas(texts(' time', ','))
+  replyFeed.deltas([{ type: 'reasoning', text: 'Hm.' }])
+  replyFeed.deltas(texts(' there'))
+  expect(replyFeed.additions()).toEqual([
     ...texts(' time,'),
     { type: 'reasoning', text: 'Hm.', opens: true },
     ...texts(' there'),
@@ -23,24 +23,24 @@ test('are all of the reply at first, then only what came since', () => {
 })
 
 test('cost no more for a long reply than for a short one', () => {
-  const { lane } = openLane()
-  lane.deltas(texts('x'.repeat(1_000_000)))
-  lane.additions()
-  lane.deltas(texts('y'))
+  const { replyFeed } = openReply()
+  replyFeed.deltas(texts('x'.repeat(1_000_000)))
+  replyFeed.additions()
+  replyFeed.deltas(texts('y'))
 
-  expect(JSON.stringify(lane.additions())).toBe('[{"type":"text","text":"y"}]')
+  expect(JSON.stringify(replyFeed.additions())).toBe('[{"type":"text","text":"y"}]')
 })
 
 test('have the opaque data that came since, and all of it at first', () => {
-  const { lane } = openLane()
+  const { replyFeed } = openReply()
   const data = (id: number): Delta => ({ type: 'reasoning', text: '', providerData: [{ id }] })
-  lane.deltas([{ type: 'reasoning', text: 'Hm' }, data(1), data(2)])
-  expect(lane.additions()).toEqual([
+  replyFeed.deltas([{ type: 'reasoning', text: 'Hm' }, data(1), data(2)])
+  expect(replyFeed.additions()).toEqual([
     { type: 'reasoning', text: 'Hm', opens: true, providerData: [{ id: 1 }, { id: 2 }] },
   ])
-  lane.deltas([{ type: 'reasoning', text: '.' }, data(3), data(4)])
+  replyFeed.deltas([{ type: 'reasoning', text: '.' }, data(3), data(4)])
 
-  expect(lane.additions()).toEqual([
+  expect(replyFeed.additions()).toEqual([
     { type: 'reasoning', text: '.', providerData: [{ id: 3 }] },
     { type: 'reasoning', text: '', providerData: [{ id: 4 }] },
   ])
@@ -55,16 +55,16 @@ const withData = fc
 test('put together, are the reply, whenever they were asked for', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(withData, fc.boolean())), (reads) => {
-      const { lane } = openLane()
+      const { replyFeed } = openReply()
       const taken: Delta[] = []
       for (const [batch, isAsked] of reads) {
-        lane.deltas(batch)
-        if (isAsked) taken.push(...(JSON.parse(JSON.stringify(lane.additions())) as Delta[]))
+        replyFeed.deltas(batch)
+        if (isAsked) taken.push(...(JSON.parse(JSON.stringify(replyFeed.additions())) as Delta[]))
       }
-      taken.push(...lane.additions())
-      lane.seal('interrupted')
+      taken.push(...replyFeed.additions())
+      replyFeed.seal('interrupted')
 
-      expect(assembled(taken)).toEqual(lane.parts())
+      expect(assembled(taken)).toEqual(replyFeed.parts())
     }),
   )
 })

@@ -98,7 +98,7 @@ export interface AskedCall {
 }
 
 /** One reply under way, and all that its sink heard. */
-export class Asked {
+export class WireRequestInfo {
   /** What was called, in order, without the deltas' contents. */
   readonly calls: string[] = []
   readonly batches: (readonly Delta[])[] = []
@@ -189,8 +189,8 @@ export class Asked {
 }
 
 /** Asks, and returns at once. */
-export function ask(transport: Transport, request: ReplyRequest): Asked {
-  const asked = new Asked()
+export function ask(transport: Transport, request: ReplyRequest): WireRequestInfo {
+  const asked = new WireRequestInfo()
   asked.handle = transport.reply(request, asked.sink)
   return asked
 }
@@ -200,7 +200,7 @@ export async function reply(
   url: string,
   fields: Partial<ReplyRequest> = {},
   options: Partial<TransportOptions> = {},
-): Promise<Asked> {
+): Promise<WireRequestInfo> {
   await using transport = transportFor(options)
   return await ask(transport, requestTo(url, fields)).ended
 }

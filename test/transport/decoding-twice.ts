@@ -13,7 +13,7 @@ import { targetAt } from './asking.ts'
 
 /** A dialect without anything that could be read but by parsing it. */
 export function parsing(dialect: WireDialect): WireDialect {
-  return { ...dialect, soleDelta: () => undefined }
+  return { ...dialect, textOnly: () => undefined }
 }
 
 export interface Reading {
@@ -37,7 +37,7 @@ export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
   })
   for (const piece of pieces) decoder.read(byteString([piece]))
   decoder.end()
-  return { deltas: draft.take(), outcome: decoder.outcome, end: decoder.replyEnd() }
+  return { deltas: draft.take(), outcome: decoder.ending, end: decoder.replyEnd() }
 }
 
 /** A dialect that counts the events its readers are given. */

@@ -9,7 +9,7 @@ import { startProvider } from '../support/provider.ts'
 import type { Provider } from '../support/provider.ts'
 import { raw } from '../support/scripts.ts'
 import { ask, requestTo, targetAt, transportFor } from './asking.ts'
-import type { Asked } from './asking.ts'
+import type { WireRequestInfo } from './asking.ts'
 
 /** Where recorded streams of real providers are, which are no part of the project. */
 const folder = process.env['COLLOQUY_RECORDINGS'] ?? ''
@@ -76,7 +76,7 @@ function cutAtRandom(bytes: Buffer): readonly Uint8Array[] {
   return ends.map((end, n) => bytes.subarray(ends[n - 1] ?? 0, end))
 }
 
-function expectAssembled(asked: Asked, { file, expected }: Recording): void {
+function expectAssembled(asked: WireRequestInfo, { file, expected }: Recording): void {
   expect(asked.text).toBe(expected.content)
   expect(asked.reasoning).toBe(REASONING[file] ?? expected.reasoning)
   expect(

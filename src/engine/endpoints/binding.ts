@@ -11,7 +11,7 @@ import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Endpoints, UsableEndpoint } from './endpoints.ts'
 import type { Preferences } from './preferences.ts'
 
-/** Whom to ask, and for which model. Holds secrets: stays inside the run. */
+/** Whom to ask, and for which model. Holds secrets: stays inside the live. */
 export interface Route {
   readonly target: ProviderTarget
   readonly model: string

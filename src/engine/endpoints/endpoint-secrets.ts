@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Store, StoredEndpoint } from '../../persistence/store.ts'
-import type { KeySource } from '../../transport/admission/key-source.ts'
+import type { KeySource } from '../../transport/provider-target.ts'
 import type { SecretOptions } from '../options/options.ts'
 import { SecretBox } from './secret-box.ts'
 

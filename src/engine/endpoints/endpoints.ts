@@ -7,7 +7,7 @@
 import type { Store, StoredEndpoint } from '../../persistence/store.ts'
 import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
-import type { KeySource } from '../../transport/admission/key-source.ts'
+import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api.ts'
 import type { SecretOptions } from '../options/options.ts'
 import { type CheckedEndpoint, checkedEndpoint } from './endpoint-options.ts'

@@ -47,10 +47,10 @@ export class Preferences {
    * Switches the mode. On holds at once, before it is on disk, so that nothing slips out while it
    * is written; if it cannot be written, the mode is what it was.
    *
-   * @param ground - what has to end before the mode is on for good
+   * @param stopOnlineWork - what has to end before the mode is on for good
    */
-  setAirplaneMode(on: boolean, ground: () => Promise<void>): Promise<void> {
-    const turn = () => this.#switch(on, ground)
+  setAirplaneMode(on: boolean, stopOnlineWork: () => Promise<void>): Promise<void> {
+    const turn = () => this.#switch(on, stopOnlineWork)
     const switching = this.#switching?.then(turn, turn) ?? turn()
     this.#switching = switching
     const over = () => {
@@ -60,11 +60,11 @@ export class Preferences {
     return switching
   }
 
-  async #switch(on: boolean, ground: () => Promise<void>): Promise<void> {
+  async #switch(on: boolean, stopOnlineWork: () => Promise<void>): Promise<void> {
     const before = this.#airplaneMode
     if (on) this.#airplaneMode = true
     try {
-      if (on) await ground()
+      if (on) await stopOnlineWork()
       await this.#store.putSetting(AIRPLANE_SETTING, on)
     } catch (error) {
       this.#airplaneMode = before

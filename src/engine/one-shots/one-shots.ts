@@ -16,7 +16,7 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { nextAttempt } from '../turn/retry-policy.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
 
-export interface Question {
+export interface OneShotInput {
   readonly binding: Binding
   /** Titles let chats go first where an endpoint is asked by too many. */
   readonly purpose: 'chat' | 'title'
@@ -28,7 +28,7 @@ export interface Question {
   readonly signal?: AbortSignal | undefined
 }
 
-interface Asked {
+interface OneShotRequest {
   /** The endpoint that is asked now, or will be next. */
   endpoint: string
   readonly stop: AbortController
@@ -39,7 +39,7 @@ export class OneShots {
   readonly #transport: Transport
   readonly #binder: Binder
   readonly #options: ResolvedOptions
-  readonly #asked = new Set<Asked>()
+  readonly #asked = new Set<OneShotRequest>()
 
   constructor(transport: Transport, binder: Binder, options: ResolvedOptions) {
     this.#transport = transport
@@ -48,9 +48,9 @@ export class OneShots {
   }
 
   /** @throws `cancelled`, `empty-response`, and whatever a provider can cause */
-  ask(question: Question): Promise<Completion> {
-    return this.#tracked(question.binding.target.endpoint, question.signal, (signal, asked) =>
-      this.#ask(question, signal, asked),
+  ask(input: OneShotInput): Promise<Completion> {
+    return this.#tracked(input.binding.target.endpoint, input.signal, (signal, asked) =>
+      this.#ask(input, signal, asked),
     )
   }
 
@@ -92,7 +92,7 @@ export class OneShots {
     const abort = () => stop.abort()
     if (signal?.aborted === true) stop.abort()
     signal?.addEventListener('abort', abort, { once: true })
-    const asked: Asked = { endpoint, stop, over: Promise.resolve() }
+    const asked: OneShotRequest = { endpoint, stop, over: Promise.resolve() }
     const over = ask(stop.signal, asked)
     asked.over = over
     this.#asked.add(asked)
@@ -105,7 +105,7 @@ export class OneShots {
   }
 
   async #ask(
-    question: Question,
+    input: OneShotInput,
     signal: AbortSignal,
     asked: { endpoint: string },
   ): Promise<Completion> {
@@ -114,7 +114,7 @@ export class OneShots {
     const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
     const stop = AbortSignal.any([signal, late.signal])
     try {
-      return await this.#askInTurn(question, stop, asked)
+      return await this.#askInTurn(input, stop, asked)
     } catch (error) {
       if (signal.aborted || !late.signal.aborted) throw error
       throw errorFromRecord(turnTimeout(timeouts.turnMs))
@@ -125,26 +125,26 @@ export class OneShots {
 
   /** Asks until there is an answer, or nothing more that could help. */
   async #askInTurn(
-    question: Question,
+    input: OneShotInput,
     signal: AbortSignal,
     asked: { endpoint: string },
   ): Promise<Completion> {
-    const { fallbacks } = question.binding
-    const waiting = question.isOnce === true ? [] : [...fallbacks]
-    let route: Route = question.binding
-    for (let tries = 1; ; tries += 1) {
+    const { fallbacks } = input.binding
+    const waiting = input.isOnce === true ? [] : [...fallbacks]
+    let route: Route = input.binding
+    for (let attemptsHere = 1; ; attemptsHere += 1) {
       try {
-        return await this.#askOnce(route, question, signal)
+        return await this.#askOnce(route, input, signal)
       } catch (error) {
-        if (signal.aborted || question.isOnce === true) throw error
+        if (signal.aborted || input.isOnce === true) throw error
         const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
         const { retry } = this.#options
-        const next = nextAttempt(errorRecord(error), tries, at !== -1, retry)
+        const next = nextAttempt(errorRecord(error), attemptsHere, at !== -1, retry)
         if (next === undefined) throw error
         if (next.elsewhere) {
           route = waiting[at] as Route
           waiting.splice(0, at + 1)
-          tries = 0
+          attemptsHere = 0
           asked.endpoint = route.target.endpoint
         }
         await this.#wait(next.retryInMs, signal)
@@ -164,7 +164,11 @@ export class OneShots {
     })
   }
 
-  #askOnce({ target, model }: Route, question: Question, signal: AbortSignal): Promise<Completion> {
+  #askOnce(
+    { target, model }: Route,
+    input: OneShotInput,
+    signal: AbortSignal,
+  ): Promise<Completion> {
     if (signal.aborted) return Promise.reject(cancelled())
     const answer = Promise.withResolvers<Completion>()
     const reply = new GrowingReply()
@@ -180,11 +184,11 @@ export class OneShots {
       {
         target,
         model,
-        system: question.system,
-        messages: [{ role: 'user', parts: [{ type: 'text', text: question.prompt }] }],
-        settings: question.settings,
+        system: input.system,
+        messages: [{ role: 'user', parts: [{ type: 'text', text: input.prompt }] }],
+        settings: input.settings,
         stream: false,
-        isBackground: question.purpose === 'title',
+        isBackground: input.purpose === 'title',
       },
       sink,
     )

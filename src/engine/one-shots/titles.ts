@@ -11,7 +11,7 @@ import { textOf } from '../../protocol/message.ts'
 import type { Binder } from '../endpoints/binding.ts'
 import type { Preferences } from '../endpoints/preferences.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import type { Run } from '../turn/live-turn.ts'
+import type { LiveTurn } from '../turn/live-turn.ts'
 import type { OneShots } from './one-shots.ts'
 import { cleanTitle, fallbackTitle, titlePrompt } from './title.ts'
 
@@ -28,7 +28,7 @@ export interface TitlesOptions {
 }
 
 /** The endpoint and model that gave the reply: they give the title, unless another is preferred. */
-interface Asked {
+interface TitleTarget {
   readonly endpoint: string
   readonly model: string
 }
@@ -43,13 +43,13 @@ export class Titles {
   }
 
   /** Gives the conversation of a finished turn a title, if it has none and the host wants one. */
-  consider(run: Run): void {
+  consider(live: LiveTurn): void {
     const { options } = this.#parts
-    const { conversationId, bound } = run
+    const { conversationId, bound } = live
     if (!options.autoTitle || this.#stop.signal.aborted || this.#running.has(conversationId)) return
     if (bound === undefined || bound.conversation.title !== undefined) return
-    const asked = { endpoint: run.route.target.endpoint, model: run.route.model }
-    const running = this.#title(conversationId, asked)
+    const target = { endpoint: live.route.target.endpoint, model: live.route.model }
+    const running = this.#title(conversationId, target)
       .catch((error: unknown) => {
         options.logger.warn({ err: error, conversationId }, 'A conversation could not be titled.')
       })
@@ -68,18 +68,20 @@ export class Titles {
     return this.settled()
   }
 
-  async #title(conversationId: string, asked: Asked): Promise<void> {
+  async #title(conversationId: string, target: TitleTarget): Promise<void> {
     const { store, feed, options } = this.#parts
     const conversation = await store.getConversation(conversationId)
     if (conversation === undefined || conversation.title !== undefined) return
     const messages = await store.listMessages(conversationId)
-    const question = messages.find((message) => message.role === 'user' && message.text !== '')
-    if (question === undefined) return
+    const userText = messages.find(
+      (message) => message.role === 'user' && message.text !== '',
+    )?.text
+    if (userText === undefined) return
     const answer = messages.find((message) => message.role === 'assistant' && message.text !== '')
-    const prompt = titlePrompt(question.text, textOf(answer?.parts ?? []))
-    const given = await this.#ask(prompt, asked)
+    const prompt = titlePrompt(userText, textOf(answer?.parts ?? []))
+    const given = await this.#ask(prompt, target)
     if (this.#stop.signal.aborted) return
-    const title = given === '' ? fallbackTitle(question.text) : given
+    const title = given === '' ? fallbackTitle(userText) : given
     // A message of nothing that can be seen.
     if (title === '') return
     const now = new Date(options.clock.now())
@@ -93,14 +95,14 @@ export class Titles {
   }
 
   /** The model's title; empty if it gives none. */
-  async #ask(prompt: string, asked: Asked): Promise<string> {
+  async #ask(prompt: string, target: TitleTarget): Promise<string> {
     const { binder, preferences, oneShots, options } = this.#parts
     const late = new AbortController()
     const timer = options.clock.setTimeout(() => late.abort(), TITLE_MS)
     try {
       const model = preferences.model('title')
       const { text } = await oneShots.ask({
-        binding: binder.bind({ purpose: 'title', model, conversation: asked }),
+        binding: binder.bind({ purpose: 'title', model, conversation: target }),
         // A title is not worth more load on a provider in trouble.
         isOnce: true,
         purpose: 'title',

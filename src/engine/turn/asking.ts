@@ -16,7 +16,7 @@ import type { Binder } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Checkpoints } from './checkpointer.ts'
-import type { Bound, Run } from './live-turn.ts'
+import type { Bound, LiveTurn } from './live-turn.ts'
 import { nextAttempt } from './retry-policy.ts'
 import { replyRequest } from './step-request.ts'
 import { prepareFor } from './usage-estimate.ts'
@@ -50,82 +50,82 @@ export class Asking {
   }
 
   /** Makes a request for the run's reply. */
-  async ask(run: Run, attempt: number, report: Report): Promise<void> {
+  async ask(live: LiveTurn, attempt: number, report: Report): Promise<void> {
     const { logger, clock } = this.#options
-    const prepare = prepareFor(run, this.#options)
+    const prepare = prepareFor(live, this.#options)
     const fail = (error: unknown) => {
       const failure = recordFault(error, logger, 'A turn failed before its request was made.')
       // It ended meanwhile, and has its outcome.
-      if (run.lane.isSealed) return
-      run.failure = failure
-      if (error instanceof ColloquyError) run.cause = error.cause
+      if (live.replyFeed.isSealed) return
+      live.failure = failure
+      if (error instanceof ColloquyError) live.cause = error.cause
       report({ type: 'reply.failed', code: failure.code })
     }
     try {
-      const bound = run.bound as Bound
-      run.goOn()
-      const { route, userMessage } = run
+      const bound = live.bound as Bound
+      live.startPlannedAttempt()
+      const { route, userMessage } = live
       const input = userMessage as Message
       // Reading many takes a while, in one piece: whoever waits for the send to be accepted goes first.
       if (input.position > SHORT_HISTORY) {
         await nextTask()
-        if (run.lane.isSealed) return
+        if (live.replyFeed.isSealed) return
       }
-      const request = await replyRequest(run.request, bound, route, input, this.#store, prepare)
-      if (run.lane.isSealed) return
+      const request = await replyRequest(live.request, bound, route, input, this.#store, prepare)
+      if (live.replyFeed.isSealed) return
       if (!this.#binder.allows(request.target.endpoint)) {
         return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))
       }
-      run.attempts = attempt
-      run.tries += 1
-      run.askedAt = clock.now()
-      run.handle = this.#transport.reply(request, this.#sink(run, report))
+      live.attempts = attempt
+      live.attemptsHere += 1
+      live.askedAt = clock.now()
+      live.handle = this.#transport.reply(request, this.#sink(live, report))
     } catch (error) {
       fail(error)
     }
   }
 
   /** Notes what the last attempt came to, and tells readers that another one follows. */
-  backOff(run: Run): void {
-    const { next, failure } = run
+  backOff(live: LiveTurn): void {
+    const { next, failure } = live
     if (next === undefined || failure === undefined) return
-    const { target, model } = run.route
-    run.abortRequest()
+    const { target, model } = live.route
+    live.abortRequest()
     const failed: AttemptRecord = {
       endpoint: target.endpoint,
       model,
       error: failure,
-      ...(run.end.usage && { usage: run.end.usage }),
-      startedAt: new Date(run.askedAt),
+      ...(live.end.usage && { usage: live.end.usage }),
+      startedAt: new Date(live.askedAt),
       endedAt: new Date(next.decidedAt),
     }
-    run.failedAttempts = [...(run.failedAttempts ?? []), failed]
-    run.failure = undefined
-    run.end = {}
-    run.lane.publish({
+    live.failedAttempts = [...(live.failedAttempts ?? []), failed]
+    live.failure = undefined
+    live.end = {}
+    live.replyFeed.publish({
       type: 'turn.retrying',
-      attempt: run.attempts,
+      attempt: live.attempts,
       error: failure,
       retryInMs: next.retryInMs,
-      endpoint: run.routeAt(next.route).target.endpoint,
+      endpoint: live.routeAt(next.route).target.endpoint,
     })
   }
 
-  #sink(run: Run, report: Report): ReplySink {
+  #sink(live: LiveTurn, report: Report): ReplySink {
     // Said with the end: there is nothing left to hold, nor to ask what is known.
     const end = (known: ReplyEnd) => {
-      run.end = known
-      run.handle = undefined
+      live.end = known
+      live.handle = undefined
     }
     return {
       started: () => report({ type: 'reply.started' }),
       deltas: (batch) => {
-        if (!run.hasContent) {
-          run.hasContent = true
-          this.#checkpoints.begin(run)
+        if (!live.hasContent) {
+          live.hasContent = true
+          this.#checkpoints.begin(live)
           report({ type: 'reply.first-delta' })
         }
-        run.lane.deltas(batch)
+        live.replyFeed.deltas(batch)
       },
       finished: (known) => {
         end(known)
@@ -133,22 +133,22 @@ export class Asking {
       },
       failed: (failure, known) => {
         end(known)
-        run.failure = failure
-        const retryInMs = run.hasContent ? undefined : this.#planNext(run, failure)
+        live.failure = failure
+        const retryInMs = live.hasContent ? undefined : this.#planNext(live, failure)
         report({ type: 'reply.failed', code: failure.code, retryInMs })
       },
     }
   }
 
   /** What could follow the attempt that failed: how long to wait before it, if anything could. */
-  #planNext(run: Run, failure: ErrorRecord): number | undefined {
+  #planNext(live: LiveTurn, failure: ErrorRecord): number | undefined {
     const { retry, clock, logger } = this.#options
     try {
-      const fallback = run.nextFallback((endpoint) => this.#binder.allows(endpoint))
-      const next = nextAttempt(failure, run.tries, fallback !== undefined, retry)
+      const fallback = live.nextFallback((endpoint) => this.#binder.allows(endpoint))
+      const next = nextAttempt(failure, live.attemptsHere, fallback !== undefined, retry)
       if (next === undefined) return undefined
-      const route = next.elsewhere && fallback !== undefined ? fallback : run.routeIndex
-      run.next = { route, retryInMs: next.retryInMs, decidedAt: clock.now() }
+      const route = next.elsewhere && fallback !== undefined ? fallback : live.routeIndex
+      live.next = { route, retryInMs: next.retryInMs, decidedAt: clock.now() }
       return next.retryInMs
     } catch (error) {
       // The host's clock or randomness threw: the failure stands, rather than nothing being said.

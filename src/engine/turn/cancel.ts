@@ -2,25 +2,25 @@
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
-import type { Run } from './live-turn.ts'
+import type { LiveTurn } from './live-turn.ts'
 
 /**
  * Asks for the end of a turn. The machine answers, and the save completes the receipt.
  *
  * @param turnId - the turn that is meant, if that may be another one than runs
  */
-export function cancelRun(actors: Actors, run: Run, turnId = run.turnId): Promise<Receipt> {
-  const { request, receipt } = run.requestCancel()
-  actors.send(run.conversationId, { type: 'turn.cancel', turnId, request })
+export function cancelTurn(actors: Actors, live: LiveTurn, turnId = live.turnId): Promise<Receipt> {
+  const { request, receipt } = live.requestCancel()
+  actors.send(live.conversationId, { type: 'turn.cancel', turnId, request })
   return receipt
 }
 
 /** Cancels a turn when the host's signal aborts, and lets go of the signal with the turn. */
-export function cancelOn(actors: Actors, run: Run, signal: AbortSignal | undefined): void {
+export function cancelOn(actors: Actors, live: LiveTurn, signal: AbortSignal | undefined): void {
   if (signal === undefined) return
-  const cancel = () => void cancelRun(actors, run)
+  const cancel = () => void cancelTurn(actors, live)
   signal.addEventListener('abort', cancel, { once: true })
-  void run.over.promise.then(() => signal.removeEventListener('abort', cancel))
+  void live.over.promise.then(() => signal.removeEventListener('abort', cancel))
 }
 
 /** What a cancel answers where no turn runs: from the last one, if there was any. */

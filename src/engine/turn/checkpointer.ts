@@ -13,7 +13,7 @@ import { errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { Registry } from '../../registry.ts'
 import { unheld } from '../actors/timers.ts'
-import type { Run } from './live-turn.ts'
+import type { LiveTurn } from './live-turn.ts'
 
 export interface CheckpointsOptions {
   readonly store: Store
@@ -25,7 +25,7 @@ export interface CheckpointsOptions {
 
 /** How far a reply is written down. */
 interface Progress {
-  readonly run: Run
+  readonly live: LiveTurn
   /** How many pieces are on disk. */
   written: number
   /** Those that are not, the oldest first. */
@@ -52,15 +52,15 @@ export class Checkpoints {
   }
 
   /** A reply has content. */
-  begin(run: Run): void {
+  begin(live: LiveTurn): void {
     if (this.#everyMs === Infinity) return
-    this.#streaming.set(run.turnId, { run, written: 0, pending: [], isWriting: false })
+    this.#streaming.set(live.turnId, { live, written: 0, pending: [], isWriting: false })
     this.#timer ??= this.#scheduled()
   }
 
   /** A reply is sealed, and saving it is somebody else's. */
-  end(run: Run): void {
-    if (!this.#streaming.delete(run.turnId) || this.#streaming.size > 0) return
+  end(live: LiveTurn): void {
+    if (!this.#streaming.delete(live.turnId) || this.#streaming.size > 0) return
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
@@ -77,37 +77,37 @@ export class Checkpoints {
   }
 
   async #write(progress: Progress): Promise<void> {
-    const { run } = progress
-    const added = run.lane.additions()
+    const { live } = progress
+    const added = live.replyFeed.additions()
     if (added.length > 0) progress.pending.push(added)
     const pieces = [...progress.pending]
     if (pieces.length === 0) return
     progress.isWriting = true
-    run.hasCheckpoints = true
+    live.hasCheckpoints = true
     try {
-      const { turnId, attempts, failedAttempts, movedTo } = run
+      const { turnId, attempts, failedAttempts, fallbackAsked } = live
       const n = progress.written + 1
-      const asked = { attempts, failedAttempts, movedTo }
+      const asked = { attempts, failedAttempts, fallbackAsked }
       const isOurs = await this.#store.checkpoint({ turnId, ...asked, n, pieces })
       this.#isFailing = false
-      if (!isOurs) return this.end(run)
+      if (!isOurs) return this.end(live)
       progress.written += pieces.length
       progress.pending = progress.pending.slice(pieces.length)
     } catch (error) {
-      this.#failed(run, error)
+      this.#failed(live, error)
     } finally {
       progress.isWriting = false
     }
   }
 
-  #failed(run: Run, error: unknown): void {
+  #failed(live: LiveTurn, error: unknown): void {
     const { code, message } = errorRecord(error)
     // What JSON cannot hold it never will, and what comes after would not fit what is there.
-    if (code === 'invalid-input') this.end(run)
+    if (code === 'invalid-input') this.end(live)
     if (this.#isFailing) return
     this.#isFailing = true
     this.#logger.warn(
-      { turnId: run.turnId, code, err: error },
+      { turnId: live.turnId, code, err: error },
       `Running replies cannot be written down for now: ${message}`,
     )
   }

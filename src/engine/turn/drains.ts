@@ -10,7 +10,7 @@ import type { Store } from '../../persistence/store.ts'
 import type { ReplyEnd } from '../../protocol/delta.ts'
 import type { ReplyHandle } from '../../transport/reply-request.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import type { Run } from './live-turn.ts'
+import type { LiveTurn } from './live-turn.ts'
 
 interface Drain {
   readonly conversationId: string
@@ -38,14 +38,14 @@ export class Drains {
   }
 
   /** Takes the request of a cancelled run over, if its answer has begun and is to be read on. */
-  take(run: Run): boolean {
+  take(live: LiveTurn): boolean {
     const { usageOnCancel } = this.#options
     const { timeoutMs: ms, bytes } = this.#options.drain
-    const { handle, asked, turnId, conversationId, over } = run
+    const { handle, asked, turnId, conversationId, over } = live
     if (usageOnCancel !== 'drain' || this.#isClosed) return false
     if (handle === undefined || asked === undefined) return false
     const drain = { conversationId, endpoint: asked.endpoint, handle }
-    const known = handle.known()
+    const known = handle.endSoFar()
     const isTaken = handle.drain({ ms, bytes }, (end) => {
       this.#running.delete(drain)
       // The run itself, with its whole reply, is not kept for this.
@@ -53,8 +53,8 @@ export class Drains {
     })
     if (!isTaken) return false
     this.#running.add(drain)
-    run.end = known
-    run.handle = undefined
+    live.end = known
+    live.handle = undefined
     return true
   }
 

@@ -7,7 +7,7 @@ import { type Message, type MessageStatus, textOf } from '../../protocol/message
 import type { TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import type { Run } from './live-turn.ts'
+import type { LiveTurn } from './live-turn.ts'
 import { endingError } from './stored-turn.ts'
 import { UsageEstimate } from './usage-estimate.ts'
 
@@ -23,43 +23,43 @@ export class TurnEnding {
   }
 
   /** Writes the sealed reply and the end of its turn. Never rejects. */
-  async save(run: Run): Promise<TurnReport> {
-    await this.#estimate.complete(run)
+  async save(live: LiveTurn): Promise<TurnReport> {
+    await this.#estimate.complete(live)
     try {
-      run.ended = await this.#store.endTurn(this.#end(run))
-      return { type: run.ended.written ? 'turn.saved' : 'turn.lost' }
+      live.ended = await this.#store.endTurn(this.#end(live))
+      return { type: live.ended.written ? 'turn.saved' : 'turn.lost' }
     } catch (error) {
-      run.saveFailure = recordFault(error, this.#options.logger, 'A reply could not be saved yet.')
-      const { code } = run.saveFailure
+      live.saveFailure = recordFault(error, this.#options.logger, 'A reply could not be saved yet.')
+      const { code } = live.saveFailure
       // The conversation was deleted: trying again would go on for ever.
       return code === 'turn-not-found' ? { type: 'turn.lost' } : { type: 'turn.save-failed', code }
     }
   }
 
-  reportFailure(run: Run, failures: number, retryInMs: number): void {
-    const error = run.saveFailure ?? errorRecord(undefined)
-    const { turnId } = run
+  reportFailure(live: LiveTurn, failures: number, retryInMs: number): void {
+    const error = live.saveFailure ?? errorRecord(undefined)
+    const { turnId } = live
     this.#options.logger.warn(
       { turnId, code: error.code },
       `A reply could not be saved yet: ${error.message}`,
     )
-    run.lane.publish({ type: 'turn.save-failed', error, failures, retryInMs })
+    live.replyFeed.publish({ type: 'turn.save-failed', error, failures, retryInMs })
   }
 
   /** Tells readers how the turn ended. Returns what `reply` rejects with. */
-  publish(run: Run, result: TurnResult): ColloquyError | undefined {
+  publish(live: LiveTurn, result: TurnResult): ColloquyError | undefined {
     if (result === 'rejected') return undefined
-    if (run.ended === undefined) return this.#publishUnsaved(run, result)
-    const { turn, message, written } = run.ended
+    if (live.ended === undefined) return this.#publishUnsaved(live, result)
+    const { turn, message, written } = live.ended
     const status = turn.status as TerminalStatus
-    this.#tell(run, { type: `turn.${status}`, turn, ...(message && { message }) })
+    this.#tell(live, { type: `turn.${status}`, turn, ...(message && { message }) })
     if (!written) return lost(message)
-    return endingError(turn, message, run.cause)
+    return endingError(turn, message, live.cause)
   }
 
-  #publishUnsaved(run: Run, result: TurnResult): ColloquyError {
-    const partial = this.#unsavedMessage(run)
-    const why = run.saveFailure?.message ?? 'The write did not end.'
+  #publishUnsaved(live: LiveTurn, result: TurnResult): ColloquyError {
+    const partial = this.#unsavedMessage(live)
+    const why = live.saveFailure?.message ?? 'The write did not end.'
     const error =
       result === 'unsaved'
         ? new ColloquyError(
@@ -68,15 +68,15 @@ export class TurnEnding {
             { partial },
           )
         : lost(partial)
-    const turn = this.#unsavedTurn(run, error)
-    this.#tell(run, { type: 'turn.failed', turn, ...(partial && { message: partial }) })
+    const turn = this.#unsavedTurn(live, error)
+    this.#tell(live, { type: 'turn.failed', turn, ...(partial && { message: partial }) })
     return error
   }
 
   /** Nobody is to wait for a reply in vain because a host's clock throws. */
-  #tell(run: Run, end: TurnHappening): void {
+  #tell(live: LiveTurn, end: TurnHappening): void {
     try {
-      run.lane.publish(end)
+      live.replyFeed.publish(end)
     } catch (error) {
       recordFault(
         error,
@@ -86,63 +86,63 @@ export class TurnEnding {
     }
   }
 
-  #end(run: Run): TurnEnd {
-    const { outcome, end } = run
-    const parts = run.lane.parts()
-    run.endedAt ??= new Date(this.#options.clock.now())
-    run.replyId ??= this.#options.newId()
+  #end(live: LiveTurn): TurnEnd {
+    const { outcome, end } = live
+    const parts = live.replyFeed.parts()
+    live.endedAt ??= new Date(this.#options.clock.now())
+    live.replyId ??= this.#options.newId()
     // A finished reply is kept even if the model said nothing: its usage is real.
     const isKept = parts.length > 0 || outcome === 'done'
     return {
-      turnId: run.turnId,
-      conversationId: run.conversationId,
+      turnId: live.turnId,
+      conversationId: live.conversationId,
       status: outcome,
-      attempts: run.attempts,
-      failedAttempts: run.failedAttempts,
-      movedTo: run.movedTo,
-      hasCheckpoints: run.hasCheckpoints,
-      error: outcome === 'failed' ? run.failure : undefined,
+      attempts: live.attempts,
+      failedAttempts: live.failedAttempts,
+      fallbackAsked: live.fallbackAsked,
+      hasCheckpoints: live.hasCheckpoints,
+      error: outcome === 'failed' ? live.failure : undefined,
       usage: end.usage,
       reply: isKept
         ? {
-            messageId: run.replyId,
+            messageId: live.replyId,
             parts,
             // A reply that was stopped did not finish, whatever was under way when it was.
             finishReason: outcome === 'cancelled' ? undefined : end.finishReason,
-            model: end.model ?? run.asked?.model,
+            model: end.model ?? live.asked?.model,
           }
         : undefined,
-      at: run.endedAt,
+      at: live.endedAt,
     }
   }
 
-  #unsavedTurn(run: Run, error: ColloquyError): TurnRecord {
+  #unsavedTurn(live: LiveTurn, error: ColloquyError): TurnRecord {
     return {
-      id: run.turnId,
-      conversationId: run.conversationId,
+      id: live.turnId,
+      conversationId: live.conversationId,
       status: 'failed',
-      ...(run.asked ?? { endpoint: '', model: '' }),
-      attempts: run.attempts,
-      ...(run.failedAttempts && { failedAttempts: run.failedAttempts }),
+      ...(live.asked ?? { endpoint: '', model: '' }),
+      attempts: live.attempts,
+      ...(live.failedAttempts && { failedAttempts: live.failedAttempts }),
       error: errorRecord(error),
-      startedAt: run.userMessage?.createdAt ?? new Date(this.#options.clock.now()),
+      startedAt: live.userMessage?.createdAt ?? new Date(this.#options.clock.now()),
     }
   }
 
-  #unsavedMessage(run: Run): Message | undefined {
-    const { reply, at } = this.#end(run)
-    if (reply === undefined || run.userMessage === undefined) return undefined
+  #unsavedMessage(live: LiveTurn): Message | undefined {
+    const { reply, at } = this.#end(live)
+    if (reply === undefined || live.userMessage === undefined) return undefined
     return {
       id: reply.messageId,
-      conversationId: run.conversationId,
-      turnId: run.turnId,
-      position: run.userMessage.position + 1,
+      conversationId: live.conversationId,
+      turnId: live.turnId,
+      position: live.userMessage.position + 1,
       createdAt: at,
       role: 'assistant',
       parts: reply.parts,
       text: textOf(reply.parts),
-      status: statusOf(run.outcome),
-      ...(run.end.usage && { usage: run.end.usage }),
+      status: statusOf(live.outcome),
+      ...(live.end.usage && { usage: live.end.usage }),
     }
   }
 }

@@ -1,37 +1,37 @@
-/** A host's hold on a turn. Holds the run, which is private, and nothing else. */
+/** A host's hold on a turn. Holds the live, which is private, and nothing else. */
 import type { Observable } from 'rxjs'
 import type { ConversationEvent } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import type { Receipt } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
-import type { Run } from './live-turn.ts'
+import type { LiveTurn } from './live-turn.ts'
 
 export class TurnHandle implements Turn {
   readonly id: string
   readonly conversationId: string
   readonly userMessage: Message
-  readonly #run: Run
+  readonly #live: LiveTurn
   readonly #cancel: () => Promise<Receipt>
 
-  constructor(run: Run, userMessage: Message, cancel: () => Promise<Receipt>) {
-    this.id = run.turnId
-    this.conversationId = run.conversationId
+  constructor(live: LiveTurn, userMessage: Message, cancel: () => Promise<Receipt>) {
+    this.id = live.turnId
+    this.conversationId = live.conversationId
     this.userMessage = userMessage
-    this.#run = run
+    this.#live = live
     this.#cancel = cancel
   }
 
   get reply(): Promise<Reply> {
-    return this.#run.reply.promise
+    return this.#live.reply.promise
   }
 
   get events(): Observable<ConversationEvent> {
-    return this.#run.lane.events
+    return this.#live.replyFeed.events
   }
 
   snapshots(): AsyncIterable<Snapshot> {
-    return this.#run.lane.snapshots()
+    return this.#live.replyFeed.snapshots()
   }
 
   cancel(): Promise<Receipt> {

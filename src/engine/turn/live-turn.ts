@@ -4,7 +4,7 @@
  * Actors know a turn by its id; text, request, key and the promises of the callers are here.
  * Everything is private to the engine, and gone when the turn has ended.
  */
-import type { Lane } from '../../feed/reply-feed.ts'
+import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
 import type { EndedTurn } from '../../persistence/store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
@@ -18,7 +18,7 @@ import type { Binding, Route } from '../endpoints/binding.ts'
 import type { Input } from '../options/input.ts'
 
 /** What `send` or `retry` asked for, checked. */
-export interface RunRequest {
+export interface TurnRequest {
   readonly turnId: string
   readonly conversationId: string
   /** Absent: that of the turn before. */
@@ -44,9 +44,9 @@ interface PendingCancel {
   answer?: CancelAnswer
 }
 
-export class Run {
-  readonly request: RunRequest
-  readonly lane: Lane
+export class LiveTurn {
+  readonly request: TurnRequest
+  readonly replyFeed: ReplyFeed
   readonly accepted = Promise.withResolvers<Message>()
   readonly reply = Promise.withResolvers<Reply>()
   /** Resolves when nothing more will happen: after the promises above have settled. */
@@ -68,7 +68,7 @@ export class Run {
   handle: ReplyHandle | undefined
   /** Requests made, in all and to the endpoint that is asked now. */
   attempts = 0
-  tries = 0
+  attemptsHere = 0
   askedAt = 0
   /** The place of that endpoint: 0 is the one that was wished for, then come its fallbacks. */
   routeIndex = 0
@@ -92,9 +92,9 @@ export class Run {
   /** Why the last save failed. */
   saveFailure: ErrorRecord | undefined
 
-  constructor(request: RunRequest, lane: Lane) {
+  constructor(request: TurnRequest, replyFeed: ReplyFeed) {
     this.request = request
-    this.lane = lane
+    this.replyFeed = replyFeed
     // Whoever awaits these is told; whoever does not must not find their process ended.
     this.accepted.promise.catch(() => {})
     this.reply.promise.catch(() => {})
@@ -121,7 +121,7 @@ export class Run {
   }
 
   /** The same, if it is a fallback. */
-  get movedTo(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
+  get fallbackAsked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
     return this.routeIndex > 0 ? this.asked : undefined
   }
 
@@ -149,15 +149,15 @@ export class Run {
   }
 
   /** The planned attempt is made now. */
-  goOn(): void {
+  startPlannedAttempt(): void {
     if (this.next === undefined) return
-    if (this.next.route !== this.routeIndex) this.tries = 0
+    if (this.next.route !== this.routeIndex) this.attemptsHere = 0
     this.routeIndex = this.next.route
     this.next = undefined
   }
 
   /** Its record as things are: the row is behind, until the end of the turn is written there. */
-  shown(turn: TurnRecord): TurnRecord {
+  liveRecord(turn: TurnRecord): TurnRecord {
     if (turn.status !== 'pending' || this.attempts === 0) return turn
     const { attempts, failedAttempts } = this
     return {
@@ -188,7 +188,7 @@ export class Run {
   /** Ends the request, if one is under way. What the provider reported by then is kept. */
   abortRequest(): void {
     if (this.handle === undefined) return
-    this.end = this.handle.known()
+    this.end = this.handle.endSoFar()
     if (this.handle.abort()) this.upstreamAborted = true
     this.handle = undefined
   }

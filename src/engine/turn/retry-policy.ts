@@ -57,13 +57,13 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
 const PASSING = new Set([408, 409, 425])
 
 /**
- * @param tries - requests made to the endpoint that failed
+ * @param attemptsHere - requests made to the endpoint that failed
  * @param hasFallback - whether there is another endpoint to ask
  * @returns `undefined` if the failure stands
  */
 export function nextAttempt(
   error: ErrorRecord,
-  tries: number,
+  attemptsHere: number,
   hasFallback: boolean,
   policy: RetryPolicy,
 ): NextAttempt | undefined {
@@ -72,10 +72,10 @@ export function nextAttempt(
   if (
     remedy === 'again' &&
     error.shouldRetry !== false &&
-    tries < policy.maxAttempts &&
+    attemptsHere < policy.maxAttempts &&
     retryAfterMs <= policy.maxDelayMs
   ) {
-    return { elsewhere: false, retryInMs: Math.max(retryAfterMs, jitteredMs(tries, policy)) }
+    return { elsewhere: false, retryInMs: Math.max(retryAfterMs, jitteredMs(attemptsHere, policy)) }
   }
   return remedy !== 'none' && hasFallback ? { elsewhere: true, retryInMs: 0 } : undefined
 }
@@ -93,8 +93,11 @@ function remedyFor({ code, status, providerCode }: ErrorRecord): Remedy {
  * Anything from nothing to the whole of a doubling wait ("full jitter"): clients that failed
  * together do not come back together.
  */
-function jitteredMs(tries: number, { baseDelayMs, maxDelayMs, random }: RetryPolicy): number {
+function jitteredMs(
+  attemptsHere: number,
+  { baseDelayMs, maxDelayMs, random }: RetryPolicy,
+): number {
   // More doublings of a millisecond are longer than any wait, and at last no number.
-  const doublings = Math.min(tries - 1, 31)
+  const doublings = Math.min(attemptsHere - 1, 31)
   return Math.round(random() * Math.min(maxDelayMs, baseDelayMs * 2 ** doublings))
 }

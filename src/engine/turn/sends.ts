@@ -17,15 +17,15 @@ import type { Turn } from '../api.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { cancelOn } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
-import type { Run, RunRequest } from './live-turn.ts'
-import { EndedTurn } from './stored-turn.ts'
+import type { LiveTurn, TurnRequest } from './live-turn.ts'
+import { StoredTurn } from './stored-turn.ts'
 import { notSent } from './turns.ts'
 import type { Turns } from './turns.ts'
 
 /** An input, or the message that was made of one. A retry has none. */
 type InputLike = Pick<Message, 'role' | 'parts'>
 
-export type SendRequest = Omit<RunRequest, 'turnId'>
+export type SendRequest = Omit<TurnRequest, 'turnId'>
 
 export interface SendsParts {
   readonly store: Store
@@ -40,7 +40,7 @@ export interface SendsParts {
 export class Sends {
   readonly #parts: SendsParts
   /** The runs that have a key, until they are over. */
-  readonly #keyed = new Registry<string, Run>()
+  readonly #keyed = new Registry<string, LiveTurn>()
   /** The conversations in which the store is asked for a key. */
   readonly #lookups = new Map<string, Promise<void>>()
 
@@ -49,7 +49,7 @@ export class Sends {
   }
 
   /** Settles when a send to this conversation is further; `undefined` when none is looked up. */
-  underWay(conversationId: string): Promise<void> | undefined {
+  pendingLookup(conversationId: string): Promise<void> | undefined {
     return this.#lookups.get(conversationId)
   }
 
@@ -74,21 +74,21 @@ export class Sends {
   #before(conversationId: string): Promise<void> | undefined {
     const running = this.#parts.turns.runningIn(conversationId)
     if (running?.isAbandoned === true) return running.over.promise
-    return this.underWay(conversationId)
+    return this.pendingLookup(conversationId)
   }
 
-  #begin(request: SendRequest): Run {
+  #begin(request: SendRequest): LiveTurn {
     const { actors, turns, options } = this.#parts
     assertWanted(request)
-    const run = turns.create({ ...request, turnId: options.newId() })
-    cancelOn(actors, run, request.options.signal)
-    actors.send(run.conversationId, { type: 'conversation.send', turnId: run.turnId })
-    return run
+    const live = turns.create({ ...request, turnId: options.newId() })
+    cancelOn(actors, live, request.options.signal)
+    actors.send(live.conversationId, { type: 'conversation.send', turnId: live.turnId })
+    return live
   }
 
-  async #accepted(run: Run): Promise<Turn> {
-    const message = await run.accepted.promise
-    return new TurnHandle(run, message, () => this.#parts.cancel(run.conversationId, run.turnId))
+  async #accepted(live: LiveTurn): Promise<Turn> {
+    const message = await live.accepted.promise
+    return new TurnHandle(live, message, () => this.#parts.cancel(live.conversationId, live.turnId))
   }
 
   /** The turn under a key: the first one's or a new one. `undefined` when the first was rejected. */
@@ -97,12 +97,12 @@ export class Sends {
     const running = this.#keyed.get(name)
     if (running !== undefined) return await this.#join(running, request)
     const found = await this.#lookUp(request.conversationId, key, () => {
-      const run = this.#begin(request)
-      this.#keyed.set(name, run)
+      const live = this.#begin(request)
+      this.#keyed.set(name, live)
       const forget = () => this.#keyed.delete(name)
-      run.accepted.promise.catch(forget)
-      void run.over.promise.then(forget)
-      return run
+      live.accepted.promise.catch(forget)
+      void live.over.promise.then(forget)
+      return live
     })
     if (!('turnId' in found)) return this.#ended(found, request)
     try {
@@ -116,19 +116,23 @@ export class Sends {
     }
   }
 
-  async #join(run: Run, request: SendRequest): Promise<Turn | undefined> {
+  async #join(live: LiveTurn, request: SendRequest): Promise<Turn | undefined> {
     assertWanted(request)
-    assertSame(run.request.input, request.input)
-    cancelOn(this.#parts.actors, run, request.options.signal)
+    assertSame(live.request.input, request.input)
+    cancelOn(this.#parts.actors, live, request.options.signal)
     try {
-      return await this.#accepted(run)
+      return await this.#accepted(live)
     } catch {
       return undefined
     }
   }
 
   /** The stored turn with this key; if there is none, what `begin` makes in the same step. */
-  async #lookUp(conversationId: string, key: string, begin: () => Run): Promise<KeyedTurn | Run> {
+  async #lookUp(
+    conversationId: string,
+    key: string,
+    begin: () => LiveTurn,
+  ): Promise<KeyedTurn | LiveTurn> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lookups.set(conversationId, promise)
     try {
@@ -149,7 +153,7 @@ export class Sends {
     const { id, conversationId } = first.turn
     const isRetry = first.input.turnId !== id
     assertSame(isRetry ? undefined : first.input, request.input)
-    return new EndedTurn(first, () => this.#parts.cancel(conversationId, id))
+    return new StoredTurn(first, () => this.#parts.cancel(conversationId, id))
   }
 }
 

@@ -1,4 +1,4 @@
-/** A host's hold on a turn that has ended: made of what is stored, it looks like that of a run. */
+/** A host's hold on a turn that has ended: made of what is stored, it looks like that of a live. */
 import { Observable } from 'rxjs'
 import type { KeyedTurn } from '../../persistence/store.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
@@ -8,7 +8,7 @@ import type { Snapshot } from '../../protocol/snapshot.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 
-export class EndedTurn implements Turn {
+export class StoredTurn implements Turn {
   readonly id: string
   readonly conversationId: string
   readonly userMessage: Message

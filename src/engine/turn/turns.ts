@@ -27,7 +27,7 @@ import { Asking } from './asking.ts'
 import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
 import { statusOf, TurnEnding } from './ending.ts'
-import { Run, type RunRequest } from './live-turn.ts'
+import { LiveTurn, type TurnRequest } from './live-turn.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
 export interface TurnsOptions {
@@ -38,7 +38,7 @@ export interface TurnsOptions {
   readonly drains: Drains
   readonly options: ResolvedOptions
   /** The turn has ended and its conversation may rest. */
-  readonly onSettled: (run: Run, result: TurnResult) => void
+  readonly onSettled: (live: LiveTurn, result: TurnResult) => void
 }
 
 type Report = (report: TurnReport) => void
@@ -53,9 +53,9 @@ export class Turns {
   readonly #asking: Asking
   readonly #ending: TurnEnding
   readonly #checkpoints: Checkpoints
-  readonly #runs = new Registry<string, Run>()
+  readonly #live = new Registry<string, LiveTurn>()
   /** By conversation. */
-  readonly #running = new Registry<string, Run>()
+  readonly #running = new Registry<string, LiveTurn>()
 
   constructor(parts: TurnsOptions) {
     this.#store = parts.store
@@ -71,23 +71,23 @@ export class Turns {
   }
 
   /** The turn that runs in a conversation, from the moment it records its input. */
-  runningIn(conversationId: string): Run | undefined {
+  runningIn(conversationId: string): LiveTurn | undefined {
     return this.#running.get(conversationId)
   }
 
-  find(turnId: string): Run | undefined {
-    return this.#runs.get(turnId)
+  find(turnId: string): LiveTurn | undefined {
+    return this.#live.get(turnId)
   }
 
-  get all(): readonly Run[] {
-    return this.#runs.values()
+  get all(): readonly LiveTurn[] {
+    return this.#live.values()
   }
 
   /** Keeps what a turn works with; the machine has not heard of it yet. */
-  create(request: RunRequest): Run {
-    const run = new Run(request, this.#feed.lane(request))
-    this.#runs.set(run.turnId, run)
-    return run
+  create(request: TurnRequest): LiveTurn {
+    const live = new LiveTurn(request, this.#feed.replyFeed(request))
+    this.#live.set(live.turnId, live)
+    return live
   }
 
   /** The conversation machine with what its turns really do. */
@@ -95,71 +95,76 @@ export class Turns {
     const turn = turnMachine.provide({
       actions: {
         record: ({ context, self }) =>
-          this.#with(context.turnId, (run) => this.#record(run, reportTo(self))),
-        accept: ({ context }) => this.#with(context.turnId, (run) => this.#accept(run)),
-        refuse: ({ context }) => this.#with(context.turnId, (run) => this.#refuse(run)),
+          this.#with(context.turnId, (live) => this.#record(live, reportTo(self))),
+        accept: ({ context }) => this.#with(context.turnId, (live) => this.#accept(live)),
+        refuse: ({ context }) => this.#with(context.turnId, (live) => this.#refuse(live)),
         withdraw: ({ context }) => this.#store.withdrawTurn(context.turnId),
         startTimer: ({ context, self }) =>
-          this.#with(context.turnId, (run) => this.#startTimer(run, reportTo(self))),
-        stopTimer: ({ context }) => this.#with(context.turnId, (run) => this.#stopTimer(run)),
+          this.#with(context.turnId, (live) => this.#startTimer(live, reportTo(self))),
+        stopTimer: ({ context }) => this.#with(context.turnId, (live) => this.#stopTimer(live)),
         ask: ({ context, self }, { attempt }) =>
-          this.#with(context.turnId, (run) => void this.#asking.ask(run, attempt, reportTo(self))),
-        backOff: ({ context }) => this.#with(context.turnId, (run) => this.#asking.backOff(run)),
-        flush: ({ context }) => this.#with(context.turnId, (run) => run.handle?.flush()),
+          this.#with(
+            context.turnId,
+            (live) => void this.#asking.ask(live, attempt, reportTo(self)),
+          ),
+        backOff: ({ context }) => this.#with(context.turnId, (live) => this.#asking.backOff(live)),
+        flush: ({ context }) => this.#with(context.turnId, (live) => live.handle?.flush()),
         seal: ({ context }, { outcome, code }) =>
-          this.#with(context.turnId, (run) => this.#seal(run, outcome, code)),
+          this.#with(context.turnId, (live) => this.#seal(live, outcome, code)),
         answerCancel: ({ context }, answer) =>
-          this.#with(context.turnId, (run) => run.answerCancel(answer)),
+          this.#with(context.turnId, (live) => live.answerCancel(answer)),
         save: ({ context, self }) =>
-          this.#with(context.turnId, (run) => void this.#ending.save(run).then(reportTo(self))),
+          this.#with(context.turnId, (live) => void this.#ending.save(live).then(reportTo(self))),
         reportSaveFailure: ({ context }, { failures, retryInMs }) =>
-          this.#with(context.turnId, (run) => this.#ending.reportFailure(run, failures, retryInMs)),
+          this.#with(context.turnId, (live) =>
+            this.#ending.reportFailure(live, failures, retryInMs),
+          ),
         settle: ({ context }, { result }) =>
-          this.#with(context.turnId, (run) => this.#settle(run, result)),
+          this.#with(context.turnId, (live) => this.#settle(live, result)),
       },
     })
     return conversationMachine.provide({
       actors: { turn },
       actions: {
-        refuseSend: (_, { turnId }) => this.#with(turnId, (run) => this.#refuseSecond(run)),
+        refuseSend: (_, { turnId }) => this.#with(turnId, (live) => this.#refuseSecond(live)),
         refuseCancel: ({ context }, { request }) =>
-          this.#with(context.turnId, (run) =>
-            run.answerCancel({ request, outcome: 'not-running', from: 'streaming' }),
+          this.#with(context.turnId, (live) =>
+            live.answerCancel({ request, outcome: 'not-running', from: 'streaming' }),
           ),
         abandonTurn: (_, { turnId, error }) =>
-          this.#with(turnId, (run) => void this.#abandon(run, error)),
+          this.#with(turnId, (live) => void this.#abandon(live, error)),
       },
     })
   }
 
   /** Ends a conversation's turn without its machine, which failed. */
   abandonIn(conversationId: string, error: unknown): void {
-    const run = this.#running.get(conversationId)
-    if (run !== undefined) void this.#abandon(run, error)
+    const live = this.#running.get(conversationId)
+    if (live !== undefined) void this.#abandon(live, error)
   }
 
-  #with(turnId: string, use: (run: Run) => void): void {
-    const run = this.#runs.get(turnId)
-    if (run !== undefined) use(run)
+  #with(turnId: string, use: (live: LiveTurn) => void): void {
+    const live = this.#live.get(turnId)
+    if (live !== undefined) use(live)
   }
 
-  #record(run: Run, report: Report): void {
-    this.#running.set(run.conversationId, run)
-    run.recording = this.#write(run)
-    run.recording.then(
+  #record(live: LiveTurn, report: Report): void {
+    this.#running.set(live.conversationId, live)
+    live.recording = this.#write(live)
+    live.recording.then(
       (message) => {
-        run.userMessage = message
+        live.userMessage = message
         report({ type: 'input.recorded' })
       },
       (error: unknown) => {
-        run.refusal = error
+        live.refusal = error
         report({ type: 'input.refused', code: errorRecord(error).code })
       },
     )
   }
 
-  async #write(run: Run): Promise<Message> {
-    const { turnId, conversationId, input, options } = run.request
+  async #write(live: LiveTurn): Promise<Message> {
+    const { turnId, conversationId, input, options } = live.request
     const turn = {
       turnId,
       conversationId,
@@ -168,7 +173,7 @@ export class Turns {
       at: new Date(this.#options.clock.now()),
       bind: (conversation: ConversationRecord) => {
         const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
-        run.bound = { ...binding, conversation }
+        live.bound = { ...binding, conversation }
         return { endpoint: binding.target.endpoint, model: binding.model }
       },
     }
@@ -178,70 +183,70 @@ export class Turns {
     return await this.#store.acceptTurn({ ...turn, messageId, role, parts })
   }
 
-  #accept(run: Run): void {
-    const message = run.userMessage as Message
-    this.#feed.openLane(run.lane)
-    run.lane.publish({ type: 'turn.accepted', message })
-    run.accepted.resolve(message)
+  #accept(live: LiveTurn): void {
+    const message = live.userMessage as Message
+    this.#feed.openReply(live.replyFeed)
+    live.replyFeed.publish({ type: 'turn.accepted', message })
+    live.accepted.resolve(message)
   }
 
-  #refuse(run: Run): void {
-    const { refusal } = run
-    if (refusal instanceof ColloquyError) return run.accepted.reject(refusal)
+  #refuse(live: LiveTurn): void {
+    const { refusal } = live
+    if (refusal instanceof ColloquyError) return live.accepted.reject(refusal)
     const fault = recordFault(refusal, this.#options.logger, 'An input could not be recorded.')
-    run.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
+    live.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
   }
 
-  #startTimer(run: Run, report: Report): void {
+  #startTimer(live: LiveTurn, report: Report): void {
     const { clock, timeouts } = this.#options
-    run.timer = startTimer(clock, timeouts.turnMs, () => report({ type: 'turn.timed-out' }))
+    live.timer = startTimer(clock, timeouts.turnMs, () => report({ type: 'turn.timed-out' }))
   }
 
-  #stopTimer(run: Run): void {
-    this.#options.clock.clearTimeout(run.timer)
+  #stopTimer(live: LiveTurn): void {
+    this.#options.clock.clearTimeout(live.timer)
   }
 
-  #refuseSecond(run: Run): void {
-    this.#runs.delete(run.turnId)
-    run.accepted.reject(
+  #refuseSecond(live: LiveTurn): void {
+    this.#live.delete(live.turnId)
+    live.accepted.reject(
       new ColloquyError(
         'turn-running',
         'A turn is running in this conversation. Await its reply or cancel it, then send again.',
       ),
     )
-    run.over.resolve()
+    live.over.resolve()
   }
 
-  #seal(run: Run, outcome: Outcome, code: ColloquyErrorCode | undefined): void {
-    run.outcome = outcome
-    this.#checkpoints.end(run)
-    if (code === 'timeout-turn') run.failure = turnTimeout(this.#options.timeouts.turnMs)
-    if (outcome !== 'cancelled' || !this.#drain(run)) run.abortRequest()
-    run.lane.seal(statusOf(outcome))
+  #seal(live: LiveTurn, outcome: Outcome, code: ColloquyErrorCode | undefined): void {
+    live.outcome = outcome
+    this.#checkpoints.end(live)
+    if (code === 'timeout-turn') live.failure = turnTimeout(this.#options.timeouts.turnMs)
+    if (outcome !== 'cancelled' || !this.#drain(live)) live.abortRequest()
+    live.replyFeed.seal(statusOf(outcome))
   }
 
-  #drain(run: Run): boolean {
-    const endpoint = run.asked?.endpoint
-    return endpoint !== undefined && this.#binder.allows(endpoint) && this.#drains.take(run)
+  #drain(live: LiveTurn): boolean {
+    const endpoint = live.asked?.endpoint
+    return endpoint !== undefined && this.#binder.allows(endpoint) && this.#drains.take(live)
   }
 
   /** The turn is over. Its machine is in the middle of saying so: readers hear of it afterwards. */
-  #settle(run: Run, result: TurnResult): void {
-    if (this.#running.get(run.conversationId) === run) this.#running.delete(run.conversationId)
+  #settle(live: LiveTurn, result: TurnResult): void {
+    if (this.#running.get(live.conversationId) === live) this.#running.delete(live.conversationId)
     queueMicrotask(() => {
       // By now the conversation rests: a reader that sends when it is told of the end is accepted.
-      const error = this.#ending.publish(run, result)
+      const error = this.#ending.publish(live, result)
       // What was published is delivered; whoever waits in `next()` takes it before the reply settles.
       setImmediate(() => {
-        this.#runs.delete(run.turnId)
-        if (error !== undefined) run.reply.reject(error)
-        else if (run.ended?.message !== undefined) {
-          run.reply.resolve({ message: run.ended.message, turn: run.ended.turn })
+        this.#live.delete(live.turnId)
+        if (error !== undefined) live.reply.reject(error)
+        else if (live.ended?.message !== undefined) {
+          live.reply.resolve({ message: live.ended.message, turn: live.ended.turn })
         }
-        run.lane.end(error)
-        run.settleCancels()
-        run.over.resolve()
-        this.#onSettled(run, result)
+        live.replyFeed.end(error)
+        live.settleCancels()
+        live.over.resolve()
+        this.#onSettled(live, result)
       })
     })
   }
@@ -250,26 +255,26 @@ export class Turns {
    * The machine failed, which only a bug or a host's own clock can cause: the request is aborted,
    * and the turn is ended here so that it does not stay open for ever.
    */
-  async #abandon(run: Run, cause: unknown): Promise<void> {
-    if (run.isAbandoned) return
-    run.isAbandoned = true
-    run.outcome = 'failed'
-    run.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
-    this.#store.withdrawTurn(run.turnId)
-    this.#stopTimer(run)
-    run.abortRequest()
-    this.#checkpoints.end(run)
-    run.lane.seal('failed')
-    const failure = errorFromRecord(run.failure)
-    run.accepted.reject(failure)
+  async #abandon(live: LiveTurn, cause: unknown): Promise<void> {
+    if (live.isAbandoned) return
+    live.isAbandoned = true
+    live.outcome = 'failed'
+    live.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
+    this.#store.withdrawTurn(live.turnId)
+    this.#stopTimer(live)
+    live.abortRequest()
+    this.#checkpoints.end(live)
+    live.replyFeed.seal('failed')
+    const failure = errorFromRecord(live.failure)
+    live.accepted.reject(failure)
     try {
-      await run.recording
+      await live.recording
     } catch {
       // It was never accepted: there is nothing to end.
-      return this.#settle(run, 'rejected')
+      return this.#settle(live, 'rejected')
     }
-    const report = await this.#ending.save(run)
-    this.#settle(run, report.type === 'turn.save-failed' ? 'unsaved' : 'failed')
+    const report = await this.#ending.save(live)
+    this.#settle(live, report.type === 'turn.save-failed' ? 'unsaved' : 'failed')
   }
 }
 

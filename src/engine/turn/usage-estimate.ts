@@ -11,7 +11,7 @@ import type { Part, Usage } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
 import type { Prepare } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import type { Run } from './live-turn.ts'
+import type { LiveTurn } from './live-turn.ts'
 import { replyRequest } from './step-request.ts'
 
 const BYTES_PER_TOKEN = 4
@@ -26,27 +26,27 @@ export class UsageEstimate {
     this.#options = options
   }
 
-  /** Adds an estimate to a cancelled run of which nothing is known. Never rejects. */
-  async complete(run: Run): Promise<void> {
+  /** Adds an estimate to a cancelled live of which nothing is known. Never rejects. */
+  async complete(live: LiveTurn): Promise<void> {
     // A request that did not go out, or that nobody stopped, is not for us to guess about.
-    if (this.#options.usageOnCancel !== 'estimate' || run.outcome !== 'cancelled') return
-    if (!run.upstreamAborted || run.end.usage !== undefined) return
+    if (this.#options.usageOnCancel !== 'estimate' || live.outcome !== 'cancelled') return
+    if (!live.upstreamAborted || live.end.usage !== undefined) return
     try {
-      const usage = await this.#of(run)
-      if (usage !== undefined) run.end = { ...run.end, usage }
+      const usage = await this.#of(live)
+      if (usage !== undefined) live.end = { ...live.end, usage }
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'The cost of a cancelled turn is not known.')
     }
   }
 
-  async #of(run: Run): Promise<Usage | undefined> {
-    const { bound, userMessage, prepared } = run
+  async #of(live: LiveTurn): Promise<Usage | undefined> {
+    const { bound, userMessage, prepared } = live
     if (bound === undefined || userMessage === undefined) return undefined
     const again = prepared && (() => prepared)
-    const { request: asked, route } = run
+    const { request: asked, route } = live
     const request = await replyRequest(asked, bound, route, userMessage, this.#store, again)
     const { model } = request
-    const parts = run.lane.parts()
+    const parts = live.replyFeed.parts()
     const thoughts = this.#sum(parts.filter(isThought).map(textIn), model)
     const said = this.#sum(parts.filter((part) => !isThought(part)).map(textIn), model)
     return {
@@ -92,11 +92,11 @@ export class UsageEstimate {
  * could give something else. Without it nothing is kept, for what was sent can be read again.
  */
 export function prepareFor(
-  run: Run,
+  live: LiveTurn,
   { prepare, usageOnCancel }: ResolvedOptions,
 ): Prepare | undefined {
   if (prepare === undefined || usageOnCancel !== 'estimate') return prepare
-  return async (messages, turn) => (run.prepared = await prepare(messages, turn))
+  return async (messages, turn) => (live.prepared = await prepare(messages, turn))
 }
 
 /** The rule that is used where the host has no tokenizer. */

@@ -35,14 +35,14 @@ const INSERT_CHECKPOINT = new Statement(`
  * of this epoch; if not, nothing is written.
  */
 export function checkpointJob(
-  { turnId, attempts, failedAttempts, movedTo, n, pieces }: TurnCheckpoint,
+  { turnId, attempts, failedAttempts, fallbackAsked, n, pieces }: TurnCheckpoint,
   epoch: number,
 ): (tx: Connection) => Promise<boolean> {
   const asked = [
     attempts,
     attemptsColumn(failedAttempts),
-    toTextOrNull(movedTo?.endpoint),
-    toTextOrNull(movedTo?.model),
+    toTextOrNull(fallbackAsked?.endpoint),
+    toTextOrNull(fallbackAsked?.model),
   ]
   const rows = pieces.map((deltas) => toJson(deltas, 'reply'))
   return async (tx) => {

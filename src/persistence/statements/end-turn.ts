@@ -48,8 +48,8 @@ export function endTurnJob(
   const error = toJsonOrNull(end.error, 'error')
   const usage = toJsonOrNull(end.usage, 'usage')
   const failedAttempts = attemptsColumn(end.failedAttempts)
-  const endpoint = toTextOrNull(end.movedTo?.endpoint)
-  const model = toTextOrNull(end.movedTo?.model)
+  const endpoint = toTextOrNull(end.fallbackAsked?.endpoint)
+  const model = toTextOrNull(end.fallbackAsked?.model)
   const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
   const at = end.at.getTime()
   return async (tx) => {

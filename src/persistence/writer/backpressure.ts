@@ -13,7 +13,7 @@ interface Waiter {
   readonly leave: (reason: ColloquyError) => void
 }
 
-export class WaitingRoom {
+export class Backpressure {
   readonly #clock: Clock
   readonly #waiting = new Set<Waiter>()
 

@@ -22,7 +22,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
-import { WaitingRoom, withdrawn } from './backpressure.ts'
+import { Backpressure, withdrawn } from './backpressure.ts'
 
 /** The rest after a group, as a multiple of the time the group took: the loop is blocked a fifth of the time. */
 const REST_FACTOR = 4
@@ -73,7 +73,7 @@ export class WriterQueue<Tx> {
   readonly #clock: Clock
   #waiting: Write<Tx>[] = []
   #checkpoints: Write<Tx>[] = []
-  readonly #waitingRoom: WaitingRoom
+  readonly #backpressure: Backpressure
   /** Whether a group is open or about to be. */
   #active = false
   #restsUntil = 0
@@ -87,7 +87,7 @@ export class WriterQueue<Tx> {
   constructor(transaction: Transaction<Tx>, clock: Clock = MONOTONIC_CLOCK) {
     this.#transaction = transaction
     this.#clock = clock
-    this.#waitingRoom = new WaitingRoom(clock)
+    this.#backpressure = new Backpressure(clock)
   }
 
   /** How many transactions were committed. */
@@ -97,7 +97,7 @@ export class WriterQueue<Tx> {
 
   /** Whether there is no room for another write that can be held back. */
   get isFull(): boolean {
-    return !this.#waitingRoom.isEmpty || this.#waiting.length >= MAX_WAITING
+    return !this.#backpressure.isEmpty || this.#waiting.length >= MAX_WAITING
   }
 
   /**
@@ -105,8 +105,8 @@ export class WriterQueue<Tx> {
    *
    * @throws `database-busy` when there was none for so long; `cancelled` when it was withdrawn
    */
-  room({ patienceMs, name }: WriteOptions): Promise<void> {
-    return this.#waitingRoom.wait(patienceMs, name)
+  capacity({ patienceMs, name }: WriteOptions): Promise<void> {
+    return this.#backpressure.wait(patienceMs, name)
   }
 
   /**
@@ -139,7 +139,7 @@ export class WriterQueue<Tx> {
 
   /** Rejects the write of this name with `cancelled`, if it waits, here or for room. */
   withdraw(name: string): void {
-    this.#waitingRoom.dismiss(name)
+    this.#backpressure.dismiss(name)
     const index = this.#waiting.findIndex((write) => write.name === name)
     if (index !== -1) this.#waiting.splice(index, 1)[0]?.reject(withdrawn())
   }
@@ -147,7 +147,7 @@ export class WriterQueue<Tx> {
   /** Finishes what waits. Nothing is accepted any more. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#waitingRoom.admit(Infinity)
+    this.#backpressure.admit(Infinity)
     if (!this.#active) return
     await this.#drained.promise
   }
@@ -183,7 +183,7 @@ export class WriterQueue<Tx> {
     // The writer would rest now, whatever waits: this delays nobody, and nobody can starve it.
     if (isWritten && this.#checkpoints.length > 0) await this.#writeCheckpoints()
     this.#active = false
-    this.#waitingRoom.admit(MAX_WAITING - this.#waiting.length)
+    this.#backpressure.admit(MAX_WAITING - this.#waiting.length)
     if (this.#waiting.length > 0 || this.#checkpoints.length > 0) this.#schedule()
     else if (this.#closed) this.#drained.resolve()
   }

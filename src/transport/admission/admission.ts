@@ -27,7 +27,7 @@ export interface AdmissionPort {
 /** Told once how it went, unless the admission was left before. */
 export interface Admitted {
   /** It is the request's turn, and this is where it goes, with its key. */
-  enter(target: ProviderTarget): void
+  granted(target: ProviderTarget): void
   failed(error: ErrorRecord): void
 }
 
@@ -55,7 +55,7 @@ export class Admission {
   }
 
   /** Waits; once. */
-  wait(admitted: Admitted): void {
+  acquire(admitted: Admitted): void {
     if (this.#hasLeft) return
     this.#admitted = admitted
     if (this.#port.isClosed) return this.shutDown()
@@ -71,7 +71,7 @@ export class Admission {
   }
 
   /** Gives back what is held, and waits for nothing more. */
-  leave(): void {
+  release(): void {
     this.#hasLeft = true
     this.#admitted = undefined
     this.#port.waiting.delete(this.#place)
@@ -101,12 +101,12 @@ export class Admission {
     const admitted = this.#admitted
     this.#admitted = undefined
     this.#port.waiting.delete(this.#place)
-    admitted?.enter(target)
+    admitted?.granted(target)
   }
 
   #fail(error: ErrorRecord): void {
     const admitted = this.#admitted
-    this.leave()
+    this.release()
     admitted?.failed(error)
   }
 }

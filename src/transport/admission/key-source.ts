@@ -6,9 +6,7 @@
 import type { Clock } from '../../protocol/clock.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-
-/** Gives the key for one request. */
-export type KeySource = () => string | Promise<string>
+import type { KeySource } from '../provider-target.ts'
 
 export interface KeyRequest {
   readonly source: KeySource

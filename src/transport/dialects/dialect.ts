@@ -11,10 +11,10 @@ import type { ReplyRequest } from '../reply-request.ts'
 import type { WireObject } from '../wire-value.ts'
 
 /** All that an event adds, where that is text of one kind. */
-export type SoleDelta = Pick<Extract<Delta, { type: 'text' | 'reasoning' }>, 'type' | 'text'>
+export type TextOnlyEvent = Pick<Extract<Delta, { type: 'text' | 'reasoning' }>, 'type' | 'text'>
 
 /** Who was asked: data that only they can read goes back to nobody else. */
-export type Asked = Pick<ReplyRequest, 'target' | 'model'>
+export type WireRequestInfo = Pick<ReplyRequest, 'target' | 'model'>
 
 export interface WireDialect {
   /** The path of the operation below an endpoint's url. */
@@ -33,19 +33,19 @@ export interface WireDialect {
    * What an error teaches about a server: how the request may be accepted. Only what the request
    * leaves open, so that no two errors teach the same.
    */
-  lesson?(request: ReplyRequest, error: ErrorRecord): Quirks | undefined
+  quirksFromError?(request: ReplyRequest, error: ErrorRecord): Quirks | undefined
   /**
    * @param newId - makes ids for tool calls that come without one.
    * @param asked - what is answered.
    */
-  reader(draft: ReplyDraft, newId: () => string, asked: Asked): DialectReader
+  reader(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo): DialectReader
   /**
    * What an event adds, if that is one text, and if the same event with another text would add
    * that one and tell nothing else that is new.
    */
-  soleDelta(event: unknown): SoleDelta | undefined
+  textOnly(event: unknown): TextOnlyEvent | undefined
   /** Fields at the top of such an event that no reader looks at. */
-  readonly meaningless: readonly string[]
+  readonly volatileFields: readonly string[]
 }
 
 /** Reads one reply into a draft. */

@@ -10,9 +10,9 @@
  * goes round the parser. All else goes through it, so that the standard is its business alone.
  */
 import { createParser } from 'eventsource-parser'
-import type { SoleDelta } from '../dialects/dialect.ts'
+import type { TextOnlyEvent } from '../dialects/dialect.ts'
 import { type ByteString, Utf8Decoder } from './byte-string.ts'
-import type { EventTemplate, EventTemplates, TakeSole } from './shortcut/templates.ts'
+import type { EventTemplate, EventTemplates, TakeTextOnly } from './shortcut/templates.ts'
 
 /** Reads the events of one stream. */
 export interface EventReader {
@@ -21,9 +21,9 @@ export interface EventReader {
    *
    * @returns what it added, if another event that differs only in that text would add only that
    */
-  event(data: string, name: string | undefined): SoleDelta | undefined
+  event(data: string, name: string | undefined): TextOnlyEvent | undefined
   /** What an event like the last one that told so adds. */
-  readonly sole: TakeSole
+  readonly textOnly: TakeTextOnly
   /** The event that has begun is longer than any may be. */
   tooLarge(): void
   /** Whether nothing more is wanted. */
@@ -31,7 +31,7 @@ export interface EventReader {
 }
 
 /** Streams of which no two events are alike are not studied for ever. */
-const MOST_TRIES = 8
+const MOST_FAILED_TEMPLATES = 8
 
 export class EventStream {
   readonly #reader: EventReader
@@ -41,7 +41,7 @@ export class EventStream {
   readonly #text = new Utf8Decoder()
   #template: EventTemplate | undefined
   /** How many templates were made in vain. */
-  #tries = 0
+  #failedTemplates = 0
   /** Whether the parser has nothing of an event yet. */
   #isBetween = true
   /** The event that the parser is given, if that is all of it. */
@@ -68,10 +68,10 @@ export class EventStream {
     let at = 0
     while (at < bytes.length && !this.#reader.isOver()) {
       if (this.#isBetween && this.#template !== undefined) {
-        const end = this.#template.read(bytes, at, this.#eventBytes, this.#reader.sole)
+        const end = this.#template.read(bytes, at, this.#eventBytes, this.#reader.textOnly)
         if (end > at) {
           at = end
-          this.#tries = 0
+          this.#failedTemplates = 0
           continue
         }
       }
@@ -86,7 +86,7 @@ export class EventStream {
 
   /** Gives the parser the event that begins, or goes on, at `at`. Returns where that ends. */
   #parse(bytes: ByteString, at: number, blankLine: string): number {
-    const blank = this.#tries < MOST_TRIES ? bytes.indexOf(blankLine, at) : -1
+    const blank = this.#failedTemplates < MOST_FAILED_TEMPLATES ? bytes.indexOf(blankLine, at) : -1
     const end = blank === -1 ? bytes.length : blank + blankLine.length
     const piece = bytes.slice(at, end)
     if (this.#isBetween && blank !== -1) this.#raw = piece
@@ -99,15 +99,15 @@ export class EventStream {
   #event(data: string, name: string | undefined): void {
     // The parser minds the size of an event only as long as it is not all there.
     if (data.length > this.#eventBytes) return this.#reader.tooLarge()
-    const sole = this.#reader.event(data, name)
+    const textOnly = this.#reader.event(data, name)
     // It may have changed what the same text would mean.
-    if (sole === undefined) this.#template = undefined
+    if (textOnly === undefined) this.#template = undefined
     const raw = this.#raw
-    if (sole === undefined || raw === undefined) return
-    const event = { raw, data, sole }
+    if (textOnly === undefined || raw === undefined) return
+    const event = { raw, data, textOnly }
     this.#template = this.#templates.find(event)
     if (this.#template !== undefined) return
-    this.#tries += 1
+    this.#failedTemplates += 1
     this.#template = this.#templates.learn(event)
   }
 }

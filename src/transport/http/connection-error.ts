@@ -25,7 +25,7 @@ export function connectionFailed(
   }
   if (isProxied && UNREACHED.test(code)) {
     return failed(
-      `The connection to ${url.origin} (${endpoint}) failed on the way through the proxy (${code}): check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.`,
+      `The connection to ${url.origin} (${endpoint}) failed on the connection through the proxy (${code}): check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.`,
     )
   }
   if (code === 'ECONNREFUSED') {
@@ -49,13 +49,15 @@ export function connectionFailed(
       `${url.origin} (${endpoint}) does not speak TLS: should the url begin with http:?`,
     )
   }
-  if (textOf(error).startsWith('Proxy ')) {
-    return failed(`The proxy on the way to ${url.origin} (${endpoint}) refused: ${textOf(error)}.`)
+  if (messageOf(error).startsWith('Proxy ')) {
+    return failed(
+      `The proxy on the connection to ${url.origin} (${endpoint}) refused: ${messageOf(error)}.`,
+    )
   }
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     return {
       code: 'invalid-option',
-      message: `The request to ${endpoint} cannot be sent: ${textOf(error)}. Check its headers.`,
+      message: `The request to ${endpoint} cannot be sent: ${messageOf(error)}. Check its headers.`,
     }
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
@@ -79,7 +81,7 @@ export function connectionFailed(
   if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') {
     return failed(`${url.origin} (${endpoint}) closed the connection without an answer.`)
   }
-  const detail = code === '' ? textOf(error) : code
+  const detail = code === '' ? messageOf(error) : code
   return failed(`The connection to ${url.origin} (${endpoint}) failed: ${detail}.`)
 }
 
@@ -114,6 +116,6 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : ''
 }
 
-function textOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

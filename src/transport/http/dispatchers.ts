@@ -36,7 +36,7 @@ export interface DispatchersOptions {
 }
 
 /** Who sends a request. */
-export interface Way {
+export interface HttpConnection {
   readonly dispatcher: RequestDispatcher
   readonly isProxied: boolean
   /** Whether it is known to send a request once and no more. A host's may have its own ideas. */
@@ -52,7 +52,7 @@ export class Dispatchers {
   readonly #proxies: Proxies
   readonly #policy: AddressPolicy
   readonly #lookup: LookupFunction
-  readonly #given: Way | undefined
+  readonly #given: HttpConnection | undefined
   #direct: Agent | undefined
   #guarded: Agent | undefined
   readonly #proxied = new Map<string, ProxyAgent>()
@@ -71,7 +71,7 @@ export class Dispatchers {
    * @param isLocal - bypasses proxies, and may lead to any address
    * @throws `connection-failed` if there is a proxy that cannot be used
    */
-  for(url: URL, isLocal: boolean): Way {
+  for(url: URL, isLocal: boolean): HttpConnection {
     if (this.#given !== undefined) return this.#given
     const isGuarded = !isLocal && this.#policy === 'public'
     // The address behind a name is the proxy's to find; one that is written out is known here.

@@ -19,7 +19,7 @@ import type { TimeoutCode, Timeouts } from '../timeouts.ts'
 import { BadAnswer } from './bad-answer.ts'
 import { BodyDecoder, encodingKind } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
-import type { Dispatchers, Way } from './dispatchers.ts'
+import type { Dispatchers, HttpConnection } from './dispatchers.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
 import { headerText, httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
@@ -87,10 +87,10 @@ export class Exchange implements PushReceiver {
     this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
       this.#timedOut('timeout-headers'),
     )
-    const way = this.#way(url)
-    if (way === undefined) return
-    this.#isProxied = way.isProxied
-    this.#push = new PushFetch(way, { url, headers, body }, this)
+    const connection = this.#connection(url)
+    if (connection === undefined) return
+    this.#isProxied = connection.isProxied
+    this.#push = new PushFetch(connection, { url, headers, body }, this)
     // Trying again, giving up after a time, and what an error status means are not its business.
     ky(url, {
       method: body === undefined ? 'get' : 'post',
@@ -145,7 +145,7 @@ export class Exchange implements PushReceiver {
     this.#reader.began(headerText(headers, 'content-type'))
   }
 
-  astray(status: number, what: string): void {
+  redirectRefused(status: number, what: string): void {
     const advice = "which is not followed. Set the endpoint's url to the address it should have"
     this.#refuse('redirect-refused', `${what}, ${advice}`, status)
   }
@@ -173,7 +173,7 @@ export class Exchange implements PushReceiver {
   }
 
   /** Nothing is sent where there is none. */
-  #way(url: URL): Way | undefined {
+  #connection(url: URL): HttpConnection | undefined {
     try {
       return this.#port.dispatchers.for(url, this.#target.direct)
     } catch (error) {

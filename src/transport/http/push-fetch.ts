@@ -11,7 +11,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import type { Way } from './dispatchers.ts'
+import type { HttpConnection } from './dispatchers.ts'
 import { headerText } from './http-error.ts'
 import { followed } from './redirect.ts'
 import { sentOnce } from './request-body.ts'
@@ -21,7 +21,7 @@ export interface PushReceiver {
   /** The answer's status and headers: the last ones, once redirects were followed. */
   head(status: number, headers: IncomingHttpHeaders): void
   /** The answer is a redirect that must not be followed, and `what` says which. Cuts the request. */
-  astray(status: number, what: string): void
+  redirectRefused(status: number, what: string): void
   /** Bytes of the body: at most one chunk frame at a time, several for one socket read. */
   data(bytes: Buffer): void
   end(): void
@@ -38,7 +38,7 @@ export interface PushContent {
   readonly body: string | undefined
 }
 
-interface Asked {
+interface RequestLine {
   readonly url: URL
   readonly method: string
 }
@@ -50,7 +50,7 @@ const LAST_STATUS = 599
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
-  readonly #way: Way
+  readonly #connection: HttpConnection
   /**
    * Let go of at the end: a client's Request lives until a major collection, since it registers its
    * signal with a FinalizationRegistry, and with it whatever hangs on its `fetch`.
@@ -58,15 +58,15 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   #receiver: PushReceiver | undefined
   /** What an answer makes superfluous. */
   #content: PushContent | undefined
-  #asked: Asked | undefined
+  #requestLine: RequestLine | undefined
   #response: PromiseWithResolvers<Response> | undefined
   #hops = 0
   /** The request on the wire. Callbacks that come with another one belong to a hop that is over. */
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
-  constructor(way: Way, content: PushContent, receiver: PushReceiver) {
-    this.#way = way
+  constructor(connection: HttpConnection, content: PushContent, receiver: PushReceiver) {
+    this.#connection = connection
     this.#content = content
     this.#receiver = receiver
   }
@@ -149,25 +149,25 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   #letGo(): void {
     this.#content = undefined
-    this.#asked = undefined
+    this.#requestLine = undefined
     this.#response = undefined
   }
 
-  #dispatch(asked: Asked): void {
+  #dispatch(asked: RequestLine): void {
     const { url, method } = asked
     const { headers = {}, body } = this.#content ?? {}
-    this.#asked = asked
+    this.#requestLine = asked
     const options = {
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      ...(this.#way.sendsOnce ? sentOnce(headers, body) : { headers, body: body ?? null }),
+      ...(this.#connection.sendsOnce ? sentOnce(headers, body) : { headers, body: body ?? null }),
       // Proxies bring clients of their own, which would time out.
       headersTimeout: 0,
       bodyTimeout: 0,
     } satisfies Dispatcher.DispatchOptions
     try {
-      this.#way.dispatcher.dispatch(options, this)
+      this.#connection.dispatcher.dispatch(options, this)
     } catch (error) {
       // A host's own dispatcher may throw anything.
       this.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
@@ -179,10 +179,10 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     status: number,
     headers: IncomingHttpHeaders,
   ): void {
-    const { url, method } = this.#asked as Asked
+    const { url, method } = this.#requestLine as RequestLine
     const location = headers.location && headerText(headers, 'location')
     const next = followed({ status, location, from: url, method, hops: this.#hops })
-    if (typeof next === 'string') return this.#receiver?.astray(status, next)
+    if (typeof next === 'string') return this.#receiver?.redirectRefused(status, next)
     this.#hops += 1
     this.#controller = undefined
     controller.abort(new Error('The request was redirected.'))

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { sendableHistory } from '../../../src/engine/history/sendable-history.ts'
 import type { Engine, Message, Part } from '../../../src/index.ts'
 import { chatCompletions } from '../../../src/transport/dialects/chat/read.ts'
-import { makerOf } from '../../../src/transport/dialects/provider-fingerprint.ts'
+import { providerFingerprint } from '../../../src/transport/dialects/provider-fingerprint.ts'
 import { responses } from '../../../src/transport/dialects/responses/read.ts'
 import { violations } from '../../support/chat-rules.ts'
 import { testChat, testEngine, testProvider } from '../../support/engine.ts'
@@ -20,7 +20,7 @@ const TARGET = { endpoint: 'online', url: 'http://a.test', headers: {}, direct: 
 const signature = fc
   .record({ model: fc.constantFrom('m', 'another'), id: fc.constantFrom('rs_1', 'rs_2') })
   .map(({ model, id }) => {
-    const maker = makerOf({ target: { ...TARGET, dialect: 'responses' }, model })
+    const maker = providerFingerprint({ target: { ...TARGET, dialect: 'responses' }, model })
     return [{ type: 'reasoning', maker, id, encrypted_content: 'sealed', isOpen: false }]
   })
 const reasoning = fc

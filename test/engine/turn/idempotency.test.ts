@@ -305,7 +305,7 @@ test('a key that another writer took after it was looked up gives the turn of th
   await engine.putEndpoint('online', { url: provider.url, model: 'm' })
   await engine.startConversation({ id: 'c' })
   const other = foreignWriter(database)
-  // Asked for as the turn begins, when the store has just said that the key is free.
+  // WireRequestInfo for as the turn begins, when the store has just said that the key is free.
   onId = () => {
     const columns = 'id, conversation_id, turn_id, position, role, parts, status, created_at'
     const insert = `insert into message (${columns}) values (?, 'c', 't', ?, ?, ?, 'complete', 1)`

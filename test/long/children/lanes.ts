@@ -5,7 +5,7 @@
  */
 import { createEngine } from '../../../src/index.ts'
 
-const [url, database, lanes] = process.argv.slice(2) as [string, string, string]
+const [url, database, replyFeeds] = process.argv.slice(2) as [string, string, string]
 const engine = await createEngine({
   database,
   autoTitle: false,
@@ -14,8 +14,8 @@ const engine = await createEngine({
 })
 await engine.putEndpoint('online', { url, model: 'm' })
 
-async function lane(n: number): Promise<never> {
-  const id = `lane-${n}`
+async function replyFeed(n: number): Promise<never> {
+  const id = `replyFeed-${n}`
   if ((await engine.getConversation(id)) === undefined) await engine.startConversation({ id })
   for (let turns = 0; ; turns += 1) {
     const input = `${process.pid} ${id} ${turns}`
@@ -31,4 +31,4 @@ async function lane(n: number): Promise<never> {
 }
 
 process.send?.('ready')
-await Promise.all(Array.from({ length: Number(lanes) }, (_, n) => lane(n)))
+await Promise.all(Array.from({ length: Number(replyFeeds) }, (_, n) => replyFeed(n)))

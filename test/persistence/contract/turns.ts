@@ -178,9 +178,11 @@ export function turnContract(open: OpenStore): void {
         endedAt: new Date(START + n + 1),
       }) as const
     const failedAttempts = [attempt(1), { ...attempt(3), usage: { source: 'provider' } as const }]
-    const movedTo = { endpoint: 'second', model: 'm2' }
+    const fallbackAsked = { endpoint: 'second', model: 'm2' }
 
-    const { turn } = await store.endTurn(end('c', 't', { failedAttempts, movedTo, attempts: 3 }))
+    const { turn } = await store.endTurn(
+      end('c', 't', { failedAttempts, fallbackAsked, attempts: 3 }),
+    )
 
     expect(turn).toMatchObject({ endpoint: 'second', model: 'm2', attempts: 3, failedAttempts })
     expect(await store.getTurn('t')).toEqual(turn)

@@ -65,7 +65,7 @@ test('the first piece says what earlier attempts came to and who answers, also a
   await store.checkpoint({
     ...checkpoint(1, 'Once'),
     failedAttempts: [failed],
-    movedTo: { endpoint: 'spare', model: 'other' },
+    fallbackAsked: { endpoint: 'spare', model: 'other' },
   })
   const record = { endpoint: 'spare', model: 'other', attempts: 2, failedAttempts: [failed] }
 

@@ -478,7 +478,7 @@ describe('a queue that is full', () => {
     const { writer, clock, waiting } = await fullQueue()
     const entered: number[] = []
     const rooms = Array.from({ length: 300 }, (_, n) =>
-      writer.room(PATIENT).then(() => entered.push(n)),
+      writer.capacity(PATIENT).then(() => entered.push(n)),
     )
     clock.advance(39)
     await settle(GROUP)
@@ -502,7 +502,7 @@ describe('a queue that is full', () => {
   test('turns away who has waited too long, and says why', async () => {
     const { writer, clock, database, write } = await fullQueue()
     database.isBusy = true
-    const room = writer.room({ patienceMs: 500 })
+    const room = writer.capacity({ patienceMs: 500 })
     const turnedAway = expect(room).rejects.toMatchObject({
       code: 'database-busy',
       message: expect.stringContaining('send less at once'),
@@ -522,7 +522,7 @@ describe('a queue that is full', () => {
   test('lets a caller go who does not want in any more', async () => {
     const { writer, clock } = await fullQueue()
     const timers = clock.timers
-    const room = writer.room({ ...PATIENT, name: 'a' })
+    const room = writer.capacity({ ...PATIENT, name: 'a' })
     expect(clock.timers).toBe(timers + 1)
 
     writer.withdraw('a')
@@ -533,7 +533,7 @@ describe('a queue that is full', () => {
 
   test('keeps nobody waiting when it is closed', async () => {
     const { writer, write, clock, waiting } = await fullQueue()
-    const late = writer.room(PATIENT).then(() => write('late'))
+    const late = writer.capacity(PATIENT).then(() => write('late'))
     const refused = expect(late).rejects.toMatchObject({ code: 'engine-closed' })
 
     const closed = writer.close()

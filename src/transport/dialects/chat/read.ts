@@ -16,19 +16,19 @@ import type { DialectReader, WireDialect } from '../dialect.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { toUsage } from '../usage.ts'
 import { ChatReasoning } from './reasoning.ts'
-import { chatRequestBody, lessonOf } from './request.ts'
-import { soleDelta } from './text-only.ts'
+import { chatRequestBody, quirksFromError } from './request.ts'
+import { textOnly } from './text-only.ts'
 import { laterUsage, usageIn } from './usage.ts'
 
 export const chatCompletions: WireDialect = {
   path: '/chat/completions',
   headers: bearer,
   body: chatRequestBody,
-  lesson: lessonOf,
+  quirksFromError: quirksFromError,
   reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
-  soleDelta,
+  textOnly,
   // OpenAI and others pad their events, so that the length of one does not tell its text.
-  meaningless: ['id', 'created', 'obfuscation', 'p'],
+  volatileFields: ['id', 'created', 'obfuscation', 'p'],
 }
 
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([

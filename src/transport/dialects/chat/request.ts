@@ -33,7 +33,7 @@ export function chatRequestBody(request: ReplyRequest): object {
 const REFUSALS = new Set([400, 422])
 
 /** What a refused request teaches, where the host has not said how it wants it. */
-export function lessonOf(request: ReplyRequest, error: ErrorRecord): Quirks | undefined {
+export function quirksFromError(request: ReplyRequest, error: ErrorRecord): Quirks | undefined {
   const { target, settings, stream, extraBody = {} } = request
   if (!REFUSALS.has(error.status ?? 0)) return undefined
   const { quirks = {} } = target
@@ -119,13 +119,13 @@ function toolCall({ toolCallId, toolName, input, inputText, providerData }: Tool
   return {
     id: toolCallId,
     type: 'function',
-    function: { name: toolName, arguments: inputText === '' ? jsonText(input, '{}') : inputText },
+    function: { name: toolName, arguments: inputText === '' ? jsonOr(input, '{}') : inputText },
     ...(extra !== undefined && { extra_content: extra }),
   }
 }
 
 function toolResult({ toolCallId, output }: ToolResultPart): object {
-  const content = typeof output === 'string' ? output : jsonText(output, '')
+  const content = typeof output === 'string' ? output : jsonOr(output, '')
   return { role: 'tool', tool_call_id: toolCallId, content }
 }
 
@@ -137,6 +137,6 @@ function toolsOf(tools: ToolDefinitions): readonly object[] {
 }
 
 /** `undefined`, and what JSON does not know, become the text that stands for nothing. */
-function jsonText(value: unknown, nothing: string): string {
+function jsonOr(value: unknown, nothing: string): string {
   return JSON.stringify(value) ?? nothing
 }

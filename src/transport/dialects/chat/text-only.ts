@@ -1,13 +1,13 @@
 /** Tells which events of chat completions add one text and nothing else. */
 import { isObject, numberIn } from '../../wire-value.ts'
-import type { SoleDelta } from '../dialect.ts'
+import type { TextOnlyEvent } from '../dialect.ts'
 import { REASONING_TEXTS } from './reasoning.ts'
 
 /**
  * Whatever else such an event holds was noted when one like it was read, or is of no interest.
  * Many servers write out what is absent, as `null` or as something empty.
  */
-export function soleDelta(event: unknown): SoleDelta | undefined {
+export function textOnly(event: unknown): TextOnlyEvent | undefined {
   if (!isObject(event) || !Array.isArray(event['choices'])) return undefined
   const [choice, ...others] = event['choices'] as unknown[]
   if (!isObject(choice) || others.length > 0 || numberIn(choice['index'] ?? 0) !== 0)
@@ -16,15 +16,15 @@ export function soleDelta(event: unknown): SoleDelta | undefined {
   if (event['error'] || choice['error'] || choice['finish_reason']) return undefined
   const { delta } = choice
   if (!isObject(delta)) return undefined
-  let sole: SoleDelta | undefined
+  let added: TextOnlyEvent | undefined
   for (const [field, value] of Object.entries(delta)) {
     if (field === 'role' || isAbsent(value)) continue
     const isReasoning = REASONING_TEXTS.has(field)
-    if (sole !== undefined || typeof value !== 'string') return undefined
+    if (added !== undefined || typeof value !== 'string') return undefined
     if (!isReasoning && field !== 'content') return undefined
-    sole = { type: isReasoning ? 'reasoning' : 'text', text: value }
+    added = { type: isReasoning ? 'reasoning' : 'text', text: value }
   }
-  return sole
+  return added
 }
 
 function isAbsent(value: unknown): boolean {

@@ -14,7 +14,7 @@ import type {
 } from '../../../protocol/message.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
 import { isObject, jsonLength, nonEmpty } from '../../wire-value.ts'
-import { makerOf } from '../provider-fingerprint.ts'
+import { providerFingerprint } from '../provider-fingerprint.ts'
 import { fileBlock } from './file.ts'
 
 export interface WireBlock {
@@ -39,7 +39,7 @@ const LONGEST_NAME = 64
 const ESCAPE = /\\(?:ud[89a-f][\da-f]{2}|.)/g
 
 export function alternating(request: ReplyRequest): readonly WireMessage[] {
-  const history = new MessagesHistory(makerOf(request))
+  const history = new MessagesHistory(providerFingerprint(request))
   for (const { role, parts } of request.messages) {
     if (role === 'assistant') history.assistant(parts)
     else history.user(parts)

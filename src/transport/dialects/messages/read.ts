@@ -12,12 +12,12 @@ import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import type { Asked, DialectReader, WireDialect } from '../dialect.ts'
-import { makerOf } from '../provider-fingerprint.ts'
+import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
+import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { toUsage } from '../usage.ts'
 import { messagesRequestBody } from './request.ts'
-import { soleDelta } from './text-only.ts'
+import { textOnly } from './text-only.ts'
 import { addedUsage } from './usage.ts'
 
 export const messages: WireDialect = {
@@ -30,8 +30,8 @@ export const messages: WireDialect = {
   }),
   body: messagesRequestBody,
   reader: (draft, newId, asked) => new MessagesReader(draft, newId, asked),
-  soleDelta,
-  meaningless: [],
+  textOnly,
+  volatileFields: [],
 }
 
 const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
@@ -45,7 +45,7 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
 
 class MessagesReader implements DialectReader {
   readonly #draft: ReplyDraft
-  readonly #asked: Asked
+  readonly #asked: WireRequestInfo
   readonly #calls: ToolCalls
   /** The indexes of blocks that are calls for the host: server tools have arguments too. */
   readonly #callBlocks = new Set<unknown>()
@@ -58,7 +58,7 @@ class MessagesReader implements DialectReader {
   #usage: WireObject | undefined
   #model: string | undefined
 
-  constructor(draft: ReplyDraft, newId: () => string, asked: Asked) {
+  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
     this.#calls = new ToolCalls(draft, newId)
@@ -177,7 +177,7 @@ class MessagesReader implements DialectReader {
   }
 
   #keep(opaque: object): void {
-    this.#draft.reasoning('', { ...opaque, maker: makerOf(this.#asked) })
+    this.#draft.reasoning('', { ...opaque, maker: providerFingerprint(this.#asked) })
   }
 
   #known(event: WireObject): void {

@@ -1,9 +1,9 @@
 /** Tells which events of the Messages format add one text and nothing else. */
 import { isObject } from '../../wire-value.ts'
-import type { SoleDelta } from '../dialect.ts'
+import type { TextOnlyEvent } from '../dialect.ts'
 
 /** The index has to be the same, as has all but the text: a template compares it. */
-export function soleDelta(event: unknown): SoleDelta | undefined {
+export function textOnly(event: unknown): TextOnlyEvent | undefined {
   if (!isObject(event) || event['type'] !== 'content_block_delta') return undefined
   const { delta } = event
   if (!isObject(delta)) return undefined

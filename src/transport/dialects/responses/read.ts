@@ -14,12 +14,12 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { Asked, DialectReader, WireDialect } from '../dialect.ts'
+import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
 import { responsesRequestBody } from './request.ts'
-import { soleDelta, TEXT_DELTAS } from './text-only.ts'
+import { textOnly, TEXT_DELTAS } from './text-only.ts'
 import { ResponseTexts } from './texts.ts'
 import type { TextKind } from './texts.ts'
 import { responseUsage } from './usage.ts'
@@ -29,9 +29,9 @@ export const responses: WireDialect = {
   headers: bearer,
   body: responsesRequestBody,
   reader: (draft, newId, asked) => new ResponsesReader(draft, newId, asked),
-  soleDelta,
+  textOnly,
   // The id of an item is not looked at where its index is known.
-  meaningless: ['sequence_number', 'obfuscation', 'item_id'],
+  volatileFields: ['sequence_number', 'obfuscation', 'item_id'],
 }
 
 /** The events that tell a whole text again, and the field it is in. */
@@ -67,7 +67,7 @@ class ResponsesReader implements DialectReader {
   #usage: Usage | undefined
   #model: string | undefined
 
-  constructor(draft: ReplyDraft, newId: () => string, asked: Asked) {
+  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#texts = new ResponseTexts(draft, asked)
     this.#calls = new FunctionCalls(draft, newId, () => this.#texts.followed())

@@ -8,8 +8,8 @@ import type { ReasoningPart } from '../../../protocol/message.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import type { Asked } from '../dialect.ts'
-import { makerOf } from '../provider-fingerprint.ts'
+import type { WireRequestInfo } from '../dialect.ts'
+import { providerFingerprint } from '../provider-fingerprint.ts'
 
 /** An entry of the list that a reasoning part has as its `providerData`. */
 interface KeptReasoning {
@@ -25,10 +25,10 @@ interface KeptReasoning {
 /** Collects what is to be kept of the reasoning items of one response. */
 export class ReasoningKeeper {
   readonly #draft: ReplyDraft
-  readonly #asked: Asked
+  readonly #asked: WireRequestInfo
   #kept: KeptReasoning[] = []
 
-  constructor(draft: ReplyDraft, asked: Asked) {
+  constructor(draft: ReplyDraft, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
   }
@@ -43,7 +43,7 @@ export class ReasoningKeeper {
     this.#draft.count(encrypted?.length ?? 0)
     this.#kept.push({
       type: 'reasoning',
-      maker: makerOf(this.#asked),
+      maker: providerFingerprint(this.#asked),
       id,
       ...(encrypted !== undefined && { encrypted_content: encrypted }),
       isOpen,
@@ -63,9 +63,12 @@ export class ReasoningKeeper {
 }
 
 /** The items that a reasoning part is made of, as far as they are meant for whom is asked. */
-export function reasoningItems({ providerData, text }: ReasoningPart, asked: Asked): object[] {
+export function reasoningItems(
+  { providerData, text }: ReasoningPart,
+  asked: WireRequestInfo,
+): object[] {
   if (!Array.isArray(providerData) || !providerData.some(isKept)) return []
-  const maker = makerOf(asked)
+  const maker = providerFingerprint(asked)
   const kept = providerData.filter(isKept).filter((entry) => entry.maker === maker)
   // The text of several items in a row is one: it goes with the last.
   return kept.map(({ type, id, encrypted_content, isOpen }, at) => {

@@ -103,7 +103,7 @@ function toolCall({ toolCallId, toolName, input, inputText }: ToolCallPart): obj
     type: 'function_call',
     call_id: toolCallId,
     name: toolName,
-    arguments: inputText === '' ? jsonText(input, '{}') : inputText,
+    arguments: inputText === '' ? jsonOr(input, '{}') : inputText,
   }
 }
 
@@ -111,7 +111,7 @@ function toolResult({ toolCallId, output }: ToolResultPart): object {
   return {
     type: 'function_call_output',
     call_id: toolCallId,
-    output: typeof output === 'string' ? output : jsonText(output, ''),
+    output: typeof output === 'string' ? output : jsonOr(output, ''),
   }
 }
 
@@ -127,6 +127,6 @@ function toolsOf(tools: ToolDefinitions): readonly object[] {
 }
 
 /** `undefined`, and what JSON does not know, become the text that stands for nothing. */
-function jsonText(value: unknown, nothing: string): string {
+function jsonOr(value: unknown, nothing: string): string {
   return JSON.stringify(value) ?? nothing
 }

@@ -1,6 +1,6 @@
 /** Tells which events of the Responses format add one text and nothing else. */
 import { isObject, nonEmpty } from '../../wire-value.ts'
-import type { SoleDelta } from '../dialect.ts'
+import type { TextOnlyEvent } from '../dialect.ts'
 import type { TextKind } from './texts.ts'
 
 /** What the deltas of texts add to. */
@@ -12,7 +12,7 @@ export const TEXT_DELTAS: ReadonlyMap<unknown, TextKind> = new Map([
 ])
 
 /** Whatever else such an event says of its item was noted when one like it was read. */
-export function soleDelta(event: unknown): SoleDelta | undefined {
+export function textOnly(event: unknown): TextOnlyEvent | undefined {
   if (!isObject(event) || typeof event['output_index'] !== 'number') return undefined
   const kind = TEXT_DELTAS.get(event['type'])
   const text = nonEmpty(event['delta'])

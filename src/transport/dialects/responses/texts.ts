@@ -2,7 +2,7 @@
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import type { Asked } from '../dialect.ts'
+import type { WireRequestInfo } from '../dialect.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
 import { ReasoningKeeper } from './reasoning.ts'
@@ -22,7 +22,7 @@ export class ResponseTexts {
   #last: TextKind | undefined
   #isRefused = false
 
-  constructor(draft: ReplyDraft, asked: Asked) {
+  constructor(draft: ReplyDraft, asked: WireRequestInfo) {
     this.#draft = draft
     this.#keeper = new ReasoningKeeper(draft, asked)
     this.#items = {

@@ -8,7 +8,7 @@
  *
  *   data: {"id":"▢","choices":[{"index":0,"delta":{"content":"▣"}}],"obfuscation":"▢"}⏎⏎
  */
-import type { SoleDelta } from '../../dialects/dialect.ts'
+import type { TextOnlyEvent } from '../../dialects/dialect.ts'
 import { isObject } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { type ByteString, detached, utf8Bytes, utf8Text } from '../byte-string.ts'
@@ -18,19 +18,19 @@ export interface PlainEvent {
   /** All of it, with its field names and the blank line at its end. */
   readonly raw: ByteString
   readonly data: string
-  readonly sole: SoleDelta
+  readonly textOnly: TextOnlyEvent
 }
 
 /** How the events of a dialect are looked at. */
 export interface EventForm {
   /** What an event adds, if that is one thing. */
-  readonly soleDelta: (event: unknown) => SoleDelta | undefined
+  readonly textOnly: (event: unknown) => TextOnlyEvent | undefined
   /** The fields at an event's top whose values mean nothing. */
-  readonly meaningless: readonly string[]
+  readonly volatileFields: readonly string[]
 }
 
 /** Told what the events that were read add. */
-export type TakeSole = (text: string, type: SoleDelta['type']) => void
+export type TakeTextOnly = (text: string, type: TextOnlyEvent['type']) => void
 
 interface Hole {
   readonly kind: 'text' | 'string' | 'number' | 'blanks'
@@ -64,12 +64,12 @@ const BACKSLASH = 0x5c
 
 export class EventTemplate {
   /** What the text adds to. */
-  readonly type: SoleDelta['type']
+  readonly type: TextOnlyEvent['type']
   /** What stands before, between and after the holes. */
   readonly #literals: readonly ByteString[]
   readonly #holes: readonly Hole['kind'][]
 
-  private constructor(type: SoleDelta['type'], text: string, holes: readonly Hole[]) {
+  private constructor(type: TextOnlyEvent['type'], text: string, holes: readonly Hole[]) {
     this.type = type
     this.#holes = holes.map(({ kind }) => kind)
     const starts = [0, ...holes.map(({ end }) => end)]
@@ -77,17 +77,17 @@ export class EventTemplate {
   }
 
   /** Makes a template of an event, unless it is not clear where its text stands. */
-  static of({ raw, data, sole }: PlainEvent, form: EventForm): EventTemplate | undefined {
+  static of({ raw, data, textOnly }: PlainEvent, form: EventForm): EventTemplate | undefined {
     const event = utf8Text(raw)
     const head = HEAD.exec(event)?.[0].length
     if (head === undefined || raw.length > LONGEST) return undefined
     if (!BLANK_LINES.some((blank) => event.slice(head) === data + blank)) return undefined
-    const others = form.meaningless.flatMap((field) => fieldHole(data, field) ?? [])
-    const text = textHole(data, sole, form)
+    const others = form.volatileFields.flatMap((field) => fieldHole(data, field) ?? [])
+    const text = textHole(data, textOnly, form)
     if (text === undefined) return undefined
     const holes = [...others, text, ...blanksHole(data)].toSorted((a, b) => a.start - b.start)
     return new EventTemplate(
-      sole.type,
+      textOnly.type,
       event,
       holes.map(({ kind, start, end }) => ({ kind, start: head + start, end: head + end })),
     )
@@ -99,7 +99,7 @@ export class EventTemplate {
    * @param most - how long it may be
    * @returns where it ends; `at` if it is not like this one, or not all there
    */
-  read(stream: ByteString, at: number, most: number, take: TakeSole): number {
+  read(stream: ByteString, at: number, most: number, take: TakeTextOnly): number {
     const literals = this.#literals
     let text = ''
     let from = at
@@ -119,7 +119,7 @@ export class EventTemplate {
         from = endOfString(stream, start)
         if (from === -1) return at
         const written = stream.slice(start, from)
-        const inside = jsonText(written)
+        const inside = unquoted(written)
         if (inside === undefined) return at
         // What was decoded is a string of its own. What was cut out would keep the whole read.
         if (hole === 'text') text = inside === written ? detached(inside) : inside
@@ -135,12 +135,12 @@ export class EventTemplate {
  * Where the text of an event stands. A place is inside one JSON string if what is put there comes
  * out of the parser, and then whatever may stand in a string may be put there.
  */
-function textHole(data: string, sole: SoleDelta, { soleDelta }: EventForm): Hole | undefined {
-  const token = JSON.stringify(sole.text)
+function textHole(data: string, added: TextOnlyEvent, { textOnly }: EventForm): Hole | undefined {
+  const token = JSON.stringify(added.text)
   for (let at = data.indexOf(token); at !== -1; at = data.indexOf(token, at + 1)) {
     const hole: Hole = { kind: 'text', start: at + 1, end: at + token.length - 1 }
-    const found = soleDelta(probed(data, hole))
-    if (found?.text === PROBES.text && found.type === sole.type) return hole
+    const found = textOnly(probed(data, hole))
+    if (found?.text === PROBES.text && found.type === added.type) return hole
   }
   return undefined
 }
@@ -204,7 +204,7 @@ function isDigit(code: number): boolean {
 }
 
 /** What stands between two quotes; `undefined` if JSON does not allow it. */
-function jsonText(inside: ByteString): string | undefined {
+function unquoted(inside: ByteString): string | undefined {
   if (!SPECIAL.test(inside)) return inside
   try {
     return JSON.parse(`"${utf8Text(inside)}"`) as string

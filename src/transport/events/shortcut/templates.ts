@@ -3,7 +3,7 @@
  *
  * A reply of few deltas would be over before it had made one of its own worth making.
  */
-export type { EventTemplate, TakeSole } from './template.ts'
+export type { EventTemplate, TakeTextOnly } from './template.ts'
 import { type EventForm, EventTemplate, type PlainEvent } from './template.ts'
 
 /** More than the providers and models that one application talks to at the same time. */

@@ -4,17 +4,17 @@ import { startProvider } from '../../../support/provider.ts'
 import { chunk, closedGate } from '../../../support/scripts.ts'
 import type { ChunkDelta } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, transportFor } from '../../asking.ts'
-import type { Asked } from '../../asking.ts'
+import type { WireRequestInfo } from '../../asking.ts'
 
 /** The reply that these events make; strings are written as they are. */
-async function stream(...events: readonly (object | string)[]): Promise<Asked> {
+async function stream(...events: readonly (object | string)[]): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   let ids = 0
   provider.next((exchange) => exchange.done(...events))
   return await reply(provider.url, {}, { newId: () => `id${(ids += 1)}` })
 }
 
-const deltas = (...all: readonly ChunkDelta[]): Promise<Asked> =>
+const deltas = (...all: readonly ChunkDelta[]): Promise<WireRequestInfo> =>
   stream(...all.map((delta) => chunk(delta)), chunk({}, { finish_reason: 'stop' }))
 
 const call = (fields: object): ChunkDelta => ({ tool_calls: [fields] })

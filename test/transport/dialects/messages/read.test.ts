@@ -25,12 +25,12 @@ import { startProvider } from '../../../support/provider.ts'
 import type { Script } from '../../../support/provider.ts'
 import { json, raw } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, targetAt, transportFor } from '../../asking.ts'
-import type { Asked } from '../../asking.ts'
+import type { WireRequestInfo } from '../../asking.ts'
 
 const dialect = 'messages'
 
 /** The reply that a script makes. */
-async function answered(script: Script): Promise<Asked> {
+async function answered(script: Script): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   let ids = 0
   provider.next(script)
@@ -38,10 +38,11 @@ async function answered(script: Script): Promise<Asked> {
   return await reply('', { target }, { newId: () => `id${(ids += 1)}` })
 }
 
-const stream = (...all: readonly (object | string)[]): Promise<Asked> => answered(events(...all))
+const stream = (...all: readonly (object | string)[]): Promise<WireRequestInfo> =>
+  answered(events(...all))
 
 /** The parts that the deltas add up to, without the mark of who made what is opaque. */
-function partsOf(asked: Asked): readonly Part[] {
+function partsOf(asked: WireRequestInfo): readonly Part[] {
   const grown = new GrowingReply()
   for (const delta of asked.deltas) grown.add(delta)
   grown.finish()

@@ -12,13 +12,13 @@ import {
 import type { ResponseItem, Telling } from '../../../support/response-events.ts'
 import { closedGate, json } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, targetAt, transportFor } from '../../asking.ts'
-import type { Asked } from '../../asking.ts'
+import type { WireRequestInfo } from '../../asking.ts'
 import { decoded } from '../../decoding-twice.ts'
 
 const on = (url: string) => ({ target: targetAt(url, { dialect: 'responses' }) })
 
 /** The reply that these events make; strings are written as they are. */
-async function stream(...events: readonly (object | string)[]): Promise<Asked> {
+async function stream(...events: readonly (object | string)[]): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   let ids = 0
   provider.next((exchange) => {
@@ -29,7 +29,7 @@ async function stream(...events: readonly (object | string)[]): Promise<Asked> {
 }
 
 /** The reply to one JSON answer. */
-async function answered(body: unknown): Promise<Asked> {
+async function answered(body: unknown): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   provider.next(json(body))
   return await reply('', { ...on(provider.url), stream: false })
@@ -57,9 +57,10 @@ const added = (item: object, fields: object = {}): object =>
 const done = (item: object, fields: object = {}): object =>
   responseEvent('response.output_item.done', { output_index: 0, item, ...fields })
 
-const texts = (asked: Asked) =>
+const texts = (asked: WireRequestInfo) =>
   asked.deltas.map((delta) => (delta.type === 'text' ? delta.text : ''))
-const argumentsOf = (asked: Asked) => asked.toolCalls.map(({ id, arguments: args }) => [id, args])
+const argumentsOf = (asked: WireRequestInfo) =>
+  asked.toolCalls.map(({ id, arguments: args }) => [id, args])
 
 test('streams what the deltas add, and ends with the last event', async () => {
   await using provider = await startProvider()
@@ -520,7 +521,7 @@ describe('function calls', () => {
 
 describe('reasoning', () => {
   const encrypted = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'secret' }
-  const kept = (asked: Asked) =>
+  const kept = (asked: WireRequestInfo) =>
     asked.deltas.flatMap((delta) =>
       delta.type === 'reasoning' && Array.isArray(delta.providerData)
         ? (delta.providerData as unknown[])

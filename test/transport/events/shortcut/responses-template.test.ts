@@ -162,9 +162,9 @@ test('reads a reply like an earlier one with its templates, and makes none', () 
   let looks = 0
   const dialect = {
     ...responses,
-    soleDelta: (event: unknown) => {
+    textOnly: (event: unknown) => {
       looks += 1
-      return responses.soleDelta(event)
+      return responses.textOnly(event)
     },
   }
   const templates = new EventTemplates(dialect)

@@ -171,14 +171,14 @@ test.each([
 
 test('puts no hole where a field that means something has the name of one that does not', () => {
   const form: EventForm = {
-    soleDelta: (value) => ({ type: 'text', text: (value as { text: string }).text }),
-    meaningless: ['id'],
+    textOnly: (value) => ({ type: 'text', text: (value as { text: string }).text }),
+    volatileFields: ['id'],
   }
   const written = (inner: string, id: string) =>
     `{"call":{"id":"${inner}"},"id":"${id}","text":"x"}`
   const data = written('a', 'a')
   const raw = `data: ${data}\n\n`
-  const template = EventTemplate.of({ raw, data, sole: { type: 'text', text: 'x' } }, form)
+  const template = EventTemplate.of({ raw, data, textOnly: { type: 'text', text: 'x' } }, form)
   const end = (json: string) => template?.read(`data: ${json}\n\n`, 0, Infinity, () => {})
 
   expect(end(written('a', 'b'))).toBe(raw.length)
@@ -228,9 +228,9 @@ test('makes no new template for a stream like an earlier one', () => {
   const soleDeltas: unknown[] = []
   const dialect: WireDialect = {
     ...chatCompletions,
-    soleDelta: (value) => {
+    textOnly: (value) => {
       soleDeltas.push(value)
-      return chatCompletions.soleDelta(value)
+      return chatCompletions.textOnly(value)
     },
   }
   const templates = new EventTemplates(dialect)
@@ -246,9 +246,9 @@ test('gives up making templates for a stream of which no two events are alike', 
   let tries = 0
   const dialect: WireDialect = {
     ...chatCompletions,
-    soleDelta: (value) => {
+    textOnly: (value) => {
       tries += 1
-      return chatCompletions.soleDelta(value)
+      return chatCompletions.textOnly(value)
     },
   }
   const events = Array.from({ length: 500 }, (_, n) =>
