@@ -1,4 +1,8 @@
-/** Where the parts of an engine meet. */
+/**
+ * Creates an engine: makes its parts and gives each one the parts that it needs.
+ *
+ * Knows nothing of how a part works.
+ */
 import { Actors } from './engine/actors/actors.ts'
 import type { Engine } from './engine/api.ts'
 import { ConversationEngine } from './engine/conversation-engine.ts'
@@ -20,10 +24,10 @@ import { openTransport } from './transport/transport.ts'
 /**
  * Opens the database and starts an engine on it.
  *
- * Turns that a killed process left running are ended as `interrupted` first; nothing is sent to a
- * provider. No signal handlers are installed: a host that is told to stop calls `close()`.
+ * It first ends, as `interrupted`, the turns that a killed process left running. Nothing is sent to
+ * a provider. No signal handlers are installed: a host that is told to stop calls `close()`.
  *
- * With `readOnly` it only looks, also into a database that another engine has open.
+ * With `readOnly` the engine only reads, even from a database that another engine has open.
  *
  * @throws `invalid-option`, `database-in-use`, `database-too-new`, `database-too-old`,
  *   `database-busy`, `database-failed`

@@ -1,4 +1,4 @@
-/** The public names. */
+/** The public names of `colloquy`. Has no code of its own. */
 export { createEngine } from './engine.ts'
 export type {
   CloseOptions,

@@ -1,16 +1,30 @@
 /**
- * A map for what comes and goes while an engine lives.
+ * A map for entries that come and go while an engine lives. Knows nothing of their values.
  *
- * V8 gives a Map a new table whenever deletions have used one up, and the old table points to the
- * new one. Once an old one has outlived two scavenges, all that follow it do so too, with what they
- * held at the time: whatever passes through such a Map lives on until the next major collection, and
- * its copies cost more than what made it. So here an entry is a cell, which is emptied when it goes.
+ * V8 replaces the table of a Map when deletions have used it up, and the old table points to the
+ * new one. Once one table has survived two scavenges, all later tables survive too, with the
+ * entries that they held. So each value that was in the Map lives until the next major collection,
+ * and copying it costs more than making it. A Registry therefore keeps each value in a cell, and
+ * empties the cell when the entry is removed.
+ *
+ * Use a Registry if entries come and go with turns and their values hold much: live turns, reply
+ * feeds, requests.
+ *
+ * Use a Map in all other cases:
+ * - the values live long, like endpoints and actors at rest: once old, they wait for a major
+ *   collection in any case;
+ * - the values are small, like a number or a promise without a result;
+ * - the map itself is short-lived, like the tool calls of one reply.
  */
+
 interface Cell<Value> {
   value: Value | undefined
 }
 
-/** In order of insertion, as a Map. Keys should be light: they are what may live on. */
+/**
+ * Keeps the order of insertion, as a Map does. Keys should be small: a removed key may live until
+ * the next major collection.
+ */
 export class Registry<Key, Value extends object> {
   readonly #cells = new Map<Key, Cell<Value>>()
 
@@ -26,14 +40,14 @@ export class Registry<Key, Value extends object> {
     return this.#cells.has(key)
   }
 
-  /** Replaces what is there, in its place. */
+  /** Replaces the value of a present key. The key keeps its place in the order. */
   set(key: Key, value: Value): void {
     const cell = this.#cells.get(key)
     if (cell === undefined) this.#cells.set(key, { value })
     else cell.value = value
   }
 
-  /** Whether there was anything. */
+  /** Returns true if an entry was removed. */
   delete(key: Key): boolean {
     const cell = this.#cells.get(key)
     if (cell === undefined) return false
@@ -45,7 +59,7 @@ export class Registry<Key, Value extends object> {
     for (const key of this.#cells.keys()) this.delete(key)
   }
 
-  /** All that is there now: what happens to them meanwhile changes nothing here. */
+  /** Returns a copy: entries that come or go later do not change it. */
   values(): readonly Value[] {
     return Array.from(this.#cells.values(), ({ value }) => value as Value)
   }

@@ -1,7 +1,7 @@
 /**
- * The public names of `colloquy/testing`: a provider for tests, which answers as it is told.
+ * The public names of `colloquy/testing`: a provider for tests, which answers by a script.
  *
- * It stands outside the engine and knows nothing of it: what it serves is HTTP.
+ * The provider serves HTTP and knows nothing of the engine.
  */
 export {
   bytes,

@@ -1,4 +1,8 @@
-/** What a host calls: the engine and a running turn, as interfaces. */
+/**
+ * The interfaces that a host calls, the engine and a turn, with the options of their calls.
+ *
+ * Types only. Knows nothing of the classes that implement them.
+ */
 import type { Observable } from 'rxjs'
 import type { InspectionEvent } from 'xstate'
 import type {
@@ -27,39 +31,50 @@ export interface Reply {
   readonly turn: TurnRecord
 }
 
-/** A hold on an accepted turn. Any number of readers may share one; dropping it stops nothing. */
+/**
+ * The handle of an accepted turn. Any number of callers may share one. Dropping it does not cancel
+ * the turn.
+ */
 export interface Turn {
   readonly id: string
   readonly conversationId: string
-  /** The input as it was stored; of a retry, the message of the turn before. */
+  /** The input as it was stored; for a retry, the input of the turn before. */
   readonly userMessage: Message
   /**
-   * Settles once the turn has ended and its end is on disk, after every event of the turn was
-   * delivered. Rejects with a {@link ColloquyError} that carries the saved `partial`:
-   * `cancelled`, or why the turn failed. A rejection that nobody awaits does no harm.
+   * Settles once the turn has ended, its end is on disk, and every event of the turn has been
+   * delivered. Rejects with a {@link ColloquyError} that carries the saved `partial`. Its code is
+   * `cancelled`, or that of the turn's failure. A rejection that nobody awaits never crashes the
+   * process.
    */
   readonly reply: Promise<Reply>
   /**
-   * The events of this turn, then completion. Never errors. A late reader gets one snapshot of
-   * what it missed, then what follows.
+   * The events of this turn, then completion. Never errors. A late subscriber gets one snapshot
+   * of the content that it missed, then the events that follow.
    */
   readonly events: Observable<ConversationEvent>
   /**
-   * The reply as it grows: nothing before the first content, the first content at once, then at
-   * most one snapshot each `emitIntervalMs`, the last one always. A slow reader skips to the
-   * newest. Ends after the last one, or throws what `reply` rejects with. Leaving the loop
-   * detaches the reader and cancels nothing. Each call is a new reader.
+   * The reply as it grows. There is no snapshot before the first content, and one at once when it
+   * comes. Then there is at most one each `emitIntervalMs`, and always the last one. A slow
+   * snapshot reader skips to the newest.
+   *
+   * The loop ends after the last snapshot, or throws the error that `reply` rejects with. Leaving
+   * the loop does not cancel the turn. Each call makes a new snapshot reader.
+   *
+   * @example
+   * ```ts
+   * for await (const snapshot of turn.snapshots()) show(snapshot.text)
+   * ```
    */
   snapshots(): AsyncIterable<Snapshot>
   /** Cancels this turn, as {@link Engine.cancel} does. */
   cancel(): Promise<Receipt>
 }
 
-/** What a host gives a new conversation. Everything is optional. */
+/** The options of a new conversation. All are optional. */
 export interface ConversationOptions {
   /** The host's own id; by default a UUIDv7. At most 200 characters. */
   readonly id?: string | undefined
-  /** A conversation without one is titled after its first reply; see `autoTitle`. */
+  /** A conversation without a title gets one after its first reply; see `autoTitle`. */
   readonly title?: string | undefined
   /** The model, unless `send` names one. */
   readonly model?: string | undefined
@@ -68,17 +83,20 @@ export interface ConversationOptions {
   /** The system prompt. */
   readonly system?: string | undefined
   readonly settings?: Settings | undefined
-  /** Whose it is, for {@link Engine.listConversations}. */
+  /** The owner, in the host's words; {@link Engine.listConversations} can select by it. */
   readonly ownerId?: string | undefined
-  /** Any JSON the host wants to keep with it. */
+  /** Any JSON that the host wants to keep with the conversation. */
   readonly metadata?: unknown
   /** Messages that the conversation begins with, oldest first. */
   readonly messages?: readonly InitialMessage[] | undefined
 }
 
-/** How one input is to be answered, or answered again. Everything is optional. */
+/** The options of `send` and `retry`. All are optional. */
 export interface SendOptions {
-  /** Cancels the turn when it aborts; before the input is on disk, `send` rejects and nothing is kept. */
+  /**
+   * Cancels the turn when it aborts. If it aborts before the input is on disk, `send` rejects and
+   * nothing is kept.
+   */
   readonly signal?: AbortSignal | undefined
   readonly model?: string | undefined
   /** Replaces the conversation's system prompt for this turn. */
@@ -87,86 +105,102 @@ export interface SendOptions {
   readonly endpoint?: string | undefined
   /** Merged over the conversation's settings. */
   readonly settings?: Settings | undefined
-  /** Fields merged over the request body, for what this library does not know. */
+  /** Fields merged over the request body, for features that this library does not know. */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /**
-   * Extra HTTP headers for this turn. Treated as secrets: never stored, logged or shown, and not
-   * sent to other endpoints, where airplane mode diverts the turn to or a fallback answers.
+   * Extra HTTP headers for this turn. They are treated as secrets: never stored, logged or shown.
+   * They go only to the endpoint that they were given for, even if airplane mode or a fallback
+   * moves the turn to another one.
    */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Any JSON the host wants to keep with the turn. */
+  /** Any JSON that the host wants to keep with the turn. */
   readonly metadata?: unknown
   /**
-   * A name for this send, of 1 to 200 characters: a second one under it, in this conversation, is
-   * answered with the turn of the first, running or ended, also after a restart, and nothing is
-   * asked again. Its input must be the same, or it is refused with `idempotency-conflict`; its
+   * A name for this send in its conversation, of 1 to 200 characters. A second send with the same
+   * key gets the turn of the first, running or ended, even after a restart. The provider is not
+   * asked again.
+   *
+   * The second send must have the same input, or it is refused with `idempotency-conflict`. Its
    * other options do not count, except that its `signal` cancels the turn too. A send that was
    * rejected leaves its key unused.
    */
   readonly idempotencyKey?: string | undefined
   /**
-   * What the model may call, by name. A call ends the turn with finish reason `tool-calls`; answer
-   * it by sending `tool-result` parts.
+   * The tools that the model may call, by name. A call ends the turn with finish reason
+   * `tool-calls`. Answer it by sending `tool-result` parts.
    */
   readonly tools?: ToolDefinitions | undefined
 }
 
-/** Who is asked when an endpoint fails: its name, and the model to ask there. */
+/** An endpoint that is asked when another one fails, and the model to ask for there. */
 export interface Fallback {
   readonly endpoint: string
-  /** @defaultValue the endpoint's own model, else the one that was asked first */
+  /** @defaultValue the endpoint's own model, else the model that was asked for first */
   readonly model?: string | undefined
 }
 
-/** A provider address. */
+/** A provider address, and how to use it. */
 export interface EndpointOptions {
-  /** `http:` or `https:`, with or without the path of the operation; no credentials in it. */
+  /** `http:` or `https:`, with or without the path of the operation, and without credentials. */
   readonly url: string
   /** The model, where neither `send`, the conversation nor a preference names one. */
   readonly model?: string | undefined
   /**
-   * Bound to the url's origin. Absent: the present key stays if the origin is unchanged and is
-   * dropped otherwise. `null` removes it.
+   * The key, bound to the url's origin. If it is absent, the present key stays where the origin is
+   * unchanged, and is dropped otherwise. `null` removes the key.
    *
-   * A function is called for each request, for keys that run out. It has `timeouts.headersMs` to
-   * give a key; if it throws or gives none, the request fails with `key-unavailable`. It is held in
-   * memory only: after a restart the endpoint has to be put again.
+   * A function is called for each request, for keys that expire. It has `timeouts.headersMs` to
+   * return a key. If it throws or returns none, the request fails with `key-unavailable`. The
+   * function is held in memory only: after a restart the endpoint has to be put again.
    */
   readonly apiKey?: string | (() => string | Promise<string>) | null | undefined
-  /** Sent with every request; secrets like the key. Absent and `null` work as for `apiKey`. */
+  /** Sent with every request; secret like the key. Absent and `null` work as for `apiKey`. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined
   /**
-   * The format of the provider's API. Nearly all know `chat-completions`; `responses` is OpenAI's
-   * newer one, in which reasoning can be sent back; `messages` is that of Anthropic, and of those
-   * that speak like it.
+   * The wire format of the provider's API. Nearly all providers know `chat-completions`.
+   * `responses` is OpenAI's newer format, in which reasoning can be sent back. `messages` is the
+   * format of Anthropic and of compatible servers.
    *
    * @defaultValue `'chat-completions'`
    */
   readonly dialect?: Dialect | undefined
-  /** On this machine or its network: bypasses proxies. `airplane` always does. @defaultValue `false` */
+  /**
+   * True if the endpoint is on this machine or its network. Its requests bypass proxies; those of
+   * `airplane` always do.
+   *
+   * @defaultValue `false`
+   */
   readonly local?: boolean | undefined
   /**
-   * Who is asked, in this order, when this endpoint fails before any content came: after its own
-   * attempts, or at once where they cannot help. Names of endpoints, which need not exist yet;
-   * what does not exist when a turn is accepted is left out, with a warning. `airplane` has none.
+   * The endpoints to ask, in this order, when this one fails before the first content. They are
+   * asked once its own attempts are spent, or at once where another attempt here cannot help.
+   *
+   * The endpoints need not exist yet. One that does not exist when a turn is accepted is left out,
+   * with a warning. `airplane` has no fallbacks.
+   *
+   * @example
+   * ```ts
+   * const fallbacks = ['backup', { endpoint: 'online', model: 'small' }]
+   * await engine.putEndpoint('online', { url, apiKey, model: 'large', fallbacks })
+   * ```
    */
   readonly fallbacks?: readonly (string | Fallback)[] | undefined
   /**
-   * How many replies the endpoint is asked for at once. Further ones wait, with their turns in
-   * `requesting`: chats in the order in which they came, then titles. A cancel while one waits
-   * sends nothing. `timeouts.headersMs` counts from when the request is sent, `timeouts.turnMs`
-   * while it waits too. Lists of models do not count. @defaultValue no limit
+   * How many replies the endpoint is asked for at once. Further requests wait, with their turns in
+   * `requesting`: chats in the order in which they came, then titles. A cancel during this wait
+   * sends nothing. `timeouts.headersMs` starts when the request is sent; `timeouts.turnMs` includes
+   * the wait. Lists of models do not count. @defaultValue no limit
    */
   readonly maxConcurrent?: number | undefined
-  /** Where the server departs from its dialect; see docs/providers.md. */
+  /** The ways in which the server departs from its dialect; see docs/providers.md. */
   readonly quirks?: Quirks | undefined
 }
 
-/** A question outside any conversation. Nothing of it is stored. */
+/** A prompt outside any conversation. Neither the prompt nor its answer is stored. */
 export interface CompletionOptions {
   readonly prompt: string
   readonly system?: string | undefined
-  /** Which model preference counts; a `title` answer is also cleaned. @defaultValue `'chat'` */
+  /** Selects the model preference. A `title` answer is cleaned too. @defaultValue `'chat'` */
   readonly purpose?: 'chat' | 'title' | undefined
   readonly endpoint?: string | undefined
   readonly model?: string | undefined
@@ -185,9 +219,9 @@ export interface CloseOptions {
   /** What happens to running turns. @defaultValue `'cancel'` */
   readonly running?: 'cancel' | 'wait' | undefined
   /**
-   * Milliseconds. With `'wait'`: how long to wait before cancelling what still runs (by default,
-   * until it has ended). Then: how long saving may take before a turn is given up as
-   * `save-failed`, with its text on the error.
+   * Milliseconds, used twice. With `'wait'`, turns that still run after this time are cancelled; by
+   * default they run to their end. Then saving may take this time. A turn that is not saved by
+   * then is given up as `save-failed`, with its text on the error.
    *
    * @defaultValue for saving, 10,000
    */
@@ -202,9 +236,14 @@ export type InspectionObserver =
 /** One embedded instance. Two engines in a process share nothing. */
 export interface Engine {
   /**
-   * Creates an endpoint or replaces it; makes no request. `online` is used unless something else
-   * is named, `airplane` in airplane mode. Turns that run keep what they were bound to.
+   * Creates or replaces an endpoint, without a request to it. `online` is used where no other
+   * endpoint is named, and `airplane` in airplane mode. Running turns keep the endpoint, key and
+   * model that they were bound to.
    *
+   * @example
+   * ```ts
+   * await engine.putEndpoint('online', { url: 'http://127.0.0.1:8080/v1', model: 'small' })
+   * ```
    * @throws `invalid-url`, `credentials-in-url`, `invalid-option`
    */
   putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord>
@@ -213,15 +252,15 @@ export interface Engine {
   /**
    * The models that an endpoint offers, by id.
    *
-   * @param endpoint - by default `online`. In airplane mode it is `airplane`, whatever is named.
+   * @param endpoint - by default `online`. In airplane mode it is always `airplane`.
    */
   listModels(
     endpoint?: string,
     options?: { readonly signal?: AbortSignal },
   ): Promise<readonly string[]>
   /**
-   * Sends everything to the `airplane` endpoint and nothing elsewhere, or ends that. Switching it
-   * on first cancels what runs elsewhere, then resolves.
+   * Switches airplane mode. While it is on, all requests go to the `airplane` endpoint. Switching
+   * it on first cancels the turns and requests at other endpoints, then resolves.
    */
   setAirplaneMode(on: boolean): Promise<void>
   /** Sets the model for a purpose; `null` removes the preference. */
@@ -231,24 +270,41 @@ export interface Engine {
   /** @throws `conversation-exists`, `invalid-option` */
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>
   getConversation(id: string): Promise<ConversationRecord | undefined>
-  /** Newest activity first. */
+  /** The conversations, newest activity first. */
   listConversations(options?: ConversationListOptions): Promise<readonly ConversationRecord[]>
   /** @throws `conversation-not-found`, `invalid-option` */
   updateConversation(id: string, update: ConversationUpdate): Promise<ConversationRecord>
-  /** Cancels what runs in it, then removes it with its messages. @throws `conversation-not-found` */
+  /**
+   * Cancels the running turn, then removes the conversation with its messages.
+   *
+   * @throws `conversation-not-found`
+   */
   deleteConversation(id: string): Promise<void>
-  /** What is stored, oldest first. @throws `conversation-not-found` */
+  /** The stored messages, oldest first. @throws `conversation-not-found` */
   listMessages(conversationId: string): Promise<readonly Message[]>
 
   /**
-   * Asks for a reply. Resolves once the input is on disk.
+   * Stores an input and asks for a reply. Resolves once the input is on disk. A rejected call has
+   * changed nothing.
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
    *   parts a tool message
    * @throws `conversation-not-found`, `turn-running`, `idempotency-conflict`, `empty-input`,
    *   `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
-   *   `database-failed`, `read-only`, `engine-closed`; then nothing was changed
+   *   `database-failed`, `read-only`, `engine-closed`
+   * @example
+   * ```ts
+   * const turn = await engine.send(conversation.id, 'tell me a story')
+   * const { message } = await turn.reply
+   * ```
+   * @example
+   * ```ts
+   * const output = { celsius: 21 }
+   * await engine.send(conversation.id, [
+   *   { type: 'tool-result', toolCallId, toolName: 'weather', output, isError: false },
+   * ])
+   * ```
    */
   send(
     conversationId: string,
@@ -256,42 +312,45 @@ export interface Engine {
     options?: SendOptions,
   ): Promise<Turn>
   /**
-   * Asks for another reply to the input of the last turn, however that one ended: a new turn on
-   * the same message. The provider sees the history up to that message, without earlier replies
-   * to it. Those stay stored; later turns see the newest reply that says something.
+   * Asks for another reply to the input of the last turn, however that turn ended. This is a new
+   * turn on the same message. The provider sees the history up to that message, without earlier
+   * replies to it. Those replies stay stored. Later turns see the newest one that says something.
    *
-   * @throws `nothing-to-retry` when the conversation has had no turn; otherwise as `send` does
+   * @throws `nothing-to-retry` if the conversation has had no turn; otherwise as `send` does
    */
   retry(conversationId: string, options?: SendOptions): Promise<Turn>
   /**
-   * Stops the running turn: its request to the provider is aborted, what had arrived is kept.
-   * Resolves when the partial can be read from the store.
+   * Stops the running turn. Its request to the provider is aborted, and the content that had
+   * arrived is kept. Resolves when the partial reply can be read from the store.
    *
-   * @param options - `turnId`: only this turn; if another one runs, it goes on
+   * @param options - `turnId`: cancels only this turn; if another one runs, it goes on
    * @throws `conversation-not-found`
    */
   cancel(conversationId: string, options?: { readonly turnId?: string }): Promise<Receipt>
-  /** The turn that runs in a conversation, whoever started it. */
+  /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
   getTurn(turnId: string): Promise<TurnRecord | undefined>
-  /** Oldest first. @throws `conversation-not-found` */
+  /** The turns, oldest first. @throws `conversation-not-found` */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
 
   /**
-   * What happens in a conversation, or in all of them. Hot, for any number of readers; never
-   * errors; completes at `close()`. A reader that comes while a reply streams first gets one
-   * snapshot of it.
+   * The events of a conversation, or of all conversations. The Observable is hot, for any number
+   * of subscribers. It never errors, and completes at `close()`. A subscriber that comes while a
+   * reply streams first gets one snapshot of it.
    */
   events(conversationId?: string): Observable<ConversationEvent>
-  /** One question, one answer, never streamed; retried like a turn. */
+  /** One prompt, one answer, never streamed; retried like a turn. */
   complete(options: CompletionOptions): Promise<Completion>
   /**
-   * Attaches an observer to the XState inspection events of all actors; actors that live already
-   * are announced to it first. What an observer throws is logged and harms nothing.
+   * Attaches an observer to the XState inspection events of all actors. Actors that exist already
+   * are announced to it first. An error that an observer throws is logged and has no other effect.
    */
   inspect(observer: InspectionObserver): { unsubscribe(): void }
 
-  /** Ends the running turns, saves them, and lets go of everything. Later calls return the same promise. */
+  /**
+   * Ends the running turns, saves them, and releases all resources. Later calls wait for the same
+   * closing.
+   */
   close(options?: CloseOptions): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -1,6 +1,8 @@
 /**
- * The end of an engine: what runs is ended and saved, then everything is let go of, the database
- * last.
+ * Closes an engine: ends and saves the running turns, then releases all resources, transport and
+ * database last.
+ *
+ * Knows the order of these steps, and nothing of how a turn is saved or a part is closed.
  */
 import type { Feed } from '../feed/feed.ts'
 import type { Store } from '../persistence/store.ts'
@@ -14,7 +16,7 @@ import { cancelTurn } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
 import type { Turns } from './turn/turns.ts'
 
-export interface CloseParts {
+interface CloseParts {
   readonly options: ResolvedOptions
   readonly store: Store
   readonly transport: Transport
@@ -26,7 +28,7 @@ export interface CloseParts {
   readonly titles: Titles
 }
 
-/** How long saving may take. */
+/** How long saving may take, where the host does not say. */
 const SAVE_MS = 10_000
 
 export async function closeEngine(
@@ -54,7 +56,7 @@ export async function closeEngine(
   await Promise.all([transport.close(), store.close()])
 }
 
-/** Waits for the work, but not longer than that. */
+/** Waits for the work, but not longer than `ms` milliseconds. */
 async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   const late = Promise.withResolvers<void>()
   const timer = ms === Infinity ? undefined : clock.setTimeout(() => late.resolve(), ms)

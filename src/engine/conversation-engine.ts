@@ -1,8 +1,8 @@
 /**
- * The engine: checks what a host asks, and hands it to the part that does it.
+ * The engine: checks the calls of a host, and hands each to the part that does the work.
  *
- * Decides nothing about turns. Whether a send may start, what a cancel finds and when a turn has
- * ended is the machines' to say.
+ * Decides nothing about turns. The machines decide whether a send may start, which state a cancel
+ * finds, and when a turn has ended.
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
@@ -52,7 +52,7 @@ import { TurnHandle } from './turn/handle.ts'
 import { Sends } from './turn/sends.ts'
 import type { Turns } from './turn/turns.ts'
 
-export interface ConversationEngineParts {
+interface ConversationEngineParts {
   readonly options: ResolvedOptions
   readonly store: Store
   readonly transport: Transport
@@ -197,7 +197,8 @@ export class ConversationEngine implements Engine {
     options: SendOptions = {},
   ): Promise<Turn> {
     const sending = this.#send(conversationId, input, options)
-    // A host may cancel, or send twice, before it awaits this: that must not end its process.
+    // A host may cancel, or send again, before it awaits this promise. A rejection in between must
+    // not end its process.
     sending.catch(() => {})
     return sending
   }

@@ -1,9 +1,8 @@
 /**
- * An engine that only looks: reads what is stored, and refuses all else.
+ * An engine that only reads: it returns stored data, and refuses all other calls.
  *
- * The database may be that of another engine, which goes on writing. So nothing is kept in memory:
- * each call tells what is on disk by then. There are no actors and no transport, and no key is
- * unsealed.
+ * Another engine may own the database and go on writing. So nothing is kept in memory: each call
+ * reads the database again. There are no actors and no transport, and no key is unsealed.
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
@@ -22,7 +21,7 @@ import { checked } from './options/check.ts'
 
 export class ReadOnlyEngine implements Engine {
   readonly #store: Store
-  /** Nothing is published: it only ends the observables at closing. */
+  /** Nothing is published here. The feed only completes the observables at closing. */
   readonly #feed: Feed
   #closing: Promise<void> | undefined
   readonly #refuse = async (): Promise<never> => {
@@ -83,18 +82,18 @@ export class ReadOnlyEngine implements Engine {
     return this.#store.listTurns(conversationId)
   }
 
-  /** None runs in this engine. */
+  /** No turn runs in this engine. */
   runningTurn(_conversationId: string): Turn | undefined {
     this.#assertOpen()
     return undefined
   }
 
-  /** Nothing happens in this engine: silence, then completion. */
+  /** No event is published in this engine; the observable completes at closing. */
   events(conversationId?: string): Observable<ConversationEvent> {
     return this.#feed.events(conversationId)
   }
 
-  /** There are no actors to look at. */
+  /** There are no actors to inspect. */
   inspect(): { unsubscribe(): void } {
     this.#assertOpen()
     return { unsubscribe() {} }

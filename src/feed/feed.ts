@@ -1,9 +1,11 @@
 /**
- * One source of events with many readers.
+ * One source of events with many subscribers.
  *
- * Readers of a turn, of a conversation and of everything are kept apart, so that a delivery costs
- * nothing to those whom it does not concern. Whatever is published while an event is being
- * delivered is delivered after it, to everyone, in one order. Observables of the feed never error.
+ * The subscribers of a turn, of a conversation and of everything are in separate lists, so that an
+ * event costs nothing for subscribers that it does not concern. Events published during a delivery
+ * are delivered after it, to all subscribers in one order. Observables of the feed never error.
+ *
+ * Knows nothing of machines, requests and storage.
  */
 import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
@@ -17,7 +19,7 @@ import { Registry } from '../registry.ts'
 import { ReplyFeed, type ReplyFeedPort, type FeedTurn } from './reply-feed.ts'
 import { Subscribers } from './subscribers.ts'
 
-export interface FeedOptions {
+interface FeedOptions {
   readonly clock: Clock
   /** The least time between two snapshots; 0 = one for each delta. */
   readonly emitIntervalMs: number
@@ -29,7 +31,7 @@ export class Feed implements ReplyFeedPort {
   readonly #everything = new Subscribers()
   /** By conversation, made when first needed. */
   readonly #subscribers = new Registry<string, Subscribers>()
-  /** The lanes of running turns, by conversation. */
+  /** The reply feeds of running turns, by conversation. */
   readonly #replyFeeds = new Registry<string, ReplyFeed>()
   #queue: ConversationEvent[] = []
   #isDelivering = false
@@ -40,12 +42,15 @@ export class Feed implements ReplyFeedPort {
     this.emitIntervalMs = options.emitIntervalMs
   }
 
-  /** A replyFeed for a turn that may yet be refused: nobody sees it before it is opened. */
+  /**
+   * Makes the reply feed of a turn. Subscribers do not see it before `openReply`, since the turn
+   * may still be refused.
+   */
   replyFeed(turn: FeedTurn): ReplyFeed {
     return new ReplyFeed(turn, this)
   }
 
-  /** From now on the replyFeed is the one of its conversation. */
+  /** Registers the reply feed as the running one of its conversation. */
   openReply(replyFeed: ReplyFeed): void {
     this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
   }
@@ -58,7 +63,7 @@ export class Feed implements ReplyFeedPort {
     return !this.#everything.isEmpty || this.#subscribers.has(conversationId)
   }
 
-  /** Delivers an event to everyone, after what is being delivered. */
+  /** Delivers an event to the subscribers that it concerns, after the events queued before it. */
   publish(event: ConversationEvent): void {
     this.#queue.push(event)
     if (!this.#isDelivering) this.atomically(() => {})
@@ -83,12 +88,15 @@ export class Feed implements ReplyFeedPort {
     return queued.length === 0 ? undefined : new WeakSet(queued)
   }
 
-  /** Publishes what happened to a conversation outside its turns. */
+  /** Publishes an event of a conversation outside its turns. */
   announce(conversationId: string, happening: ConversationHappening): void {
     this.publish({ seq: 0, conversationId, at: new Date(this.clock.now()), ...happening })
   }
 
-  /** All that happens from now on, in one conversation or in all; late readers catch up first. */
+  /**
+   * The events of one conversation, or of all, from the moment of subscribing. A late subscriber
+   * first gets a snapshot of each running reply.
+   */
   events(conversationId?: string): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
@@ -132,7 +140,8 @@ export class Feed implements ReplyFeedPort {
   #deliver(event: ConversationEvent): void {
     const { conversationId } = event
     const replyFeed = this.#replyFeedOf(event)
-    // First the books, then the readers: one that comes inside this delivery has missed the event.
+    // The reply feed is removed before the delivery: a subscriber that comes during the delivery
+    // has missed the event.
     if (replyFeed !== undefined && isTerminal(event)) this.#replyFeeds.delete(conversationId)
     replyFeed?.deliver(event)
     this.#subscribers.get(conversationId)?.next(event)

@@ -1,9 +1,11 @@
 /**
- * The feed's place for one turn's reply.
+ * The reply feed of one turn: adds up its reply, numbers its events, and publishes them.
  *
  * Deltas arrive here straight from the transport, are added to the one accumulated reply of the
- * turn, and go on to whoever reads. The replyFeed is sealed once; what comes after that is dropped, so
- * what is saved is exactly what was shown. Numbers the events of its turn.
+ * turn, and go on to subscribers and snapshot readers. The reply feed is sealed once. Later deltas
+ * are dropped, so the saved reply is exactly the reply that was shown.
+ *
+ * Knows nothing of machines, requests and storage.
  */
 import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
@@ -15,17 +17,20 @@ import { GrowingReply } from '../reply/growing-reply.ts'
 import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-reader.ts'
 import { Subscribers } from './subscribers.ts'
 
-/** What a replyFeed needs of the feed. */
+/** The part of the feed that a reply feed needs. */
 export interface ReplyFeedPort {
   readonly clock: Clock
   readonly emitIntervalMs: number
   readonly isClosed: boolean
-  /** Whether anybody watches this conversation, besides those who watch one turn of it. */
+  /** Returns true if the conversation has subscribers, besides those of a single turn. */
   hasSubscribers(conversationId: string): boolean
   publish(event: ConversationEvent): void
-  /** Does something in one step: what it publishes, or causes, is delivered afterwards, in order. */
+  /** Does work in one step: the events that it publishes are delivered afterwards, in order. */
   atomically(work: () => void): void
-  /** What tells of content and is still to be delivered: who comes now has it in a snapshot. */
+  /**
+   * The queued events that tell of content. A subscriber that comes at this moment has their
+   * content in its snapshot.
+   */
   queuedContent(): WeakSet<ConversationEvent> | undefined
 }
 
@@ -40,10 +45,10 @@ export class ReplyFeed implements SnapshotSource {
   readonly conversationId: string
   readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
-  readonly #readers = new Set<SnapshotReader>()
+  readonly #snapshotReaders = new Set<SnapshotReader>()
   #subscribers: Subscribers | undefined
   #seq = 0
-  /** The newest event that told of content. */
+  /** The number of the newest event that told of content. */
   #contentSeq = 0
   #version = 0
   #shown = 0
@@ -66,9 +71,10 @@ export class ReplyFeed implements SnapshotSource {
   }
 
   /**
-   * Adds what one socket read brought. Dropped once the replyFeed is sealed.
+   * Adds the batch of one socket read. Drops it if the reply feed is sealed.
    *
-   * A reader that is told of it finds all of it added, also one that comes, or cancels, just then.
+   * The whole batch is added before any of it is delivered. So even a subscriber that arrives, or
+   * cancels, during the delivery finds all of it in the reply.
    */
   deltas(batch: readonly Delta[]): void {
     if (this.isSealed) return
@@ -79,7 +85,8 @@ export class ReplyFeed implements SnapshotSource {
    * Ends the reply. Synchronous; only the first call counts.
    *
    * With an interval, a last snapshot with the final status is always published. With one snapshot
-   * for each delta there is nothing new to show, unless arguments of tool calls can be read now.
+   * for each delta, a last one is published only if the reply has tool calls: their arguments are
+   * read at the end, and the rest was shown before.
    */
   seal(status: MessageStatus): void {
     if (this.isSealed) return
@@ -97,47 +104,47 @@ export class ReplyFeed implements SnapshotSource {
     return this.#reply.parts()
   }
 
-  /** What the reply gained since this was last asked, and all of it at first. */
+  /** Returns the additions since the last call. The first call returns the whole reply. */
   additions(): readonly Delta[] {
     return this.#reply.take()
   }
 
-  /** Numbers an event of the turn and has it delivered, if that concerns anybody. */
+  /** Numbers an event of the turn, and delivers it if there are subscribers. */
   publish(happening: TurnHappening): void {
     this.#seq += 1
-    // The last one is kept for readers who come later.
+    // The terminal event is made in any case: it is kept for later subscribers.
     if (!isTerminal(happening) && !this.#hasSubscribers) return
     const { turnId, conversationId } = this
     const at = new Date(this.#feed.clock.now())
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
   }
 
-  /** Hands an event of the turn to those who watch it alone. */
+  /** Delivers an event to the subscribers of this turn alone. */
   deliver(event: ConversationEvent): void {
     const isLast = isTerminal(event)
-    // Whoever comes from now on is told of it separately.
+    // A later subscriber gets this event when it subscribes.
     if (isLast) this.#lastEvent = event
     this.#subscribers?.next(event)
     if (isLast) this.#subscribers?.complete()
   }
 
-  /** Nothing is delivered any more. */
+  /** Completes the observables of this turn. */
   close(): void {
     this.#subscribers?.complete()
   }
 
-  /** Nothing follows: readers of snapshots end, or throw the error. */
+  /** Ends the snapshot readers, or has them throw the error. */
   end(error?: unknown): void {
     this.#ending = error === undefined ? {} : { error }
     this.#unpause()
-    for (const reader of this.#readers) reader.end(error)
+    for (const reader of this.#snapshotReaders) reader.end(error)
   }
 
   snapshots(): AsyncIterable<Snapshot> {
     return { [Symbol.asyncIterator]: () => this.#attach() }
   }
 
-  /** The events of this turn, from now on, then completion. */
+  /** The events of this turn from the moment of subscribing, then completion. */
   get events(): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       const missed = this.catchUp()
@@ -156,7 +163,7 @@ export class ReplyFeed implements SnapshotSource {
     })
   }
 
-  /** What a late reader of events missed, as one event; `undefined` before the first content. */
+  /** A snapshot event with the content that a late subscriber missed; `undefined` if none. */
   catchUp(): ConversationEvent | undefined {
     const current = this.current()
     if (current === undefined) return undefined
@@ -175,7 +182,7 @@ export class ReplyFeed implements SnapshotSource {
   }
 
   detach(reader: SnapshotReader): void {
-    this.#readers.delete(reader)
+    this.#snapshotReaders.delete(reader)
   }
 
   get #hasSubscribers(): boolean {
@@ -185,11 +192,14 @@ export class ReplyFeed implements SnapshotSource {
   #attach(): SnapshotReader {
     const reader = new SnapshotReader(this)
     if (this.#ending !== undefined) reader.end(this.#ending.error)
-    else this.#readers.add(reader)
+    else this.#snapshotReaders.add(reader)
     return reader
   }
 
-  /** Events are numbered whether anybody watches or not: who does never changes the numbers. */
+  /**
+   * Adds a batch and publishes it. Events are numbered even without subscribers, so that
+   * subscribing never changes the numbers.
+   */
   #take(batch: readonly Delta[]): void {
     this.#readNumber += 1
     this.#contentSeq = this.#seq + 1
@@ -211,29 +221,35 @@ export class ReplyFeed implements SnapshotSource {
     this.#current = undefined
   }
 
-  /** Shows the reply as it is. Whether there was anything new and anybody to show it to. */
+  /**
+   * Shows the reply to subscribers and snapshot readers. Returns true if there was something new
+   * and somebody to show it to.
+   */
   #show(): boolean {
     if (this.#shown === this.#version) return false
     const hasSubscribers = this.#hasSubscribers
-    if (!hasSubscribers && this.#readers.size === 0) return false
+    if (!hasSubscribers && this.#snapshotReaders.size === 0) return false
     this.#shown = this.#version
     this.#contentSeq = this.#seq + 1
     this.#current = undefined
     if (hasSubscribers) this.publish({ type: 'reply.snapshot', snapshot: this.#made().snapshot })
     else this.#seq += 1
     if (this.#feed.emitIntervalMs > 0) this.#lastShown = this.current()
-    for (const reader of this.#readers) this.#offer(reader)
+    for (const reader of this.#snapshotReaders) this.#offer(reader)
     return true
   }
 
-  /** A reader that does not wait costs nothing: no snapshot is made for it before it asks. */
+  /**
+   * Offers the reply to a snapshot reader. A snapshot reader that does not wait costs nothing:
+   * no snapshot is made for it before it asks.
+   */
   #offer(reader: SnapshotReader): void {
     const current = reader.wants(this.#readNumber) ? this.current() : undefined
     if (current === undefined) reader.lag(this.#readNumber)
     else reader.offer(current, this.#readNumber)
   }
 
-  /** Shows at once, then not again before the interval is over. */
+  /** Shows the reply at once, then not again before the interval is over. */
   #showAndPause(): void {
     if (!this.#show()) return
     this.#pause = this.#feed.clock.setTimeout(() => {
@@ -248,7 +264,7 @@ export class ReplyFeed implements SnapshotSource {
     this.#pause = undefined
   }
 
-  /** The reply as it is; the same object until it changes. */
+  /** The snapshot of the reply as it is; the same object until the reply changes. */
   #made(): Versioned {
     if (this.#current !== undefined) return this.#current
     const parts = this.#reply.parts()

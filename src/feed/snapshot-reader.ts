@@ -1,23 +1,26 @@
 /**
- * One reader of a reply's snapshots, at its own pace.
+ * A snapshot reader: pulls the snapshots of one reply at its own pace.
  *
- * Holds no backlog: a reader that was not waiting when something new came is behind, and takes
- * the newest state when it asks again. The one exception is a single socket read that makes
- * several snapshots: a reader that was waiting for it gets them all, for it was not slow.
+ * Holds no backlog. A snapshot reader that was not waiting when a snapshot was shown is behind, and
+ * takes the newest state when it asks again. There is one exception: a single socket read may make
+ * several snapshots. A snapshot reader that was waiting for that read gets them all, for it was not
+ * slow.
+ *
+ * Knows nothing of deltas and events.
  */
 import type { Snapshot } from '../protocol/snapshot.ts'
 
-/** A snapshot and the state of the reply it shows. */
+/** A snapshot, and the version of the reply that it shows. */
 export interface Versioned {
   readonly version: number
   readonly snapshot: Snapshot
 }
 
-/** What a reader reads from. */
+/** The reply that a snapshot reader pulls from. */
 export interface SnapshotSource {
   /** The reply as it is; `undefined` before the first content. */
   current(): Versioned | undefined
-  /** The newest snapshot that is due: no earlier than the interval after the one before. */
+  /** The newest snapshot that is due. Snapshots are due at least one interval apart. */
   due(): Versioned | undefined
   detach(reader: SnapshotReader): void
 }
@@ -37,7 +40,7 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
   #queue: Versioned[] = []
   #seen = 0
   #readNumber = -1
-  /** Something was shown while this reader was not waiting. */
+  /** True if a snapshot was shown while this snapshot reader was not waiting. */
   #isBehind = false
   #end: { readonly error?: unknown } | undefined
 
@@ -53,7 +56,7 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
     const newer = this.#queue.shift() ?? this.#missed()
     if (newer !== undefined) return Promise.resolve(this.#take(newer))
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
-    // A reader may have asked and gone: a rejection that nobody awaits must not end the process.
+    // If nobody awaits this promise, its rejection must not end the process.
     promise.catch(() => {})
     if (this.#end === undefined) this.#waiting.push({ resolve, reject })
     else this.#finish(this.#end, { resolve, reject })
@@ -69,7 +72,7 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
     return Promise.resolve(DONE)
   }
 
-  /** Whether a snapshot made now, by this socket read, would be handed to this reader. */
+  /** Returns true if a snapshot of this socket read would go to this snapshot reader. */
   wants(readNumber: number): boolean {
     return this.#waiting.length > 0 || this.#readNumber === readNumber
   }
@@ -87,13 +90,13 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
     }
   }
 
-  /** Something was shown that this reader did not wait for. */
+  /** Notes that a snapshot was shown for which this snapshot reader did not wait. */
   lag(readNumber: number): void {
     if (this.#readNumber !== readNumber) this.#queue = []
     this.#isBehind = true
   }
 
-  /** Nothing follows; what is new is still handed out first. */
+  /** Ends the iteration. A newest state that was not handed out yet is handed out first. */
   end(error?: unknown): void {
     this.#end = error === undefined ? {} : { error }
     this.#source.detach(this)
@@ -104,7 +107,7 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
     for (const rest of waiting.slice(1)) void this.next().then(rest.resolve, rest.reject)
   }
 
-  /** What there was before this reader came, or while it did not wait. */
+  /** The state that this snapshot reader missed: before it came, or while it did not wait. */
   #missed(): Versioned | undefined {
     let missed: Versioned | undefined
     if (this.#seen === 0 || this.#end !== undefined) missed = this.#source.current()
@@ -118,7 +121,7 @@ export class SnapshotReader implements AsyncIterableIterator<Snapshot, undefined
     return { done: false, value: taken.snapshot }
   }
 
-  /** An error is thrown once; after that the reader is simply at its end. */
+  /** The error is thrown once; after that the iteration is done. */
   #finish(end: { readonly error?: unknown }, { resolve, reject }: Waiting): void {
     this.#end = {}
     if (end.error === undefined) resolve(DONE)

@@ -1,32 +1,34 @@
 /**
- * Those who watch the same events: of one turn, of one conversation, or of all.
+ * The subscribers to the same events: of one turn, of one conversation, or of everything.
  *
- * In place of a Subject of RxJS, which costs half as much again for each delivery, and where a
- * teardown that throws keeps the end from the others.
+ * Replaces a Subject of RxJS, which costs half as much again for each delivery. With a Subject, a
+ * teardown that throws also keeps the completion from the other subscribers.
+ *
+ * Knows nothing of turns and replies.
  */
 import { config, Observable, type Subscriber } from 'rxjs'
 import type { ConversationEvent } from '../protocol/event.ts'
 
-interface Watcher {
-  readonly reader: Subscriber<ConversationEvent>
+interface Entry {
+  readonly subscriber: Subscriber<ConversationEvent>
   readonly known: WeakSet<ConversationEvent> | undefined
 }
 
 export class Subscribers {
-  readonly #all = new Set<Watcher>()
-  /** The same as a list, which does not change while an event is delivered. */
-  #list: readonly Watcher[] | undefined
+  readonly #all = new Set<Entry>()
+  /** The same entries as an array, which does not change while an event is delivered. */
+  #list: readonly Entry[] | undefined
 
   get isEmpty(): boolean {
     return this.#all.size === 0
   }
 
-  /** @param known - events that the reader is not to be told of: it knows what they say */
-  add(reader: Subscriber<ConversationEvent>, known?: WeakSet<ConversationEvent>): void {
-    const entry = { reader, known }
+  /** @param known - events that this subscriber does not get: its snapshot has their content */
+  add(subscriber: Subscriber<ConversationEvent>, known?: WeakSet<ConversationEvent>): void {
+    const entry = { subscriber, known }
     this.#all.add(entry)
     this.#list = undefined
-    reader.add(() => {
+    subscriber.add(() => {
       this.#all.delete(entry)
       this.#list = undefined
     })
@@ -36,11 +38,11 @@ export class Subscribers {
     this.#list ??= [...this.#all]
     // oxlint-disable-next-line typescript/no-deprecated -- hosts do set it
     const throws = config.useDeprecatedSynchronousErrorHandling
-    for (const { reader, known } of this.#list) {
+    for (const { subscriber, known } of this.#list) {
       if (known?.has(event) === true) continue
       try {
-        if (throws) tellAndThrow(reader, event)
-        else reader.next(event)
+        if (throws) tellAndThrow(subscriber, event)
+        else subscriber.next(event)
       } catch (error) {
         reportUnhandled(error)
       }
@@ -48,9 +50,9 @@ export class Subscribers {
   }
 
   complete(): void {
-    for (const { reader } of this.#all) {
+    for (const { subscriber } of this.#all) {
       try {
-        reader.complete()
+        subscriber.complete()
       } catch (error) {
         reportUnhandled(error)
       }
@@ -58,14 +60,18 @@ export class Subscribers {
   }
 }
 
-/** Has RxJS throw what a reader throws, which it does only where somebody subscribes. */
-function tellAndThrow(reader: Subscriber<ConversationEvent>, event: ConversationEvent): void {
-  new Observable(() => reader.next(event)).subscribe()
+/**
+ * Delivers an event so that RxJS rethrows the error of a subscriber. With the deprecated setting,
+ * RxJS rethrows only inside a call of `subscribe`.
+ */
+function tellAndThrow(subscriber: Subscriber<ConversationEvent>, event: ConversationEvent): void {
+  new Observable(() => subscriber.next(event)).subscribe()
 }
 
 /**
- * Gives it to the host, as RxJS does by itself with what a reader throws: to its own hook, or as an
- * uncaught exception. What comes out here was thrown by a teardown, or because the host wants it so.
+ * Reports an error to the host as RxJS reports the errors of subscribers: to the host's hook, or as
+ * an uncaught exception. The error comes from a teardown, or from a subscriber if the host has
+ * chosen the deprecated setting.
  */
 function reportUnhandled(error: unknown): void {
   setTimeout(() => {

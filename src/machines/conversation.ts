@@ -6,10 +6,10 @@
  *    ▲                  │                                         │
  *    └── input refused ─┘ (back to the state before)     accepts the next send, like idle
  *
- *   idle, done, failed and cancelled can be put to sleep: the supervisor is told and stops the
- *   actor, and the next send starts a new one in `idle`.
+ *   In idle, done, failed and cancelled the conversation can be put to sleep: the supervisor is
+ *   told and stops the actor. The next send starts a new actor, in `idle`.
  *
- * Knows ids only. What a turn is doing stands in the turn machine, which `streaming` invokes.
+ * Knows ids only. The state of a turn is in the turn machine, which `streaming` invokes.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate'
 import type { CancelEvent, TurnResult } from './turn-events.ts'
@@ -30,7 +30,7 @@ export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
 export interface ConversationContext extends ConversationInput {
   /** The running turn, or the last one. */
   readonly turnId: string
-  /** Where the conversation was before that turn. */
+  /** The state of the conversation before that turn. */
   readonly restState: RestState
 }
 
@@ -72,11 +72,11 @@ export const conversationMachine = setup({
   actors: { turn: turnMachine },
   actions: {
     begin: assign((_, turn: Pick<ConversationContext, 'turnId' | 'restState'>) => turn),
-    /** A turn runs already: this one is refused. */
+    /** Refuses the named turn, because another one runs. */
     refuseSend: (_, _params: { turnId: string }) => {},
-    /** Another turn than the named one runs: it goes on. */
+    /** Answers a cancel that names another turn than the running one, which continues. */
     refuseCancel: (_, _params: { request: number }) => {},
-    /** The turn machine itself failed: its request is aborted and the turn ends as failed. */
+    /** The turn machine itself failed: aborts its request and ends the turn as failed. */
     abandonTurn: (_, _params: { turnId: string; error: unknown }) => {},
   },
   guards: {
@@ -101,7 +101,7 @@ export const conversationMachine = setup({
           { guard: resultIs('cancelled'), target: 'cancelled' },
           { guard: resultIs('failed'), target: 'failed' },
           { guard: resultIs('unsaved'), target: 'failed' },
-          // Rejected: nothing happened, so the conversation is where it was.
+          // A rejected turn changed nothing: the conversation returns to its state before the send.
           { guard: { type: 'restStateIs', params: 'done' }, target: 'done' },
           { guard: { type: 'restStateIs', params: 'failed' }, target: 'failed' },
           { guard: { type: 'restStateIs', params: 'cancelled' }, target: 'cancelled' },
@@ -134,7 +134,8 @@ export const conversationMachine = setup({
     done: restState('done'),
     failed: restState('failed'),
     cancelled: restState('cancelled'),
-    // Not final: XState remembers every type of event, and that of an end would have the id in it.
+    // Not a final state: XState keeps each event type that it has seen, and the type of an end
+    // would contain the conversation's id.
     asleep: {
       entry: sendParent(({ context }) => ({
         type: 'conversation.asleep',

@@ -1,13 +1,13 @@
 /**
- * A supervisor: keeps a few conversations apart from all the others.
+ * A supervisor: keeps a few conversations apart from all others. Knows nothing of turns.
  *
  *   supervising ── conversation.wake ───▶ spawns one
  *               ── it fell asleep ──────▶ stops and forgets it
- *               ── it failed ───────────▶ forgets it and has its turn abandoned
+ *               ── it failed ───────────▶ stops it and has its turn abandoned
  *
- * An error that a parent does not handle stops that parent with all its children; here is where
- * the error of a conversation ends. Each spawn copies the parent's table of children, which is
- * why there are many small supervisors instead of one large.
+ * An error of a child that its parent does not handle stops the parent with all its children. The
+ * supervisor handles the errors of conversations, so an error ends here. Each spawn copies the
+ * parent's table of children: many small supervisors cost less than one large one.
  */
 import { setup, spawnChild, stopChild } from 'xstate'
 import { conversationMachine } from './conversation.ts'
@@ -17,12 +17,12 @@ interface WakeEvent {
   readonly conversationId: string
 }
 
-export type SupervisorEvent =
+type SupervisorEvent =
   | WakeEvent
   | { readonly type: 'conversation.asleep'; readonly conversationId: string }
   | { readonly type: 'xstate.error.actor.*'; readonly actorId: string; readonly error: unknown }
 
-// A prefix, because a host may choose any id, also `__proto__`, and children are keys of an object.
+// Children are keys of an object, and a host may choose any id, even `__proto__`: hence a prefix.
 const PREFIX = 'conversation:'
 
 /** The id of a conversation's actor under its supervisor. */
@@ -38,9 +38,9 @@ export const supervisorMachine = setup({
   types: { events: {} as SupervisorEvent },
   actors: { conversation: conversationMachine },
   actions: {
-    /** The conversation's place is free. */
+    /** Releases the conversation's slot in this supervisor. */
     release: (_, _params: { conversationId: string }) => {},
-    /** The conversation's actor failed: what it ran is aborted and ends as failed. */
+    /** The conversation's actor failed: aborts its turn, which ends as failed. */
     abandonConversation: (_, _params: { conversationId: string; error: unknown }) => {},
   },
 }).createMachine({

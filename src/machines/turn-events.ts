@@ -1,21 +1,28 @@
-/** What a turn hears, what it answers, and what it comes to: ids, counts and codes, never text. */
+/**
+ * The events of the turn machine, its answers to cancels, and its results.
+ *
+ * Has ids, counts and codes. Knows nothing of text.
+ */
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
 
-/** How a reply can end; decided when it is sealed. */
+/** How a turn can end; decided when its reply is sealed. */
 export type Outcome = 'done' | 'failed' | 'cancelled'
 
-/** What a turn can come to. `rejected` was never accepted; `unsaved` was given up at closing. */
+/**
+ * The result of a turn machine. A `rejected` turn was never accepted. The end of an `unsaved` turn
+ * was not on disk when the engine closed.
+ */
 export type TurnResult = Outcome | 'rejected' | 'unsaved'
 
 export interface CancelEvent {
   readonly type: 'turn.cancel'
   readonly turnId: string
-  /** Which call of `cancel` wants the receipt. */
+  /** The number of the `cancel` call that waits for the receipt. */
   readonly request: number
 }
 
-/** What comes of the things that a turn has done. */
+/** The reports of the work that the turn machine's actions started. */
 export type TurnReport =
   | { readonly type: 'input.recorded' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
@@ -30,14 +37,14 @@ export type TurnReport =
     }
   | { readonly type: 'turn.saved' }
   | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
-  /** Another writer ended the turn. */
+  /** Another writer ended or deleted the turn. */
   | { readonly type: 'turn.lost' }
-  /** It took longer than it may. */
+  /** The turn took longer than its timeout. */
   | { readonly type: 'turn.timed-out' }
 
 export type TurnEvent = TurnReport | CancelEvent | { readonly type: 'turn.give-up' }
 
-/** What a cancel found; the save completes its receipt. */
+/** The machine's answer to a cancel. The save completes the receipt. */
 export interface CancelAnswer {
   readonly request: number
   readonly outcome: Receipt['outcome']

@@ -1,22 +1,22 @@
 /**
- * A turn: an input is recorded, a reply comes back, its end is saved.
+ * A turn: an input is recorded, a reply comes back, the end is saved.
  *
- *   recording ── recorded ──▶ replying ──────── finished, failed, cancelled ──▶ saving ──▶ done
- *     │     └▶ withdrawing       requesting                                      │  ▲  └──▶ failed
- *     │            │               └▶ awaiting ── first delta ──▶ receiving      ▼  │  └──▶ cancelled
- *     └────────────┴──▶ rejected   │    ▲                               waitingToSave ──▶ unsaved
+ *   recording ── recorded ──▶ replying ────── finished, failed, cancelled ──▶ saving ──▶ done
+ *     │     └▶ withdrawing       requesting                                    │  ▲  └──▶ failed
+ *     │            │               └▶ awaiting ── first delta ──▶ receiving    ▼  │  └──▶ cancelled
+ *     └────────────┴──▶ rejected   │    ▲                             waitingToSave ──▶ unsaved
  *                                  ▼    │
- *                                backingOff   a failure before the first delta that may be made good
+ *                                backingOff   a failure before the first delta, if a retry can help
  *
- * Sees what happens to a reply, never its text, its request or its key: those belong to the run,
- * which every action finds by the turn's id. Deltas go from the transport straight to
- * the feed, so the number of events here does not depend on the length of the reply.
+ * Knows the lifecycle of a reply, never its text, its request or its key. Those belong to the live
+ * turn, which every action finds by the turn's id. Deltas go from the transport straight to the
+ * feed, so the number of events here does not depend on the length of the reply.
  *
- * Nothing here is an actor but the turn: what it has done reports back by itself, and what it no
- * longer wants is ended by the transition that says so.
+ * The turn is the only actor here. The work that its actions start reports back by events. The
+ * transition that makes a piece of work needless also stops it.
  *
- * Whoever leaves `replying` first decides how the turn ends: leaving it hands on what was read,
- * seals the reply and aborts what is left of its request, all in one transition.
+ * The first transition out of `replying` decides how the turn ends. This one transition delivers
+ * the deltas that were read, seals the reply, and aborts the rest of its request.
  */
 import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
@@ -33,14 +33,14 @@ export interface TurnOutput {
 
 export interface TurnContext extends TurnInput {
   readonly outcome: Outcome
-  /** Attempts that were followed by another one, or wait for it. */
+  /** The number of failed attempts after which another one was made or planned. */
   readonly failedAttempts: number
-  /** The wait after the last of them. */
+  /** The wait after the last failed attempt. */
   readonly retryInMs: number
   readonly saveFailures: number
 }
 
-/** The wait before the next try of a save: 100 ms, doubled each time, at most 5 s. */
+/** The wait before a save is retried: 100 ms, doubled each time, at most 5 s. */
 function saveDelayMs(failures: number): number {
   return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
 }
@@ -64,7 +64,7 @@ function cancelsFrom(from: string) {
   } as const
 }
 
-/** A cancel of a turn that has its outcome already and only waits for the disk. */
+/** A cancel of a turn whose outcome is decided and which only waits for the disk. */
 function lateCancelFrom(from: string) {
   return [
     { guard: { type: 'outcomeIs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
@@ -72,7 +72,7 @@ function lateCancelFrom(from: string) {
   ] as const
 }
 
-/** Nothing has been shown yet: what failed may be tried again, elsewhere perhaps. */
+/** No content has been shown yet: the attempt may be retried, perhaps at a fallback. */
 const mayBackOff = {
   guard: {
     type: 'canHelp',
@@ -88,7 +88,7 @@ const mayBackOff = {
   ],
 } as const
 
-/** It took too long, whatever it was doing. */
+/** The turn took too long, with its attempts and the waits between them. */
 const timesOut = {
   target: '#turn.saving',
   actions: [
@@ -106,7 +106,7 @@ const refused = {
   },
 } as const
 
-/** The turn is over: readers are told, then `reply` and the cancels settle. */
+/** A final state: subscribers get the terminal event, then `reply` and the cancels settle. */
 function ends(result: TurnResult) {
   return { type: 'final', entry: { type: 'settle', params: { result } }, output: result } as const
 }
@@ -119,27 +119,27 @@ export const turnMachine = setup({
     output: {} as TurnOutput,
   },
   actions: {
-    /** Writes the input down; reports `input.recorded` or `input.refused`. */
+    /** Writes the input to the store; reports `input.recorded` or `input.refused`. */
     record: () => {},
-    /** Drops the input if it is not being written yet. */
+    /** Withdraws the input if its write has not begun. */
     withdraw: () => {},
-    /** The input is on disk: `send` resolves, readers are told. */
+    /** The input is on disk: publishes `turn.accepted` and resolves `send`. */
     accept: () => {},
-    /** The input is not on disk and will not be: `send` rejects. */
+    /** The input is not on disk and will not be: rejects `send`. */
     refuse: (_, _params: { code: ColloquyErrorCode }) => {},
-    /** Reports `turn.timed-out` after a while, unless the timer is stopped by then. */
+    /** Reports `turn.timed-out` when the time of the turn is up, unless `stopTimer` comes first. */
     startTimer: () => {},
     stopTimer: () => {},
-    /** Asks the provider, the nth time; reports `reply.started` and what follows. */
+    /** Starts the attempt with this number; reports `reply.started` and the events after it. */
     ask: (_, _params: { attempt: number }) => {},
-    /** Readers are told that another attempt follows, and what the failed one came to is noted. */
+    /** Notes the failed attempt, and publishes `turn.retrying`. */
     backOff: () => {},
-    /** Hands on what was read from the socket, before anything decides that the reply has ended. */
+    /** Delivers the deltas that were read from the socket, before the reply can be sealed. */
     flush: () => {},
-    /** Nothing is added to the reply from here on, and its request is aborted. */
+    /** Seals the reply: later deltas are dropped. Aborts its request, unless that is drained. */
     seal: (_, _params: { outcome: Outcome; code?: ColloquyErrorCode }) => {},
     answerCancel: (_, _params: CancelAnswer) => {},
-    /** Writes the sealed reply and the end of the turn; reports `turn.saved` or why it is not. */
+    /** Writes the sealed reply and the end of the turn; reports whether they were saved. */
     save: () => {},
     reportSaveFailure: (_, _params: { failures: number; retryInMs: number }) => {},
     settle: (_, _params: { result: TurnResult }) => {},
@@ -172,7 +172,7 @@ export const turnMachine = setup({
     recording: {
       entry: 'record',
       on: {
-        // The timer is of no state: it goes on through all attempts and the waits between them.
+        // The timer belongs to no single state: it covers all attempts and the waits between them.
         'input.recorded': { target: 'replying', actions: ['accept', 'startTimer'] },
         'input.refused': refused,
         'turn.cancel': {
@@ -181,7 +181,7 @@ export const turnMachine = setup({
         },
       },
     },
-    // The write may have begun; then the input is accepted, and the turn ends before it asks.
+    // If the write had begun, the input is accepted, and the turn ends before its first attempt.
     withdrawing: {
       on: {
         'input.recorded': {

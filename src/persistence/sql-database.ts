@@ -1,9 +1,9 @@
 /**
  * One open database: transactions and reads over one connection.
  *
- * Knows nothing of what the tables mean, and of a kind of database only what it is handed. A read
- * waits for the transaction that is open and never sees half of it; a SQLite transaction takes no
- * turn of the event loop, so that costs nothing.
+ * A read waits until no transaction is open, so it never sees half of one. With SQLite this wait
+ * costs nothing: a transaction never spans a turn of the event loop. Knows nothing of the meaning
+ * of tables, and of a kind of database only its `DatabaseKind`.
  */
 import type { ColloquyError } from '../protocol/errors.ts'
 import { type Connection, Statement } from './statements/statement.ts'
@@ -11,34 +11,39 @@ import { type Connection, Statement } from './statements/statement.ts'
 const COMMIT = new Statement('commit')
 const ROLLBACK = new Statement('rollback')
 
-/** What is particular to one kind of database. */
+/** The statements and functions that differ between kinds of databases. */
 export interface DatabaseKind {
   /**
-   * Opens a transaction that nobody else's write can come between: one that began by reading could
-   * not be told to wait when another process writes, only to start again.
+   * Opens a transaction that excludes other writers from its start. If a transaction began with a
+   * read and another process wrote meanwhile, it could not wait: it would have to start again.
    */
   readonly begin: Statement
-  /** The `ColloquyError` for an error of the driver, which is kept as its cause. */
+  /** Returns the `ColloquyError` for an error of the driver, which becomes its cause. */
   readonly classify: (error: unknown) => ColloquyError
-  /** Throws if what is about to be committed would not be found again. */
+  /**
+   * Called before each commit. Throws if the files of the database are gone, so that the commit
+   * would be lost.
+   */
   readonly assertPresent?: (() => void) | undefined
-  /** Whether the next transactions are to survive a power cut. They do unless this says otherwise. */
+  /**
+   * Sets whether the next transactions must survive a power cut. Until the first call, they must.
+   */
   readonly setLasting?: ((isLasting: boolean) => void) | undefined
   readonly disconnect: () => Promise<void>
 }
 
-export interface TransactionOptions {
-  /** Whether a power cut may undo it, if that is cheaper. @defaultValue `false` */
+interface TransactionOptions {
+  /** True if a power cut may undo the transaction, where that is cheaper. @defaultValue `false` */
   readonly isCheckpoint?: boolean
 }
 
 export class SqlDatabase {
   readonly #connection: Connection
   readonly #kind: DatabaseKind
-  /** How many reads are not done. */
+  /** The number of reads that have not finished. */
   #reads = 0
   #onceRead: (() => void) | undefined
-  /** Settles when the transaction that is open has ended. */
+  /** Settles when the open transaction has ended; `undefined` while none is open. */
   #open: Promise<void> | undefined
 
   constructor(connection: Connection, kind: DatabaseKind) {
@@ -47,9 +52,10 @@ export class SqlDatabase {
   }
 
   /**
-   * All or nothing.
+   * Runs the work in a transaction: all of its writes are committed, or none.
    *
-   * @param work - must touch nothing but `tx`: whoever else asks waits for this one to end
+   * Contract: the work uses nothing but `tx`. A `read` or a `transaction` inside it would wait for
+   * its own end.
    */
   async transaction<T>(
     work: (tx: Connection) => Promise<T>,
@@ -68,7 +74,7 @@ export class SqlDatabase {
     }
   }
 
-  /** Sees all that was committed before. */
+  /** Runs a read, which sees all earlier commits. */
   async read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     this.#reads += 1
     try {
@@ -81,7 +87,7 @@ export class SqlDatabase {
     }
   }
 
-  /** Lets go of the database once every read has what it came for. */
+  /** Disconnects once every read has finished. */
   async close(): Promise<void> {
     if (this.#reads > 0) await new Promise<void>((resolve) => (this.#onceRead = resolve))
     await this.#kind.disconnect()
@@ -105,7 +111,7 @@ export class SqlDatabase {
       await COMMIT.run(tx)
       return result
     } catch (error) {
-      // After some failures, like a full disk, SQLite has already rolled back by itself.
+      // Fails where SQLite has already rolled back by itself, such as after a full disk.
       await ROLLBACK.run(tx).catch(() => undefined)
       throw error
     }

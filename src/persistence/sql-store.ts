@@ -1,8 +1,9 @@
 /**
- * The store over any SQL database that MikroORM opens: writes through the queue, reads beside it.
+ * The store over any SQL database that MikroORM opens. Writes go through the writer queue, reads
+ * go around it.
  *
- * Rows are plain; there is no identity map to grow. Which database it is, and what has to happen
- * before it can be used, is `sqlite-store.ts`'s.
+ * Rows are plain objects: there is no identity map that grows. Knows neither the kind of database
+ * nor how it is opened: that is in `sqlite/store.ts` and `sqlite/view.ts`.
  */
 import type {
   ConversationListOptions,
@@ -54,13 +55,16 @@ import type {
 } from './store.ts'
 import type { WriteOptions, WriterQueue } from './writer/writer-queue.ts'
 
-/** How long a busy database is waited for, in milliseconds. */
+/** The longest wait for a busy database, in milliseconds. */
 export const PATIENCE_MS = 10_000
-/** Longer: others are being written meanwhile. */
+/** The longest wait for capacity in the queue. Longer, because other writes succeed meanwhile. */
 const CAPACITY_PATIENCE_MS = 30_000
-/** Shorter: a turn shows that it could not be saved, and tries again itself, as checkpoints do. */
+/**
+ * The longest wait for a busy database when a turn ends or has a checkpoint. Shorter, because a
+ * turn shows that it could not be saved, and its save is retried, as checkpoints are.
+ */
 const END_PATIENCE_MS = 500
-/** More rows than there are. */
+/** No limit. */
 const NO_LIMIT = 2_147_483_647
 
 export class SqlStore implements Store {
@@ -70,7 +74,7 @@ export class SqlStore implements Store {
   readonly #release: () => void
   #closing: Promise<void> | undefined
 
-  /** @param release - lets go of what guards the database; called last */
+  /** @param release - releases the lock of the database; called last */
   constructor(
     database: SqlDatabase,
     writer: WriterQueue<Connection>,
@@ -83,7 +87,7 @@ export class SqlStore implements Store {
     this.#release = release
   }
 
-  /** How many write transactions were committed. */
+  /** The number of committed write transactions. */
   get transactions(): number {
     return this.#writer.transactions
   }
@@ -239,7 +243,7 @@ export class SqlStore implements Store {
     }
   }
 
-  /** Writes the beginning of a turn, for which somebody waits. */
+  /** Writes the beginning of a turn. It is urgent, because a caller waits for it. */
   async #begin(
     job: (tx: Connection) => Promise<Acceptance | undefined>,
     { conversationId, turnId }: Pick<TurnAccept, 'conversationId' | 'turnId'>,
@@ -254,7 +258,10 @@ export class SqlStore implements Store {
     return await this.#held(guarded(job, this.epoch), {})
   }
 
-  /** Any write but the end of a turn is held back while too many others wait. */
+  /**
+   * Submits a write once the queue has capacity. Only checkpoints and ends of turns are never held
+   * back: they do not come here.
+   */
   async #held<T>(
     job: (tx: Connection) => Promise<T>,
     options: Pick<WriteOptions, 'isUrgent' | 'name'>,

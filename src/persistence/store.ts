@@ -1,8 +1,9 @@
 /**
- * The port to the database: what the engine asks of a store, in plain records.
+ * The port to the database: the calls that the engine makes, in plain records.
  *
- * No entity, manager or driver error crosses it. Every failure is a
- * `ColloquyError`; `database-busy` says that the same call may succeed later.
+ * Contract: every failure is a `ColloquyError`. The code `database-busy` means that the same call
+ * may succeed later. Knows no kind of database: no entity, entity manager or driver error crosses
+ * the port.
  */
 import type {
   ConversationListOptions,
@@ -28,7 +29,7 @@ export interface NewConversation {
   readonly ownerId?: string | undefined
   readonly metadata?: unknown
   readonly messages: readonly (InitialMessage & { readonly id: string })[]
-  /** What the initial messages belong to: a turn id that has no turn. */
+  /** The `turnId` of the initial messages. No turn has this id. */
   readonly importId: string
   readonly at: Date
 }
@@ -45,39 +46,41 @@ export interface TurnAccept {
   readonly idempotencyKey?: string | undefined
   readonly at: Date
   /**
-   * Says where the turn goes, as the conversation is when the turn is written. Throws what the input
-   * is refused with. Synchronous, and called again when the transaction has to be tried again.
+   * Returns the endpoint and the model of the turn, from the conversation as it is when the turn is
+   * written. Throws the error with which the input is refused.
+   *
+   * Contract: it is synchronous, and may be called again: each retry of the transaction calls it.
    */
   readonly bind: (conversation: ConversationRecord) => TurnPlace
 }
 
-/** Where a turn goes. */
+/** The first route of a turn. */
 export interface TurnPlace {
   readonly endpoint: string
   readonly model: string
 }
 
-/** What of a message counts when a provider is asked. */
+/** The fields of a message that a request to a provider needs. */
 export type HistoryMessage = Pick<Message, 'turnId' | 'role' | 'parts' | 'status'>
 
-/** A turn on the input of the one before. */
+/** A new turn on the input of the conversation's last turn. */
 export type TurnRetry = Omit<TurnAccept, 'messageId' | 'role' | 'parts'>
 
-/** A turn that was accepted under an idempotency key, with its input and what it left. */
+/** A turn that was accepted under an idempotency key, with its input and its reply. */
 export interface KeyedTurn {
   readonly turn: TurnRecord
   readonly input: Message
   readonly reply?: Message
 }
 
-/** What a running reply has gained since the checkpoint before. */
+/** The additions to a running reply since the checkpoint before. */
 export interface TurnCheckpoint {
   readonly turnId: string
   readonly attempts: number
   readonly failedAttempts?: readonly AttemptRecord[] | undefined
-  /** Who was asked last, if that is not whom the turn was accepted for. */
+  /** The route of the last attempt; absent if the turn was accepted with that route. */
   readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
-  /** The number of the first piece; they count from 1 in a turn. */
+  /** The number of the first piece. The pieces of a turn are numbered from 1. */
   readonly n: number
   readonly pieces: readonly (readonly Delta[])[]
 }
@@ -89,13 +92,13 @@ export interface TurnEnd {
   readonly status: TerminalStatus
   readonly attempts: number
   readonly failedAttempts?: readonly AttemptRecord[] | undefined
-  /** Who was asked last, if that is not whom the turn was accepted for. */
+  /** The route of the last attempt; absent if the turn was accepted with that route. */
   readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
-  /** Whether checkpoints of it were asked for: they go with its end. */
+  /** True if checkpoints of the turn were submitted: the write of its end deletes them. */
   readonly hasCheckpoints: boolean
   readonly error?: ErrorRecord | undefined
   readonly usage?: Usage | undefined
-  /** The reply to keep; absent when the turn left none. */
+  /** The reply to save; absent if the turn left none. */
   readonly reply?:
     | {
         readonly messageId: string
@@ -107,15 +110,15 @@ export interface TurnEnd {
   readonly at: Date
 }
 
-/** What is in the store once a turn has ended. */
+/** An ended turn and its reply, as they are in the store. */
 export interface EndedTurn {
   readonly turn: TurnRecord
   readonly message?: Message
-  /** `false`: another writer had ended the turn, or taken it over, and nothing was changed. */
+  /** False if another writer had ended the turn or taken it over: then nothing was changed. */
   readonly written: boolean
 }
 
-/** A turn whose cost became known after its end, with the reply it left. */
+/** A turn whose usage became known after its end, with its reply. */
 export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
 
 /** An endpoint as stored. `sealedSecrets` is opaque to the store. */
@@ -127,22 +130,22 @@ export interface StoredEndpoint {
   readonly model?: string | undefined
   readonly local: boolean
   readonly headerNames: readonly string[]
-  /** Key and extra headers, encrypted; absent when there are none or they are held in memory only. */
+  /** Key and extra headers, encrypted; absent if there are none or only memory holds them. */
   readonly sealedSecrets?: string | undefined
   readonly fallbacks?: readonly FallbackRecord[] | undefined
   readonly options?: StoredEndpointOptions | undefined
 }
 
-/** What an endpoint is put with besides its address and its secrets. */
+/** The options of an endpoint besides its address and its secrets. */
 export interface StoredEndpointOptions {
   readonly maxConcurrent?: number | undefined
   readonly quirks?: Quirks | undefined
-  /** Whether its key came from a function of the host's, which nothing can store. */
+  /** True if the key comes from a function of the host. A function cannot be stored. */
   readonly hasKeySource?: boolean | undefined
 }
 
 export interface Store {
-  /** Grows with each opening of the database; every turn carries the epoch of its writer. */
+  /** Grows with each opening of the database. Each turn has the epoch of its writer. */
   readonly epoch: number
 
   /** @throws `conversation-exists` */
@@ -150,70 +153,78 @@ export interface Store {
   getConversation(id: string): Promise<ConversationRecord | undefined>
   /** Newest activity first. */
   listConversations(filter: ConversationListOptions): Promise<readonly ConversationRecord[]>
-  /** `undefined` when there is no such conversation. */
+  /** Returns `undefined` if there is no such conversation. */
   updateConversation(
     id: string,
     changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined>
-  /** Sets the title if there is none. `undefined` when there was one, or no such conversation. */
+  /**
+   * Sets the title of a conversation that has none. Returns `undefined` if it has one, or if there
+   * is no such conversation.
+   */
   titleConversation(id: string, title: string, at: Date): Promise<ConversationRecord | undefined>
-  /** Removes a conversation with all its turns and messages. Whether there was one. */
+  /** Deletes a conversation with its turns and messages. Returns true if there was one. */
   deleteConversation(id: string): Promise<boolean>
 
   /** Oldest first. */
   listMessages(conversationId: string): Promise<readonly Message[]>
-  /** The messages up to a position, oldest first: less of each than `listMessages` reads. */
+  /** The messages up to a position, oldest first, with fewer fields than `listMessages` reads. */
   listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]>
   getTurn(id: string): Promise<TurnRecord | undefined>
   /** Oldest first. */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
   lastTurn(conversationId: string): Promise<TurnRecord | undefined>
-  /** The turn of a conversation that was accepted under this key. */
+  /** The turn that the conversation has under this idempotency key. */
   keyedTurn(conversationId: string, idempotencyKey: string): Promise<KeyedTurn | undefined>
-  /** The reply of a turn. */
   replyOf(turnId: string): Promise<Message | undefined>
 
   /**
    * Writes the user message and its turn in one transaction.
    *
-   * @throws `conversation-not-found`; what `bind` throws; `database-failed` when its idempotency key
-   *   is taken; `cancelled` when it was withdrawn
+   * @throws `conversation-not-found`; the error that `bind` throws; `database-failed` if the
+   *   idempotency key is taken; `cancelled` if the turn was withdrawn
    */
   acceptTurn(accept: TurnAccept): Promise<Message>
 
   /**
-   * Writes down what a running reply gained. It goes behind other writes, and a power cut may
-   * undo it. `false`: the turn has ended, or is not this writer's, and nothing was written.
+   * Writes the additions to a running reply, behind other writes. A power cut may undo it. Returns
+   * true if the turn still runs and belongs to this writer. Otherwise nothing is written.
    */
   checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
 
   /**
-   * Writes a turn on the input of the conversation's last turn, and gives that input.
+   * Writes a turn on the input of the conversation's last turn, and returns that input.
    *
-   * @throws `nothing-to-retry`; otherwise as `acceptTurn` does
+   * @throws `nothing-to-retry`; otherwise the errors of `acceptTurn`
    */
   retryTurn(retry: TurnRetry): Promise<Message>
 
   /**
-   * Takes the beginning of a turn back, if its write has not begun: then nothing is stored, and
-   * its promise rejects. After that the write runs to its end.
+   * Withdraws the beginning of a turn if its write has not begun: nothing is stored, and the
+   * promise of the write rejects with `cancelled`. A write that has begun runs to its end.
    */
   withdrawTurn(turnId: string): void
 
-  /** Writes the reply and the end of its turn in one transaction, if the turn is still this writer's. */
+  /**
+   * Writes the reply and the end of its turn in one transaction, if the turn still runs and belongs
+   * to this writer.
+   */
   endTurn(end: TurnEnd): Promise<EndedTurn>
 
-  /** Sets the usage of a cancelled turn and its reply. `undefined`: it is not this writer's. */
+  /**
+   * Sets the usage of a cancelled turn and of its reply. Returns `undefined` if this writer has no
+   * such turn.
+   */
   recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined>
 
   listEndpoints(): Promise<readonly StoredEndpoint[]>
   putEndpoint(endpoint: StoredEndpoint): Promise<void>
   /** All settings: JSON values by name. */
   listSettings(): Promise<ReadonlyMap<string, unknown>>
-  /** `undefined` removes it. */
+  /** Writes a setting. The value `undefined` deletes it. */
   putSetting(name: string, value: unknown): Promise<void>
 
-  /** Finishes what was queued, then lets go of the file. */
+  /** Finishes the queued writes, then closes the database and releases its lock. */
   close(): Promise<void>
 }

@@ -1,17 +1,22 @@
-/** A conversation as a record, and what a host may say about one. */
+/**
+ * Conversations as records: their fields, and how a host changes and lists them.
+ *
+ * Knows nothing of turns, or of how a conversation is stored.
+ */
 import type { MessageRole, Part } from './message.ts'
 
 /**
- * How the model should answer. What is absent is left to the provider. What a dialect has no place
- * for is refused with `invalid-option`, never left out: `stop` and `seed` in `responses`.
+ * Settings for the model. The provider chooses each setting that is absent. A setting without a
+ * field in the dialect is refused with `invalid-option`, never left out. These are `stop` and
+ * `seed` in `responses`, and `seed` in `messages`.
  */
 export interface Settings {
   readonly temperature?: number | undefined
   readonly topP?: number | undefined
-  /** Where it is absent, the dialect `messages`, which has no request without it, sends 8192. */
+  /** If it is absent, the dialect `messages` sends 8192, since its requests must have a limit. */
   readonly maxOutputTokens?: number | undefined
   readonly stop?: string | readonly string[] | undefined
-  /** Fails the turn with `invalid-option` where the dialect is `messages`, which has no seed. */
+  /** Fails the turn with `invalid-option` in `messages` and `responses`, which have no seed. */
   readonly seed?: number | undefined
 }
 
@@ -24,9 +29,9 @@ export interface ConversationRecord {
   /** The system prompt. */
   readonly system?: string
   readonly settings?: Settings
-  /** Whose it is, in the host's own words. */
+  /** The owner of the conversation, in the host's own words. */
   readonly ownerId?: string
-  /** Whatever JSON the host keeps with it. */
+  /** Any JSON that the host keeps with the conversation. */
   readonly metadata?: unknown
   readonly createdAt: Date
   readonly updatedAt: Date
@@ -35,11 +40,10 @@ export interface ConversationRecord {
 /** A message that a conversation starts with. */
 export interface InitialMessage {
   readonly role: MessageRole
-  /** Text, or parts. */
   readonly content: string | readonly Part[]
 }
 
-/** What to change in a conversation: `null` removes, `undefined` leaves as it is. */
+/** Changes to a conversation: `null` removes a field, `undefined` leaves it as it is. */
 export interface ConversationUpdate {
   readonly title?: string | null | undefined
   readonly model?: string | null | undefined
@@ -50,10 +54,10 @@ export interface ConversationUpdate {
   readonly metadata?: unknown
 }
 
-/** Which conversations to list. */
+/** Selects the conversations to list. */
 export interface ConversationListOptions {
-  /** Only those of this owner. */
+  /** Only the conversations of this owner. */
   readonly ownerId?: string | undefined
-  /** How many at most. */
+  /** The largest number of conversations to list. */
   readonly limit?: number | undefined
 }

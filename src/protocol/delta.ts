@@ -1,18 +1,18 @@
 /**
- * What travels from the transport to the feed while a reply streams.
+ * Deltas, and the contract by which the transport delivers them while a reply streams.
  *
- * The transport turns provider events into these; the feed adds them up. Both
- * sides know this file and not each other.
+ * The transport turns provider events into deltas; the feed adds the deltas up. Both sides know
+ * this file and not each other.
  */
 import type { ErrorRecord } from './errors.ts'
 import type { FinishReason, Usage } from './message.ts'
 
 /**
- * What one provider event added to a reply.
+ * What one provider event added to one part of a reply.
  *
- * Text and reasoning go on where the last part of their kind ended, if it is
- * the newest part and they do not say otherwise; else they open a new one. A tool call is known by its
- * id: the first delta with a new id opens it.
+ * Text and reasoning continue the newest part if it is of their kind; otherwise they open a new
+ * part. Reasoning with `opens` always opens a new part. A tool call is known by its id: the first
+ * delta with a new id opens its part.
  */
 export type Delta =
   | { readonly type: 'text'; readonly text: string; readonly providerData?: unknown }
@@ -20,19 +20,22 @@ export type Delta =
       readonly type: 'reasoning'
       readonly text: string
       readonly providerData?: unknown
-      /** Opens a new part in any case: what the newest one holds is signed, and this is not in it. */
+      /**
+       * Opens a new part even after reasoning: the earlier part is signed, and its signature does
+       * not cover this text.
+       */
       readonly opens?: true
     }
   | {
       readonly type: 'tool-call'
       readonly toolCallId: string
       readonly toolName: string
-      /** What to append to the call's `inputText`; may be empty. */
+      /** The text to append to the call's `inputText`; may be empty. */
       readonly inputText: string
       readonly providerData?: unknown
     }
 
-/** What a provider said besides the content, known at the end of a reply. */
+/** Facts that a provider gives besides the content, complete at the end of a reply. */
 export interface ReplyEnd {
   readonly finishReason?: FinishReason
   readonly usage?: Usage
@@ -41,19 +44,19 @@ export interface ReplyEnd {
 }
 
 /**
- * Where the transport delivers one attempt at a reply.
+ * Contract: the transport delivers one attempt at a reply to a `ReplySink`.
  *
- * The order of calls is: `started`, then any number of `deltas`, then one of
- * `finished` and `failed`; `failed` may also come first. Nothing follows an
- * end, and nothing is called after the request was aborted.
+ * The order of calls is `started`, then any number of `deltas`, then one of `finished` and
+ * `failed`. `failed` may come without `started`. No call follows `finished` or `failed`, and none
+ * follows an abort of the request.
  */
 export interface ReplySink {
   /** The provider answered with headers that promise a reply. */
   started(): void
-  /** All that one socket read added, never empty. At most one call for each read. */
+  /** The batch of one socket read, never empty. At most one call for each read. */
   deltas(batch: readonly Delta[]): void
-  /** The provider said it was done. */
+  /** The provider said that the reply is complete. */
   finished(end: ReplyEnd): void
-  /** No complete reply will come. `end` has what was known by then, like usage. */
+  /** No complete reply will come. `end` has the facts that are known by then, like usage. */
   failed(error: ErrorRecord, end: ReplyEnd): void
 }

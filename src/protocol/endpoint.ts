@@ -1,9 +1,13 @@
-/** Provider addresses as records. A key is never part of one. */
+/**
+ * Endpoints as records. A key is never part of a record.
+ *
+ * Knows nothing of requests, or of how an endpoint is chosen.
+ */
 
 /** The endpoint that is asked when none is named. */
 export const ONLINE = 'online'
 
-/** The endpoint of airplane mode, which never sends anything on. */
+/** The endpoint of airplane mode, in which no other endpoint is asked. */
 export const AIRPLANE = 'airplane'
 
 /** The wire format of a provider API. */
@@ -11,23 +15,24 @@ export type Dialect = (typeof DIALECTS)[number]
 
 export const DIALECTS = ['chat-completions', 'responses', 'messages'] as const
 
-/** Where a server departs from the dialect that it speaks. Everything is optional. */
+/** The ways in which a server departs from its dialect. */
 export interface Quirks {
   /**
-   * Whether streams are asked for with `stream_options`, for their usage. Absent: they are, until
-   * the server refuses it. Chat completions only.
+   * If true, requests for streams have `stream_options`, so that the stream ends with its usage.
+   * If absent, they have it until the server refuses it. Chat completions only.
    */
   readonly streamOptions?: boolean | undefined
   /**
-   * The field for `settings.maxOutputTokens`. Absent: `max_tokens`, until the server asks for the
-   * other one. Chat completions only.
+   * The field for `settings.maxOutputTokens`. If absent, it is `max_tokens` until the server asks
+   * for the other one. Chat completions only.
    */
   readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
-  /** Who says the system prompt. Chat completions only. @defaultValue `'system'` */
+  /** The role of the system prompt's message. Chat completions only. @defaultValue `'system'` */
   readonly systemRole?: 'system' | 'developer' | undefined
   /**
-   * The field of an assistant message in which the reasoning of earlier, complete replies is sent
-   * back, for models that demand it. Chat completions only. @defaultValue `'never'`
+   * The field of an assistant message that sends reasoning back, for models that demand it. Only
+   * the reasoning of earlier, complete replies is sent. Chat completions only.
+   * @defaultValue `'never'`
    */
   readonly sendReasoning?:
     | 'never'
@@ -35,36 +40,39 @@ export interface Quirks {
     | 'reasoning'
     | 'reasoning_text'
     | undefined
-  /** Fields merged over every request body; those of a send go over them. Stored in the clear. */
+  /**
+   * Fields merged over every request body. The `extraBody` of a send is merged over them. Stored
+   * unencrypted.
+   */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface EndpointRecord {
   readonly name: string
   readonly url: string
-  /** Scheme, host and port: what the key is bound to. */
+  /** Scheme, host and port. The key is bound to them. */
   readonly origin: string
   readonly dialect: Dialect
   readonly model?: string
-  /** Whether the endpoint is on this machine or its network, by the host's word. */
+  /** True if the host said that the endpoint is on this machine or its network. */
   readonly local: boolean
   readonly hasApiKey: boolean
-  /** The names of extra headers. Their values are secrets and stay inside. */
+  /** The names of extra headers. Their values are secrets and never in a record. */
   readonly headerNames: readonly string[]
-  /** Who is asked next when this endpoint fails before any content; absent if nobody is. */
+  /** The endpoints to ask, in order, if this one fails before any content. Absent if none. */
   readonly fallbacks?: readonly FallbackRecord[]
-  /** How many replies it is asked for at once, if there is a limit. */
+  /** The largest number of concurrent replies, if there is a limit. */
   readonly maxConcurrent?: number
   readonly quirks?: Quirks
 }
 
-/** An endpoint to fall back to, and the model to ask there, unless it is the endpoint's own. */
+/** An endpoint to fall back to. `model` is absent if the endpoint's own model is asked there. */
 export interface FallbackRecord {
   readonly endpoint: string
   readonly model?: string
 }
 
-/** What a model preference is for. */
+/** The purpose of a model preference. */
 export type ModelPurpose = 'chat' | 'airplane-chat' | 'title' | 'airplane-title'
 
 export const MODEL_PURPOSES: readonly ModelPurpose[] = [

@@ -1,15 +1,17 @@
 /**
  * The one family of errors, and the records that are stored of them.
  *
- * Whatever reaches a host, by a rejection or by an event, has a code from this
- * file. Texts name what failed and what to do; they never hold a key, a header
- * or a prompt.
+ * Every error that reaches a host, by a rejection or by an event, has a code from this file. Its
+ * text names the failure and the remedy, and never holds a key, a header or a prompt.
+ *
+ * Knows nothing of HTTP answers or the database's own errors: the rooms that meet them choose the
+ * code.
  */
 import type { Message } from './message.ts'
 
-/** What went wrong. Stable: hosts switch on it, so a value is never renamed. */
+/** The kind of failure. Stable: hosts switch on it, so a value is never renamed. */
 export type ColloquyErrorCode =
-  // The caller's
+  // Errors of the caller
   | 'invalid-option'
   | 'invalid-input'
   | 'empty-input'
@@ -28,13 +30,13 @@ export type ColloquyErrorCode =
   | 'read-only'
   | 'key-unreadable'
   | 'prepare-failed'
-  // How a turn ended
+  // Errors that tell how a turn ended
   | 'cancelled'
   | 'interrupted'
   | 'save-failed'
   | 'turn-lost'
   | 'internal'
-  // The provider's
+  // Errors of the provider
   | 'connection-failed'
   | 'connection-lost'
   | 'timeout-headers'
@@ -58,7 +60,7 @@ export type ColloquyErrorCode =
   | 'stream-truncated'
   | 'event-too-large'
   | 'reply-too-large'
-  // The database's
+  // Errors of the database
   | 'database-in-use'
   | 'database-taken'
   | 'database-gone'
@@ -67,21 +69,21 @@ export type ColloquyErrorCode =
   | 'database-busy'
   | 'database-failed'
 
-/** An error as plain data: what events carry, what is stored with a turn, what `toJSON()` gives. */
+/** An error as plain data: in events, in the record of a turn, and as `toJSON()` returns it. */
 export interface ErrorRecord {
   readonly code: ColloquyErrorCode
   readonly message: string
-  /** The provider's HTTP status, where there was an answer. */
+  /** The HTTP status of the provider's answer, if there was one. */
   readonly status?: number
-  /** How long the provider asked to wait, in milliseconds. */
+  /** The wait that the provider asked for, in milliseconds. */
   readonly retryAfterMs?: number
   /** The provider's own code or type for the error. */
   readonly providerCode?: string
-  /** What the provider says about sending the same request again, if it says anything. */
+  /** True if the provider said to retry the same request, false if it said not to. */
   readonly shouldRetry?: boolean
 }
 
-/** What an error may carry besides its code and message. */
+/** The details that an error may carry besides its code and message. */
 export interface ColloquyErrorDetails {
   readonly status?: number | undefined
   readonly retryAfterMs?: number | undefined
@@ -94,13 +96,13 @@ export interface ColloquyErrorDetails {
 /** Every error that Colloquy rejects with or throws. */
 export class ColloquyError extends Error {
   override readonly name = 'ColloquyError'
-  /** What went wrong; switch on this. */
+  /** The kind of failure, for hosts to switch on. */
   readonly code: ColloquyErrorCode
   declare readonly status?: number
   declare readonly retryAfterMs?: number
   declare readonly providerCode?: string
   declare readonly shouldRetry?: boolean
-  /** The reply as far as it came. Once the turn has ended, this is what the store holds. */
+  /** The reply as far as it came. It is the stored reply if the turn could be saved. */
   declare readonly partial?: Message
 
   constructor(code: ColloquyErrorCode, message: string, details: ColloquyErrorDetails = {}) {
@@ -118,12 +120,12 @@ export class ColloquyError extends Error {
   }
 }
 
-/** Returns true if an error is one of ours with this code. */
+/** Returns true if the error is a `ColloquyError` with this code. */
 export function hasCode(error: unknown, code: ColloquyErrorCode): boolean {
   return error instanceof ColloquyError && error.code === code
 }
 
-/** The plain form of an error. What is not ours becomes `internal`, without its text. */
+/** Makes the record of an error. An error of another class becomes `internal`, without its text. */
 export function errorRecord(error: unknown): ErrorRecord {
   if (!(error instanceof ColloquyError)) {
     return { code: 'internal', message: 'Something failed inside Colloquy; the log has the cause.' }
@@ -138,12 +140,12 @@ export function errorRecord(error: unknown): ErrorRecord {
   }
 }
 
-/** The error that a record was made of, with the partial reply that belongs to it. */
+/** Makes an error from its record, with the partial reply that belongs to it. */
 export function errorFromRecord(record: ErrorRecord, partial?: Message): ColloquyError {
   return new ColloquyError(record.code, record.message, { ...record, partial })
 }
 
-/** The store finds out, and so does the engine: both say the same. */
+/** Shared by the store and the engine: either may find that the conversation is missing. */
 export function conversationNotFound(id: string): ColloquyError {
   return new ColloquyError(
     'conversation-not-found',

@@ -1,4 +1,8 @@
-/** What happens in conversations, as the feed tells it. `docs/events.md` has each one with an example. */
+/**
+ * The events of conversations. `docs/events.md` has each one with an example.
+ *
+ * Knows nothing of subscribers, or of how an event is delivered.
+ */
 import type { ConversationRecord } from './conversation.ts'
 import type { Delta } from './delta.ts'
 import type { ErrorRecord } from './errors.ts'
@@ -17,7 +21,7 @@ interface TurnEventBase extends EventBase {
   readonly turnId: string
 }
 
-/** An event of a turn, without what only the feed can know. */
+/** An event of a turn, without the fields that the feed adds. */
 export type TurnHappening =
   /** The input is on disk. */
   | { readonly type: 'turn.accepted'; readonly message: Message }
@@ -27,22 +31,22 @@ export type TurnHappening =
       /** The number of the attempt that failed, from 1. */
       readonly attempt: number
       readonly error: ErrorRecord
-      /** When the next one is made. */
+      /** The wait before the next attempt. */
       readonly retryInMs: number
       /** The endpoint that is asked next: the same one, or one of its fallbacks. */
       readonly endpoint: string
     }
-  /** What one socket read added. */
+  /** The batch of one socket read. */
   | { readonly type: 'reply.delta'; readonly deltas: readonly Delta[] }
-  /** The reply so far, at most one each `emitIntervalMs`. */
+  /** The whole reply so far, at most once each `emitIntervalMs`. */
   | { readonly type: 'reply.snapshot'; readonly snapshot: Snapshot }
-  /** The end of the turn is not on disk yet. The text is kept, and the save is tried again. */
+  /** The end of the turn is not on disk yet. The text is kept, and the save is retried. */
   | {
       readonly type: 'turn.save-failed'
       readonly error: ErrorRecord
       /** How many saves of this turn have failed. */
       readonly failures: number
-      /** When the next one is tried. */
+      /** The wait before the next save. */
       readonly retryInMs: number
     }
   | { readonly type: 'turn.done'; readonly turn: TurnRecord; readonly message?: Message }
@@ -55,23 +59,23 @@ export type ConversationHappening =
   | {
       readonly type: 'conversation.changed'
       readonly change: 'titled' | 'updated' | 'deleted'
-      /** The conversation as it is now; absent once deleted. */
+      /** The conversation after the change; absent if it was deleted. */
       readonly conversation?: ConversationRecord
     }
-  /** What a cancelled turn has cost became known, and is on disk with it; see `usageOnCancel`. */
+  /** The usage of a cancelled turn became known and is on disk with it; see `usageOnCancel`. */
   | { readonly type: 'turn.usage'; readonly turn: TurnRecord; readonly message?: Message }
 
-/** An event with its place in the conversation. */
+/** An event as subscribers get it: with its number, its conversation and its time. */
 export type ConversationEvent =
   | (TurnEventBase & TurnHappening)
   | (EventBase & ConversationHappening & { readonly turnId?: never })
 
-/** Whether it tells of content, which a snapshot of that moment has too. */
+/** Returns true if the event tells of content. A snapshot of that moment has the same content. */
 export function isContent({ type }: Pick<ConversationEvent, 'type'>): boolean {
   return type === 'reply.delta' || type === 'reply.snapshot'
 }
 
-/** Whether it is the last one of a turn. */
+/** Returns true if the event is the last one of a turn. */
 export function isTerminal({ type }: Pick<ConversationEvent, 'type'>): boolean {
   return (
     type === 'turn.done' ||

@@ -1,6 +1,13 @@
-/** Messages, their parts, and what they cost: the data that hosts read and stores keep. */
+/**
+ * Messages, their parts and their usage: the data that hosts read and stores keep.
+ *
+ * Knows nothing of a provider's wire format.
+ */
 
-/** A piece of a message. `providerData` is opaque: a signature or encrypted reasoning to send back. */
+/**
+ * A piece of a message. `providerData` is opaque: a signature or encrypted reasoning, to be sent
+ * back.
+ */
 export type Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | FilePart
 
 export interface TextPart {
@@ -9,7 +16,7 @@ export interface TextPart {
   readonly providerData?: unknown
 }
 
-/** What a reasoning model thought aloud. Not part of {@link Message.text}. */
+/** The thoughts that a reasoning model shows. Not part of {@link Message.text}. */
 export interface ReasoningPart {
   readonly type: 'reasoning'
   readonly text: string
@@ -20,7 +27,7 @@ export interface ToolCallPart {
   readonly type: 'tool-call'
   readonly toolCallId: string
   readonly toolName: string
-  /** `inputText` parsed as JSON; `undefined` while it streams and when it is no valid JSON. */
+  /** `inputText` parsed as JSON; `undefined` while it streams and if it is not valid JSON. */
   readonly input: unknown
   /** The arguments as the provider sent them. */
   readonly inputText: string
@@ -45,21 +52,21 @@ export interface FilePart {
   readonly providerData?: unknown
 }
 
-/** How a message came to its end. User messages are always `complete`. */
+/** How a message ended. User messages are always `complete`. */
 export type MessageStatus = 'complete' | 'cancelled' | 'failed' | 'interrupted'
 
-/** `tool`: results that the host supplies. */
+/** A `tool` message has results that the host supplies. */
 export type MessageRole = 'user' | 'assistant' | 'tool'
 
 /** Why the model stopped, in one vocabulary for all providers. */
 export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other'
 
 /**
- * The provider's own figures, unchanged; of a cancelled turn they may be estimated, and `source`
- * says so. A figure that was not given is absent, never zero.
+ * The provider's own figures, unchanged. The figures of a cancelled turn may be estimated; `source`
+ * then says so. A figure that the provider did not give is absent, never zero.
  */
 export interface Usage {
-  /** Chat completions count cached tokens in it; `messages` does not. */
+  /** Includes cached tokens in chat completions, but not in `messages`. */
   readonly inputTokens?: number
   readonly outputTokens?: number
   readonly reasoningTokens?: number
@@ -75,7 +82,7 @@ export interface Message {
   readonly id: string
   readonly conversationId: string
   readonly turnId: string
-  /** Its place in the conversation: grows in the order of appending. */
+  /** The place in the conversation. A message appended later has a higher position. */
   readonly position: number
   readonly createdAt: Date
   readonly role: MessageRole
@@ -88,7 +95,7 @@ export interface Message {
   readonly model?: string
 }
 
-/** The text parts of a message, joined. */
+/** Joins the text parts of a message. */
 export function textOf(parts: readonly Part[]): string {
   let text = ''
   for (const part of parts) if (part.type === 'text') text += part.text

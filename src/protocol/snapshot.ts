@@ -1,9 +1,10 @@
-/** The whole reply so far. Each one replaces the one before. */
+/** Snapshots as data. Knows nothing of deltas, or of when a snapshot is due. */
 import type { MessageStatus, Part } from './message.ts'
 
+/** The whole reply so far. Each snapshot replaces the one before. */
 export interface Snapshot {
   readonly turnId: string
-  /** The number of the turn's newest event that the snapshot includes. */
+  /** The `seq` of the turn's newest event that the snapshot includes. */
   readonly seq: number
   readonly parts: readonly Part[]
   /** The text parts, joined. */

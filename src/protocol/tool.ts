@@ -1,4 +1,6 @@
-/** A function that a model may ask for. */
+/** Tools as they are offered to a model. Knows nothing of calls and results. */
+
+/** A function that a model may call. */
 export interface ToolDefinition {
   readonly description?: string | undefined
   /** JSON Schema of the arguments. */

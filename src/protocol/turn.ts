@@ -1,32 +1,36 @@
-/** Turns as records: what is stored of one, and what `cancel` answers. */
+/**
+ * Turns as records: the stored turn, its failed attempts, and the receipt of a cancel.
+ *
+ * Knows nothing of how a turn runs.
+ */
 import type { ErrorRecord } from './errors.ts'
 import type { Usage } from './message.ts'
 
-/** `pending`: accepted, the provider not asked yet. The last four are terminal. */
+/** A `pending` turn is accepted; the provider is not asked yet. */
 export type TurnStatus = 'pending' | 'streaming' | TerminalStatus
 
-/** How a turn can end. */
+/** The statuses with which a turn ends. */
 export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
 
-/** One accepted input and what became of it. */
+/** One accepted input, and how its turn went. */
 export interface TurnRecord {
   readonly id: string
   readonly conversationId: string
   readonly status: TurnStatus
-  /** The name of the endpoint that answered, or was asked last. */
+  /** The name of the endpoint that answered, or that was asked last. */
   readonly endpoint: string
   /** The model that was asked there. */
   readonly model: string
-  /** How many HTTP requests were made for it. */
+  /** The number of HTTP requests made for the turn. */
   readonly attempts: number
   /**
-   * The attempts that failed and were followed by another, or waited for one; oldest first, absent
-   * if there were none. How the last attempt failed is the turn's own `error`.
+   * The failed attempts after which another one was made or planned, oldest first. Absent if there
+   * were none. The failure of the last attempt is the turn's own `error`.
    */
   readonly failedAttempts?: readonly AttemptRecord[]
   readonly error?: ErrorRecord
   readonly usage?: Usage
-  /** What the host said about this turn with `send`. */
+  /** The JSON that the host gave to `send` for this turn. */
   readonly metadata?: unknown
   readonly startedAt: Date
   readonly endedAt?: Date
@@ -37,28 +41,28 @@ export interface AttemptRecord {
   readonly endpoint: string
   readonly model: string
   readonly error: ErrorRecord
-  /** What the provider reported all the same. It is not in the turn's own usage. */
+  /** The usage that the provider reported in spite of the failure; not in the turn's own usage. */
   readonly usage?: Usage
   readonly startedAt: Date
   readonly endedAt: Date
 }
 
-/** What a cancel did. */
+/** The report that `cancel` returns. */
 export interface Receipt {
   /**
-   * - `cancelled`: this cancel ended the turn (or the same turn was already being cancelled).
-   * - `already-done`: the turn had ended, or had all it needed to end, before the cancel came.
-   * - `not-running`: there was no such turn to cancel; another one, if any, goes on.
+   * - `cancelled`: this cancel ended the turn, or an earlier cancel was already ending it.
+   * - `already-done`: before the cancel came, the turn had ended, or its outcome was decided.
+   * - `not-running`: the turn was not running. Another turn that runs continues.
    */
   readonly outcome: 'cancelled' | 'already-done' | 'not-running'
-  /** The state the cancel found: of the running turn, or how the last one ended. */
+  /** The state of the running turn when the cancel came, or how the last turn ended. */
   readonly from: string
-  /** Whether a request that had gone out to the provider was aborted. `false` if it is drained. */
+  /** True if a request already sent to the provider was aborted; false if it is drained. */
   readonly upstreamAborted: boolean
   /** The reply in the store, if the turn left one. */
   readonly savedMessageId?: string
-  /** How many UTF-16 units of reply text were kept. */
+  /** The number of UTF-16 units of reply text that were kept. */
   readonly partialChars: number
-  /** What the provider had reported by then, or an estimate; see `usageOnCancel`. */
+  /** The usage that the provider had reported by then, or an estimate; see `usageOnCancel`. */
   readonly usage?: Usage
 }

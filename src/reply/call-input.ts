@@ -1,8 +1,9 @@
-/** Reads the arguments of a tool call: JSON text in, a value out. */
+/** Reads the arguments of a tool call: JSON text in, a value out. Knows nothing of tools. */
 
 /**
- * Arguments as a value: none mean an empty object, as providers see it, and `undefined` that they
- * were cut. What is nested so deep that it can be read but not written again could never be stored.
+ * Returns the arguments as a value, or `undefined` if they are not valid JSON, as after a cut.
+ * Empty text means an empty object, as providers see it. A value is `undefined` too if it is nested
+ * so deep that it can be read but not written again: it could never be stored.
  */
 export function callInput(inputText: string): unknown {
   if (inputText.trim() === '') return {}
@@ -15,7 +16,7 @@ export function callInput(inputText: string): unknown {
   }
 }
 
-/** Nothing that is shorter is nested deeper than any stack bears. */
+/** Returns true if the text may be nested too deep for the stack. Shorter text never is. */
 function mayBeDeep(json: string): boolean {
   return json.length > 1000
 }

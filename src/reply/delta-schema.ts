@@ -1,4 +1,4 @@
-/** Tells whether a value from a database file is a delta. */
+/** Checks the deltas that come from a database file. Knows nothing of how they are stored. */
 import type { Delta } from '../protocol/delta.ts'
 
 /** Returns true if the value has all fields of a delta, with the right types. */

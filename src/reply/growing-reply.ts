@@ -1,21 +1,21 @@
 /**
- * A reply as it grows: deltas in, parts out.
+ * A reply as it grows: deltas in, parts out. Knows nothing of turns, subscribers and storage.
  *
- * Adding a delta costs the same however long the reply is: text is appended to a string, which
- * the runtime keeps as a rope until somebody reads it. Parts handed out are never changed again;
- * a part that did not grow is handed out as the same object.
+ * A delta costs the same at the end of a long reply as at its beginning: text is appended to a
+ * string, which the runtime keeps as a rope until it is read. Parts that were handed out never
+ * change; a part that did not grow is handed out as the same object.
  */
 import type { Delta } from '../protocol/delta.ts'
 import type { Part, ToolCallPart } from '../protocol/message.ts'
 import { callInput } from './call-input.ts'
 
 interface Growing {
-  /** What of its text somebody has taken, and what came since. */
+  /** The text that `take` has returned, and the text that came since. */
   taken: string
   rest: string
-  /** Whether nobody has taken any of it. */
+  /** True until `take` first returns the part. */
   isNew: boolean
-  /** All opaque data, and what of it came since it was taken first. */
+  /** The opaque data, joined, and the pieces of it that came since `take` returned the part. */
   providerData: unknown
   dataSince: unknown[]
   handedOut: Part | undefined
@@ -36,7 +36,7 @@ type GrowingPart = GrowingText | GrowingCall
 
 export class GrowingReply {
   readonly #parts: GrowingPart[] = []
-  /** By their ids. Most replies have none, and an empty map is not small. */
+  /** Tool calls by id. Made when needed: most replies have none, and an empty Map is not small. */
   #calls: Map<string, GrowingCall> | undefined
 
   get isEmpty(): boolean {
@@ -52,7 +52,7 @@ export class GrowingReply {
     if (!part.isNew) part.dataSince.push(delta.providerData)
   }
 
-  /** Reads the arguments of the tool calls, now that no more of them will come. */
+  /** Reads the arguments of the tool calls. Called when no more deltas will come. */
   finish(): void {
     for (const call of this.#calls?.values() ?? []) {
       call.input = callInput(textSoFar(call))
@@ -65,8 +65,8 @@ export class GrowingReply {
   }
 
   /**
-   * What was added since this was last asked, and all of it at first, in as few deltas as say it.
-   * Who adds them up in the same order has the same reply.
+   * Returns the additions since the last call, in as few deltas as possible. The first call returns
+   * the whole reply. Adding up the deltas of all calls, in order, gives the same reply.
    */
   take(): readonly Delta[] {
     return this.#parts.flatMap(takeFrom)
@@ -108,7 +108,7 @@ function textSoFar(part: GrowingPart): string {
   return part.taken + part.rest
 }
 
-/** What the part gained since this was last asked of it. */
+/** Returns the additions to one part since the last call. */
 function takeFrom(part: GrowingPart): readonly Delta[] {
   const { rest, isNew } = part
   const [data, ...more] = isNew ? [part.providerData] : part.dataSince
@@ -123,7 +123,7 @@ function takeFrom(part: GrowingPart): readonly Delta[] {
   ]
 }
 
-/** Thoughts may follow others that they are not a part of. */
+/** Makes the first delta of a part. Reasoning `opens`: the part before may be reasoning too. */
 function opening(part: GrowingPart, text: string, data: unknown): Delta {
   const delta = deltaOf(part, text, data)
   return delta.type === 'reasoning' ? { ...delta, opens: true } : delta
@@ -136,7 +136,7 @@ function deltaOf(part: GrowingPart, text: string, data: unknown): Delta {
   return { type, toolCallId, toolName, inputText: text, ...providerData }
 }
 
-/** The parts of a reply of which no more deltas will come. */
+/** Makes the parts of a reply from all of its deltas. */
 export function assembled(deltas: readonly Delta[]): readonly Part[] {
   const reply = new GrowingReply()
   for (const delta of deltas) reply.add(delta)
@@ -152,7 +152,7 @@ function toPart(part: GrowingPart): Part {
   return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
 }
 
-/** Lists grow, records take on the newer fields, anything else is replaced. */
+/** Joins opaque data: lists grow, records take the newer fields, other values are replaced. */
 function joined(old: unknown, added: unknown): unknown {
   if (added === undefined) return old
   if (Array.isArray(old) && Array.isArray(added)) return [...old, ...added]

@@ -1,16 +1,17 @@
 /**
- * The steps that an answer, good or bad, is put together of: `inOrder(head(200), send('data: {'),
- * until(gate), reset())`.
+ * The steps of an answer, good or bad. A test combines them:
+ * `inOrder(head(200), send('data: {'), until(gate), reset())`.
  *
- * A step is a script. It waits until what it wrote was taken, so that nothing is cut off that was
- * sent before, and leaves no timer behind once the exchange is over.
+ * Each step is a script. It waits until the system has taken the bytes that it wrote, so that a
+ * later cut loses none of them. It leaves no timer when the response is closed. Knows the framing
+ * of server-sent events, and nothing of dialects.
  */
 import { setImmediate as loopTurn } from 'node:timers/promises'
 import type { Gate } from './gate.ts'
 import { type Script, run } from './script.ts'
 import type { ServedRequest } from './served-request.ts'
 
-/** Runs steps one after another, until the exchange is over. */
+/** Runs steps one after another, until the response is ended or closed. */
 export function inOrder(...steps: readonly Script[]): Script {
   return async (exchange) => {
     for (const step of steps) {
@@ -34,8 +35,8 @@ export function head(status: number, headers: Readonly<Record<string, string>> =
 }
 
 /**
- * Sends pieces of the body, each as a chunk frame of its own: bytes and strings as they are,
- * objects as events.
+ * Sends pieces of the body, each as a chunk frame of its own. Bytes and strings are sent as they
+ * are, objects as events.
  */
 export function send(...pieces: readonly (string | Uint8Array | object)[]): Script {
   return async (exchange) => {
@@ -47,7 +48,11 @@ export function send(...pieces: readonly (string | Uint8Array | object)[]): Scri
   }
 }
 
-/** Sends a body byte by byte, each a chunk frame. @param everyMs - between two bytes, in milliseconds */
+/**
+ * Sends a body byte by byte, each as a chunk frame of its own.
+ *
+ * @param everyMs - the pause after each byte, in milliseconds
+ */
 export function drip(body: string | Uint8Array, everyMs: number): Script {
   return async (exchange) => {
     exchange.open()
@@ -60,11 +65,11 @@ export function drip(body: string | Uint8Array, everyMs: number): Script {
 }
 
 /**
- * Sends a piece again and again, no faster than the client takes it: a body without end, or one
- * of many megabytes that is never in memory.
+ * Sends a piece repeatedly, no faster than the client reads it. This makes an endless body, or one
+ * of many megabytes that is never in memory as a whole.
  *
- * @param piece - not empty; a function makes the nth, from 0
- * @param times - how often. @defaultValue until the client leaves
+ * @param piece - not empty; a function makes the nth piece, from 0
+ * @param times - how often the piece is sent. @defaultValue until the client leaves
  */
 export function flood(
   piece: string | Uint8Array | ((n: number) => string | Uint8Array),
@@ -75,7 +80,7 @@ export function flood(
     const one = typeof piece === 'function' ? undefined : Buffer.from(piece)
     for (let n = 0; n < times && !isAnswered(exchange); n += 1) {
       await written(exchange, one ?? (piece as (n: number) => string | Uint8Array)(n))
-      // A client in the same process has to come round to reading, and to leaving.
+      // A client in the same process needs turns of the event loop to read, and to leave.
       if (n % 16 === 15) await loopTurn()
     }
   }
@@ -84,8 +89,8 @@ export function flood(
 /**
  * Sends comments, as servers do to keep a quiet connection alive.
  *
- * @param everyMs - between two comments, in milliseconds
- * @param enough - when to stop. @defaultValue when the client leaves
+ * @param everyMs - the pause after each comment, in milliseconds
+ * @param enough - stops the comments. @defaultValue they stop when the client leaves
  */
 export function keepAlive(everyMs: number, enough?: Gate | Promise<unknown>): Script {
   return async (exchange) => {
@@ -100,7 +105,7 @@ export function keepAlive(everyMs: number, enough?: Gate | Promise<unknown>): Sc
   }
 }
 
-/** Waits for a gate, or for anything else. */
+/** Waits for a gate, for a promise, or for the promise that a function returns. */
 export function until(what: Gate | Promise<unknown> | (() => unknown)): Script {
   return async () => {
     if (typeof what === 'function') await what()
@@ -108,34 +113,38 @@ export function until(what: Gate | Promise<unknown> | (() => unknown)): Script {
   }
 }
 
-/** Does nothing more until the client leaves. As the only step: accepts a request and never answers. */
+/**
+ * Does nothing more until the client leaves. As the only step, it accepts a request and never
+ * answers.
+ */
 export function hang(): Script {
   return (exchange) => exchange.closed
 }
 
-/** Ends the body as HTTP says it should. */
+/** Ends the body as HTTP requires. */
 export function end(): Script {
   return ({ response }) => void response.end()
 }
 
-/** Closes the connection where it stands: for the client, the body breaks off. */
+/** Closes the connection at this point: for the client, the body breaks off. */
 export function cut(): Script {
   return ({ response }) => void response.destroy()
 }
 
-/** Resets the connection (RST): the client may lose even what had arrived. */
+/** Resets the connection (RST). The client may lose even bytes that had arrived. */
 export function reset(): Script {
   return ({ request }) => void request.socket.resetAndDestroy()
 }
 
-/** Sends the end of the stream (FIN) and goes on listening: what the answer lacked never comes. */
+/** Sends the end of the stream (FIN) and keeps listening. The rest of the answer never comes. */
 export function halfClose(): Script {
   return ({ request }) => void request.socket.end()
 }
 
 /**
- * Writes to the socket past HTTP: status lines and headers that Node would not send, informational
- * answers, or what is no HTTP at all. Follow it with `cut()`, `halfClose()` or `hang()`.
+ * Writes bytes directly to the socket. They may be status lines and headers that Node would not
+ * send, informational answers, or no HTTP at all. Follow it with `cut()`, `halfClose()` or
+ * `hang()`.
  */
 export function bytes(...pieces: readonly (string | Uint8Array)[]): Script {
   return async ({ request: { socket } }) => {
@@ -146,12 +155,12 @@ export function bytes(...pieces: readonly (string | Uint8Array)[]): Script {
   }
 }
 
-/** Whether nothing more can be sent: the answer was ended, or its connection is gone. */
+/** Returns true if nothing more can be sent: the answer was ended, or its connection is gone. */
 function isAnswered({ response }: ServedRequest): boolean {
   return response.writableEnded || response.destroyed || response.closed
 }
 
-/** Resolves when a piece of the body was taken, or never will be. */
+/** Resolves when the system has taken a piece of the body, or the response is closed. */
 function written({ response }: ServedRequest, piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const over = (): void => {
@@ -163,7 +172,7 @@ function written({ response }: ServedRequest, piece: string | Uint8Array): Promi
   })
 }
 
-/** Resolves after a time, or when the exchange is over. */
+/** Resolves after a time, or when the response is closed. */
 function pause({ response }: ServedRequest, ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (response.closed) return resolve()

@@ -1,6 +1,6 @@
-/** Which of the wire formats a request is in, by its path. */
+/** Tells the dialect of a request from its path. Knows nothing of headers and bodies. */
 
-/** The format of a request to this path, which may have a query string. */
+/** Returns the dialect of a request to this path, which may have a query string. */
 export function askedDialect(path: string): 'chat-completions' | 'responses' | 'messages' {
   const operation = /\/(responses|messages)\/?(?:\?|$)/.exec(path)?.[1]
   return operation === 'responses' || operation === 'messages' ? operation : 'chat-completions'

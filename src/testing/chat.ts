@@ -1,4 +1,4 @@
-/** Replies in the chat-completions format. */
+/** Makes replies in the chat-completions format. Knows nothing of sockets. */
 import type { Script } from './script.ts'
 import {
   SCRIPTED_MODEL,
@@ -11,18 +11,23 @@ import {
 } from './stream-event.ts'
 import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
 
-/** What a delta of a chunk may hold; anything else may be there too. */
+/** The delta of a chunk. Other fields are allowed. */
 export interface ChunkDelta {
   readonly role?: string
   readonly content?: unknown
   readonly [field: string]: unknown
 }
 
-/** How a reply in chat completions goes. */
+/** Options of a reply in chat completions. */
 export interface ChatReplyOptions extends ScriptedReplyOptions {
-  /** The `usage` object of a last chunk without choices. Without it there is no such chunk. */
+  /**
+   * The `usage` object, sent in a last chunk without choices. Without it that chunk is left out.
+   */
   readonly usage?: object | undefined
-  /** `null`: no chunk has one. @defaultValue `'stop'`, or `'tool_calls'` where there are any */
+  /**
+   * `null`: no chunk has a finish reason. @defaultValue `'stop'`, or `'tool_calls'` if the reply
+   * has tool calls
+   */
   readonly finishReason?: string | null | undefined
   /** `false` leaves out `[DONE]`. */
   readonly done?: boolean | undefined
@@ -103,7 +108,7 @@ export function chatAnswer(
   }
 }
 
-/** Streams a reply, each delta in a write of its own, whether or not a stream was asked for. */
+/** Streams a reply, each event in a write of its own, even if the request asks for no stream. */
 export function chatStream(
   texts: string | readonly string[],
   options: ChatReplyOptions = {},
@@ -111,7 +116,7 @@ export function chatStream(
   return streamOf(chatEvents, texts, options)
 }
 
-/** A reply as it was asked for: a stream, or one JSON answer. */
+/** Replies as the request asks: with a stream, or with one JSON answer. */
 export function chatReply(
   texts: string | readonly string[],
   options: ChatReplyOptions = {},
@@ -119,7 +124,7 @@ export function chatReply(
   return asAsked(chatStream(texts, options), chatAnswer, texts, options)
 }
 
-/** A delta every few milliseconds until the client leaves. */
+/** Sends a delta every few milliseconds until the client leaves. */
 export function endless(text = 'word ', everyMs = 3): Script {
   return async (exchange) => {
     exchange.write(chunk({ role: 'assistant', content: '' }))

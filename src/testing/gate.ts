@@ -1,25 +1,41 @@
-/** Doors that a test opens: how a scripted answer is stepped without sleeping. */
+/**
+ * Gates step a scripted answer without sleeping: a script waits at a gate until the test opens it.
+ *
+ * Knows nothing of requests and answers.
+ */
 
-/** A door that a test opens when it wants the script behind it to go on. */
+/** A test opens a gate to let the script that waits there continue. */
 export interface Gate {
-  /** Resolves when the gate is open: pass it to a script. */
+  /** Resolves when the gate opens. Pass it to a script. */
   readonly opened: Promise<void>
   open(): void
 }
 
-/** What is awaited before each delta: one promise for all, or one for each by its number, from 0. */
+/**
+ * Awaited before each delta. It is one promise for all deltas, or a function that is called with
+ * the number of the delta, from 0.
+ */
 export type GateFor = Promise<unknown> | ((n: number) => unknown)
 
-/** A gate that is closed. */
+/** Makes a closed gate. */
 export function closedGate(): Gate {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { opened: promise, open: resolve }
 }
 
-/** Lets deltas through one by one: `chatReply(texts, { gate: steps.gate })`, then `steps.step()`. */
+/**
+ * Makes gates that let deltas through one by one.
+ *
+ * @example
+ * ```ts
+ * const { gate, step } = steps()
+ * provider.next(chatReply(['Once', ' upon'], { gate }))
+ * step() // lets 'Once' through
+ * ```
+ */
 export function steps(): {
   readonly gate: (n: number) => Promise<void>
-  /** Lets through so many more. @defaultValue 1 */
+  /** Lets `count` more deltas through. @defaultValue 1 */
   readonly step: (count?: number) => void
 } {
   const gates: Gate[] = []

@@ -1,4 +1,4 @@
-/** Replies in the format of Anthropic's Messages API. */
+/** Makes replies in the format of Anthropic's Messages API. Knows nothing of sockets. */
 import type { Script } from './script.ts'
 import {
   SCRIPTED_MODEL,
@@ -11,26 +11,35 @@ import {
 } from './stream-event.ts'
 import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
 
-/** How a reply in the Messages API goes. */
+/** Options of a reply in the Messages API. */
 export interface MessagesReplyOptions extends ScriptedReplyOptions {
-  /** `usage` as `message_delta` reports it in the end. @defaultValue 9 tokens in, one out for each text */
+  /**
+   * The `usage` that `message_delta` reports at the end. @defaultValue 9 input tokens, and one
+   * output token for each text
+   */
   readonly usage?: object | undefined
-  /** `null`: the stream ends without one. @defaultValue `'end_turn'`, or `'tool_use'` where there are calls */
+  /**
+   * `null`: the reply ends without a stop reason. @defaultValue `'end_turn'`, or `'tool_use'` if
+   * the reply has tool calls
+   */
   readonly stopReason?: string | null | undefined
-  /** Comes with the reasoning. @defaultValue `'sig-1'` */
+  /** The signature of the reasoning. @defaultValue `'sig-1'` */
   readonly signature?: string | undefined
   /** `false` leaves out `message_stop`. */
   readonly stop?: boolean | undefined
 }
 
-/** A content block, and how it grows. */
+/** A content block: how it begins, its deltas, and the complete block. */
 interface Block {
   readonly empty: object
   readonly deltas: readonly object[]
   readonly whole: object
 }
 
-/** The events of a proper stream: `message_start`, `ping`, the blocks, `message_delta`, `message_stop`. */
+/**
+ * The events of a proper stream: `message_start`, `ping`, the blocks, `message_delta`,
+ * `message_stop`.
+ */
 export function messagesEvents(
   texts: string | readonly string[],
   options: MessagesReplyOptions = {},
@@ -84,7 +93,7 @@ export function messagesAnswer(
   }
 }
 
-/** Streams a reply, each event in a write of its own, whether or not a stream was asked for. */
+/** Streams a reply, each event in a write of its own, even if the request asks for no stream. */
 export function messagesStream(
   texts: string | readonly string[],
   options: MessagesReplyOptions = {},
@@ -92,7 +101,7 @@ export function messagesStream(
   return streamOf(messagesEvents, texts, options)
 }
 
-/** A reply as it was asked for: a stream, or one JSON answer. */
+/** Replies as the request asks: with a stream, or with one JSON answer. */
 export function messagesReply(
   texts: string | readonly string[],
   options: MessagesReplyOptions = {},
@@ -140,7 +149,7 @@ function blocksOf(
   ]
 }
 
-/** Empty arguments mean none. */
+/** Parses the arguments of a call. An empty text means no arguments. */
 function inputOf(text: string): unknown {
   return text === '' ? {} : JSON.parse(text)
 }

@@ -1,8 +1,8 @@
 /**
- * A scripted provider on loopback: real HTTP, answers decided by the test.
+ * A scripted provider on loopback: real HTTP, with answers that the test decides.
  *
- * Each request takes the next script from the queue, or the standing one when the queue is empty.
- * Nothing of it is left after `close()`: no socket, no timer.
+ * Each request takes the next script from the queue, or the default script if the queue is empty.
+ * After `close()` no socket and no timer is left. Knows nothing of the engine.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -15,51 +15,59 @@ import { type ServedRequest, HttpServedRequest } from './served-request.ts'
 import { json } from './whole-answers.ts'
 
 /**
- * What happens to a connection before any script runs: it is served; reset, or closed, when it is
- * made; or reset at the first bytes of a request.
+ * What happens to a connection before any script runs. `serve` does nothing to it. `reset` and
+ * `close` end it when it is made. `reset-at-request` resets it at the first bytes of a request.
  */
 export type Welcome = 'serve' | 'reset' | 'close' | 'reset-at-request'
 
 /** A running provider. Stops with `close()` or `await using`. */
 export interface Provider extends AsyncDisposable {
-  /** What an endpoint is given: `http://127.0.0.1:PORT/v1`. */
+  /** The url to give an endpoint: `http://127.0.0.1:PORT/v1`. */
   readonly url: string
   /** `http://127.0.0.1:PORT` */
   readonly origin: string
-  /** Every exchange so far, model lists included, in the order of arrival. */
+  /** All requests so far, even those for model lists, in the order of arrival. */
   readonly requests: readonly ServedRequest[]
-  /** How many requests broke off before they were whole; they are not in `requests`. */
+  /** How many requests broke off before they were complete. They are not in `requests`. */
   readonly requestsCut: number
-  /** How many sockets are open now. */
+  /** How many sockets are open at present. */
   readonly openSockets: number
-  /** How many sockets were ever opened. */
+  /** How many sockets were opened in total. */
   readonly socketsOpened: number
-  /** How many bytes ever arrived. */
+  /** How many bytes arrived in total. */
   readonly bytesReceived: number
-  /** What answers a request when nothing is queued; it may decide by the request. */
+  /**
+   * Sets the default script. It answers while the queue is empty, and may depend on the request.
+   */
   always(script: Script): void
-  /** Queues scripts for the next requests, first come first served. */
+  /** Queues scripts for the next requests, one for each, in this order. */
   next(...scripts: readonly Script[]): void
-  /** What answers `GET /models`, which never takes from the queue. @defaultValue two models */
+  /**
+   * Sets the script that answers `GET /models`. These requests never take from the queue.
+   * @defaultValue two models
+   */
   models(script: Script): void
-  /** What happens to connections made from now on. @defaultValue `'serve'` */
+  /** Sets what happens to each new connection. @defaultValue `'serve'` */
   welcome(how: Welcome): void
-  /** The nth exchange (from 0), once it has arrived. */
+  /** Resolves with the nth request (from 0), once it has arrived. */
   request(n: number): Promise<ServedRequest>
-  /** Resolves when at most so many sockets are open: all of the client's have gone. @defaultValue 0 */
+  /**
+   * Resolves when at most `sockets` sockets are open. @defaultValue 0: the client has no socket
+   * open
+   */
   quiet(sockets?: number): Promise<void>
-  /** Cuts every connection and stops listening. Rejects if a script had failed. */
+  /** Cuts every connection and stops listening. Rejects if a script has thrown before. */
   close(): Promise<void>
 }
 
-/** Starts a provider that answers `Hello`, in any dialect, until it is told otherwise. */
+/** Starts a provider. Its default script answers `Hello`, in any dialect. */
 export async function startProvider(): Promise<Provider> {
   const provider = new ScriptedProvider()
   await provider.listen()
   return provider
 }
 
-/** An address on loopback where nobody listens: connections are refused. */
+/** Returns a loopback url on which no server listens: connections are refused. */
 export async function refusingUrl(): Promise<string> {
   const provider = await startProvider()
   await provider.close()
@@ -100,7 +108,8 @@ class ScriptedProvider implements Provider {
   #closing: Promise<void> | undefined
 
   async listen(): Promise<void> {
-    // Only tests and clients close connections: a client whose request meets the end of one fails.
+    // Only tests and clients close connections. If the server closed an idle connection, a request
+    // sent at that moment would fail.
     this.#server.keepAliveTimeout = 0
     this.#server.on('connection', (socket: Socket) => this.#connected(socket))
     this.#server.listen(0, '127.0.0.1')
@@ -174,7 +183,7 @@ class ScriptedProvider implements Provider {
   #connected(socket: Socket): void {
     this.socketsOpened += 1
     this.#sockets.add(socket)
-    // Resets are what this provider is for.
+    // Resets are expected: tests cause them on purpose.
     socket.on('error', () => undefined)
     socket.on('close', () => this.#disconnected(socket))
     if (this.#welcome === 'reset') socket.resetAndDestroy()
@@ -194,14 +203,14 @@ class ScriptedProvider implements Provider {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // What was reset at its first bytes has been parsed all the same.
+    // A request that was reset at its first bytes is parsed even so.
     if (request.socket.destroyed) return
     const closed = new Promise<void>((resolve) => response.on('close', resolve))
     const pieces: Buffer[] = []
     try {
       for await (const piece of request) pieces.push(piece as Buffer)
     } catch {
-      // The client left before its request was whole: there is nobody to answer.
+      // The client left before its request was complete: there is no client to answer.
       this.requestsCut += 1
       return
     }

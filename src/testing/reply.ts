@@ -1,4 +1,4 @@
-/** A reply in whichever dialect the request is made. */
+/** Replies in the dialect of the request. Knows nothing of the formats themselves. */
 import { askedDialect } from './asked-dialect.ts'
 import { chatReply } from './chat.ts'
 import { messagesReply } from './messages.ts'

@@ -1,4 +1,4 @@
-/** Replies in the format of OpenAI's Responses API. */
+/** Makes replies in the format of OpenAI's Responses API. Knows nothing of sockets. */
 import type { Script } from './script.ts'
 import {
   SCRIPTED_MODEL,
@@ -11,26 +11,31 @@ import {
 } from './stream-event.ts'
 import type { ScriptedReplyOptions, StreamEvent } from './stream-event.ts'
 
-/** How a reply in the Responses API goes. */
+/** Options of a reply in the Responses API. */
 export interface ResponsesReplyOptions extends ScriptedReplyOptions {
-  /** `usage` of the response. Without it that is `null`. */
+  /** The `usage` of the response. @defaultValue `null` */
   readonly usage?: object | undefined
-  /** How the response ends; `null`: the stream has no terminal event. @defaultValue `'completed'` */
+  /**
+   * How the response ends. `null`: the stream has no terminal event. @defaultValue `'completed'`
+   */
   readonly status?: 'completed' | 'incomplete' | 'failed' | null | undefined
-  /** Why it is `incomplete`. @defaultValue `'max_output_tokens'` */
+  /** Why the response is `incomplete`. @defaultValue `'max_output_tokens'` */
   readonly incompleteReason?: string | undefined
-  /** Why it is `failed`. @defaultValue a `server_error` */
+  /** Why the response is `failed`. @defaultValue a `server_error` */
   readonly error?: { readonly code: string; readonly message: string } | undefined
-  /** Comes with the reasoning, opaque to clients. */
+  /** The encrypted content of the reasoning item, opaque to clients. */
   readonly encryptedReasoning?: string | undefined
   /** `true` ends the stream with `[DONE]`, as some compatible servers do. */
   readonly done?: boolean | undefined
 }
 
-/** An item of the output, and the events that make it. */
+/** An output item: how it begins, the events that fill it, and the complete item. */
 interface Item {
   readonly empty: object
-  /** Between `output_item.added` and `output_item.done`: the type, its fields, whether it is a delta. */
+  /**
+   * The events between `output_item.added` and `output_item.done`. Each has a type, its fields, and
+   * `true` if it is a delta.
+   */
   readonly growth: readonly (readonly [string, object, boolean?])[]
   readonly whole: object
 }
@@ -73,7 +78,7 @@ export function responsesAnswer(
   return responseOf(itemsOf(texts, options), options, options.status ?? 'completed')
 }
 
-/** Streams a reply, each event in a write of its own, whether or not a stream was asked for. */
+/** Streams a reply, each event in a write of its own, even if the request asks for no stream. */
 export function responsesStream(
   texts: string | readonly string[],
   options: ResponsesReplyOptions = {},
@@ -81,7 +86,7 @@ export function responsesStream(
   return streamOf(responsesEvents, texts, options)
 }
 
-/** A reply as it was asked for: a stream, or one JSON answer. */
+/** Replies as the request asks: with a stream, or with one JSON answer. */
 export function responsesReply(
   texts: string | readonly string[],
   options: ResponsesReplyOptions = {},

@@ -1,18 +1,19 @@
-/** What a request is answered: the one idea that everything in this kit is made of. */
+/** Scripts, which all of this kit is made of, and how they run. Knows nothing of dialects. */
 import type { ServedRequest } from './served-request.ts'
 
 /**
- * Answers one request, or does one step of that. It may do with the response whatever a provider
- * could, or should not, do; it may also look at the request and return another script to run.
+ * Answers one request, or does one step of the answer. A script may use the response in any way,
+ * even in ways that a provider should not. It may read the request and return another script to
+ * run.
  *
- * One that throws has its connection cut, and fails the provider's `close()`.
+ * Contract: if a script throws, its connection is cut, and the provider's `close()` rejects.
  */
 export type Script = (exchange: ServedRequest) => ScriptResult | Promise<ScriptResult>
 
 // oxlint-disable-next-line typescript/no-invalid-void-type -- most scripts return nothing
 type ScriptResult = void | Script
 
-/** Runs a script, and whatever it says should run instead. */
+/** Runs a script. If it returns another script, runs that one next. */
 export async function run(script: Script, exchange: ServedRequest): Promise<void> {
   let next: ScriptResult = script
   while (typeof next === 'function') next = await next(exchange)

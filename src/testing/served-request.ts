@@ -1,35 +1,42 @@
-/** One request that reached the scripted provider, and the means to answer it. */
+/**
+ * One request that reached the scripted provider, and the means to answer it.
+ *
+ * Knows the framing of server-sent events, and nothing of scripts and dialects.
+ */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
-/** One request that arrived, and the means to answer it. */
+/** One request that arrived complete, and the means to answer it. */
 export interface ServedRequest {
   readonly method: string
   /** The path with its query string. */
   readonly path: string
   /** The request's headers, with names in lower case. */
   readonly headers: IncomingHttpHeaders
-  /** The request body as JSON; `undefined` if it is none. */
+  /** The parsed request body; `undefined` if the body is not JSON. */
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into bodies of every shape
   readonly body: any
-  /** The request body as it came. */
+  /** The request body as text, not parsed. */
   readonly text: string
   /** How many bytes the request body had. */
   readonly bytesReceived: number
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** Whether the response is closed already, by whichever side. */
+  /** True if the response is closed, by either side. */
   readonly isClosed: boolean
-  /** Resolves when the response is closed, by whichever side: sent whole, or its socket gone. */
+  /**
+   * Resolves when the response is closed, by either side. It was sent completely, or its socket is
+   * gone.
+   */
   readonly closed: Promise<void>
-  /** Whether the client went away before the answer was whole. */
+  /** True if the client left before the answer was complete. */
   readonly clientLeft: boolean
-  /** Sends 200 and the headers of an event stream now, before the first event. */
+  /** Sends status 200 and the headers of an event stream at once, before the first event. */
   open(headers?: Record<string, string>): void
   /** Writes events, objects as JSON, strings as they are: one chunk frame in one socket write. */
   write(...events: readonly (object | string)[]): void
-  /** Like `write`, but each event is its own chunk frame; all go out in one socket write. */
+  /** Like `write`, but each event is a chunk frame of its own. All go out in one socket write. */
   frames(...events: readonly (object | string)[]): void
-  /** Writes events, if any, and `[DONE]`, and ends the response. */
+  /** Writes events, if any, and `[DONE]`. Then ends the response. */
   done(...events: readonly (object | string)[]): void
 }
 
@@ -86,7 +93,7 @@ export class HttpServedRequest implements ServedRequest {
   frames(...events: readonly (object | string)[]): void {
     if (this.response.destroyed) return
     this.open()
-    // Framed here: Node would hand the frames to the system one by one.
+    // Framed here: Node would hand each frame to the system separately.
     const frames = events.map(eventText).map((text) => {
       return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
     })
@@ -98,7 +105,10 @@ export class HttpServedRequest implements ServedRequest {
     this.response.end()
   }
 
-  /** A client that leaves ends or resets its side; a script that cuts does neither. */
+  /**
+   * Notes if the client leaves. A client that leaves ends or resets its side of the connection. A
+   * script that cuts the connection causes neither event.
+   */
   #watchClient(): void {
     const { socket } = this.request
     const left = (): void => {

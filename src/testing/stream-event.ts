@@ -1,4 +1,8 @@
-/** What the three dialects' streams have in common: framed events, some of which are content. */
+/**
+ * Shared by the streams of the three dialects: framed events, some of which are deltas.
+ *
+ * Knows nothing of the formats of the dialects.
+ */
 import { inOrder } from './answer-steps.ts'
 import type { GateFor } from './gate.ts'
 import type { Script } from './script.ts'
@@ -9,33 +13,39 @@ import { json } from './whole-answers.ts'
 export interface StreamEvent {
   /** The event with its field names and its blank line. */
   readonly text: string
-  /** Whether it is a delta: what a gate is awaited before. */
+  /** True if the event is a delta. A gate is awaited before each delta. */
   readonly isDelta: boolean
 }
 
-/** A call of a tool that the model is made to ask for. */
+/** A tool call that the reply contains. */
 export interface ScriptedCall {
   readonly id: string
   readonly name: string
-  /** JSON, as one text or in the fragments in which it is to arrive. */
+  /** JSON, as one text or as the fragments in which it arrives. */
   readonly arguments: string | readonly string[]
 }
 
-/** What replies of all dialects can be told. */
+/** Options that the replies of all dialects share. */
 export interface ScriptedReplyOptions {
-  /** What the model thinks aloud first, in deltas. */
+  /** The reasoning that comes first, one string for each delta. */
   readonly reasoning?: readonly string[] | undefined
-  /** Calls of tools, after the text. */
+  /** Tool calls, which come after the text. */
   readonly toolCalls?: readonly ScriptedCall[] | undefined
-  /** The model that is said to answer. @defaultValue the one that was asked for */
+  /** The model that the reply names. @defaultValue the model that the request names */
   readonly model?: string | undefined
-  /** Awaited before each delta (its number, from 0): a test steps a stream without sleeping. */
+  /**
+   * Awaited before each delta, so that a test steps a stream without sleeping. A function is given
+   * the number of the delta, from 0.
+   */
   readonly gate?: GateFor | undefined
-  /** The usage object as the dialect writes it. */
+  /** The usage object, as the dialect writes it. */
   readonly usage?: object | undefined
 }
 
-/** A server-sent event: the value as JSON, a string as it is, under a name if one is given. */
+/**
+ * Writes a server-sent event. Its data is the value as JSON, or a string as it is. It has an
+ * `event` field if a name is given.
+ */
 export function sse(data: unknown, name?: string): string {
   const text = typeof data === 'string' ? data : JSON.stringify(data)
   return `${name === undefined ? '' : `event: ${name}\n`}data: ${text}\n\n`
@@ -43,7 +53,7 @@ export function sse(data: unknown, name?: string): string {
 
 export const SCRIPTED_MODEL = 'scripted-1'
 
-/** What makes a reply of a dialect: its events, or its JSON. */
+/** Makes a reply of a dialect: its events, or its JSON. */
 type Make<Options, Made> = (texts: string | readonly string[], options: Options) => Made
 
 export function textsOf(texts: string | readonly string[]): readonly string[] {
@@ -76,7 +86,7 @@ export function streamOf<Options extends ScriptedReplyOptions>(
   }
 }
 
-/** Answers with the stream or the JSON, whichever was asked for. */
+/** Answers with a stream if the request asks for one, else with JSON. */
 export function asAsked<Options extends ScriptedReplyOptions>(
   stream: Script,
   make: Make<Options, object>,
@@ -88,7 +98,7 @@ export function asAsked<Options extends ScriptedReplyOptions>(
   )
 }
 
-/** The options with the model that the request names, unless they name another. */
+/** Returns the options with the model of the request, unless they name another model. */
 function asking<Options extends ScriptedReplyOptions>(
   options: Options,
   { body }: ServedRequest,

@@ -1,4 +1,7 @@
-/** Answers that need one line: JSON, errors, exact bytes, redirects, compressed bodies and bombs. */
+/**
+ * Answers that a test writes in one line: JSON, errors, exact bytes, redirects, compressed bodies
+ * and bombs. Knows nothing of replies and their events.
+ */
 import { Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -32,7 +35,7 @@ export function json(
   }
 }
 
-/** How an error is written. */
+/** Options of an error answer. */
 export interface ErrorReplyOptions {
   /** The provider's own code, such as `context_length_exceeded`. */
   readonly code?: string | undefined
@@ -43,7 +46,7 @@ export interface ErrorReplyOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** Refuses a request with an error body in the shape of the dialect that it was made in. */
+/** Refuses a request with an error body in the shape of the request's dialect. */
 export function errorReply(
   status: number,
   message: string,
@@ -65,12 +68,12 @@ export function errorReply(
   }
 }
 
-/** How exact bytes are sent. */
+/** Options for sending exact bytes. */
 export interface RawOptions {
   readonly status?: number | undefined
-  /** @defaultValue those of an event stream */
+  /** @defaultValue the headers of an event stream */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Awaited before each chunk (its number, from 0). */
+  /** Awaited before each chunk. Is given the number of the chunk, from 0. */
   readonly gate?: ((n: number) => unknown) | undefined
   /** `false` leaves the body open; `'cut'` destroys the socket after the last chunk. */
   readonly end?: boolean | 'cut' | undefined
@@ -93,7 +96,11 @@ export function raw(chunks: readonly (string | Uint8Array)[], options: RawOption
   }
 }
 
-/** Sends the client somewhere else. @param location - none: a redirect that does not say where */
+/**
+ * Redirects the client.
+ *
+ * @param location - `undefined`: the redirect has no `location` header
+ */
 export function redirect(location: string | undefined, status = 307): Script {
   return ({ response }) => {
     response.writeHead(status, location === undefined ? {} : { location }).end('moved')
@@ -101,14 +108,14 @@ export function redirect(location: string | undefined, status = 307): Script {
 }
 
 const COMPRESSED = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync }
-/** Quick rather than small: what a bomb is made of compresses well however little one tries. */
+/** Fast rather than small: the content of a bomb compresses well even at the lowest level. */
 const COMPRESSING = {
   gzip: () => createGzip({ level: 1 }),
   br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
   deflate: () => createDeflate({ level: 1 }),
 }
 
-/** Sends a body compressed, whether or not that was asked for. */
+/** Sends a compressed body, even if the request did not ask for one. */
 export function encoded(
   encoding: keyof typeof COMPRESSED,
   body: string | Uint8Array,
@@ -122,19 +129,21 @@ export function encoded(
   return raw([COMPRESSED[encoding](body)], { ...options, headers })
 }
 
-/** What a compressed body explodes into. */
+/** The body that a bomb decompresses to. */
 export interface BombOptions {
   /** @defaultValue 200 */
   readonly status?: number | undefined
-  /** How many MiB come out of it. @defaultValue 512 */
+  /** How many MiB of `fill` the body has. @defaultValue 512 */
   readonly mebibytes?: number | undefined
-  /** What it begins with, say half an event. */
+  /** The start of the body, for example half an event. */
   readonly start?: string | undefined
-  /** One ASCII character, which the rest consists of. @defaultValue `'x'` */
+  /** One ASCII character, repeated for the rest of the body. @defaultValue `'x'` */
   readonly fill?: string | undefined
 }
 
-/** Sends a small compressed body that becomes a huge one; it is made while it is sent. */
+/**
+ * Sends a small compressed body that decompresses to a huge one. The body is made while it is sent.
+ */
 export function bomb(encoding: keyof typeof COMPRESSING, options: BombOptions = {}): Script {
   const { status = 200, mebibytes = 512, start = '', fill = 'x' } = options
   return async ({ response }) => {

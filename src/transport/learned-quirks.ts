@@ -1,21 +1,22 @@
 /**
- * What servers were found to refuse, for as long as the transport lives.
+ * Remembers the quirks that servers showed in their refusals, as long as the transport lives.
  *
- * Kept for each endpoint, url and model: behind one url may be many servers. What the host has said
- * about an endpoint is never overruled, and nothing is asked twice that would be refused again.
+ * They are kept for each endpoint, url and model, since many servers may be behind one url. The
+ * quirks that the host has set are never overruled. A request is not sent again if it would be
+ * refused again. Knows nothing of wire formats: dialects read the refusals.
  */
 import type { Quirks } from '../protocol/endpoint.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { WireDialect } from './dialects/dialect.ts'
 import type { ReplyRequest } from './reply-request.ts'
 
-/** More models than any host has; then it is learned anew. */
+/** No host has more models. When the map is full, it is cleared, and quirks are learned anew. */
 const MOST = 1000
 
 export class LearnedQuirks {
   readonly #learned = new Map<string, Quirks>()
 
-  /** The request as its endpoint takes it, by all that is known. */
+  /** Returns the request with all quirks of its endpoint, learned or set by the host. */
   applied(request: ReplyRequest): ReplyRequest {
     const { quirks } = request.target
     const learned = this.#learned.size === 0 ? undefined : this.#learned.get(keyOf(request))
@@ -27,7 +28,7 @@ export class LearnedQuirks {
     }
   }
 
-  /** Whether the error taught something: then the request, applied again, may be accepted. */
+  /** Returns true if the error taught a quirk. With it applied, the request may be accepted. */
   learn(request: ReplyRequest, error: ErrorRecord, dialect: WireDialect): boolean {
     const learned = dialect.quirksFromError?.(this.applied(request), error)
     if (learned === undefined) return false

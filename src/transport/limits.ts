@@ -1,19 +1,23 @@
-/** What the transport holds in memory at most, and how long it waits where nobody else does. */
+/**
+ * Limits on the memory of the transport, and its waits that are not in `Timeouts`.
+ *
+ * Knows nothing of the code that applies them.
+ */
 
 const MIB = 1024 * 1024
 
-/** Caps on what one reply may hold. Counted in UTF-16 units: bytes, as long as the text is ASCII. */
+/** Limits for one reply, in UTF-16 units. A unit is a byte as long as the text is ASCII. */
 export interface ReplyLimits {
-  /** One event of a stream. */
+  /** The longest event of a stream. */
   readonly eventBytes: number
-  /** All content of a reply, or the whole of a JSON answer. */
+  /** The largest content of a reply, or the largest JSON answer. */
   readonly replyBytes: number
 }
 
 export const EVENT_BYTES = 48 * MIB
 export const REPLY_BYTES = 64 * MIB
 
-/** An error body longer than this is cut off and read as far as it came. */
+/** A longer error body is cut off here, and its beginning is read. */
 export const ERROR_BODY_BYTES = 64 * 1024
 /** How long an error body may take after its headers. */
 export const ERROR_BODY_MS = 2000
@@ -22,13 +26,13 @@ export const CONNECT_MS = 10_000
 export const REDIRECT_HOPS = 5
 
 /**
- * How long, and for how many bytes, a complete reply's body may stay open before its socket is
- * destroyed. A body that ends by then leaves its socket to the next request.
+ * How long the body of a complete reply may stay open, and for how many bytes, before its socket
+ * is destroyed. If the body ends within these limits, its socket can serve the next request.
  */
 export const AFTER_END_MS = 250
 export const AFTER_END_BYTES = 64 * 1024
 
-/** How long usage is waited for after a finish reason, unless the host says otherwise. */
+/** How long to wait for usage after a finish reason, unless the host sets another time. */
 export const USAGE_MS = 1000
-/** How long usage is waited for after an error inside a stream. */
+/** How long to wait for usage after an error inside a stream. */
 export const AFTER_ERROR_MS = 250

@@ -1,4 +1,4 @@
-/** Asks a provider for the names of its models. */
+/** Asks a provider for the names of its models. Knows nothing of how a request is sent. */
 import { ColloquyError, errorFromRecord } from '../protocol/errors.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
@@ -17,13 +17,13 @@ export class ModelListReader implements AnswerReader {
   #pieces: Buffer[] = []
   #size = 0
 
-  /** @param limit - the longest answer that is read, in bytes. */
+  /** @param limit - the longest answer that is read, in bytes */
   constructor(target: ProviderTarget, limit: number) {
     this.#target = target
     this.#limit = limit
   }
 
-  /** Starts the exchange. The promise rejects with a coded error; `cancelled` once aborted. */
+  /** Starts the exchange. The promise rejects with a coded error: `cancelled` after an abort. */
   async ask(exchange: Exchange, signal: AbortSignal | undefined): Promise<readonly string[]> {
     const abort = (): void => {
       exchange.cut()
@@ -43,7 +43,7 @@ export class ModelListReader implements AnswerReader {
   }
 
   began(): void {
-    // The body tells all there is to know.
+    // Only the body matters.
   }
 
   read(bytes: Buffer): void {
@@ -79,7 +79,7 @@ export class ModelListReader implements AnswerReader {
   }
 }
 
-/** The names in `{"data":[{"id"}]}`, or in what Ollama and others send instead. */
+/** Finds the names in `{"data":[{"id"}]}`, or in the forms that Ollama and others send instead. */
 function namesIn(value: unknown): readonly string[] | undefined {
   const list = isObject(value) ? (value['data'] ?? value['models']) : value
   if (!Array.isArray(list)) return undefined
@@ -87,7 +87,7 @@ function namesIn(value: unknown): readonly string[] | undefined {
     if (!isObject(item)) return nonEmpty(item) ?? []
     return nonEmpty(item['id']) ?? nonEmpty(item['model']) ?? nonEmpty(item['name']) ?? []
   })
-  // A list of something else: some servers wrap their errors in one.
+  // A list without any name is no list of models: some servers wrap their errors in a list.
   return names.length === 0 && list.length > 0 ? undefined : names
 }
 

@@ -1,31 +1,33 @@
 /**
- * Reads errors as providers write them, and tells apart what hosts can act on.
+ * Reads errors as providers write them, and gives them the codes that hosts can
+ * act on.
  *
  * The same extractor serves error bodies, errors inside a stream and errors
- * that come with status 200. What it returns may still hold secrets.
+ * that come with status 200. Its result may still contain secrets. Knows
+ * nothing of the endpoint that was asked.
  */
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import { isObject, nonEmpty, numberIn } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
-/** What a provider said about a failure. */
+/** A failure in the provider's words. */
 export interface ProviderError {
   readonly message?: string
   /** The provider's own code, or its type of error when there is no code. */
   readonly providerCode?: string
-  /** Everything that names the kind of error: code, type and status, for {@link errorCode}. */
+  /** Code, type and status in one text, in lower case, for {@link errorCode}. */
   readonly kinds: string
-  /** An HTTP status that was given as the error's code. */
+  /** The HTTP status that the error gives as its code or status. */
   readonly status?: number
 }
 
 /**
- * The error in a JSON value: `{"error":{"message","type","code"}}`, `{"error":"text"}`,
+ * Finds the error in a JSON value: `{"error":{"message","type","code"}}`, `{"error":"text"}`,
  * `{"message"}`, `{"detail"}` as text or as FastAPI's list, `{"errors":[…]}`, or a list of those.
- * `undefined` if the value is no such thing.
+ * Returns `undefined` if the value has none of these forms.
  */
 export function readProviderError(given: unknown): ProviderError | undefined {
-  // One list, not lists of lists: they may be nested deeper than the stack is.
+  // Only one list is unwrapped: lists may be nested deeper than the stack.
   const value: unknown = Array.isArray(given) ? given[0] : given
   if (!isObject(value)) return undefined
   const { error } = value
@@ -40,7 +42,7 @@ export function readProviderError(given: unknown): ProviderError | undefined {
   return fromFields({ ...value, message: text })
 }
 
-/** No name of an error is longer; what is, would only be searched in vain. */
+/** No error name is longer. Searching a longer text would be wasted time. */
 const LONGEST_KIND = 200
 
 function fromFields(error: WireObject): ProviderError {
@@ -62,7 +64,7 @@ function fromFields(error: WireObject): ProviderError {
 
 function messageText(error: WireObject): string | undefined {
   const message = nonEmpty(error['message']) ?? detailText(error['detail'])
-  // OpenRouter passes on what the provider behind it said, which is the useful part.
+  // OpenRouter passes on the message of the provider behind it, which is the useful part.
   const metadata = error['metadata']
   const raw = isObject(metadata) ? nonEmpty(metadata['raw']) : undefined
   if (raw === undefined) return message
@@ -70,7 +72,7 @@ function messageText(error: WireObject): string | undefined {
   return message === undefined ? inner : `${message}: ${inner}`
 }
 
-/** Text, or FastAPI's list of `{ loc, msg }`. */
+/** Reads text, one object with a message, or FastAPI's list of `{ loc, msg }`. */
 function detailText(detail: unknown): string | undefined {
   if (typeof detail === 'string') return nonEmpty(detail)
   if (isObject(detail)) return nonEmpty(detail['message']) ?? nonEmpty(detail['msg'])
@@ -100,7 +102,7 @@ function jsonOrUndefined(text: string): unknown {
   }
 }
 
-/** How servers say that the prompt does not fit. One line for each wording met. */
+/** Wordings for a prompt that does not fit: one line for each wording that was met. */
 const OVERFLOW = [
   /context[_ -]?(length|window)[_ ]exceeded|exceed_context_size/, // OpenAI, llama.cpp: the code
   /maximum context length/, // OpenAI, vLLM, DeepSeek, OpenRouter, Mistral
@@ -135,7 +137,7 @@ const FILTERED = /content (management|filter)|content_filter|flagged by|content 
 const NO_MODEL =
   /model\b.{0,120}\b(not found|does not exist|doesn't exist|not available|is not supported)|not a valid model|no such model|unknown model|pull(ing)? (it|the model)/
 
-/** What kind of failure it is. `status` is absent for an error inside a stream. */
+/** Finds the code for a failure. `status` is absent for an error inside a stream. */
 export function errorCode(
   status: number | undefined,
   error: ProviderError | undefined,
@@ -143,7 +145,7 @@ export function errorCode(
   const kinds = error?.kinds ?? ''
   const text = (error?.message ?? '').slice(0, 4000).toLowerCase()
   const known = status ?? error?.status
-  // A limit of tokens per minute reads like a full context.
+  // The message for a limit of tokens per minute (429) reads like the one for a full context.
   if (isOverflow(kinds) || (known !== 429 && isOverflow(text))) return 'context-overflow'
   if (known === 413) return 'context-overflow'
   if (known === 402) return 'quota-exceeded'

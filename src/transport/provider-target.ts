@@ -1,23 +1,27 @@
-/** The server that a request goes to, with its key and headers. */
+/**
+ * The server that a request goes to, with its key and headers.
+ *
+ * Plain data. Knows nothing of how a request is sent.
+ */
 import type { Dialect, Quirks } from '../protocol/endpoint.ts'
 
-/** Gives the key for one request. */
+/** A host's function that returns the key for one request. */
 export type KeySource = () => string | Promise<string>
 
 /** Where a request goes. Holds secrets: never logged, never part of an event. */
 export interface ProviderTarget {
-  /** The name of the endpoint, for messages. */
+  /** The name of the endpoint. */
   readonly endpoint: string
   /** The endpoint's url, with or without the path of the operation. */
   readonly url: string
   readonly dialect: Dialect
   readonly apiKey?: string | undefined
-  /** Gives the key for each request, in place of `apiKey`. */
+  /** Returns the key for each request, in place of `apiKey`. */
   readonly keySource?: KeySource | undefined
   readonly headers: Readonly<Record<string, string>>
-  /** Whether to bypass proxies. Loopback addresses always do. */
+  /** True if requests bypass proxies. Requests to loopback addresses always do. */
   readonly direct: boolean
-  /** How many replies are asked for at once; others wait. Absent: as many as come. */
+  /** The limit of concurrent replies; further requests wait. Absent: no limit. */
   readonly maxConcurrent?: number | undefined
   readonly quirks?: Quirks | undefined
 }

@@ -1,8 +1,8 @@
 /**
- * Strikes secrets out of what a provider says.
+ * Removes secrets from the error messages of a provider.
  *
- * Providers echo keys and headers in their error messages; those messages end
- * up in events, in the database and in logs.
+ * Providers echo keys and headers in their error messages. Those messages end
+ * up in events, in the database and in logs. Knows nothing of their meaning.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ProviderTarget } from './provider-target.ts'
@@ -16,7 +16,7 @@ const REDACTED = '[redacted]'
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 
-/** Makes an error record that carries no secret of the target, and no long or unprintable text. */
+/** Copies an error record without secrets of the target, and without long or unprintable text. */
 export function redacted(error: ErrorRecord, target: ProviderTarget): ErrorRecord {
   const secrets = secretsOf(target)
   return {
@@ -37,7 +37,7 @@ function strike(text: string, secrets: readonly string[]): string {
   return struck
 }
 
-/** Every text that must not be seen, the longest first, so that no rest of one remains. */
+/** All secret texts. The longest comes first: a shorter one could leave a rest of a longer one. */
 function secretsOf(target: ProviderTarget): readonly string[] {
   const secrets = new Set<string>()
   const add = (secret: string): void => {
@@ -47,7 +47,7 @@ function secretsOf(target: ProviderTarget): readonly string[] {
   }
   if (target.apiKey !== undefined && target.apiKey.length >= SHORTEST_KEY) add(target.apiKey)
   for (const value of Object.values(target.headers)) {
-    // `Bearer abc` is echoed as `abc` too.
+    // The value `Bearer abc` may be echoed as `abc`.
     for (const secret of [value, ...value.split(/\s+/)]) {
       if (secret.length >= SHORTEST_VALUE) add(secret)
     }

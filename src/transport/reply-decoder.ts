@@ -1,9 +1,10 @@
 /**
  * Decodes the body of a good answer: bytes in, deltas into the draft.
  *
- * What the body is, its first characters tell: an event stream or JSON, whatever
- * the content type says and whatever was asked for. Knows when a reply is
- * complete, and that one which only went quiet is not.
+ * The first characters of a body decide whether it is an event stream or JSON,
+ * even against the content type and the form that was asked for. Knows when a
+ * reply is complete: a reply that only went quiet is not. Knows nothing of
+ * HTTP, time or the sink.
  */
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
@@ -21,17 +22,17 @@ import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
 
-/** Blanks, and what a BOM is of, which may come in pieces. */
+/** Blanks, and the bytes of a BOM, which may arrive in pieces. */
 const BLANKS = /^[\s\u00ef\u00bb\u00bf]+/
 
-/** The first characters of an event stream; `:` opens a comment. */
+/** The first characters of an event stream. A `:` opens a comment. */
 const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/
-/** Enough to tell one: the longest field name and its colon. */
+/** Enough characters to recognise an event stream: the longest field name and its colon. */
 const SNIFF_LENGTH = 6
 
 export interface DecoderOptions {
   readonly dialect: WireDialect
-  /** What streams of the dialect look like. */
+  /** The templates learned from streams of the dialect. */
   readonly templates: EventTemplates
   readonly limits: ReplyLimits
   readonly target: ProviderTarget
@@ -49,12 +50,12 @@ export class ReplyDecoder {
   readonly #templates: EventTemplates
   #events: EventStream | undefined
   #kind: 'unknown' | 'events' | 'json' = 'unknown'
-  /** The start of a body that is unknown yet, or all of a JSON body so far. */
+  /** The start of a body of unknown kind, or all of a JSON body so far. */
   #held: ByteString[] = []
   #heldLength = 0
   #hasEvents = false
   #isEnding = false
-  /** What the provider said went wrong, while usage may still follow. */
+  /** The error that the provider reported, while usage may still follow. */
   #fault: ErrorRecord | undefined
   #ending: 'finished' | ErrorRecord | undefined
 
@@ -68,19 +69,19 @@ export class ReplyDecoder {
     this.#target = options.target
   }
 
-  /** How the reply ended, once that is known. What is read after it is ignored. */
+  /** How the reply ended, once that is known. Bytes that follow are ignored. */
   get ending(): 'finished' | ErrorRecord | undefined {
     return this.#ending
   }
 
-  /** Whether the content is over, by a finish reason or an error, and only usage may still come. */
+  /** How the content ended, by a finish reason or an error, while only usage may still come. */
   get contentEnd(): 'finished' | 'failed' | undefined {
     if (this.#ending !== undefined) return undefined
     if (this.#fault !== undefined) return 'failed'
     return this.#reader.isFinished ? 'finished' : undefined
   }
 
-  /** What is known besides the content. */
+  /** Finish reason, usage and model, as far as they are known. */
   replyEnd(): ReplyEnd {
     return this.#reader.end()
   }
@@ -89,19 +90,22 @@ export class ReplyDecoder {
     if (this.#ending === undefined && bytes !== '') this.#take(bytes)
   }
 
-  /** The body ended. There is an outcome afterwards. */
+  /** The body ended. `ending` is set afterwards. */
   end(): void {
     this.#endBody()
     this.#ending ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
   }
 
-  /** The body broke off: all the same if the model had finished, otherwise `error` is the outcome. */
+  /**
+   * The body broke off. The reply is complete if the model had finished. Otherwise it ends with the
+   * error that the provider reported, or else with `error`.
+   */
   lost(error: ErrorRecord): void {
     if (this.#kind !== 'json') this.#endBody()
     this.#ending ??= this.#fault ?? error
   }
 
-  /** What was still waited for does not come. */
+  /** The wait for usage is over: a reply whose content has ended is over too. */
   expire(): void {
     if (this.contentEnd !== undefined) this.#close()
   }
@@ -117,17 +121,17 @@ export class ReplyDecoder {
 
   #take(bytes: ByteString): void {
     if (this.#kind === 'events') return this.#feed(bytes)
-    // Servers send blank lines to keep a connection alive, also before JSON. A BOM goes too.
+    // Servers send blank lines to keep a connection alive, even before JSON. A BOM is dropped too.
     const rest = this.#heldLength === 0 ? bytes.replace(BLANKS, '') : bytes
     if (rest.length === 0) return
     this.#held.push(rest)
     this.#heldLength += rest.length
     if (this.#kind === 'unknown') this.#recognise(false)
-    // Also of what came whole in one read.
+    // After the kind is known, so that a body that came in one read is checked too.
     if (this.#kind === 'json' && this.#heldLength > this.#limits.replyBytes) this.#replyTooLarge()
   }
 
-  /** Looks at the first characters. They are never blank. */
+  /** Finds the kind of the body by its first characters, which are never blank. */
   #recognise(isAll: boolean): void {
     if (this.#heldLength === 0) return
     const start = this.#held.join('')
@@ -184,7 +188,8 @@ export class ReplyDecoder {
     else if (told !== undefined) this.#failing(told)
     this.#checkSize()
     const textOnly = this.#dialect.textOnly(event)
-    // What an event adds may depend on those before it.
+    // `textOnly` looks at this event alone, but the text that an event adds may depend on earlier
+    // events.
     return textOnly !== undefined && this.#draft.size - size === textOnly.text.length
       ? textOnly
       : undefined
@@ -200,7 +205,7 @@ export class ReplyDecoder {
     this.#hasEvents = true
     if (text.startsWith(END_MARKER)) this.#marker()
     else if (name === 'error') this.#failing({ message: text, kinds: '' })
-    // Half an event at the end says only that the end came too early.
+    // Half an event at the end is no error of its own: the stream was cut.
     else if (!this.#isEnding) this.#fail('invalid-response', 'an event that is no JSON')
   }
 
@@ -208,7 +213,7 @@ export class ReplyDecoder {
     if (this.#ending !== undefined) return
     const value = parsed(utf8Text(this.#held.join('')))
     this.#held = []
-    // Some servers wrap an error, and nothing else, in a list.
+    // Some servers wrap an error in a list. None wraps a reply.
     const answer: unknown = Array.isArray(value) ? value[0] : value
     if (!isObject(answer)) return this.#fail('invalid-response', 'JSON that is broken or no reply')
     const error = this.#reader.answer(answer)
@@ -217,11 +222,11 @@ export class ReplyDecoder {
       return
     }
     this.#checkSize()
-    // A whole answer is one, also when it does not say why the model stopped.
+    // A JSON answer is a complete reply even if it does not say why the model stopped.
     this.#marker()
   }
 
-  /** The provider says that it is done. */
+  /** The provider sent an end marker, or a JSON answer: nothing more comes. */
   #marker(): void {
     if (this.#fault !== undefined) this.#ending ??= this.#fault
     else if (this.#reader.isFinished || this.#draft.hasContent) this.#close()
@@ -236,7 +241,7 @@ export class ReplyDecoder {
     this.#ending ??= this.#fault ?? 'finished'
   }
 
-  /** An error inside a stream: content is over, but some servers report usage after it. */
+  /** An error inside a stream ends the content, but some servers report usage after it. */
   #failing(error: ProviderError): void {
     this.#fault ??= errorInAnswer(error, this.#target)
     this.#draft.freeze()
@@ -263,7 +268,7 @@ export class ReplyDecoder {
   }
 }
 
-/** The value; `undefined` for what is no JSON. */
+/** Parses JSON. Returns `undefined` if the text is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

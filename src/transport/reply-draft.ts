@@ -1,4 +1,8 @@
-/** Collects what a dialect makes of a reply, until the next batch takes it. */
+/**
+ * Collects the deltas that a dialect makes of a reply, until the next batch takes them.
+ *
+ * Knows nothing of the wire format or of the sink.
+ */
 import type { Delta } from '../protocol/delta.ts'
 import { jsonLength } from './wire-value.ts'
 
@@ -9,12 +13,12 @@ export class ReplyDraft {
   #isFrozen = false
   #isReasoningApart = false
 
-  /** How much content there was, in UTF-16 units. */
+  /** The size of the reply so far, in UTF-16 units, including the units given to `count`. */
   get size(): number {
     return this.#size
   }
 
-  /** Whether there was any content at all. */
+  /** True once a delta was added, even if a batch has taken it. */
   get hasContent(): boolean {
     return this.#hasContent
   }
@@ -24,7 +28,7 @@ export class ReplyDraft {
     this.#add({ type: 'text', text }, text.length)
   }
 
-  /** @param providerData - opaque data to keep with the reasoning; makes empty text worth a delta. */
+  /** @param providerData - opaque data to keep with the reasoning, even if the text is empty */
   reasoning(text: string, providerData?: unknown): void {
     if (providerData === undefined) {
       if (text !== '') this.#addReasoning({ type: 'reasoning', text }, text.length)
@@ -35,7 +39,7 @@ export class ReplyDraft {
     this.#addReasoning({ type: 'reasoning', text, providerData }, text.length + dataSize)
   }
 
-  /** What is thought from here on is no part of what was thought before. */
+  /** Makes the next reasoning open a new part. */
   separateReasoning(): void {
     this.#isReasoningApart = true
   }
@@ -49,19 +53,19 @@ export class ReplyDraft {
     )
   }
 
-  /** Counts what takes memory without being handed on. */
+  /** Counts memory that a dialect needs and that is in no delta. */
   count(units: number): void {
     this.#size += units
   }
 
-  /** What was added since the last call. */
+  /** Returns the deltas that were added since the last call. */
   take(): readonly Delta[] {
     const batch = this.#batch
     if (batch.length > 0) this.#batch = []
     return batch
   }
 
-  /** Nothing is added any more. */
+  /** Makes the draft ignore later deltas. */
   freeze(): void {
     this.#isFrozen = true
   }
@@ -73,7 +77,8 @@ export class ReplyDraft {
 
   #add(delta: Delta, size: number): void {
     if (this.#isFrozen) return
-    // One that is made with what is in it takes no room for more: most batches are of one delta.
+    // An array literal of one element allocates no spare capacity; `push` would. Most batches hold
+    // one delta.
     if (this.#batch.length === 0) this.#batch = [delta]
     else this.#batch.push(delta)
     this.#size += size

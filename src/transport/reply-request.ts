@@ -1,11 +1,15 @@
-/** One request for a reply: all that the transport needs to know, and what it hands back. */
+/**
+ * One request for a reply, and the handle on it while it is under way.
+ *
+ * Plain data and one interface. Knows nothing of HTTP or of wire formats.
+ */
 import type { Settings } from '../protocol/conversation.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { Part } from '../protocol/message.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
 import type { ProviderTarget } from './provider-target.ts'
 
-/** A message of the history, in the order and the form in which it is asked. */
+/** A message of the history, in the order and the form in which it is sent. */
 export interface RequestMessage {
   readonly role: 'user' | 'assistant' | 'tool'
   readonly parts: readonly Part[]
@@ -22,32 +26,36 @@ export interface ReplyRequest {
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /** `false` asks for one JSON answer. */
   readonly stream: boolean
-  /** Whether it lets others go first where an endpoint is asked by too many. @defaultValue `false` */
+  /** True if chats that wait for a slot of the endpoint go first. @defaultValue `false` */
   readonly isBackground?: boolean | undefined
 }
 
-/** How far an answer is read that nobody waits for. */
+/** Limits for an answer that is read on although nobody waits for it. */
 export interface DrainLimits {
   readonly ms: number
   readonly bytes: number
 }
 
-/** A hold on a request under way. The calls are synchronous and may come at any time. */
+/**
+ * Controls a request under way.
+ *
+ * Contract: the calls are synchronous and may come at any time.
+ */
 export interface ReplyHandle {
-  /** Delivers what was read from the socket and not handed on yet. */
+  /** Delivers the content that was read from the socket and not delivered yet. */
   flush(): void
-  /** What the provider has said besides the content, so far. */
+  /** Finish reason, usage and model, as far as the provider has reported them. */
   endSoFar(): ReplyEnd
   /**
-   * Reads on in silence, if an answer has begun and is not over: from here on the sink hears
-   * nothing, and `done` is called once, unless `abort` comes first, with what the provider had
-   * said when the answer or the limits ended. `false`: there is nothing to read, and nothing has
-   * changed.
+   * Reads on in silence, if an answer has begun and is not over. The sink is told nothing more.
+   * `done` is called once, when the answer ends or a limit is reached, with the `endSoFar` of that
+   * moment. It is not called after `abort`. Returns true if there is an answer to read; otherwise
+   * nothing has changed.
    */
   drain(limits: DrainLimits, done: (end: ReplyEnd) => void): boolean
   /**
-   * Ends the request; the sink hears nothing more. Whether a request that had gone out was cut:
-   * `false` when nothing had been written yet, or when the answer was complete.
+   * Ends the request. The sink is told nothing more. Returns true if a request that had been sent
+   * was cut. Returns false if nothing had been written yet, or if the answer was over.
    */
   abort(): boolean
 }

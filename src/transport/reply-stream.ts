@@ -1,8 +1,9 @@
 /**
  * Carries one reply from its exchange to its sink.
  *
- * undici calls back once for each chunk frame, so what arrives together is
- * gathered in a microtask, decoded at once, and handed on as one batch.
+ * undici calls back once for each chunk frame. Frames that arrive together are
+ * gathered in a microtask, decoded at once, and delivered as one batch. Knows
+ * nothing of the wire format or of sockets.
  */
 import type { Clock } from '../protocol/clock.ts'
 import { startTimer } from '../protocol/clock.ts'
@@ -23,24 +24,24 @@ import type { DrainLimits, ReplyHandle } from './reply-request.ts'
 import { timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
 
-/** Said to a sink that passes on no errors. */
+/** Ends a drain at its limits. The sink of a drain passes on no errors. */
 const DRAINED: ErrorRecord = { code: 'cancelled', message: 'Nobody waits for this answer.' }
 
-export interface ReplyStreamOptions extends DecoderOptions {
+interface ReplyStreamOptions extends DecoderOptions {
   readonly logger: Logger | undefined
   readonly clock: Clock
   readonly timeouts: Timeouts
-  /** How long usage is waited for after a finish reason. */
+  /** How long to wait for usage after a finish reason. */
   readonly usageMs: number
-  /** What is waited for before the request is sent, if it is anything. */
+  /** Acquires slot and key before the request is sent. `undefined` if it needs neither. */
   readonly admission: Admission | undefined
 }
 
-/** What is asked, with all that is said. */
+/** Makes the exchanges of one request. It holds all messages, so it is freed early. */
 export interface AttemptSource {
-  /** Makes the request's exchange, to where it goes, with its key. */
+  /** Makes an exchange of the request with `target`, which has the key. */
   open(target: ProviderTarget): Exchange
-  /** Whether the same request, made again at once, may be answered in place of this error. */
+  /** Returns true if the same request, sent once more at once, may be accepted. */
   retryWithQuirks(error: ErrorRecord): boolean
 }
 
@@ -49,7 +50,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   readonly #options: ReplyStreamOptions
   readonly #draft = new ReplyDraft()
   #target: ProviderTarget
-  /** Let go of when an answer begins. */
+  /** Freed when an answer begins. */
   #source: AttemptSource | undefined
   #exchange: Exchange | undefined
   #decoder: ReplyDecoder | undefined
@@ -57,14 +58,14 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #isScheduled = false
   #isOver = false
   #isFinished = false
-  /** How the reply ended is known, and about to be told. */
+  /** True if the end of the reply is known and the sink is about to be told. */
   #isConcluding = false
   #hasContent = false
   #isWaitingForUsage = false
-  /** For the first delta, and after the content for usage. */
+  /** Waits for the first delta; after the content, for usage. */
   #timer: unknown
   #drainTimer: unknown
-  /** How many bytes are still read. */
+  /** How many more bytes are read before a drain ends. */
   #bytesLeft = Infinity
 
   constructor(sink: ReplySink, options: ReplyStreamOptions) {
@@ -73,7 +74,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#target = options.target
   }
 
-  /** Sends the request when it may, unless it was aborted by then. */
+  /** Sends the request as soon as it is admitted, unless it was aborted before. */
   start(source: AttemptSource): void {
     if (this.#isOver) return
     this.#source = source
@@ -104,7 +105,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#handOn()
   }
 
-  /** Hands on what was read. Whether there was anything. */
+  /** Delivers the content that was read. Returns true if there was any. */
   #handOn(): boolean {
     if (this.#isOver) return false
     this.#decode()
@@ -138,7 +139,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   abort(): boolean {
-    // A finished reply has let go of its exchange, whose connection may serve the next request.
+    // A finished reply has released its exchange, whose connection may serve the next request.
     if (this.#isFinished) return false
     const wasOver = this.#isOver
     this.#over()
@@ -160,7 +161,8 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   read(bytes: Buffer): void {
     this.#bytesLeft -= bytes.length
     if (this.#bytesLeft < 0) return this.failed(DRAINED)
-    // One that is made with what is in it takes no room for more: most reads come alone.
+    // An array literal of one element allocates no spare capacity; `push` would. Most reads come
+    // alone.
     if (this.#unread.length === 0) this.#unread = [bytes]
     else this.#unread.push(bytes)
     if (this.#isScheduled) return
@@ -182,7 +184,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (!this.#isOver && this.#source?.retryWithQuirks(error) === true) {
       return this.#send()
     }
-    // Nothing that happens while only usage is waited for takes a complete reply back.
+    // A reply with complete content stays complete, even if the wait for its usage fails.
     this.#decode((decoder) => decoder.expire())
     this.#handOn()
     this.#conclude(this.#decoder?.ending ?? error)
@@ -196,8 +198,8 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   /**
-   * Decodes what was read. A decoder is not supposed to throw, whatever it is fed; if it does, the
-   * reply fails, since undici would swallow it and leave the reply open for ever.
+   * Decodes the bytes that were read. A decoder should never throw, whatever its input. If it does,
+   * the reply fails here: undici would swallow the error and leave the reply open for ever.
    */
   #decode(next?: (decoder: ReplyDecoder) => void): void {
     const decoder = this.#decoder
@@ -213,7 +215,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     }
   }
 
-  /** Hands on what was decoded, and the end if that is known. */
+  /** Delivers the decoded content, and the end if it is known. */
   #settle(): void {
     const hasNews = this.#handOn()
     const ending = this.#decoder?.ending
@@ -221,7 +223,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#waitForUsage(this.#decoder?.contentEnd)
     if (ending === undefined || this.#isConcluding) return
     this.#isConcluding = true
-    // An end is much to do: readers that wait for what was just handed on take that first.
+    // The end starts much work. Snapshot readers that wait for this batch take it first.
     if (hasNews) queueMicrotask(() => this.#conclude(ending))
     else this.#conclude(ending)
   }
@@ -236,7 +238,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#tellEnd(() => this.#sink.finished(end))
   }
 
-  /** Waits, but not for long, for what some servers report after the last content. */
+  /** Waits a short time for usage, which some servers report after the last content. */
   #waitForUsage(over: 'finished' | 'failed' | undefined): void {
     if (over === undefined || this.#isWaitingForUsage) return
     this.#isWaitingForUsage = true
@@ -275,7 +277,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     }
   }
 
-  /** It is not supposed to. If it does, its reply fails, and nothing else does. */
+  /** A sink should never throw. If it does, its reply fails, and nothing else does. */
   #sinkThrew(error: unknown): void {
     this.#log(error)
     this.#fail(errorRecord(error))

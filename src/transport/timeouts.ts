@@ -1,4 +1,4 @@
-/** How long a provider is waited for, point by point, and what is said when it took longer. */
+/** The timeouts of an answer, and the errors that they cause. Knows nothing of timers. */
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ProviderTarget } from './provider-target.ts'
 
@@ -8,7 +8,7 @@ export interface Timeouts {
   readonly headersMs: number
   /** From the headers to the first content of a stream. */
   readonly firstDeltaMs: number
-  /** Without a single byte after the headers. It is noticed up to a quarter later. */
+  /** The longest silence after the headers. It is noticed up to a quarter of this time late. */
   readonly idleMs: number
 }
 

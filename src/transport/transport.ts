@@ -1,9 +1,9 @@
 /**
- * The transport: sends requests to providers and pushes what they answer.
+ * The transport: sends requests to providers and pushes their answers to sinks.
  *
  * One request, one answer, one end. Knows nothing of conversations, retries or
- * storage; gives up when a provider keeps it waiting, but how long an answer may
- * take in all is for its callers to say, with `abort`.
+ * storage. It gives up when a provider keeps it waiting. It does not limit the
+ * total time of an answer: its callers do, with `abort`.
  */
 import { randomUUID } from 'node:crypto'
 import type { LookupFunction } from 'node:net'
@@ -41,7 +41,7 @@ import type { Timeouts } from './timeouts.ts'
 export interface TransportOptions {
   readonly timeouts: Timeouts
   readonly clock: Clock
-  /** How long usage is waited for after a finish reason, in milliseconds. @defaultValue 1000 */
+  /** How long to wait for usage after a finish reason, in milliseconds. @defaultValue 1000 */
   readonly usageMs?: number | undefined
   /** The longest event of a stream. @defaultValue 48 MiB */
   readonly eventBytes?: number | undefined
@@ -49,33 +49,36 @@ export interface TransportOptions {
   readonly replyBytes?: number | undefined
   /** Makes ids for tool calls that come without one. @defaultValue `crypto.randomUUID` */
   readonly newId?: (() => string) | undefined
-  /** Told when a sink throws. */
+  /** Gets the errors that a sink, or the transport itself, throws. */
   readonly logger?: Logger | undefined
-  /** Where proxies are named. Read once. @defaultValue `process.env` */
+  /** The environment variables that name proxies. Read once. @defaultValue `process.env` */
   readonly environment?: Environment | undefined
-  /** Where endpoints may be that are not local. @defaultValue `'any'` */
+  /** The addresses allowed for endpoints that are not local. @defaultValue `'any'` */
   readonly addressPolicy?: AddressPolicy | undefined
-  /** Finds the addresses of names. @defaultValue that of the system */
+  /** Resolves host names to addresses. @defaultValue the system's resolver */
   readonly lookup?: LookupFunction | undefined
-  /** Sends the requests in place of our own connections, and is not closed with them. */
+  /** Sends the requests in place of our own connections. The transport never closes it. */
   readonly dispatcher?: RequestDispatcher | undefined
 }
 
 export interface Transport {
   /**
-   * Asks for a reply. The sink hears nothing before this returns. One that
-   * throws is told `failed` with `internal`, and its request is cut.
+   * Asks for a reply.
+   *
+   * Contract: the sink is told nothing before this returns. If the sink throws,
+   * it is told `failed` with `internal`, and its request is cut.
    */
   reply(request: ReplyRequest, sink: ReplySink): ReplyHandle
   /**
-   * The names of the provider's models.
+   * Asks for the names of the provider's models.
    *
-   * @throws {@link ColloquyError} what a reply could fail with; `cancelled` by the signal
+   * @throws {@link ColloquyError} with any code that a reply can fail with; with `cancelled` if the
+   * signal aborts
    */
   listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]>
   /**
-   * Destroys every connection. What still runs fails with `engine-closed`, and
-   * so does what is asked later.
+   * Destroys every connection. Requests under way fail with `engine-closed`, and
+   * so do later requests.
    */
   close(): Promise<void>
 }
@@ -138,7 +141,7 @@ class HttpTransport implements Transport {
       newId: this.#newId,
       logger: this.#logger,
       clock: this.#port.clock,
-      // A whole answer has no first delta to wait for.
+      // A JSON answer has no first delta to wait for.
       timeouts: stream ? this.#port.timeouts : { ...this.#port.timeouts, firstDeltaMs: Infinity },
       usageMs: this.#usageMs,
       admission: needsAdmission(target)
@@ -156,7 +159,7 @@ class HttpTransport implements Transport {
         }),
       retryWithQuirks: (error) => this.#quirks.learn(request, error, dialect),
     }
-    // The sink hears nothing before the caller holds the handle.
+    // The sink is told nothing before the caller has the handle.
     queueMicrotask(() => reply.start(source))
     return reply
   }
@@ -185,7 +188,7 @@ class HttpTransport implements Transport {
     await this.#port.dispatchers.destroy()
   }
 
-  /** A list of models costs its endpoint nothing: it needs the key, and no place. */
+  /** Acquires the key, but no slot: a list of models costs its endpoint nothing. */
   async #keyed(given: ProviderTarget, signal?: AbortSignal): Promise<ProviderTarget> {
     const { promise, resolve, reject } = Promise.withResolvers<ProviderTarget>()
     const unlimited = { ...given, maxConcurrent: undefined }

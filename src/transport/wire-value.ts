@@ -1,24 +1,28 @@
-/** Looks into what a provider sent, which may be anything, without trusting its shape. */
+/**
+ * Reads JSON values of a provider, which may have any shape, without trusting it.
+ *
+ * Knows nothing of the wire formats.
+ */
 
 /** A JSON object as it came over the wire. */
 export type WireObject = { readonly [field: string]: unknown }
 
-/** Whether a value is an object with fields: no array, no `null`. */
+/** Returns true if the value is an object with fields: neither an array nor `null`. */
 export function isObject(value: unknown): value is WireObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The string, or `undefined` for an empty one and for anything else. */
+/** Returns the value if it is a string and not empty, else `undefined`. */
 export function nonEmpty(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** What a provider writes as a number or as its digits; anything else is `NaN`. Never throws. */
+/** Reads a number, or a string of its digits. Returns `NaN` for anything else. Never throws. */
 export function numberIn(value: unknown): number {
   return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
 }
 
-/** A value as JSON; `undefined` if it cannot be written as such, like one nested too deep. */
+/** Writes a value as JSON. Returns `undefined` if that fails: it may be nested too deep. */
 export function jsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)
@@ -27,7 +31,7 @@ export function jsonText(value: unknown): string | undefined {
   }
 }
 
-/** How long a value is as JSON; `undefined` if it cannot be written as such. */
+/** The length of a value as JSON; `undefined` if it cannot be written as JSON. */
 export function jsonLength(value: unknown): number | undefined {
   return jsonText(value)?.length
 }

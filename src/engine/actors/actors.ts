@@ -1,12 +1,12 @@
 /**
- * The actors of an engine: many small supervisors, conversations under them.
+ * The actors of an engine: many small supervisors, with conversations under them.
  *
- * Wakes a conversation when something is sent to it, and puts it to sleep when it has rested for a
- * while: its actor is stopped and forgotten, its data is in the store. Knows no turns.
+ * Wakes a conversation when an event is sent to it. Puts it to sleep when it has rested for a
+ * while: its actor is stopped and forgotten, and its data is in the store. Knows nothing of turns.
  *
  * Each supervisor is the root of a system of its own, because XState looks through all timers of a
- * system whenever one of its actors stops: with one system, the end of a turn would cost more the
- * more turns run beside it.
+ * system whenever one of its actors stops. With one system for all, the end of a turn would cost
+ * more, the more turns run beside it.
  */
 import { type Actor, type ActorRefFrom, createActor } from 'xstate'
 import type { conversationMachine, ConversationMachineEvent } from '../../machines/conversation.ts'
@@ -19,21 +19,22 @@ import { observeSystem } from './inspection.ts'
 import { Timers, unheld } from './timers.ts'
 
 /**
- * A supervisor copies its table of children for each one that comes or goes: cheap while there are
- * few. With fewer still, supervisors would take more memory than they save time.
+ * A supervisor copies its table of children whenever a child is added or removed, which is cheap
+ * for a few children. With even fewer, the memory of more supervisors would cost more than the time
+ * that they save.
  */
 const CONVERSATIONS_PER_SUPERVISOR = 16
 
-/** How much later than it is due a conversation may be put to sleep, as a part of its rest. */
+/** A conversation is put to sleep late by at most `sleepAfterMs` divided by this number. */
 const SWEEP_PART = 4
 
-export interface ActorsOptions {
+interface ActorsOptions {
   readonly machine: typeof conversationMachine
   readonly clock: Clock
   readonly logger: Logger
   /** How long a conversation rests before it is put to sleep, in milliseconds. */
   readonly sleepAfterMs: number
-  /** The actor of a conversation failed. What it ran has to be ended without it. */
+  /** Called when the actor of a conversation failed. Its work must be ended without it. */
   readonly onFailure: (conversationId: string, error: unknown) => void
 }
 
@@ -61,11 +62,11 @@ export class Actors {
   readonly #onFailure: ActorsOptions['onFailure']
   readonly #awake = new Map<string, Awake>()
   readonly #supervisors = new Set<Supervisor>()
-  /** Those that can take another conversation. */
+  /** The supervisors that can take another conversation. */
   readonly #withRoom = new Set<Supervisor>()
   readonly #inspections = new Set<Inspection>()
   #lastSupervisor = 0
-  /** Since when conversations rest, the longest first. */
+  /** The time since which a conversation rests, by its id. The longest rest is first. */
   readonly #resting = new Map<string, number>()
   #sweep: unknown
 
@@ -84,24 +85,24 @@ export class Actors {
     })
   }
 
-  /** How many conversations have an actor. */
+  /** The number of conversations that have an actor. */
   get awake(): number {
     return this.#awake.size
   }
 
-  /** How many supervisors there are: none without a conversation under it. */
+  /** The number of supervisors. Each has a conversation under it. */
   get supervisors(): number {
     return this.#supervisors.size
   }
 
-  /** Sends an event to a conversation, waking it if need be. */
+  /** Sends an event to a conversation, and wakes it first if it sleeps. */
   send(conversationId: string, event: ConversationMachineEvent): void {
     this.#resting.delete(conversationId)
     const awake = this.#awake.get(conversationId) ?? this.#wake(conversationId)
     awake.actor.send(event)
   }
 
-  /** The conversation has nothing to do; it is put to sleep if that lasts. */
+  /** Notes that a conversation has nothing to do. If that lasts, it is put to sleep. */
   rest(conversationId: string): void {
     if (!this.#awake.has(conversationId)) return
     this.#resting.delete(conversationId)
@@ -184,7 +185,7 @@ export class Actors {
     else this.#dismiss(supervisor)
   }
 
-  /** Lets go of a supervisor that has nothing to do. It may be in the middle of saying so. */
+  /** Removes an empty supervisor. It may be in a transition, so it is stopped afterwards. */
   #dismiss(supervisor: Supervisor): void {
     this.#drop(supervisor)
     queueMicrotask(() => supervisor.actor.stop())
@@ -199,7 +200,7 @@ export class Actors {
     }
   }
 
-  /** All it had is lost with it, and nothing else is. */
+  /** Fails the conversations of a failed supervisor, and no others. */
   #failSupervisor(supervisor: Supervisor, error: unknown): void {
     this.#drop(supervisor)
     for (const [conversationId, awake] of this.#awake) {
@@ -213,13 +214,13 @@ export class Actors {
     this.#onFailure(conversationId, error)
   }
 
-  /** One timer for all that rest, and none that keeps the process alive. */
+  /** Sets one timer for all resting conversations. It does not keep the process alive. */
   #scheduleSweep(): void {
     const [longest] = this.#resting.values()
     if (this.#sweep !== undefined || longest === undefined || this.#sleepAfterMs === Infinity)
       return
     const dueInMs = longest + this.#sleepAfterMs - this.#clock.now()
-    // Not one sweep for each conversation: those that are due soon after another share the next.
+    // Conversations that are due soon after one another share a sweep.
     const waitMs = Math.max(dueInMs, this.#sleepAfterMs / SWEEP_PART)
     this.#sweep = this.#clock.setTimeout(
       () => {

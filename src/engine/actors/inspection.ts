@@ -1,13 +1,14 @@
 /**
  * Attaches observers to the inspection events of an actor system.
  *
- * XState calls observers in the middle of a transition, so one that throws would break whatever
- * is going on: each is wrapped. Nothing is subscribed when nobody looks.
+ * XState calls observers in the middle of a transition, so an observer that throws would break that
+ * transition: each observer is wrapped. Without an observer nothing is subscribed. Knows neither
+ * conversations nor turns.
  */
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import type { InspectionObserver } from '../api.ts'
 
-/** The part of XState's actor that is used here, whatever its logic. */
+/** The part of XState's actor that is used here, for any actor logic. */
 interface Root extends Pick<AnyActorRef, 'sessionId' | 'getSnapshot'> {
   readonly system: AnyActorRef['system']
 }
@@ -29,7 +30,7 @@ export function observeSystem(
   return root.system.inspect({ next })
 }
 
-/** Tells of the actors that were there before the observer, as XState tells of new ones. */
+/** Announces the actors that are older than the observer, as XState announces new actors. */
 function announce(
   actorRef: AnyActorRef,
   rootId: string,

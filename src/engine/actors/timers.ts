@@ -1,13 +1,13 @@
 /**
- * A clock that can clear all that was set on it.
+ * A clock that can clear all timers that were set on it. Knows nothing of their purpose.
  *
  * XState clears an actor's timers when the actor stops. A child whose parent failed is never
- * stopped, not even with its system, and its timers would keep the process alive.
+ * stopped, not even with its system. Its timers would keep the process alive.
  */
 import type { Clock } from '../../protocol/clock.ts'
 import { Registry } from '../../registry.ts'
 
-/** The timer, which from now on does not keep the process alive. */
+/** Unrefs a timer, so that it does not keep the process alive. Returns the same timer. */
 export function unheld(timer: unknown): unknown {
   if (timer instanceof Object && 'unref' in timer) (timer as NodeJS.Timeout).unref()
   return timer

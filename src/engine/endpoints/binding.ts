@@ -1,8 +1,8 @@
 /**
- * What a request is bound to: an endpoint with its key, a model, and the fallbacks of both.
+ * Binds a turn or a one-shot request to an endpoint with its key, a model, and the fallbacks.
  *
- * Decided once, in one synchronous step, when a turn is accepted; later changes of endpoints
- * concern later turns.
+ * A turn is bound once, in one synchronous step, when it is accepted. Later changes of endpoints
+ * concern later turns. Knows nothing of requests, and of when a fallback is asked.
  */
 import { AIRPLANE, type FallbackRecord, ONLINE } from '../../protocol/endpoint.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
@@ -11,21 +11,26 @@ import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Endpoints, UsableEndpoint } from './endpoints.ts'
 import type { Preferences } from './preferences.ts'
 
-/** Whom to ask, and for which model. Holds secrets: stays inside the live. */
+/**
+ * An endpoint to ask, and the model to ask for. Holds secrets: it stays inside the live turn, or
+ * the one-shot request.
+ */
 export interface Route {
   readonly target: ProviderTarget
   readonly model: string
 }
 
 export interface Binding extends Route {
-  /** Who is asked next, in this order, if no content comes. */
+  /** The routes to ask next, in this order, if no content comes. */
   readonly fallbacks: readonly Route[]
 }
 
 const NO_FALLBACKS: readonly Route[] = []
 
-/** Who may say which endpoint and model to use, the stronger word first. */
-export interface BindingWish {
+/**
+ * The sources of endpoint and model. A value of the call itself overrides that of the conversation.
+ */
+interface BindingWish {
   readonly purpose: 'chat' | 'title'
   readonly endpoint?: string | undefined
   readonly model?: string | undefined
@@ -58,18 +63,18 @@ export class Binder {
         `No model is named for endpoint ${JSON.stringify(name)}. Give one to send, startConversation, setModelPreference or putEndpoint.`,
       )
     }
-    // Headers are secrets of the endpoint they were given for: no other one hears of them.
+    // Headers are secrets of the endpoint they were given for: no other endpoint gets them.
     const headersFor = (asked: string) => (asked === wished ? wish.headers : {})
     const first = { target: targetOf(endpoint, headersFor(name)), model }
     const { fallbacks } = endpoint
-    // Whatever a database says that others write to.
+    // `airplane` has no fallbacks, even if another program wrote some into the database.
     if (fallbacks === undefined || name === AIRPLANE) return { ...first, fallbacks: NO_FALLBACKS }
     return { ...first, fallbacks: this.#fallbacks(fallbacks, first, headersFor) }
   }
 
   /**
-   * Only the fallbacks of the first endpoint: what those would fall back to themselves does not
-   * count, so that the order is what one endpoint says, and a circle means nothing.
+   * Only the fallbacks of the first endpoint count, and not the fallbacks of these. So one endpoint
+   * alone sets the order, and a circle does no harm.
    */
   #fallbacks(
     records: readonly FallbackRecord[],
@@ -88,7 +93,10 @@ export class Binder {
     })
   }
 
-  /** A fallback that cannot be used is no reason to refuse what may never need it. */
+  /**
+   * Returns `undefined` for a fallback that cannot be used. The request is not refused: it may
+   * never need the fallback.
+   */
   #usable(name: string): UsableEndpoint | undefined {
     try {
       return this.#endpoints.use(name)
@@ -102,12 +110,12 @@ export class Binder {
     }
   }
 
-  /** Where a request that needs no model goes. @throws as `bind` does */
+  /** The target of a request that needs no model. @throws as `bind` does */
   target(wish: Pick<BindingWish, 'endpoint'>): ProviderTarget {
     return targetOf(this.#endpoints.use(this.endpointName(wish.endpoint)))
   }
 
-  /** The endpoint that the mode allows. @throws `airplane-mode` */
+  /** Returns the wished endpoint, or `airplane` in airplane mode. @throws `airplane-mode` */
   endpointName(wished = ONLINE): string {
     if (!this.#preferences.airplaneMode) return wished
     if (this.#endpoints.get(AIRPLANE) === undefined) {
@@ -119,14 +127,14 @@ export class Binder {
     return AIRPLANE
   }
 
-  /** Whether a request to this endpoint may leave now. */
+  /** Returns true if a request may be sent to this endpoint in the present mode. */
   allows(endpoint: string): boolean {
     return !this.#preferences.airplaneMode || endpoint === AIRPLANE
   }
 
   /**
-   * A conversation's model is one of the endpoint that the conversation uses; when airplane mode
-   * sends it elsewhere, that model does not exist there.
+   * A conversation's model belongs to the endpoint that the conversation uses. If airplane mode
+   * diverts the conversation to another endpoint, that model does not exist there.
    */
   #model(wish: BindingWish, endpoint: string): string | undefined {
     const { conversation } = wish

@@ -1,4 +1,8 @@
-/** What a host hands to `putEndpoint`, checked. */
+/**
+ * Checks the name and the options that a host hands to `putEndpoint`.
+ *
+ * Knows nothing of the endpoints that exist, and of their secrets.
+ */
 import * as v from 'valibot'
 import { AIRPLANE, DIALECTS, type FallbackRecord, type Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'

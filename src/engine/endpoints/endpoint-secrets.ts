@@ -1,8 +1,9 @@
 /**
- * The secrets of endpoints: in the clear in memory, and sealed in the database if the host gave a key.
+ * The secrets of endpoints: as plain text in memory, and sealed in the database if the host gave an
+ * encryption key.
  *
- * Each is sealed for one endpoint and one origin, so that a database that was tampered with cannot
- * move it elsewhere.
+ * Each secret is sealed for one endpoint and one origin. So a database that was tampered with
+ * cannot move it to another. Knows nothing of the requests that use the secrets.
  */
 import { randomBytes } from 'node:crypto'
 import type { Store, StoredEndpoint } from '../../persistence/store.ts'
@@ -14,16 +15,16 @@ const SALT_SETTING = 'secret-salt'
 
 export interface Secrets {
   readonly apiKey?: string | undefined
-  /** In place of `apiKey`. `gone`: an engine before this one was given it. */
+  /** A function that returns keys, in place of `apiKey`. `gone`: an earlier engine had it. */
   readonly keySource?: KeySource | 'gone' | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** `unreadable`: sealed in the database under a key this engine was not given. */
+/** `unreadable`: sealed in the database with an encryption key that this engine was not given. */
 export type HeldSecrets = Secrets | 'unreadable'
 
-/** What a host said of them; what it left out stays as it is, `null` takes it away. */
-export interface GivenSecrets {
+/** The secrets that a host hands in. An absent one stays as it is; `null` removes it. */
+interface GivenSecrets {
   readonly apiKey?: string | KeySource | null | undefined
   readonly headers?: Readonly<Record<string, string>> | null | undefined
 }
@@ -52,7 +53,10 @@ export class EndpointSecrets {
     return new EndpointSecrets(await boxOf(store, encryptionKey))
   }
 
-  /** `undefined` if there is nothing to seal, or no key to seal it with: then it is in memory only. */
+  /**
+   * Returns `undefined` if there is no secret, or no encryption key to seal it with. In the second
+   * case the secret is held in memory only.
+   */
   seal({ apiKey, headers }: Secrets, name: string, origin: string): string | undefined {
     if (apiKey === undefined && Object.keys(headers).length === 0) return undefined
     return this.#box?.seal(JSON.stringify({ apiKey, headers }), purpose(name, origin))
@@ -61,7 +65,8 @@ export class EndpointSecrets {
   unseal(stored: StoredEndpoint): HeldSecrets {
     const lost = stored.options?.hasKeySource === true ? ({ keySource: 'gone' } as const) : {}
     if (stored.sealedSecrets === undefined) return { ...NO_SECRETS, ...lost }
-    // Of the url that requests go to: the row's own word for its origin may have been left behind.
+    // The origin of the url that requests go to. The row's own `origin` need not match a url that
+    // was tampered with.
     const origin = URL.parse(stored.url)?.origin ?? ''
     const opened = this.#box?.open(stored.sealedSecrets, purpose(stored.name, origin))
     if (opened === undefined) return 'unreadable'

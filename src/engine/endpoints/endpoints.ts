@@ -1,8 +1,8 @@
 /**
  * The endpoints of an engine, with their secrets.
  *
- * A key is bound to the origin it was given for: it is sealed with it, dropped when the url moves
- * elsewhere, and never part of what `record` hands out.
+ * A key is bound to the origin that it was given for. It is sealed for that origin, dropped when
+ * the url moves to another origin, and never part of a record. Knows nothing of turns and requests.
  */
 import type { Store, StoredEndpoint } from '../../persistence/store.ts'
 import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
@@ -19,7 +19,7 @@ import {
   type Secrets,
 } from './endpoint-secrets.ts'
 
-/** An endpoint ready for use. Holds secrets: stays inside. */
+/** An endpoint with its secrets, ready for use. It stays inside the engine. */
 export interface UsableEndpoint extends Secrets {
   readonly keySource?: KeySource | undefined
   readonly name: string
@@ -41,7 +41,9 @@ export class Endpoints {
   readonly #store: Store
   readonly #secrets: EndpointSecrets
   readonly #entries = new Map<string, Entry>()
-  /** Settles when the last put has: each one keeps secrets of the one before. */
+  /**
+   * Settles with the last put. The next put waits for it, since it may keep secrets of the last.
+   */
   #lastPut: Promise<unknown> = Promise.resolve()
 
   private constructor(store: Store, secrets: EndpointSecrets) {
@@ -144,7 +146,7 @@ export class Endpoints {
     }
   }
 
-  /** What the endpoint's secrets are once `given` is put, in the clear and as stored. */
+  /** The endpoint's secrets once `given` is put, as plain text and as stored. */
   #secretsAfter(
     name: string,
     origin: string,
@@ -170,7 +172,8 @@ function recordOf({ stored, secrets }: Entry): EndpointRecord {
   const { maxConcurrent, quirks } = options ?? {}
   const isUnreadable = secrets === 'unreadable'
   const hasApiKey = isUnreadable || (secrets.apiKey ?? secrets.keySource) !== undefined
-  // What was held in memory only is gone after a restart; its names are still in the row.
+  // Headers that were held in memory only are gone after a restart, but the row still has their
+  // names.
   const headerNames = isUnreadable ? stored.headerNames : Object.keys(secrets.headers)
   return {
     name,
@@ -187,7 +190,7 @@ function recordOf({ stored, secrets }: Entry): EndpointRecord {
   }
 }
 
-/** `undefined` if there is nothing out of the ordinary. */
+/** Returns `undefined` if all options are absent. */
 function storedOptions(
   { maxConcurrent, quirks }: CheckedEndpoint,
   hasKeySource: boolean,

@@ -1,4 +1,8 @@
-/** The engine-wide settings: airplane mode and which model is preferred for what. */
+/**
+ * The engine-wide settings: airplane mode, and the preferred model for each purpose.
+ *
+ * Knows nothing of the work that airplane mode stops.
+ */
 import type { Store } from '../../persistence/store.ts'
 import { MODEL_PURPOSES, type EngineSettings, type ModelPurpose } from '../../protocol/endpoint.ts'
 
@@ -9,7 +13,10 @@ export class Preferences {
   readonly #store: Store
   readonly #models = new Map<ModelPurpose, string>()
   #airplaneMode = false
-  /** The switch under way, if any: the last call is to have the last word. */
+  /**
+   * The unfinished switch of the mode, if any. The next switch waits for it, so the last call
+   * decides.
+   */
   #switching: Promise<void> | undefined
 
   private constructor(store: Store) {
@@ -44,10 +51,10 @@ export class Preferences {
   }
 
   /**
-   * Switches the mode. On holds at once, before it is on disk, so that nothing slips out while it
-   * is written; if it cannot be written, the mode is what it was.
+   * Switches the mode. Airplane mode takes effect at once, before it is on disk, so that no
+   * request leaves to another endpoint meanwhile. If it cannot be written, the mode is restored.
    *
-   * @param stopOnlineWork - what has to end before the mode is on for good
+   * @param stopOnlineWork - ends the work at other endpoints before the mode is written
    */
   setAirplaneMode(on: boolean, stopOnlineWork: () => Promise<void>): Promise<void> {
     const turn = () => this.#switch(on, stopOnlineWork)

@@ -1,4 +1,8 @@
-/** The check of an endpoint's quirk switches. */
+/**
+ * Checks the quirks that a host sets for an endpoint.
+ *
+ * Knows nothing of how a request follows a quirk, and of the quirks that are learned.
+ */
 import * as v from 'valibot'
 import type { Dialect, Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
@@ -15,9 +19,9 @@ export const quirksSchema = v.strictObject({
 })
 
 /**
- * The switches that are set; `undefined` if none is.
+ * Returns the quirks that are set; `undefined` if none is.
  *
- * @throws `invalid-option` for one that the dialect does not know
+ * @throws `invalid-option` for a quirk that the dialect does not know
  */
 export function quirksOf(given: Quirks, dialect: Dialect, what: string): Quirks | undefined {
   const set = Object.entries(given).filter(([, value]) => value !== undefined)

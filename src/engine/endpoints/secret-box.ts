@@ -1,6 +1,8 @@
 /**
- * Encrypts what must not be readable in the database: AES-256-GCM (NIST SP 800-38D), a fresh
- * 96-bit nonce each time. What was sealed for one purpose cannot be opened for another.
+ * Encrypts secrets for the database: AES-256-GCM (NIST SP 800-38D), with a fresh 96-bit nonce each
+ * time. A secret that was sealed for one purpose cannot be opened for another.
+ *
+ * Knows nothing of endpoints.
  */
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -18,12 +20,15 @@ export class SecretBox {
     this.#key = key
   }
 
-  /** A box of a passphrase; `salt` is the database's own, so that a stolen file is no dictionary. */
+  /**
+   * Derives the key of a box from a passphrase. Each database has its own `salt`, so that keys
+   * computed in advance from a dictionary do not open a stolen file.
+   */
   static async ofPassphrase(passphrase: string, salt: Uint8Array): Promise<SecretBox> {
     return new SecretBox(await deriveKey(passphrase, salt, 32))
   }
 
-  /** @param purpose - what the secret belongs to; `open` needs the same */
+  /** @param purpose - where the secret belongs; `open` needs the same value */
   seal(secret: string, purpose: string): string {
     const nonce = randomBytes(NONCE_BYTES)
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
@@ -32,7 +37,10 @@ export class SecretBox {
     return `${VERSION}.${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64')}`
   }
 
-  /** The secret; `undefined` if another key or purpose sealed it, or if it was changed since. */
+  /**
+   * Returns the secret; `undefined` if it was sealed with another key or for another purpose, or
+   * was changed since.
+   */
   open(sealed: string, purpose: string): string | undefined {
     const [version, encoded] = sealed.split('.')
     if (version !== VERSION || encoded === undefined) return undefined

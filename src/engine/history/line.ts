@@ -1,13 +1,13 @@
 /**
- * The line of messages that a turn answers: of all that is stored, what counts.
+ * The line of messages that a turn answers, chosen from the stored messages.
  *
- * A retry leaves a second reply to the same input. They stand one after the other, since only the
- * last input is tried again: of those, the newest that says something is the one that was meant.
+ * A retry leaves a second reply to the same input. Replies to one input are neighbours, since only
+ * the last input is retried. The newest of them that says something counts. Knows no dialect.
  */
 import type { HistoryMessage } from '../../persistence/store.ts'
 import { saysSomething } from './sendable-history.ts'
 
-/** @param messages - up to the input that is answered, oldest first */
+/** @param messages - the messages up to the answered input, oldest first */
 export function currentLine<M extends HistoryMessage>(messages: readonly M[]): readonly M[] {
   const line: M[] = []
   for (const message of messages) {
@@ -18,7 +18,10 @@ export function currentLine<M extends HistoryMessage>(messages: readonly M[]): r
   return line
 }
 
-/** Whether two neighbours are replies to one input. Those of one turn, or one import, are not. */
+/**
+ * Returns true if two neighbours are replies to one input. Messages of one turn, or of one import,
+ * are not.
+ */
 function areRivals(before: HistoryMessage, message: HistoryMessage): boolean {
   return (
     message.role === 'assistant' && before.role === 'assistant' && message.turnId !== before.turnId

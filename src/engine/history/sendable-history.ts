@@ -1,10 +1,10 @@
 /**
  * The history as a provider accepts it: a repaired view, made anew for each request.
  *
- * What is stored stays as it happened, with replies cut anywhere. Providers refuse a request with
- * an empty message, a tool call that nobody answered or that has the id of another one, or an
- * answer to no call, and they would refuse it for ever: so these are left out of what is sent.
- * Roles stay as they follow each other; a dialect that wants them to alternate sees to it.
+ * Stored messages stay as they happened, with replies cut anywhere. Some of their content makes
+ * providers refuse every later request: an empty message, a tool call without a result, a tool call
+ * with the id of another call, and a result without a call. These are left out of the request. The
+ * order of roles stays: a dialect that wants them to alternate makes them do so. Knows no dialect.
  */
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../protocol/message.ts'
 import type { RequestMessage } from '../../transport/reply-request.ts'
@@ -30,12 +30,12 @@ export function sendableHistory(stored: readonly Said[]): readonly RequestMessag
   return sendable
 }
 
-/** Whether a message holds results of its own calls, as replies of several steps do. */
+/** Returns true if a message holds results of its own calls, as replies of several steps do. */
 function holdsResults({ role, parts }: Said): boolean {
   return role === 'assistant' && parts.some(isResult)
 }
 
-/** Such a message as several: what the assistant said and called, then the results, and so on. */
+/** Splits a message that holds results: text and calls, then their results, and so on. */
 function apart(message: Said): readonly Said[] {
   if (!holdsResults(message)) return [message]
   const pieces: { role: Said['role']; parts: Part[]; status: Said['status'] }[] = []
@@ -48,7 +48,7 @@ function apart(message: Said): readonly Said[] {
   return pieces
 }
 
-/** The results that directly follow a message. Ids are not unique beyond that. */
+/** The results that directly follow a message. Later ones may answer another call of that id. */
 function resultsAfter(messages: readonly Said[], at: number): readonly ToolResultPart[] {
   const results: ToolResultPart[] = []
   for (let next = at + 1; messages[next]?.role === 'tool'; next += 1) {
@@ -57,11 +57,11 @@ function resultsAfter(messages: readonly Said[], at: number): readonly ToolResul
   return results
 }
 
-/** An assistant message without calls that were cut or not answered, nor reasoning that was cut. */
+/** The parts of an assistant message without cut or unanswered calls and without cut reasoning. */
 function answeredParts(message: Said, results: readonly ToolResultPart[]): readonly Part[] {
   const open = new Set(results.map((result) => result.toolCallId))
   return message.parts.filter((part) => {
-    // The first with an id takes its answer.
+    // The first call with an id takes the result.
     if (part.type === 'tool-call') return part.input !== undefined && open.delete(part.toolCallId)
     if (part.type === 'reasoning') return message.status === 'complete'
     return true
@@ -86,17 +86,17 @@ function isResult(part: Part): part is ToolResultPart {
   return part.type === 'tool-result'
 }
 
-/** What of a question a provider sees. */
+/** Returns true if a part of an input is sent to a provider. */
 function isAsked(part: Part): boolean {
   return part.type === 'file' || (part.type === 'text' && part.text !== '')
 }
 
-/** Whether there is more in a message than thoughts. */
+/** Returns true if a message has more in it than reasoning. */
 export function saysSomething({ parts }: Pick<Message, 'parts'>): boolean {
   return parts.some(isContent)
 }
 
-/** Whether a provider sees anything in it. */
+/** Returns true if a provider sees content in a part. */
 function isContent(part: Part): boolean {
   return part.type === 'text' ? part.text !== '' : part.type !== 'reasoning'
 }

@@ -1,6 +1,8 @@
 /**
- * Questions outside any conversation: one answer, never streamed, nothing stored. A question that
- * fails is asked again, and elsewhere, as a turn is.
+ * One-shot requests outside any conversation: one answer, never streamed, nothing stored. A failed
+ * request is retried, and asked of fallbacks, as a turn's is.
+ *
+ * Knows nothing of conversations, machines and the store.
  */
 import { startTimer } from '../../protocol/clock.ts'
 import type { Settings } from '../../protocol/conversation.ts'
@@ -16,14 +18,14 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { nextAttempt } from '../turn/retry-policy.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
 
-export interface OneShotInput {
+interface OneShotInput {
   readonly binding: Binding
-  /** Titles let chats go first where an endpoint is asked by too many. */
+  /** Where an endpoint has no free slot, titles wait until all chats have one. */
   readonly purpose: 'chat' | 'title'
   readonly prompt: string
   readonly system?: string | undefined
   readonly settings: Settings
-  /** Whether the first failure stands. */
+  /** True if the first failure ends the request, without a retry or a fallback. */
   readonly isOnce?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -47,7 +49,7 @@ export class OneShots {
     this.#options = options
   }
 
-  /** @throws `cancelled`, `empty-response`, and whatever a provider can cause */
+  /** @throws `cancelled`, `empty-response`, and every error that a provider can cause */
   ask(input: OneShotInput): Promise<Completion> {
     return this.#tracked(input.binding.target.endpoint, input.signal, (signal, asked) =>
       this.#ask(input, signal, asked),
@@ -70,7 +72,10 @@ export class OneShots {
     })
   }
 
-  /** Aborts what goes to endpoints that `isConcerned` names, and waits until it has ended. */
+  /**
+   * Aborts the requests to the endpoints for which `isConcerned` returns true, and waits until they
+   * have ended.
+   */
   async abort(isConcerned: (endpoint: string) => boolean): Promise<void> {
     const concerned = [...this.#asked].filter(({ endpoint }) => isConcerned(endpoint))
     for (const { stop } of concerned) stop.abort()
@@ -123,7 +128,7 @@ export class OneShots {
     }
   }
 
-  /** Asks until there is an answer, or nothing more that could help. */
+  /** Makes attempts until there is an answer, or no other attempt could help. */
   async #askInTurn(
     input: OneShotInput,
     signal: AbortSignal,

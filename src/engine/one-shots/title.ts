@@ -1,8 +1,12 @@
-/** A title as text: what is asked for, and what is made of the answer. */
+/**
+ * Titles as text: the prompt for a title, and the title in an answer.
+ *
+ * Knows nothing of requests and conversations.
+ */
 
 const MAX_LENGTH = 80
 const EXCERPT_LENGTH = 2_000
-/** No more of a line is looked at. */
+/** The rest of a longer line is ignored. */
 const LONGEST_LINE = 1_000
 
 const LABEL =
@@ -10,12 +14,12 @@ const LABEL =
 
 let segmenter: Intl.Segmenter | undefined
 
-/** Made when first needed: making one takes as long as loading a small library. */
+/** Made when first needed: making a segmenter takes as long as loading a small library. */
 function graphemes(): Intl.Segmenter {
   return (segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' }))
 }
 
-/** The question for a title of a conversation that began like this. */
+/** The prompt for the title of a conversation that began with these texts. */
 export function titlePrompt(question: string, answer: string): string {
   return [
     'Give this conversation a title of at most six words, in the language of the conversation.',
@@ -27,10 +31,10 @@ export function titlePrompt(question: string, answer: string): string {
 }
 
 /**
- * The title in an answer; empty if there is none.
+ * Returns the title in an answer; empty if there is none.
  *
- * Reasoning models wrap their thoughts round it, chat models quotes, labels and markdown, one in
- * the other: what has been unwrapped is looked at again.
+ * Reasoning models wrap their thoughts around the title, chat models quotes, labels and markdown.
+ * These may be nested, so the text is unwrapped until it stays the same.
  */
 export function cleanTitle(answer: string): string {
   let title = answer
@@ -42,19 +46,20 @@ export function cleanTitle(answer: string): string {
   }
 }
 
-/** What a conversation is called when no model gives it a name: how it begins. */
+/** The title where no model gives one: the beginning of the first message. */
 export function fallbackTitle(firstMessage: string): string {
   return shortened(plain(firstMessage.trimStart().slice(0, LONGEST_LINE)))
 }
 
-/** What is said outside of thoughts. */
+/** The text outside of thoughts. */
 function withoutThoughts(answer: string): string {
   let said = ''
   let isThinking = false
   let from = 0
   for (const tag of answer.matchAll(/[<[](\/?)(?:think|thinking|thought|reasoning)[>\]]/gi)) {
     const isEnd = tag[1] === '/'
-    // An end without a beginning: that one was part of the prompt.
+    // An end tag without a start tag: the start tag was in the prompt, so the text before the end
+    // tag is a thought.
     if (!isThinking) said = isEnd ? '' : said + answer.slice(from, tag.index)
     isThinking = !isEnd
     from = tag.index + tag[0].length
@@ -81,7 +86,7 @@ function withoutDecoration(line: string): string {
   return shortened(bare.trim())
 }
 
-/** One line without what cannot be seen. Joiners stay where they join something. */
+/** One line without invisible characters. Joiners stay where they join two characters. */
 function plain(text: string): string {
   return text
     .toWellFormed()
@@ -96,7 +101,7 @@ function firstOf(titles: readonly string[]): string {
   return titles.find((title) => title !== '') ?? ''
 }
 
-/** At most 80 characters, cut between words where there are any, and never within an emoji. */
+/** At most 80 characters, cut between words where possible, and never within an emoji. */
 function shortened(title: string): string {
   if (Array.from(title).length <= MAX_LENGTH) return title
   let cut = ''

@@ -1,8 +1,9 @@
 /**
- * Titles conversations that have none, once their first reply is on disk.
+ * Gives a title to conversations that have none, once their first reply is on disk.
  *
- * In the background, at most one at a time for a conversation. Nothing here delays or fails a
- * chat: if the model gives no title, the conversation is called by how it begins.
+ * This happens in the background, at most once at a time for each conversation. Nothing here delays
+ * or fails a chat. If the model gives no title, the beginning of the first message is the title.
+ * Knows nothing of how a title is asked for and cleaned.
  */
 import type { Feed } from '../../feed/feed.ts'
 import type { Store } from '../../persistence/store.ts'
@@ -15,10 +16,10 @@ import type { LiveTurn } from '../turn/live-turn.ts'
 import type { OneShots } from './one-shots.ts'
 import { cleanTitle, fallbackTitle, titlePrompt } from './title.ts'
 
-/** A title is not worth waiting longer for. */
+/** A title is not worth a longer wait. */
 const TITLE_MS = 30_000
 
-export interface TitlesOptions {
+interface TitlesOptions {
   readonly store: Store
   readonly feed: Feed
   readonly binder: Binder
@@ -27,7 +28,10 @@ export interface TitlesOptions {
   readonly options: ResolvedOptions
 }
 
-/** The endpoint and model that gave the reply: they give the title, unless another is preferred. */
+/**
+ * The endpoint and model that gave the reply. They also give the title, unless another model is
+ * preferred for titles.
+ */
 interface TitleTarget {
   readonly endpoint: string
   readonly model: string
@@ -62,7 +66,9 @@ export class Titles {
     await Promise.all(this.#running.values())
   }
 
-  /** Gives up what is being made; those conversations are titled after their next reply. */
+  /**
+   * Aborts the titles that are being made. Their conversations are titled after their next reply.
+   */
   stop(): Promise<void> {
     this.#stop.abort()
     return this.settled()
@@ -82,7 +88,7 @@ export class Titles {
     const given = await this.#ask(prompt, target)
     if (this.#stop.signal.aborted) return
     const title = given === '' ? fallbackTitle(userText) : given
-    // A message of nothing that can be seen.
+    // The message has no visible characters.
     if (title === '') return
     const now = new Date(options.clock.now())
     const titled = await store.titleConversation(conversationId, title, now)
@@ -103,7 +109,7 @@ export class Titles {
       const model = preferences.model('title')
       const { text } = await oneShots.ask({
         binding: binder.bind({ purpose: 'title', model, conversation: target }),
-        // A title is not worth more load on a provider in trouble.
+        // A title is not worth more load on a failing provider.
         isOnce: true,
         purpose: 'title',
         prompt,

@@ -1,4 +1,8 @@
-/** What a host may hand to each call, as schemas. Unknown options are refused, never ignored. */
+/**
+ * The schemas of the options that each call takes. Unknown options are refused, never ignored.
+ *
+ * Knows nothing of what an option does.
+ */
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'

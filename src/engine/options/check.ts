@@ -1,13 +1,17 @@
-/** Checks of what a host hands in: valibot's findings as our coded errors. */
+/**
+ * Checks the values that a host hands in, and turns valibot's issues into our coded errors.
+ *
+ * Has the schemas that several calls share. Knows nothing of single calls.
+ */
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError, type ColloquyErrorCode } from '../../protocol/errors.ts'
 
 /**
- * The value, if the schema accepts it.
+ * Returns the value if the schema accepts it.
  *
- * @throws `code`, with the path of the first thing that is wrong and what was expected. The value
- * itself is never in the message: it may be a key.
+ * @throws `code`. The message has the path of one issue, and the expectation of the schema. The
+ * value itself is never in the message: it may be a key.
  */
 export function checked<TSchema extends v.GenericSchema>(
   schema: TSchema,
@@ -29,7 +33,7 @@ export function checked<TSchema extends v.GenericSchema>(
   throw new ColloquyError(code, `${where} is not valid: expected ${expectation(issue)}.`)
 }
 
-/** Where the issue is. A name that may not be one is left out: hosts have put whole headers there. */
+/** The path of the issue. An invalid name is left out of it: hosts have put whole headers there. */
 function pathOf(issue: v.BaseIssue<unknown>): string | null {
   const items = issue.path ?? []
   const isBadName = items.at(-1)?.origin === 'key' && issue.type !== 'strict_object'
@@ -41,7 +45,7 @@ function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
   return issue.type === 'strict_object' && issue.expected === 'never'
 }
 
-/** What a check wanted: its own words, or the name of the type. */
+/** The value that a schema expected: in the words of our check, or as the name of its type. */
 function expectation(issue: v.BaseIssue<unknown>): string {
   if (issue.kind === 'validation' || issue.type === 'custom') return issue.message
   return issue.expected ?? issue.message
@@ -53,7 +57,7 @@ export const text = v.pipe(
   v.check((value) => value.length > 0, 'a non-empty string'),
 )
 
-/** A timer's length. Node's timers hold 31 bits; `Infinity` means none. */
+/** The length of a timer. Node's timers hold 31 bits; `Infinity` means no timer. */
 export const duration = v.pipe(
   v.number(),
   v.check(
@@ -66,7 +70,7 @@ export function functionValue<TFunction>(): v.GenericSchema<TFunction> {
   return v.custom<TFunction>((value) => typeof value === 'function', 'a function')
 }
 
-/** Anything that JSON can hold without loss of shape: checked before it is stored. */
+/** Any value that JSON can hold; checked before it is stored. */
 export const json = v.custom<unknown>((value) => {
   try {
     return JSON.stringify(value) !== undefined
@@ -75,7 +79,7 @@ export const json = v.custom<unknown>((value) => {
   }
 }, 'a value that JSON can hold')
 
-/** HTTP headers: names are tokens, values hold nothing that could start another header. */
+/** HTTP headers. Names are tokens; no value has a character that could start another header. */
 export const headers = v.pipe(
   v.record(
     v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'header names')),
@@ -83,13 +87,13 @@ export const headers = v.pipe(
   ),
 )
 
-/** How many there may be, or should be, of something. */
+/** A number of things, of which there must be at least one. */
 export const count = v.pipe(
   v.number(),
   v.check((value) => Number.isSafeInteger(value) && value > 0, 'a positive whole number'),
 )
 
-/** How a model should answer. */
+/** The settings of a conversation, a turn or a one-shot request. */
 export const settings = v.strictObject({
   temperature: v.optional(v.number()),
   topP: v.optional(v.number()),

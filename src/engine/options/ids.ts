@@ -1,24 +1,31 @@
-/** Ids that sort by the time they were made (RFC 9562, version 7). */
+/**
+ * Makes ids that sort by the time at which they were made (UUID version 7, RFC 9562).
+ *
+ * Knows nothing of the records that get them.
+ */
 import { randomFillSync } from 'node:crypto'
 import { v7 } from 'uuid'
 import type { Clock } from '../../protocol/clock.ts'
 
 const BYTES_OF_ID = 16
-/** Asking the system costs the same for one id as for many, and more than all else about an id. */
+/**
+ * The system's randomness costs the same for one id as for many. Each read of it costs more than
+ * all other work on an id.
+ */
 const IDS_AT_ONCE = 256
 
 /**
- * Makes ids of the clock's present moment.
+ * Returns a function that makes ids of the clock's present time.
  *
- * @param random - for replays; without it the randomness is the system's cryptographic one, so
- *   that nobody can guess the id of someone else's conversation
+ * @param random - for replays. Without it, the system's cryptographic randomness is used, so that
+ *   nobody can guess the id of another user's conversation.
  */
 export function uuidV7Source(clock: Clock, random?: () => number): () => string {
   const bytes = random === undefined ? systemBytes() : () => bytesOf(random)
   return () => v7({ msecs: clock.now(), random: bytes() })
 }
 
-/** Never the same bytes twice. */
+/** Returns a function that hands out every random byte only once. */
 function systemBytes(): () => Uint8Array {
   let pool = new Uint8Array(0)
   let used = 0

@@ -1,4 +1,8 @@
-/** What a host sends: text or parts, checked and brought into one form. */
+/**
+ * Checks the input that a host sends, text or parts, and brings it into one form.
+ *
+ * Knows nothing of providers and of what a dialect can send.
+ */
 import * as v from 'valibot'
 import type { InitialMessage } from '../../protocol/conversation.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
@@ -40,7 +44,7 @@ const toolCallPart = v.pipe(
   v.transform(({ input, inputText, ...call }) => {
     const read = callInput(inputText ?? '')
     if (input === undefined) return { ...call, input: read, inputText: inputText ?? '{}' }
-    // What is sent later is the text, so it is to say something.
+    // Requests contain `inputText` rather than `input`, so the text must be readable.
     const isReadable = inputText !== undefined && read !== undefined
     return { ...call, input, inputText: isReadable ? inputText : JSON.stringify(input) }
   }),

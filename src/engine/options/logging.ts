@@ -1,8 +1,14 @@
-/** Loggers: the default one, the guard round a host's, and how a fault gets into the log. */
+/**
+ * The default logger, the guard around a host's logger, and the logging of faults.
+ *
+ * Knows nothing of the parts that log.
+ */
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 
-/** Warnings and errors to stderr, each text once: a library should not fill its host's log. */
+/**
+ * Writes warnings and errors to stderr, each text once: a library should not fill its host's log.
+ */
 export function warningsLogger(): Logger {
   const said = new Set<string>()
   const once = (_details: object, message: string) => {
@@ -13,7 +19,10 @@ export function warningsLogger(): Logger {
   return { debug() {}, info() {}, warn: once, error: once }
 }
 
-/** A logger that may be called from anywhere: what it throws is dropped, for there is nowhere to say it. */
+/**
+ * A logger that is safe to call anywhere. An error that the host's logger throws is dropped: there
+ * is no place left to report it.
+ */
 export function guardedLogger(logger: Logger): Logger {
   const guard = (level: keyof Logger) => (details: object, message: string) => {
     try {
@@ -25,7 +34,10 @@ export function guardedLogger(logger: Logger): Logger {
   return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
 }
 
-/** An error as a record. What is no error of ours is a fault in here: its text goes to the log only. */
+/**
+ * Returns an error as a record. An error that is not a `ColloquyError` is a fault of this library,
+ * and its text goes to the log only.
+ */
 export function recordFault(error: unknown, logger: Logger, what: string): ErrorRecord {
   if (!(error instanceof ColloquyError)) logger.error({ err: error }, what)
   return errorRecord(error)

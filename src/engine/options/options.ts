@@ -1,4 +1,8 @@
-/** The options of an engine: what they mean. Their check, and the defaults, are in `resolved-options.ts`. */
+/**
+ * The options of an engine and their meaning.
+ *
+ * Types only: the check and the defaults are in `resolve-options.ts`.
+ */
 import type { Clock } from '../../protocol/clock.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { Logger } from '../../protocol/logger.ts'
@@ -6,47 +10,55 @@ import type { Message } from '../../protocol/message.ts'
 import type { AddressPolicy } from '../../transport/http/address-guard.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 
-/** All options are optional, and may be `undefined`. Unknown ones are refused with `invalid-option`. */
+/**
+ * The options of `createEngine`. All are optional, and may be `undefined`. Unknown options are
+ * refused with `invalid-option`.
+ */
 export interface EngineOptions {
-  /** An SQLite file, or `':memory:'`. One engine at a time owns a file. @defaultValue `'colloquy.db'` */
+  /**
+   * An SQLite file, or `':memory:'`. One engine at a time owns a file.
+   *
+   * @defaultValue `'colloquy.db'`
+   */
   readonly database?: string | undefined
   /**
-   * Looks into a database, also beside the engine that has it open: what is stored can be read,
-   * and whatever would write or ask a provider is refused with `read-only`. The file has to exist.
+   * True to open the database only for reading, even while another engine has it open. Calls that
+   * would write or ask a provider are refused with `read-only`. The file has to exist.
    *
    * @defaultValue false
    */
   readonly readOnly?: boolean | undefined
   /**
-   * The least time between two snapshots of a reply, in milliseconds; 0 makes one for each delta.
+   * The shortest time between two snapshots of a reply, in milliseconds; 0 makes one for each
+   * delta.
    *
    * @defaultValue 100
    */
   readonly emitIntervalMs?: number | undefined
   /**
-   * Whether untitled conversations get a title from the model after their first reply. It runs in
-   * the background and never delays or fails a chat.
+   * True if untitled conversations get a title from the model after their first reply. The title
+   * is made in the background, and never delays or fails a chat.
    *
    * @defaultValue true
    */
   readonly autoTitle?: boolean | undefined
-  /** How long to wait for a provider, in milliseconds; `Infinity` waits for ever. */
+  /** How long to wait for a provider, in milliseconds; `Infinity` waits forever. */
   readonly timeouts?: TimeoutOptions | undefined
-  /** How often, and after which waits, a reply is asked for again if no content came. */
+  /** How often, and after which waits, an attempt that brought no content is retried. */
   readonly retry?: RetryOptions | undefined
-  /** How much of an answer is taken in before it is cut off. */
+  /** How much of an answer is read before it is cut off. */
   readonly limits?: LimitOptions | undefined
   /**
-   * How long a conversation rests before its actor leaves memory, in milliseconds, and up to a
-   * quarter more; `Infinity`: it stays. The next send wakes it, and no reader notices. An awake one
-   * takes a few kilobytes.
+   * How long a conversation rests before its actor leaves memory, in milliseconds. It may rest up
+   * to a quarter longer; with `Infinity` the actor stays. The next send wakes it, and no subscriber
+   * notices. An awake conversation takes a few kilobytes.
    *
    * @defaultValue 60,000
    */
   readonly sleepAfterMs?: number | undefined
   /**
-   * What a commit survives: `full` also a power cut, `relaxed` a killed process only (the last
-   * commits before a power cut may be gone; the file is never damaged).
+   * With `full`, a commit survives a killed process and a power cut. With `relaxed`, it survives a
+   * killed process only. A power cut may then undo the last commits, but never damages the file.
    *
    * `relaxed` helps where disks sync slowly and hundreds of turns end each second.
    *
@@ -54,121 +66,162 @@ export interface EngineOptions {
    */
   readonly durability?: 'full' | 'relaxed' | undefined
   /**
-   * How often a running reply is written down, in milliseconds: of a process that is killed, at
-   * most so much of each reply is lost. `Infinity` writes none before its end. A power cut may
-   * undo the checkpoints of the last moments, whatever `durability` says.
+   * How often a checkpoint of each running reply is written, in milliseconds. If the process is
+   * killed, at most this much of each reply is lost. `Infinity` writes nothing before the reply's
+   * end. A power cut may undo the newest checkpoints, even if `durability` is `full`.
    *
    * @defaultValue 1,000
    */
   readonly checkpointMs?: number | undefined
   /**
-   * How the cost of a cancelled turn is found out, whose provider had not reported it:
+   * How the usage of a cancelled turn is found if the provider had not reported it:
    *
-   * - `estimate`: by counting what was sent and received, at once; marked `source: 'estimated'`.
-   * - `drain`: by reading an answer that had begun to its end, in silence, within `drain`. The turn
-   *   is `cancelled` at once, its receipt says `upstreamAborted: false`, and its usage follows with
-   *   `turn.usage`, if the provider reports it. The provider goes on, and bills what it makes.
-   * - `none`: not at all, and it has no `usage`.
+   * - `estimate`: the texts sent and received are counted at once. The usage is marked
+   *   `source: 'estimated'`.
+   * - `drain`: an answer that had begun is read to its end in silence, within `drain`. The turn is
+   *   `cancelled` at once, and its receipt says `upstreamAborted: false`. Its usage follows with
+   *   `turn.usage`, if the provider reports it. The provider goes on, and bills the rest too.
+   * - `none`: the turn has no `usage`.
    *
    * @defaultValue `'estimate'`
    */
   readonly usageOnCancel?: 'estimate' | 'drain' | 'none' | undefined
-  /** How far an answer is read on for `usageOnCancel: 'drain'`; then it is aborted after all. */
+  /** How far `usageOnCancel: 'drain'` reads an answer. Beyond that, the request is aborted. */
   readonly drain?: DrainOptions | undefined
   /**
-   * Counts the tokens of a text for `usageOnCancel: 'estimate'`: a tokenizer, like
-   * `(text) => encode(text).length` of gpt-tokenizer.
+   * Counts the tokens of a text for `usageOnCancel: 'estimate'`. Give a tokenizer, such as
+   * `(text) => encode(text).length` with gpt-tokenizer.
    *
-   * @defaultValue one for each four bytes of UTF-8
+   * @defaultValue one token for each four bytes of UTF-8
    */
   readonly countTokens?: CountTokens | undefined
   readonly secrets?: SecretOptions | undefined
   /**
-   * Which addresses endpoints may have that are neither put with `local: true` nor named
-   * `airplane`. `public` refuses loopback, link-local, private and other special ones with
-   * `address-refused`, when the connection is made, so that no name can hide them. For hosts that
-   * let others choose urls. What goes through a proxy is checked only if its url has an address
-   * instead of a name: behind a name is what the proxy finds.
+   * Which addresses an endpoint may have if it is neither put with `local: true` nor named
+   * `airplane`. For hosts that let others choose urls.
+   *
+   * `public` refuses loopback, link-local, private and other special addresses with
+   * `address-refused`. The address is checked when the connection is made, so that no name can hide
+   * it. Through a proxy only an address in the url itself is checked, because the proxy resolves
+   * the names.
    *
    * @defaultValue `'any'`
    */
   readonly addressPolicy?: AddressPolicy | undefined
   /**
-   * Sends every request, to whatever endpoint, in place of Colloquy's own connections: an Agent,
-   * ProxyAgent or MockAgent of undici 7 or later. Proxies of the environment do not apply, nor does
-   * `addressPolicy: 'public'`, which is refused beside it. Requests to local endpoints and in
-   * airplane mode go through it too. It is not closed with the engine.
+   * Sends every request, to any endpoint, in place of Colloquy's own connections: an Agent,
+   * ProxyAgent or MockAgent of undici 7 or later. Requests to local endpoints and in airplane mode
+   * go through it too. It is not closed with the engine.
+   *
+   * Proxies of the environment do not apply then. `addressPolicy: 'public'` cannot apply either,
+   * and is refused beside a dispatcher.
    */
   readonly dispatcher?: RequestDispatcher | undefined
-  /** Where warnings go, pino-shaped. @defaultValue warnings and errors to stderr, each text once */
+  /**
+   * Gets the log entries, with the methods and arguments of a pino logger.
+   *
+   * @defaultValue writes warnings and errors to stderr, each text once
+   */
   readonly logger?: Logger | undefined
   /**
-   * Makes the messages that are sent out of those that are stored, for trimming or retrieval: up to
-   * the input, with one reply to each. What it returns is not stored.
+   * Replaces the messages of a request, for trimming or retrieval. It gets the stored messages up
+   * to the input, with one reply to each earlier input. Its result is sent, and not stored.
+   *
+   * @example
+   * ```ts
+   * const engine = await createEngine({ prepare: (messages) => messages.slice(-20) })
+   * ```
    */
   readonly prepare?: Prepare | undefined
-  /** For tests and replays. @defaultValue the system's */
+  /** For tests and replays. @defaultValue the system's clock */
   readonly clock?: Clock | undefined
-  /** A number from 0 up to 1, for tests and replays. @defaultValue the system's randomness */
+  /**
+   * Returns a number from 0 up to 1, for tests and replays.
+   *
+   * @defaultValue the system's randomness
+   */
   readonly random?: (() => number) | undefined
   /** Makes ids of messages and turns, for tests and replays. @defaultValue UUIDv7 */
   readonly newId?: (() => string) | undefined
 }
 
 export interface TimeoutOptions {
-  /** From the request to the headers of the answer. Local models may load first. @defaultValue 600,000 */
+  /**
+   * From the request to the headers of the answer. A local model may have to load first.
+   *
+   * @defaultValue 600,000
+   */
   readonly headersMs?: number | undefined
   /** From the headers to the first content. @defaultValue 600,000 */
   readonly firstDeltaMs?: number | undefined
-  /** Without a single byte since the headers; keep-alive comments count as life. @defaultValue 600,000 */
+  /**
+   * The longest silence after the headers. Every byte ends a silence, even that of a keep-alive
+   * comment.
+   *
+   * @defaultValue 600,000
+   */
   readonly idleMs?: number | undefined
-  /** From the first request to the end of the reply, with all attempts and waits. @defaultValue 3,600,000 */
+  /**
+   * From the first request to the end of the reply, with all attempts and waits.
+   *
+   * @defaultValue 3,600,000
+   */
   readonly turnMs?: number | undefined
   /**
-   * From the finish reason until the provider has reported its usage; a reply that came without is
+   * From the finish reason to the usage that the provider reports. A reply without usage is
    * complete all the same. A finite number; 0 does not wait. @defaultValue 1,000
    */
   readonly usageMs?: number | undefined
 }
 
 /**
- * Retries, before any content came and never after: of lost connections, empty answers, and the
- * statuses 408, 409, 425, 429 and 5xx. `docs/architecture.md` has the whole list.
+ * The limits of retries. A failed attempt is followed by another one only before the first content:
+ * after lost connections, empty answers, and the statuses 408, 409, 425, 429 and 5xx.
+ * `docs/providers.md` has the whole list, and says after which of them only a fallback is asked.
  */
 export interface RetryOptions {
-  /** Requests made to one endpoint for one reply, before its fallbacks are asked; 1 never retries. @defaultValue 3 */
+  /**
+   * Requests made to one endpoint for one reply, before its fallbacks are asked; 1 never retries.
+   *
+   * @defaultValue 3
+   */
   readonly maxAttempts?: number | undefined
   /**
-   * The longest wait before the second request, in milliseconds. It doubles with each further one; how
-   * much of it is waited is random.
+   * The longest wait before the second request, in milliseconds. It doubles with each further
+   * request. The actual wait is a random share of it.
    *
    * @defaultValue 500
    */
   readonly baseDelayMs?: number | undefined
   /**
-   * No wait is longer, in milliseconds. A provider that asks for a longer one is not asked again: the
-   * turn moves on to a fallback, or fails with `retryAfterMs` on its error.
+   * The longest wait before any request, in milliseconds. A provider that asks for a longer wait is
+   * not asked again: the turn moves on to a fallback, or fails with `retryAfterMs` on its error.
    *
    * @defaultValue 10,000
    */
   readonly maxDelayMs?: number | undefined
 }
 
-/** In UTF-16 units: bytes, as long as the text is ASCII. */
+/** Limits in UTF-16 units, which are bytes as long as the text is ASCII. */
 export interface LimitOptions {
   /**
-   * The longest event of a stream; then `event-too-large`, and what had come before it is kept. Raise
-   * it for very large images in replies.
+   * The longest event of a stream. A longer one fails the reply with `event-too-large`, and the
+   * content before it is kept. Raise it for very large images in replies.
    *
    * @defaultValue 50,331,648 (48 MiB)
    */
   readonly eventBytes?: number | undefined
-  /** The longest reply; then `reply-too-large`, and what had come is kept. @defaultValue 67,108,864 (64 MiB) */
+  /**
+   * The longest reply. A longer one fails with `reply-too-large`, and the content that had come is
+   * kept.
+   *
+   * @defaultValue 67,108,864 (64 MiB)
+   */
   readonly replyBytes?: number | undefined
 }
 
 export interface DrainOptions {
-  /** Milliseconds after the cancel; `Infinity` for as long as it takes. @defaultValue 30,000 */
+  /** Milliseconds after the cancel; `Infinity` sets no limit. @defaultValue 30,000 */
   readonly timeoutMs?: number | undefined
   /** Bytes of the answer after the cancel. @defaultValue 4,194,304 */
   readonly bytes?: number | undefined
@@ -177,14 +230,14 @@ export interface DrainOptions {
 export interface SecretOptions {
   /**
    * Encrypts provider keys and headers at rest (AES-256-GCM): 32 bytes, or a passphrase of any
-   * length. Without it they are held in memory only and have to be put again after a restart.
+   * length. Without it, they are held in memory only, and have to be put again after a restart.
    */
   readonly encryptionKey?: string | Uint8Array | undefined
 }
 
 export type CountTokens = (text: string, model: string) => number
 
-/** What `prepare` knows of the turn it prepares. */
+/** The turn for which `prepare` is called. */
 export interface PreparedTurn {
   readonly turnId: string
   readonly conversation: ConversationRecord

@@ -1,11 +1,14 @@
-/** What a host gives to `createEngine`, checked, with the defaults filled in. */
+/**
+ * Checks the options of `createEngine`, and fills in the defaults.
+ *
+ * Knows nothing of the parts that use them. Their meaning is in `options.ts`.
+ */
 import * as v from 'valibot'
 import type { Clock } from '../../protocol/clock.ts'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
-import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from '../../transport/limits.ts'
 import { checked, count, duration, functionValue, text } from './check.ts'
 import { uuidV7Source } from './ids.ts'
 import { guardedLogger, warningsLogger } from './logging.ts'
@@ -32,7 +35,7 @@ function hasFunctions(value: unknown, names: readonly string[]): boolean {
   return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
 }
 
-/** A wait that may be none at all, and that ends. */
+/** A finite wait; 0 does not wait. */
 const delay = v.pipe(
   v.number(),
   v.check((ms) => ms >= 0 && ms <= LONGEST_TIMER_MS, 'milliseconds from 0 to 2,147,483,647'),
@@ -61,7 +64,7 @@ const optionsSchema = v.strictObject({
       firstDeltaMs: v.optional(duration, 600_000),
       idleMs: v.optional(duration, 600_000),
       turnMs: v.optional(duration, 3_600_000),
-      usageMs: v.optional(delay, USAGE_MS),
+      usageMs: v.optional(delay),
     }),
     {},
   ),
@@ -75,8 +78,8 @@ const optionsSchema = v.strictObject({
   ),
   limits: v.optional(
     v.strictObject({
-      eventBytes: v.optional(count, EVENT_BYTES),
-      replyBytes: v.optional(count, REPLY_BYTES),
+      eventBytes: v.optional(count),
+      replyBytes: v.optional(count),
     }),
     {},
   ),

@@ -1,4 +1,4 @@
-/** The clock of this machine. */
+/** The system's clock, for an engine that is given no other. */
 import type { Clock } from '../../protocol/clock.ts'
 
 export const systemClock: Clock = {

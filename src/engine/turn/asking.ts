@@ -1,8 +1,8 @@
 /**
- * The requests of a turn: the first one, and those that follow when it fails before any content.
+ * The attempts of a turn: the first request, and its retries after a failure before any content.
  *
- * Says what a failure means and what could help; whether another attempt is made, and when, is the
- * turn machine's to decide. Every outcome goes back to it as an event.
+ * Says what a failure means and which attempt could help. The turn machine decides whether and when
+ * that attempt is made; every outcome goes back to it as an event. Knows nothing of HTTP.
  */
 import { setImmediate as nextTask } from 'node:timers/promises'
 import type { TurnReport } from '../../machines/turn-events.ts'
@@ -21,7 +21,7 @@ import { nextAttempt } from './retry-policy.ts'
 import { replyRequest } from './step-request.ts'
 import { prepareFor } from './usage-estimate.ts'
 
-export interface AskingOptions {
+interface AskingOptions {
   readonly store: Store
   readonly transport: Transport
   readonly binder: Binder
@@ -31,7 +31,7 @@ export interface AskingOptions {
 
 type Report = (report: TurnReport) => void
 
-/** How many messages are read before anybody notices. */
+/** Up to this many messages, reading the history takes no noticeable time. */
 const SHORT_HISTORY = 100
 
 export class Asking {
@@ -49,13 +49,13 @@ export class Asking {
     this.#checkpoints = checkpoints
   }
 
-  /** Makes a request for the run's reply. */
+  /** Makes one attempt at the reply of a live turn. */
   async ask(live: LiveTurn, attempt: number, report: Report): Promise<void> {
     const { logger, clock } = this.#options
     const prepare = prepareFor(live, this.#options)
     const fail = (error: unknown) => {
       const failure = recordFault(error, logger, 'A turn failed before its request was made.')
-      // It ended meanwhile, and has its outcome.
+      // The turn ended meanwhile, and has its outcome.
       if (live.replyFeed.isSealed) return
       live.failure = failure
       if (error instanceof ColloquyError) live.cause = error.cause
@@ -66,7 +66,8 @@ export class Asking {
       live.startPlannedAttempt()
       const { route, userMessage } = live
       const input = userMessage as Message
-      // Reading many takes a while, in one piece: whoever waits for the send to be accepted goes first.
+      // Reading a long history blocks the event loop for a while. Callers that await their `send`
+      // go first.
       if (input.position > SHORT_HISTORY) {
         await nextTask()
         if (live.replyFeed.isSealed) return
@@ -85,7 +86,7 @@ export class Asking {
     }
   }
 
-  /** Notes what the last attempt came to, and tells readers that another one follows. */
+  /** Records the failed attempt, and tells subscribers that another one follows. */
   backOff(live: LiveTurn): void {
     const { next, failure } = live
     if (next === undefined || failure === undefined) return
@@ -112,7 +113,7 @@ export class Asking {
   }
 
   #sink(live: LiveTurn, report: Report): ReplySink {
-    // Said with the end: there is nothing left to hold, nor to ask what is known.
+    // The request is over and `known` is final, so the handle is freed.
     const end = (known: ReplyEnd) => {
       live.end = known
       live.handle = undefined
@@ -140,7 +141,7 @@ export class Asking {
     }
   }
 
-  /** What could follow the attempt that failed: how long to wait before it, if anything could. */
+  /** Plans the next attempt. Returns the wait before it; `undefined` if no attempt can help. */
   #planNext(live: LiveTurn, failure: ErrorRecord): number | undefined {
     const { retry, clock, logger } = this.#options
     try {
@@ -151,7 +152,8 @@ export class Asking {
       live.next = { route, retryInMs: next.retryInMs, decidedAt: clock.now() }
       return next.retryInMs
     } catch (error) {
-      // The host's clock or randomness threw: the failure stands, rather than nothing being said.
+      // The host's clock or random function threw. The failure stands, since the machine must get a
+      // report in any case.
       recordFault(error, logger, 'A turn could not be tried again.')
       return undefined
     }

@@ -1,13 +1,17 @@
-/** Cancels: asked of the machine of a running turn, or answered from the store. */
+/**
+ * Cancels: sent to the machine of a running turn, or answered from the store if no turn runs.
+ *
+ * Ends nothing itself, and knows nothing of requests: the machine decides what a cancel does.
+ */
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { LiveTurn } from './live-turn.ts'
 
 /**
- * Asks for the end of a turn. The machine answers, and the save completes the receipt.
+ * Cancels a turn. The machine answers, and the save completes the receipt.
  *
- * @param turnId - the turn that is meant, if that may be another one than runs
+ * @param turnId - the turn to cancel, which may be another one than the running turn
  */
 export function cancelTurn(actors: Actors, live: LiveTurn, turnId = live.turnId): Promise<Receipt> {
   const { request, receipt } = live.requestCancel()
@@ -15,7 +19,7 @@ export function cancelTurn(actors: Actors, live: LiveTurn, turnId = live.turnId)
   return receipt
 }
 
-/** Cancels a turn when the host's signal aborts, and lets go of the signal with the turn. */
+/** Cancels a turn when the host's signal aborts. The listener is removed when the turn is over. */
 export function cancelOn(actors: Actors, live: LiveTurn, signal: AbortSignal | undefined): void {
   if (signal === undefined) return
   const cancel = () => void cancelTurn(actors, live)
@@ -23,7 +27,7 @@ export function cancelOn(actors: Actors, live: LiveTurn, signal: AbortSignal | u
   void live.over.promise.then(() => signal.removeEventListener('abort', cancel))
 }
 
-/** What a cancel answers where no turn runs: from the last one, if there was any. */
+/** The receipt of a cancel while no turn runs, made from the last turn, if there was one. */
 export function restedReceipt(turn?: TurnRecord, reply?: Message): Receipt {
   if (turn === undefined) {
     return { outcome: 'not-running', from: 'idle', upstreamAborted: false, partialChars: 0 }

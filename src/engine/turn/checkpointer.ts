@@ -1,10 +1,11 @@
 /**
- * Writes running replies down while they stream, so that a killed process loses little of them.
+ * Writes replies to disk while they stream, so that a killed process loses little of them.
  *
- * One timer for all turns, which runs while any reply does. Each round takes what a reply gained
+ * One timer serves all turns, and runs while any reply streams. Each round writes only the deltas
  * since the round before, so its cost does not grow with the reply. A reply whose last piece is
- * still being written is left out of a round, and what could not be written goes with the next:
- * nobody waits for a checkpoint, and none that fails harms its turn.
+ * still being written is left out of a round. A piece that could not be written goes with the next
+ * round. Nothing waits for a checkpoint, and a failed one does not harm its turn. Knows nothing of
+ * states or of how a turn ends.
  */
 import type { Store } from '../../persistence/store.ts'
 import type { Clock } from '../../protocol/clock.ts'
@@ -15,7 +16,7 @@ import { Registry } from '../../registry.ts'
 import { unheld } from '../actors/timers.ts'
 import type { LiveTurn } from './live-turn.ts'
 
-export interface CheckpointsOptions {
+interface CheckpointsOptions {
   readonly store: Store
   readonly clock: Clock
   readonly logger: Logger
@@ -23,12 +24,12 @@ export interface CheckpointsOptions {
   readonly everyMs: number
 }
 
-/** How far a reply is written down. */
+/** How much of a reply is on disk. */
 interface Progress {
   readonly live: LiveTurn
-  /** How many pieces are on disk. */
+  /** The number of pieces on disk. */
   written: number
-  /** Those that are not, the oldest first. */
+  /** The pieces that are not on disk, oldest first. */
   pending: (readonly Delta[])[]
   isWriting: boolean
 }
@@ -38,10 +39,10 @@ export class Checkpoints {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #everyMs: number
-  /** By the turn's id. */
+  /** By turn id. */
   readonly #streaming = new Registry<string, Progress>()
   #timer: unknown
-  /** Whether the last write failed: a database that stays away is not news each second. */
+  /** True if the last write failed. A database that stays away is logged once, not each second. */
   #isFailing = false
 
   constructor({ store, clock, logger, everyMs }: CheckpointsOptions) {
@@ -51,14 +52,14 @@ export class Checkpoints {
     this.#everyMs = everyMs
   }
 
-  /** A reply has content. */
+  /** Starts the checkpoints of a reply, once it has content. */
   begin(live: LiveTurn): void {
     if (this.#everyMs === Infinity) return
     this.#streaming.set(live.turnId, { live, written: 0, pending: [], isWriting: false })
     this.#timer ??= this.#scheduled()
   }
 
-  /** A reply is sealed, and saving it is somebody else's. */
+  /** Ends the checkpoints of a reply. `TurnEnding` saves the sealed reply. */
   end(live: LiveTurn): void {
     if (!this.#streaming.delete(live.turnId) || this.#streaming.size > 0) return
     this.#clock.clearTimeout(this.#timer)
@@ -102,7 +103,7 @@ export class Checkpoints {
 
   #failed(live: LiveTurn, error: unknown): void {
     const { code, message } = errorRecord(error)
-    // What JSON cannot hold it never will, and what comes after would not fit what is there.
+    // A piece that JSON cannot hold fails in every retry, and later pieces do not fit without it.
     if (code === 'invalid-input') this.end(live)
     if (this.#isFailing) return
     this.#isFailing = true

@@ -1,9 +1,9 @@
 /**
- * Answers that are read on after a cancel, in silence, until the provider says what they cost.
+ * Drains: answers that are read on after a cancel, until the provider reports their usage.
  *
- * The turn has ended by then: its reply is sealed and its host was told. What is found out is
- * written to the ended turn, once. Nothing waits for a drain: closing the engine, deleting the
- * conversation and airplane mode end it.
+ * The turn has ended by then: its reply is sealed and its host was told. A drain adds nothing to
+ * the reply. It writes the usage to the ended turn, once. Nothing waits for a drain: closing the
+ * engine, deleting the conversation and airplane mode abort it. Knows nothing of the turn machine.
  */
 import type { Feed } from '../../feed/feed.ts'
 import type { Store } from '../../persistence/store.ts'
@@ -18,7 +18,7 @@ interface Drain {
   readonly handle: ReplyHandle
 }
 
-export interface DrainsOptions {
+interface DrainsOptions {
   readonly store: Store
   readonly feed: Feed
   readonly options: ResolvedOptions
@@ -37,7 +37,10 @@ export class Drains {
     this.#options = options
   }
 
-  /** Takes the request of a cancelled run over, if its answer has begun and is to be read on. */
+  /**
+   * Takes over the request of a cancelled turn, if its answer has begun and drains are wanted.
+   * Returns true if it did.
+   */
   take(live: LiveTurn): boolean {
     const { usageOnCancel } = this.#options
     const { timeoutMs: ms, bytes } = this.#options.drain
@@ -48,7 +51,7 @@ export class Drains {
     const known = handle.endSoFar()
     const isTaken = handle.drain({ ms, bytes }, (end) => {
       this.#running.delete(drain)
-      // The run itself, with its whole reply, is not kept for this.
+      // Uses ids only: the live turn, with its whole reply, is not kept in memory for this.
       void over.promise.then(() => this.#record(turnId, conversationId, known, end))
     })
     if (!isTaken) return false
@@ -58,7 +61,7 @@ export class Drains {
     return true
   }
 
-  /** Ends those that match. */
+  /** Aborts the drains that match. */
   abort(matches: (drain: Pick<Drain, 'conversationId' | 'endpoint'>) => boolean): void {
     for (const drain of this.#running) {
       if (!matches(drain)) continue
@@ -67,7 +70,7 @@ export class Drains {
     }
   }
 
-  /** Ends all of them; from now on a cancel aborts. */
+  /** Aborts all drains. After this a cancel aborts its request. */
   close(): void {
     this.#isClosed = true
     this.abort(() => true)

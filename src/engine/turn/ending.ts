@@ -1,4 +1,8 @@
-/** The end of a turn: what is written of it, and what readers are told once it is written. */
+/**
+ * The end of a turn: writes the sealed reply and the end, then tells subscribers.
+ *
+ * The turn machine decides when to save, retry and publish; nothing here knows its states.
+ */
 import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import type { Store, TurnEnd } from '../../persistence/store.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
@@ -31,7 +35,7 @@ export class TurnEnding {
     } catch (error) {
       live.saveFailure = recordFault(error, this.#options.logger, 'A reply could not be saved yet.')
       const { code } = live.saveFailure
-      // The conversation was deleted: trying again would go on for ever.
+      // The conversation was deleted: retries would go on for ever.
       return code === 'turn-not-found' ? { type: 'turn.lost' } : { type: 'turn.save-failed', code }
     }
   }
@@ -46,7 +50,7 @@ export class TurnEnding {
     live.replyFeed.publish({ type: 'turn.save-failed', error, failures, retryInMs })
   }
 
-  /** Tells readers how the turn ended. Returns what `reply` rejects with. */
+  /** Tells subscribers how the turn ended. Returns the error that `reply` rejects with, if any. */
   publish(live: LiveTurn, result: TurnResult): ColloquyError | undefined {
     if (result === 'rejected') return undefined
     if (live.ended === undefined) return this.#publishUnsaved(live, result)
@@ -73,7 +77,7 @@ export class TurnEnding {
     return error
   }
 
-  /** Nobody is to wait for a reply in vain because a host's clock throws. */
+  /** A host clock that throws must not leave `reply` unsettled. */
   #tell(live: LiveTurn, end: TurnHappening): void {
     try {
       live.replyFeed.publish(end)
@@ -107,7 +111,7 @@ export class TurnEnding {
         ? {
             messageId: live.replyId,
             parts,
-            // A reply that was stopped did not finish, whatever was under way when it was.
+            // A cancelled reply did not finish, even if a finish reason was known by then.
             finishReason: outcome === 'cancelled' ? undefined : end.finishReason,
             model: end.model ?? live.asked?.model,
           }

@@ -1,4 +1,7 @@
-/** A host's hold on a turn. Holds the live, which is private, and nothing else. */
+/**
+ * The host's handle of a live turn. It hides the live turn, has no state of its own, and knows
+ * neither the store nor the machines.
+ */
 import type { Observable } from 'rxjs'
 import type { ConversationEvent } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'

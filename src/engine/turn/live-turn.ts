@@ -1,8 +1,9 @@
 /**
- * A run: what a running turn works with in memory.
+ * A live turn: the state of a running turn in memory.
  *
- * Actors know a turn by its id; text, request, key and the promises of the callers are here.
- * Everything is private to the engine, and gone when the turn has ended.
+ * Actors know a turn only by its id. Its text, its request, its API key and the promises of its
+ * callers are here. They are private to the engine, which forgets them when the turn has ended.
+ * Knows neither the states of the machine nor how a request is sent.
  */
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
@@ -17,23 +18,23 @@ import type { Reply, SendOptions } from '../api.ts'
 import type { Binding, Route } from '../endpoints/binding.ts'
 import type { Input } from '../options/input.ts'
 
-/** What `send` or `retry` asked for, checked. */
+/** The checked arguments of `send` or `retry`. */
 export interface TurnRequest {
   readonly turnId: string
   readonly conversationId: string
-  /** Absent: that of the turn before. */
+  /** Absent for a retry, which answers the input of the turn before. */
   readonly input?: Input | undefined
   readonly options: SendOptions
 }
 
-/** What the turn is bound to, from the moment it is recorded until it ends. */
+/** The binding of a turn with its conversation. Valid from the accept until the turn ends. */
 export interface Bound extends Binding {
   readonly conversation: ConversationRecord
 }
 
-/** The attempt that may follow one that failed. */
+/** The attempt that follows a failed one, if the machine decides to retry. */
 interface PlannedAttempt {
-  /** The place of its endpoint among those that the turn is bound to. */
+  /** The index of its route, counted like `routeIndex`. */
   readonly route: number
   readonly retryInMs: number
   readonly decidedAt: number
@@ -49,43 +50,44 @@ export class LiveTurn {
   readonly replyFeed: ReplyFeed
   readonly accepted = Promise.withResolvers<Message>()
   readonly reply = Promise.withResolvers<Reply>()
-  /** Resolves when nothing more will happen: after the promises above have settled. */
+  /** Resolves last, after the promises above. A rejected turn never settles `reply`. */
   readonly over = Promise.withResolvers<void>()
   readonly #cancels = new Map<number, PendingCancel>()
   #lastRequest = 0
 
   bound: Bound | undefined
-  /** What the host's `prepare` made of the history, where that may be counted. */
+  /** The result of the host's `prepare`, kept only where usage may be estimated from it. */
   prepared: readonly Message[] | undefined
-  /** Settles when the input is on disk, or will not be. */
+  /** Resolves when the input is on disk; rejects if it will not be. */
   recording: Promise<Message> | undefined
   refusal: unknown
-  /** The machine failed; the turn ends without it. */
+  /** True if the turn's machine failed: the turn is ended without it. */
   isAbandoned = false
   /** Ends the turn if it takes too long. */
   timer: unknown
-  /** The hold on the provider's request, from the moment it is made. */
+  /** The request under way, from the moment it is made until its end. */
   handle: ReplyHandle | undefined
-  /** Requests made, in all and to the endpoint that is asked now. */
+  /** The attempts made, at all routes. */
   attempts = 0
+  /** The attempts made at the current route. */
   attemptsHere = 0
   askedAt = 0
-  /** The place of that endpoint: 0 is the one that was wished for, then come its fallbacks. */
+  /** The index of the current route: 0 is the first endpoint, then come its fallbacks. */
   routeIndex = 0
   next: PlannedAttempt | undefined
   failedAttempts: readonly AttemptRecord[] | undefined
   hasContent = false
-  /** Whether anything of the reply may be on disk before it is saved. */
+  /** True if checkpoints of the reply may be on disk. */
   hasCheckpoints = false
   end: ReplyEnd = {}
-  /** Why there will be no complete reply. */
+  /** The error that keeps the reply from being complete. */
   failure: ErrorRecord | undefined
-  /** What the host's own code threw, for the host only: it is neither stored nor published. */
+  /** The error that the host's own code threw. Only the host sees it: not stored, not published. */
   cause: unknown
   outcome: Outcome = 'done'
   upstreamAborted = false
   userMessage: Message | undefined
-  /** Chosen once, so that a save that is tried again writes the same row. */
+  /** Made once, so that a retry of the save writes the same row. */
   replyId: string | undefined
   endedAt: Date | undefined
   ended: EndedTurn | undefined
@@ -95,7 +97,7 @@ export class LiveTurn {
   constructor(request: TurnRequest, replyFeed: ReplyFeed) {
     this.request = request
     this.replyFeed = replyFeed
-    // Whoever awaits these is told; whoever does not must not find their process ended.
+    // An unhandled rejection would end the host's process. Callers that await still get the error.
     this.accepted.promise.catch(() => {})
     this.reply.promise.catch(() => {})
   }
@@ -108,19 +110,19 @@ export class LiveTurn {
     return this.request.conversationId
   }
 
-  /** Who is asked now, or was asked last. Only once the turn is bound. */
+  /** The route asked now, or asked last. Valid only once the turn is bound. */
   get route(): Route {
     return this.routeAt(this.routeIndex)
   }
 
-  /** The same for records; `undefined` before the turn is bound. */
+  /** The current route, as records name it. `undefined` before the turn is bound. */
   get asked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
     if (this.bound === undefined) return undefined
     const { target, model } = this.route
     return { endpoint: target.endpoint, model }
   }
 
-  /** The same, if it is a fallback. */
+  /** The current route, as records name it, if it is a fallback. */
   get fallbackAsked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
     return this.routeIndex > 0 ? this.asked : undefined
   }
@@ -130,7 +132,7 @@ export class LiveTurn {
     return index === 0 ? bound : (bound.fallbacks[index - 1] as Route)
   }
 
-  /** The place of the next endpoint that may be asked. */
+  /** The index of the next fallback that is allowed; `undefined` if there is none. */
   nextFallback(isAllowed: (endpoint: string) => boolean): number | undefined {
     const { fallbacks } = this.bound as Bound
     for (let index = this.routeIndex; index < fallbacks.length; index += 1) {
@@ -139,7 +141,7 @@ export class LiveTurn {
     return undefined
   }
 
-  /** Whether it asks, or is about to ask, an endpoint of which this is true. */
+  /** Returns true if the turn asks, or plans to ask, an endpoint that `isConcerned` accepts. */
   concerns(isConcerned: (endpoint: string) => boolean): boolean {
     if (this.bound === undefined) return false
     const { routeIndex, next } = this
@@ -148,7 +150,7 @@ export class LiveTurn {
     )
   }
 
-  /** The planned attempt is made now. */
+  /** Makes the planned attempt the current one, if there is one. */
   startPlannedAttempt(): void {
     if (this.next === undefined) return
     if (this.next.route !== this.routeIndex) this.attemptsHere = 0
@@ -156,7 +158,7 @@ export class LiveTurn {
     this.next = undefined
   }
 
-  /** Its record as things are: the row is behind, until the end of the turn is written there. */
+  /** The record of the turn as of now. Its row is behind until the end of the turn is written. */
   liveRecord(turn: TurnRecord): TurnRecord {
     if (turn.status !== 'pending' || this.attempts === 0) return turn
     const { attempts, failedAttempts } = this
@@ -169,7 +171,7 @@ export class LiveTurn {
     }
   }
 
-  /** Notes that somebody wants a receipt. */
+  /** Registers a cancel, whose receipt is handed out later. */
   requestCancel(): { readonly request: number; readonly receipt: Promise<Receipt> } {
     const request = (this.#lastRequest += 1)
     const settle = Promise.withResolvers<Receipt>()
@@ -177,7 +179,7 @@ export class LiveTurn {
     return { request, receipt: settle.promise }
   }
 
-  /** What the machine's transition answered. */
+  /** Notes the answer to a cancel, given by a transition of the machine. */
   answerCancel(answer: CancelAnswer): void {
     const pending = this.#cancels.get(answer.request)
     if (pending === undefined) return
@@ -185,7 +187,7 @@ export class LiveTurn {
     if (answer.outcome === 'not-running') this.#settleCancel(answer.request, pending)
   }
 
-  /** Ends the request, if one is under way. What the provider reported by then is kept. */
+  /** Aborts the request under way, if any. Keeps the facts that the provider reported by then. */
   abortRequest(): void {
     if (this.handle === undefined) return
     this.end = this.handle.endSoFar()
@@ -193,14 +195,14 @@ export class LiveTurn {
     this.handle = undefined
   }
 
-  /** Hands out the receipts, now that the partial can be read from the store. */
+  /** Hands out the receipts, once the partial reply can be read from the store. */
   settleCancels(): void {
     for (const [request, pending] of this.#cancels) this.#settleCancel(request, pending)
   }
 
   #settleCancel(request: number, { settle, answer }: PendingCancel): void {
     this.#cancels.delete(request)
-    // A machine that failed may have answered before; it did not end the turn as it said it would.
+    // An earlier answer of a failed machine is dropped: the turn did not end as it says.
     const truth = this.isAbandoned ? undefined : answer
     const { outcome, from } = truth ?? { outcome: 'already-done', from: 'ended' }
     const message = outcome === 'not-running' ? undefined : this.ended?.message

@@ -1,13 +1,13 @@
 /**
- * Whether an attempt that failed before any content is followed by another one, where and when.
+ * Says whether another attempt can help after a failure before any content, where, and when.
  *
- * Pure, but for the randomness it is given. Knows errors and counts; who waits, asks and cancels
- * is not its business.
+ * Pure, except for the randomness that it is given. Knows errors and counts, and nothing of timers,
+ * requests and cancels.
  */
 import type { ColloquyErrorCode, ErrorRecord } from '../../protocol/errors.ts'
 
-export interface RetryPolicy {
-  /** Requests to one endpoint. */
+interface RetryPolicy {
+  /** The most attempts at one endpoint. */
   readonly maxAttempts: number
   readonly baseDelayMs: number
   readonly maxDelayMs: number
@@ -15,18 +15,18 @@ export interface RetryPolicy {
   readonly random: () => number
 }
 
-export interface NextAttempt {
-  /** Whether it is another endpoint's turn. */
+interface NextAttempt {
+  /** True if a fallback is asked; false if the same endpoint is asked again. */
   readonly elsewhere: boolean
   readonly retryInMs: number
 }
 
-/** What may help: the same request again, only another endpoint, or nothing. */
+/** The remedy for a failure: the same request again, only another endpoint, or none. */
 type Remedy = 'again' | 'elsewhere' | 'none'
 
 /**
- * By code. What is not here cannot be helped: another endpoint would be told to answer the same
- * request (`request-rejected`, `content-filter`), or the cause is on this side.
+ * The remedies by error code. A code that is not here has none: either another endpoint would get
+ * the same refused request (`request-rejected`, `content-filter`), or the cause is on this side.
  */
 const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
   'connection-failed': 'again',
@@ -34,10 +34,10 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
   'rate-limited': 'again',
   overloaded: 'again',
   'provider-error': 'again',
-  // An answer was given, and may be billed; the same provider would most likely give it again.
+  // An answer came, and may be billed. The same provider would most likely give it again.
   'empty-response': 'elsewhere',
   'stream-truncated': 'elsewhere',
-  // Not again: that would be waited for as long once more, and the first one may be billed.
+  // Not `again`: a retry could take as long once more, and the first request may be billed.
   'timeout-headers': 'elsewhere',
   'timeout-first-delta': 'elsewhere',
   'timeout-idle': 'elsewhere',
@@ -45,7 +45,7 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
   'key-unavailable': 'elsewhere',
   'quota-exceeded': 'elsewhere',
   'model-not-found': 'elsewhere',
-  // Models differ in what they take in, and a refusal costs nothing.
+  // Models differ in the length that they accept, and a refusal costs nothing.
   'context-overflow': 'elsewhere',
   'redirect-refused': 'elsewhere',
   'address-refused': 'elsewhere',
@@ -53,12 +53,12 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
   'event-too-large': 'elsewhere',
 }
 
-/** Statuses of the 4xx that say nothing about the request itself. */
+/** 4xx statuses of transient failures: they say nothing about the request itself. */
 const PASSING = new Set([408, 409, 425])
 
 /**
- * @param attemptsHere - requests made to the endpoint that failed
- * @param hasFallback - whether there is another endpoint to ask
+ * @param attemptsHere - the attempts made at the endpoint that failed
+ * @param hasFallback - true if there is another endpoint to ask
  * @returns `undefined` if the failure stands
  */
 export function nextAttempt(
@@ -84,20 +84,20 @@ function remedyFor({ code, status, providerCode }: ErrorRecord): Remedy {
   if (code === 'request-rejected' && status !== undefined && PASSING.has(status)) return 'again'
   const remedy = REMEDIES[code] ?? 'none'
   if (remedy !== 'again' || status !== undefined || code.startsWith('connection-')) return remedy
-  // What came inside a good answer is no refusal: whoever said it had begun to work. Nor has it a
-  // status to tell whose fault it is.
+  // An error inside a successful answer is no refusal: the provider had begun to work. It has no
+  // status either, which would tell whose fault it is.
   return /invalid_?request/i.test(providerCode ?? '') ? 'none' : 'elsewhere'
 }
 
 /**
- * Anything from nothing to the whole of a doubling wait ("full jitter"): clients that failed
- * together do not come back together.
+ * A random wait between zero and a limit that doubles with each attempt ("full jitter"), so that
+ * clients that failed together do not retry together.
  */
 function jitteredMs(
   attemptsHere: number,
   { baseDelayMs, maxDelayMs, random }: RetryPolicy,
 ): number {
-  // More doublings of a millisecond are longer than any wait, and at last no number.
+  // 31 doublings of a millisecond exceed any wait. Without this limit, `0 * Infinity` gives `NaN`.
   const doublings = Math.min(attemptsHere - 1, 31)
   return Math.round(random() * Math.min(maxDelayMs, baseDelayMs * 2 ** doublings))
 }

@@ -1,10 +1,10 @@
 /**
- * Sends and retries: how a turn begins, and how a second one under the same key finds the first.
+ * Sends and retries: how a turn begins, and how a second call with the same key finds its turn.
  *
- * Without a key the turn begins in the tick of the call, so that a cancel which follows finds it.
- * With one, those that run are looked at, then the store; what comes to the same conversation
- * meanwhile waits, so the order of the calls holds. Two that race for a key which neither found
- * are kept apart by the schema.
+ * Without an idempotency key the turn begins in the tick of the call, so a cancel that follows
+ * finds it. With a key, the live turns are searched first, then the store. Later calls for the same
+ * conversation wait meanwhile, which keeps the order of the calls. If two calls race for a key that
+ * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { KeyedTurn, Store } from '../../persistence/store.ts'
@@ -22,12 +22,12 @@ import { StoredTurn } from './stored-turn.ts'
 import { notSent } from './turns.ts'
 import type { Turns } from './turns.ts'
 
-/** An input, or the message that was made of one. A retry has none. */
+/** An input, or the message that was made of it. A retry has no input. */
 type InputLike = Pick<Message, 'role' | 'parts'>
 
-export type SendRequest = Omit<TurnRequest, 'turnId'>
+type SendRequest = Omit<TurnRequest, 'turnId'>
 
-export interface SendsParts {
+interface SendsParts {
   readonly store: Store
   readonly turns: Turns
   readonly actors: Actors
@@ -39,16 +39,16 @@ export interface SendsParts {
 
 export class Sends {
   readonly #parts: SendsParts
-  /** The runs that have a key, until they are over. */
+  /** The live turns that have an idempotency key, until they are over. */
   readonly #keyed = new Registry<string, LiveTurn>()
-  /** The conversations in which the store is asked for a key. */
+  /** The key lookups under way in the store, by conversation id. */
   readonly #lookups = new Map<string, Promise<void>>()
 
   constructor(parts: SendsParts) {
     this.#parts = parts
   }
 
-  /** Settles when a send to this conversation is further; `undefined` when none is looked up. */
+  /** Settles when the key lookup of a conversation ends; `undefined` if none is under way. */
   pendingLookup(conversationId: string): Promise<void> | undefined {
     return this.#lookups.get(conversationId)
   }
@@ -70,7 +70,10 @@ export class Sends {
     }
   }
 
-  /** What a send has to wait for: an earlier one, or a turn that lost its machine and is being ended. */
+  /**
+   * Settles when an earlier key lookup, or the ending of an abandoned turn, is over. `undefined` if
+   * a send need not wait.
+   */
   #before(conversationId: string): Promise<void> | undefined {
     const running = this.#parts.turns.runningIn(conversationId)
     if (running?.isAbandoned === true) return running.over.promise
@@ -91,7 +94,7 @@ export class Sends {
     return new TurnHandle(live, message, () => this.#parts.cancel(live.conversationId, live.turnId))
   }
 
-  /** The turn under a key: the first one's or a new one. `undefined` when the first was rejected. */
+  /** The turn with this key: the first one or a new one. `undefined` if the first was rejected. */
   async #keyedTurn(request: SendRequest, key: string): Promise<Turn | undefined> {
     const name = JSON.stringify([request.conversationId, key])
     const running = this.#keyed.get(name)
@@ -108,7 +111,7 @@ export class Sends {
     try {
       return await this.#accepted(found)
     } catch (error) {
-      // Another writer may have come first; then the schema refused this one.
+      // Another writer may have used the key first: then the schema refused this turn.
       const first =
         hasCode(error, 'database-failed') && (await this.#stored(request.conversationId, key))
       if (!first) throw error
@@ -127,7 +130,7 @@ export class Sends {
     }
   }
 
-  /** The stored turn with this key; if there is none, what `begin` makes in the same step. */
+  /** The stored turn with this key. If there is none, begins a turn in the same tick. */
   async #lookUp(
     conversationId: string,
     key: string,
@@ -171,7 +174,7 @@ function assertSame(first: InputLike | undefined, second: InputLike | undefined)
   )
 }
 
-/** The parts as they come back from a database: without what JSON leaves out. */
+/** The parts as a database returns them: without the fields that JSON omits. */
 function asStored(input: InputLike | undefined): unknown {
   return input && JSON.parse(JSON.stringify(input.parts))
 }

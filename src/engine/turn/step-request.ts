@@ -1,4 +1,8 @@
-/** Makes the request of a turn out of what is stored and what the host said about it. */
+/**
+ * Builds the reply request of a turn from stored messages, the host's `prepare` and the options.
+ *
+ * Knows nothing of states and attempts, nor of how the request is sent.
+ */
 import type { HistoryMessage, Store } from '../../persistence/store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
@@ -38,12 +42,12 @@ export async function replyRequest(
 }
 
 async function history(input: Message, store: Store): Promise<readonly HistoryMessage[]> {
-  // Nothing is before the first message.
+  // The first message has no history to read.
   if (input.position === 1) return [input]
   return currentLine(await store.listHistory(input.conversationId, input.position))
 }
 
-/** The same as a host sees it, who may do with it what he likes. */
+/** The full messages, for the host's `prepare`. */
 async function wholeHistory(input: Message, store: Store): Promise<readonly Message[]> {
   const messages = await store.listMessages(input.conversationId)
   return currentLine(messages.filter(({ position }) => position <= input.position))

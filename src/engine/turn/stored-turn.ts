@@ -1,4 +1,7 @@
-/** A host's hold on a turn that has ended: made of what is stored, it looks like that of a live. */
+/**
+ * The host's handle of an ended turn, made from stored records. It behaves like the handle of a
+ * live turn, and knows neither the feed nor the machines.
+ */
 import { Observable } from 'rxjs'
 import type { KeyedTurn } from '../../persistence/store.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
@@ -25,11 +28,11 @@ export class StoredTurn implements Turn {
     this.#message = reply
     this.#cancel = cancel
     this.reply = replyOf(turn, reply)
-    // Whoever awaits it is told; whoever does not must not find their process ended.
+    // An unhandled rejection would end the host's process. Callers that await still get the error.
     this.reply.catch(() => {})
   }
 
-  /** What a reader gets that comes after the end; numbered anew, for the old numbers are not kept. */
+  /** The events that a late subscriber gets, numbered anew: the old numbers are not stored. */
   get events(): Observable<ConversationEvent> {
     return new Observable((reader) => {
       const { id: turnId, conversationId } = this
@@ -70,7 +73,7 @@ export class StoredTurn implements Turn {
   }
 }
 
-/** What `reply` rejects with; `undefined` when the turn is done. */
+/** The error that `reply` rejects with; `undefined` if the turn is done. */
 export function endingError(
   turn: TurnRecord,
   partial: Message | undefined,

@@ -1,4 +1,4 @@
-/** What a host is told when a reply took longer than it may in all. */
+/** The error of a reply that took longer than `timeouts.turnMs`. Knows nothing of timers. */
 import type { ErrorRecord } from '../../protocol/errors.ts'
 
 export function turnTimeout(turnMs: number): ErrorRecord {

@@ -1,8 +1,9 @@
 /**
- * Carries out what the turn machine decides.
+ * Carries out the decisions of the turn machine.
  *
- * The machine says when to record, ask, seal, save and settle; here is how, for the run with that
- * turn's id. Nothing here decides what happens next: every outcome goes back as an event.
+ * The machine says when to record, ask, seal, save and settle. This file says how, for the live
+ * turn with that id. It knows nothing of states, and does not decide what follows: every result
+ * goes back to the machine as an event.
  */
 import type { Feed } from '../../feed/feed.ts'
 import { conversationMachine } from '../../machines/conversation.ts'
@@ -30,14 +31,14 @@ import { statusOf, TurnEnding } from './ending.ts'
 import { LiveTurn, type TurnRequest } from './live-turn.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
-export interface TurnsOptions {
+interface TurnsOptions {
   readonly store: Store
   readonly transport: Transport
   readonly feed: Feed
   readonly binder: Binder
   readonly drains: Drains
   readonly options: ResolvedOptions
-  /** The turn has ended and its conversation may rest. */
+  /** Called when a turn has ended and its conversation may rest. */
   readonly onSettled: (live: LiveTurn, result: TurnResult) => void
 }
 
@@ -54,7 +55,7 @@ export class Turns {
   readonly #ending: TurnEnding
   readonly #checkpoints: Checkpoints
   readonly #live = new Registry<string, LiveTurn>()
-  /** By conversation. */
+  /** By conversation id. */
   readonly #running = new Registry<string, LiveTurn>()
 
   constructor(parts: TurnsOptions) {
@@ -83,14 +84,14 @@ export class Turns {
     return this.#live.values()
   }
 
-  /** Keeps what a turn works with; the machine has not heard of it yet. */
+  /** Makes and registers a live turn. The machine does not know it yet. */
   create(request: TurnRequest): LiveTurn {
     const live = new LiveTurn(request, this.#feed.replyFeed(request))
     this.#live.set(live.turnId, live)
     return live
   }
 
-  /** The conversation machine with what its turns really do. */
+  /** The conversation machine, provided with the real actions of its turns. */
   machine(): typeof conversationMachine {
     const turn = turnMachine.provide({
       actions: {
@@ -137,7 +138,7 @@ export class Turns {
     })
   }
 
-  /** Ends a conversation's turn without its machine, which failed. */
+  /** Ends the running turn of a conversation whose actor failed. */
   abandonIn(conversationId: string, error: unknown): void {
     const live = this.#running.get(conversationId)
     if (live !== undefined) void this.#abandon(live, error)
@@ -230,13 +231,17 @@ export class Turns {
     return endpoint !== undefined && this.#binder.allows(endpoint) && this.#drains.take(live)
   }
 
-  /** The turn is over. Its machine is in the middle of saying so: readers hear of it afterwards. */
+  /**
+   * Tells subscribers and callers that the turn is over. Its machine is still in the transition to
+   * the end, so they are told after it.
+   */
   #settle(live: LiveTurn, result: TurnResult): void {
     if (this.#running.get(live.conversationId) === live) this.#running.delete(live.conversationId)
     queueMicrotask(() => {
-      // By now the conversation rests: a reader that sends when it is told of the end is accepted.
+      // The conversation rests by this microtask: a subscriber may send when it gets the end.
       const error = this.#ending.publish(live, result)
-      // What was published is delivered; whoever waits in `next()` takes it before the reply settles.
+      // By this macrotask the events are delivered, and a snapshot reader that waited in `next()`
+      // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
         this.#live.delete(live.turnId)
         if (error !== undefined) live.reply.reject(error)
@@ -252,8 +257,8 @@ export class Turns {
   }
 
   /**
-   * The machine failed, which only a bug or a host's own clock can cause: the request is aborted,
-   * and the turn is ended here so that it does not stay open for ever.
+   * Ends a turn whose machine failed, so that it does not stay open for ever. Its request is
+   * aborted. Only a bug or a host's own clock can make a machine fail.
    */
   async #abandon(live: LiveTurn, cause: unknown): Promise<void> {
     if (live.isAbandoned) return
@@ -270,7 +275,7 @@ export class Turns {
     try {
       await live.recording
     } catch {
-      // It was never accepted: there is nothing to end.
+      // The turn was never accepted: there is nothing to end.
       return this.#settle(live, 'rejected')
     }
     const report = await this.#ending.save(live)
@@ -278,7 +283,10 @@ export class Turns {
   }
 }
 
-/** What was begun may end after its machine, which was given up or failed. */
+/**
+ * Sends reports to the machine of a turn while it is active. Work may end after its machine gave up
+ * or failed: that report is dropped.
+ */
 function reportTo(turn: {
   send(report: TurnReport): void
   getSnapshot(): { status: string }

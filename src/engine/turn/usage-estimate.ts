@@ -1,10 +1,10 @@
 /**
- * What a stopped turn is likely to have cost, where the provider had no time to say.
+ * Estimates the usage of a cancelled turn, where the provider had no time to report it.
  *
- * Counts the texts that were asked and answered, with the host's tokenizer if it gave one. By
- * itself it takes a token for four bytes of UTF-8: right for English and JSON, near for most
- * languages, and the same on every machine. Four more are counted for each message, which is about what
- * providers wrap round one. Files are not counted.
+ * Counts the texts of the request and of the reply, with the host's tokenizer if there is one.
+ * Without a tokenizer, a token is four bytes of UTF-8: right for English and JSON, near for most
+ * languages, and the same on every machine. Each message adds four tokens, which is about the size
+ * of the wrapping that providers add. Files are not counted. Knows nothing of dialects or prices.
  */
 import type { Store } from '../../persistence/store.ts'
 import type { Part, Usage } from '../../protocol/message.ts'
@@ -26,9 +26,9 @@ export class UsageEstimate {
     this.#options = options
   }
 
-  /** Adds an estimate to a cancelled live of which nothing is known. Never rejects. */
+  /** Adds an estimate to a cancelled turn whose usage is not known. Never rejects. */
   async complete(live: LiveTurn): Promise<void> {
-    // A request that did not go out, or that nobody stopped, is not for us to guess about.
+    // Usage is estimated only for a request that was sent and then aborted.
     if (this.#options.usageOnCancel !== 'estimate' || live.outcome !== 'cancelled') return
     if (!live.upstreamAborted || live.end.usage !== undefined) return
     try {
@@ -88,8 +88,9 @@ export class UsageEstimate {
 }
 
 /**
- * The host's `prepare`, with what it gives kept for as long as the turn runs: asking it again
- * could give something else. Without it nothing is kept, for what was sent can be read again.
+ * The host's `prepare`. If usage may be estimated, its result is kept while the turn runs, since a
+ * second call could return another result. Without `prepare` nothing is kept: the messages that
+ * were sent can be read again.
  */
 export function prepareFor(
   live: LiveTurn,
@@ -99,8 +100,8 @@ export function prepareFor(
   return async (messages, turn) => (live.prepared = await prepare(messages, turn))
 }
 
-/** The rule that is used where the host has no tokenizer. */
-export function tokensByBytes(text: string): number {
+/** The count that is used if the host gave no tokenizer, or if its tokenizer fails. */
+function tokensByBytes(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
 }
 
@@ -108,7 +109,7 @@ function isThought(part: Part): boolean {
   return part.type === 'reasoning'
 }
 
-/** What of a part a model reads or writes. */
+/** The text of a part that a model reads or writes. */
 function textIn(part: Part): string {
   if (part.type === 'text' || part.type === 'reasoning') return part.text
   if (part.type === 'tool-call') return part.toolName + part.inputText

@@ -1,14 +1,18 @@
-/** Brings a database to the schema of this version, or refuses one that it cannot use. */
+/**
+ * Migrates a database to the schema of this version, or refuses a database that it cannot use.
+ *
+ * Knows nothing of the content of the migrations.
+ */
 import type { MikroORM } from '@mikro-orm/sqlite'
 import { ColloquyError } from '../../protocol/errors.ts'
 import { MIGRATIONS } from './migrations/migrations.ts'
 
-/** Not MikroORM's default name: a host may keep its own tables in the same file. */
+/** Not MikroORM's default name: a host may have its own tables in the same file. */
 export const MIGRATION_TABLE = 'colloquy_migration'
 
 /**
- * Runs what has not run yet, all of it in one transaction that also looks up what has: of two
- * processes that try at once, one finds the database busy, and later nothing left to do.
+ * Runs the missing migrations in one transaction, which also looks up the executed ones. If two
+ * processes migrate at once, one finds the database busy. Its retry then finds nothing left to do.
  *
  * @throws `database-too-new`
  */
@@ -18,7 +22,7 @@ export async function migrate(orm: MikroORM): Promise<void> {
   } catch (first) {
     if (!isTaken(first)) throw first
     try {
-      // Another process may have made the table of migrations between our look and our try.
+      // Another process may have created the table of migrations since it was looked up.
       await migrateOnce(orm)
     } catch (cause) {
       if (!isTaken(cause)) throw cause
@@ -37,9 +41,9 @@ async function migrateOnce(orm: MikroORM): Promise<void> {
 }
 
 /**
- * Whether a database lacks something of this version.
+ * Returns true if a database lacks a migration of this version.
  *
- * @param executed - the migrations that it has had
+ * @param executed - the names of the migrations that it has had
  * @throws `database-too-new`
  */
 export function isBehind(executed: readonly string[]): boolean {

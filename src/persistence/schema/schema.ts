@@ -1,4 +1,4 @@
-/** All tables: what MikroORM is told of, and the types of their rows. */
+/** All tables: their entities for MikroORM, and the types of their rows. Knows no statement. */
 import type { InferKyselyTable } from '@mikro-orm/sqlite'
 import { Checkpoint } from './entities/checkpoint.ts'
 import { Conversation, type ConversationSchema } from './entities/conversation.ts'

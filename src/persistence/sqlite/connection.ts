@@ -1,8 +1,8 @@
 /**
- * Statements on a better-sqlite3 connection.
+ * Runs statements on a better-sqlite3 connection.
  *
- * Each is compiled once, and called without a layer between: what MikroORM and Kysely put round a
- * statement costs as much CPU as the statement. Knows no table and no transaction.
+ * Each statement is compiled once, and called without a layer between. The layers of MikroORM and
+ * Kysely around a statement cost as much CPU as the statement. Knows no table and no transaction.
  */
 import type Database from 'better-sqlite3'
 import type { Connection, SqlValue, Statement } from '../statements/statement.ts'
@@ -11,7 +11,7 @@ type Prepared = Database.Statement<SqlValue[]>
 
 export class SqliteConnection implements Connection {
   readonly #database: Database.Database
-  /** Weak, so that a statement that was built on the spot goes with its last user. */
+  /** Weak, so that a statement that was built for one call is freed with its last user. */
   readonly #prepared = new WeakMap<Statement<unknown>, Prepared>()
 
   constructor(database: Database.Database) {

@@ -1,7 +1,14 @@
-/** What a driver throws, as one of our errors: which code, and what the host can do. */
+/**
+ * Turns errors of the driver into `ColloquyError`s, with a code and with advice for the host.
+ *
+ * Knows nothing of the statement that failed.
+ */
 import { ColloquyError } from '../../protocol/errors.ts'
 
-/** The `ColloquyError` for whatever a database call rejected with, which is kept as the cause. */
+/**
+ * Returns the `ColloquyError` for an error of a database call, which becomes its cause. An error
+ * that is a `ColloquyError` already is returned as it is.
+ */
 export function databaseError(error: unknown): ColloquyError {
   if (error instanceof ColloquyError) return error
   const code = driverCode(error)
@@ -15,7 +22,7 @@ export function databaseError(error: unknown): ColloquyError {
   return new ColloquyError('database-failed', failure(code), { cause: error })
 }
 
-/** The driver's code, also from under the exceptions that MikroORM wraps round it. */
+/** The code of the driver's error, even if MikroORM has wrapped that error. */
 function driverCode(error: unknown): string {
   let current = error
   for (let depth = 0; depth < 5 && current instanceof Error; depth += 1) {

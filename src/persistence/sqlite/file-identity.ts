@@ -1,9 +1,10 @@
 /**
- * Whether a path still leads to the file that was opened there.
+ * The identity of an open file: checks that its path still leads to it.
  *
- * A system lets a process go on with a file that was deleted or replaced, and what is written then
- * is gone with the process. So a writer asks before each commit: it costs a few microseconds,
- * where a commit that waits for the disk costs thousands.
+ * The operating system lets a process go on writing to a file that was deleted or replaced. Those
+ * writes are lost when the process ends. So a writer checks the file before each commit. The check
+ * costs a few microseconds, while a commit that waits for the disk costs thousands. Knows nothing
+ * of the file's content.
  */
 import { statSync } from 'node:fs'
 import { ColloquyError } from '../../protocol/errors.ts'

@@ -1,9 +1,10 @@
 /**
- * One engine for a database file.
+ * The lock of a database file, so that the file has one engine.
  *
- * The lock is an exclusive transaction that stays open on a file beside the database. The system
- * ends it with the process, however that dies, so a lock is never stale. The file itself stays:
- * whoever removed it could not know who had just opened it.
+ * The lock is an exclusive transaction that stays open on a file beside the database. The operating
+ * system ends it with the process, however the process dies, so a lock is never stale. The lock
+ * file is never removed: another process might just have opened it. Knows of the database only its
+ * path.
  */
 import Database from 'better-sqlite3'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
@@ -13,10 +14,10 @@ export class FileLock {
   readonly #database: Database.Database
 
   /**
-   * Takes the lock at once or not at all.
+   * Acquires the lock at once, or throws.
    *
-   * @param file - the database, by its real path: the same file is to have the same lock
-   * @throws `database-in-use` when another engine has it, in this process or another
+   * @param file - the real path of the database, so that the same file always has the same lock
+   * @throws `database-in-use` if another engine has it, in this process or another
    */
   constructor(file: string) {
     const path = `${file}.lock`

@@ -1,15 +1,19 @@
-/** Where a database file really is, so that one file has one name whatever way leads to it. */
+/**
+ * Finds the real path of a database file, so that a file has one path whichever links lead to it.
+ *
+ * Knows nothing of the file's content.
+ */
 import { lstat, readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ColloquyError } from '../../protocol/errors.ts'
 
-/** As many links in a row as Linux follows. */
+/** The number of links in a row that Linux follows. */
 const MAX_LINKS = 40
 
 /**
  * The real path of a database that may not exist yet.
  *
- * @throws `database-failed` when there can be no database file
+ * @throws `database-failed` if there can be no database file at this path
  */
 export async function resolveDatabasePath(database: string): Promise<string> {
   let path = resolve(database)
@@ -41,7 +45,7 @@ async function realFolder(path: string): Promise<string> {
   )
 }
 
-/** What a symbolic link names; `undefined` when the path is none, or nothing at all. */
+/** The target of a symbolic link; `undefined` if the path is no link or does not exist. */
 async function linkTarget(path: string): Promise<string | undefined> {
   try {
     return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined

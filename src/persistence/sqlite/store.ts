@@ -1,6 +1,8 @@
 /**
- * Opens a SQLite file as a store: the lock, the connection, the schema, and the recovery of what
- * a writer before left behind.
+ * Opens a SQLite file as a store: lock, connection, schema, recovery of the turns that were left
+ * running.
+ *
+ * Knows nothing of the reads and writes after the opening.
  */
 import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
@@ -25,26 +27,29 @@ import { FileLock } from './file-lock.ts'
 import { resolveDatabasePath } from './path.ts'
 
 const MEMORY = ':memory:'
-/** Between two looks at a database in which another process writes. */
+/** The wait before a retry of the opening, in milliseconds, while another process writes. */
 const BUSY_WAIT_MS = 20
 
-/** Takes the lock for writing at once: a database in which another process writes says so here. */
+/** Acquires SQLite's write lock at once: if another process writes, this statement fails. */
 const BEGIN = new Statement('begin immediate')
 
-/** MikroORM reads `MIKRO_ORM_*`, which a host may have set for its own database; what stands here wins. */
+/**
+ * MikroORM reads the environment variables `MIKRO_ORM_*`, which a host may have set for its own
+ * database. The values here override them.
+ */
 const ENVIRONMENT_GUARD = { clientUrl: undefined, schema: undefined } as object
 
 export interface SqliteStoreOptions {
-  /** A file, which is created if need be, or `:memory:`. */
+  /** A file, which is created if there is none, or `:memory:`. */
   readonly database: string
   /**
-   * What a commit survives: `full` also a power cut, `relaxed` a killed process only (the last
-   * commits before a power cut may be gone; the file is never damaged).
+   * With `full` a commit survives a power cut. With `relaxed` it survives a killed process only: a
+   * power cut may undo the last commits, but never damages the file.
    */
   readonly durability: 'full' | 'relaxed'
   /** Dates the end of interrupted turns. */
   readonly clock: Clock
-  /** Names the replies of interrupted turns. */
+  /** Makes the ids of the replies of interrupted turns. */
   readonly newId: () => string
   readonly logger?: Logger | undefined
 }
@@ -64,8 +69,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqlS
 /**
  * Opens a database without its lock.
  *
- * @internal For tests of what holds when a second writer gets in all the same.
- * @param release - called when the store is closed, or cannot be opened
+ * @internal Exported for tests in which a second writer gets past the lock.
+ * @param release - called when the store is closed, or if it cannot be opened
  */
 export async function openUnguarded(
   options: SqliteStoreOptions,
@@ -104,17 +109,20 @@ async function connect(orm: MikroORM, options: SqliteStoreOptions): Promise<SqlD
     begin: BEGIN,
     classify: databaseError,
     assertPresent: options.database === MEMORY ? undefined : presence(options.database, hasLog),
-    // Not a statement that is kept: SQLite obeys when it reads it, not when it runs it.
+    // Not prepared: SQLite applies this pragma when it is prepared, not when it runs.
     setLasting: (isLasting) =>
       void client.pragma(synchronous(isLasting ? options.durability : 'relaxed')),
     disconnect: () => orm.close(true),
   })
 }
 
-/** Throws if the database is not where it was, or the log that has its newest commits. */
+/**
+ * Returns a check of the database file and of its write-ahead log, which has the newest commits.
+ * The check throws if either was deleted, moved or replaced.
+ */
 function presence(database: string, hasLog: boolean): () => void {
   const file = new FileIdentity(database)
-  // Made with the first transaction, and with this connection for as long as it is open.
+  // SQLite creates the log in the first transaction, and keeps it while this connection is open.
   let log: FileIdentity | undefined
   return () => {
     file.assertSame()
@@ -125,7 +133,7 @@ function presence(database: string, hasLog: boolean): () => void {
 }
 
 function createOrm(database: string): MikroORM {
-  // The constructor, not `init`: that one looks for optional packages, which a bundle does not have.
+  // Not `MikroORM.init`: it looks for optional packages, which a bundle does not have.
   return new MikroORM({
     ...ENVIRONMENT_GUARD,
     dbName: database,
@@ -147,7 +155,7 @@ function createOrm(database: string): MikroORM {
   })
 }
 
-/** Settings of the connection, and the schema. Another process may be writing: then it waits. */
+/** Sets up the connection and the schema. Waits and retries while another process writes. */
 async function prepare(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {
   const givesUpAt = performance.now() + PATIENCE_MS
   for (;;) {

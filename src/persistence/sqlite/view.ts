@@ -1,7 +1,8 @@
 /**
- * Opens a SQLite file to look into it, also beside the engine that has it open.
+ * Opens a SQLite file as a store that only reads, even while an engine has the file open.
  *
- * Takes no lock, begins no epoch and changes nothing, so there is nothing to recover or to migrate.
+ * Acquires no lock, begins no epoch and writes nothing. So it neither recovers turns nor migrates
+ * the schema.
  */
 import Database from 'better-sqlite3'
 import { ColloquyError } from '../../protocol/errors.ts'
@@ -16,11 +17,11 @@ import { resolveDatabasePath } from './path.ts'
 
 const MEMORY = ':memory:'
 
-/** Never run: nothing is written. */
+/** Never executed, because nothing is written. */
 const BEGIN = new Statement('begin')
 
 /**
- * Opens a database that exists; whatever is written to the store is refused with `read-only`.
+ * Opens an existing database. The store refuses every write with `read-only`.
  *
  * @throws `invalid-option`, `database-too-old`, `database-too-new`, `database-failed`
  */

@@ -1,7 +1,8 @@
 /**
- * The beginning of a turn, inside one transaction: its input, its row, the head of its conversation.
+ * Writes the beginning of a turn in one transaction: its input, its row, the conversation's head.
  *
- * Fixed statements: beside the end of a turn, this is the only write whose number grows with use.
+ * Its statements are fixed, because the number of these writes grows with use. The end of a turn is
+ * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
  */
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow } from '../schema/schema.ts'
@@ -12,19 +13,22 @@ import { assertNewest, EPOCH_SETTING } from './epoch.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
-/** A conversation, and where in it the next input and its turn go. */
+/** A conversation, with the positions of its next message and of its next turn. */
 interface AcceptingRow extends ConversationRow {
   readonly message_position: number
   readonly turn_position: number
-  /** The newest writer's. */
+  /** The epoch of the newest writer. */
   readonly epoch: string
 }
 
-/** What came of an input. One that was refused was not written, and fails no other write. */
+/**
+ * The message of an input, or the error with which the input was refused. A refused input is not
+ * written, and does not fail the other writes of its transaction.
+ */
 export type Acceptance = { readonly message: Message } | { readonly refusal: unknown }
 
-// Looked up first: an insertion that reads its own table, or gives a row, has SQLite make a
-// temporary table, and costs twice as much as one of plain values.
+// The positions are looked up before the inserts. If an insert reads its own table or returns a
+// row, SQLite makes a temporary table: it costs twice as much as an insert of plain values.
 export const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
   select c.*,
     (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = c.id)
@@ -45,7 +49,7 @@ export const INSERT_TURN = new Statement(`
       model, attempts, metadata, started_at)
   values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, 0, ?, ?)`)
 
-/** Writes an input and its turn. The job gives `undefined` when there is no such conversation. */
+/** The job returns `undefined` if there is no such conversation. */
 export function acceptTurnJob(
   accept: TurnAccept,
   epoch: number,
@@ -103,7 +107,7 @@ export function acceptTurnJob(
   }
 }
 
-/** Where the turn goes, or why it goes nowhere. */
+/** Returns the endpoint and the model of the turn, or the error with which `bind` refused it. */
 export function boundIn(
   conversation: ConversationRow,
   { bind }: Pick<TurnAccept, 'bind'>,

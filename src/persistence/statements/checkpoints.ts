@@ -1,10 +1,10 @@
 /**
- * Checkpoints: what a running reply had gained, written while it streams.
+ * Checkpoints: the additions to a running reply, written while it streams.
  *
- * Rows are appended and never read as long as the turn runs; the write that ends the turn deletes
- * them. What the next opening finds of a turn that did not end may have been cut anywhere, or be
- * somebody else's doing, so it is read up to the first thing that is not as it should be: the text
- * stays a beginning of what the provider sent.
+ * Rows are appended, and not read as long as the turn runs. The write that ends the turn deletes
+ * them. If a turn did not end, the next opening reads its rows. They may have been cut anywhere, or
+ * changed by another program, so they are read up to the first error. The text then still is a
+ * beginning of the text that the provider sent. Knows nothing of when a checkpoint is due.
  */
 import type { Delta } from '../../protocol/delta.ts'
 import { isDelta } from '../../reply/delta-schema.ts'
@@ -24,15 +24,15 @@ const MARK_STREAMING = new Statement(`
     endpoint = coalesce(?, endpoint), model = coalesce(?, model)
   where id = ? and epoch = ? and status in ('pending', 'streaming')`)
 
-// The conflict: a commit that was reported as failed, and was not.
+// The conflict occurs if an earlier commit was reported as failed but had succeeded.
 const INSERT_CHECKPOINT = new Statement(`
   insert into checkpoint (turn_id, n, parts)
   select id, ?, ? from turn where id = ? and epoch = ? and status = 'streaming'
   on conflict (turn_id, n) do update set parts = excluded.parts`)
 
 /**
- * Appends to what is written of a running reply. The job gives whether the turn still runs and is
- * of this epoch; if not, nothing is written.
+ * Appends pieces to the checkpoints of a running reply. The job returns true if the turn still runs
+ * and is of this epoch. Otherwise nothing is written.
  */
 export function checkpointJob(
   { turnId, attempts, failedAttempts, fallbackAsked, n, pieces }: TurnCheckpoint,
@@ -55,7 +55,11 @@ export function checkpointJob(
   }
 }
 
-/** What the rows of one turn say, as far as they can be read. They come in their order. */
+/**
+ * The deltas of one turn, up to the first error in its rows.
+ *
+ * @param rows - all rows of the turn, ordered by `n`
+ */
 export function readableDeltas(rows: readonly CheckpointRow[]): readonly Delta[] {
   const readable: Delta[] = []
   for (const [index, { n, parts }] of rows.entries()) {

@@ -1,4 +1,4 @@
-/** A conversation as a row, and back. */
+/** A conversation as a row, and back. Knows no statement. */
 import type {
   ConversationRecord,
   ConversationUpdate,
@@ -24,7 +24,7 @@ export function conversationRow(conversation: NewConversation): ConversationRow 
   }
 }
 
-/** The columns that change. `null` removes, `undefined` leaves. */
+/** The columns of a change. `null` clears a column, `undefined` leaves it as it is. */
 export function changedColumns(changes: ConversationUpdate, at: Date): Partial<ConversationRow> {
   const { title, model, endpoint, system, settings, ownerId, metadata } = changes
   return {

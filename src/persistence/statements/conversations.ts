@@ -1,4 +1,8 @@
-/** The creation of a conversation, with the messages it starts with, and its changes. */
+/**
+ * Creates, reads, changes and deletes conversations.
+ *
+ * A conversation is created with its initial messages. Knows nothing of turns.
+ */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { Part } from '../../protocol/message.ts'
 import type { ConversationRow } from '../schema/schema.ts'
@@ -22,7 +26,7 @@ export const TITLE_CONVERSATION = new Statement<ConversationRow>(`
   update conversation set title = ?, updated_at = ? where id = ? and title is null
   returning *`)
 
-// The rows of a conversation go with it, by their foreign keys.
+// Foreign keys delete its turns, messages and checkpoints too.
 export const DELETE_CONVERSATION = new Statement('delete from conversation where id = ?')
 
 const INSERT_CONVERSATION = new Statement(`
@@ -43,7 +47,7 @@ export const MOVE_HEAD = new Statement(
 
 export const TOUCH = new Statement('update conversation set updated_at = ? where id = ?')
 
-/** Writes a conversation. The job gives `undefined` when there is one with its id. */
+/** Writes a conversation. The job returns `undefined` if its id is taken. */
 export function createConversationJob(
   conversation: NewConversation,
 ): (tx: Connection) => Promise<ConversationRecord | undefined> {
@@ -88,7 +92,7 @@ export function createConversationJob(
   }
 }
 
-/** Writes changes. The job gives the whole row, or `undefined` when there is no such conversation. */
+/** The job returns the whole changed row, or `undefined` if there is no such conversation. */
 export function updateConversationJob(
   id: string,
   changes: ConversationUpdate,

@@ -1,7 +1,8 @@
 /**
- * The end of a turn, inside one transaction: its reply, its row, the head of its conversation.
+ * Writes the end of a turn in one transaction: its reply, its row, the head of its conversation.
  *
- * Conditional on the turn still running in this epoch. Another writer's end is read and left alone.
+ * Nothing is written unless the turn still runs in this epoch. If another writer has ended it, that
+ * end is read and left as it is. Knows nothing of why the turn ends.
  */
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
@@ -15,14 +16,14 @@ import { fromJson, fromText, toJson, toJsonOrNull, toTextOrNull } from './stored
 import { attemptsColumn, turnRecord } from './turn-row.ts'
 import { SELECT_TURN } from './turns.ts'
 
-/** What of a turn only the database knows when it ends, with the place of its reply. */
+/** The columns of an ending turn that only the database knows, with the position of its reply. */
 type EndingRow = Pick<
   TurnRow,
   'conversation_id' | 'input_message_id' | 'endpoint' | 'model' | 'metadata' | 'started_at'
 > & { readonly reply_position: number }
 
-// The place is looked up here because this statement gives a row anyway: giving one is half of
-// what a short insert costs.
+// The position is looked up here because this statement returns a row anyway: to return a row costs
+// half as much as a short insert.
 const END_TURN = new Statement<EndingRow>(`
   update turn set status = ?, attempts = ?, failed_attempts = ?,
     endpoint = coalesce(?, endpoint), model = coalesce(?, model), error = ?, usage = ?, ended_at = ?
@@ -40,7 +41,7 @@ const INSERT_REPLY = new Statement(`
 
 const DELETE_CHECKPOINTS = new Statement('delete from checkpoint where turn_id = ?')
 
-/** Ends a turn of this epoch. The job gives `undefined` when there is no such turn. */
+/** The job returns `undefined` if there is no such turn in the database. */
 export function endTurnJob(
   end: TurnEnd,
   epoch: number,
@@ -79,7 +80,7 @@ export function endTurnJob(
   }
 }
 
-/** What is there when a turn was not this writer's to end. */
+/** The stored turn and its reply, if this writer could not end the turn. */
 async function storedEnd(tx: Connection, turnId: string): Promise<EndedTurn | undefined> {
   const row = await SELECT_TURN.first(tx, turnId)
   if (row === undefined) return undefined
@@ -108,7 +109,7 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
   }
 }
 
-/** The insertion of a reply, with all that can be computed before the transaction opens. */
+/** Returns the insert of a reply. The JSON for it is made here, before the transaction opens. */
 function preparedReply(
   end: TurnEnd,
   reply: NonNullable<TurnEnd['reply']>,

@@ -1,4 +1,4 @@
-/** An endpoint as a row, and back. */
+/** An endpoint as a row, and back. Knows no statement, and cannot open the sealed secrets. */
 import type { FallbackRecord } from '../../protocol/endpoint.ts'
 import type { EndpointRow } from '../schema/schema.ts'
 import type { StoredEndpoint, StoredEndpointOptions } from '../store.ts'

@@ -1,4 +1,4 @@
-/** The write of an endpoint: the newest record replaces the one before. */
+/** Reads and writes endpoints: a new record replaces the old one. Secrets come in sealed. */
 import type { EndpointRow } from '../schema/schema.ts'
 import type { StoredEndpoint } from '../store.ts'
 import { endpointRow } from './endpoint-row.ts'

@@ -1,13 +1,13 @@
 /**
- * The epoch: which writer of a database is the newest.
+ * The epoch: the number that tells which writer of a database is the newest.
  *
- * Each opening begins one. The lock on the file keeps a second writer out; should one get in all
- * the same, the older of the two is refused whatever it writes from then on.
+ * Each opening begins a new epoch. The lock on the file keeps a second writer out. If one gets past
+ * the lock, each further write of the older writer is refused. Knows nothing of the lock.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
 import { type Connection, Statement } from './statement.ts'
 
-/** Where the epoch is kept. Not one of the engine's settings. */
+/** The name of the epoch in the `setting` table. It is not one of the engine's settings. */
 export const EPOCH_SETTING = 'epoch'
 
 const NEXT_EPOCH = new Statement<{ readonly value: string }>(`
@@ -19,12 +19,12 @@ const SELECT_EPOCH = new Statement<{ readonly value: string }>(
   'select value from setting where name = ?',
 )
 
-/** Begins the next epoch. */
+/** Begins the next epoch and returns its number. */
 export async function beginEpoch(tx: Connection): Promise<number> {
   return Number((await NEXT_EPOCH.one(tx, EPOCH_SETTING)).value)
 }
 
-/** The job, for the newest writer only. */
+/** Returns a job that fails with `database-taken` unless its writer is the newest. */
 export function guarded<T>(
   job: (tx: Connection) => Promise<T>,
   epoch: number,
@@ -36,7 +36,7 @@ export function guarded<T>(
 }
 
 /**
- * @param newest - as it is stored
+ * @param newest - the stored epoch
  * @throws `database-taken`
  */
 export function assertNewest(newest: string | null, epoch: number): void {

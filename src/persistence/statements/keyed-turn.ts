@@ -1,4 +1,8 @@
-/** Finds the turn that was accepted under an idempotency key, with its input and its reply. */
+/**
+ * Finds the turn that was accepted under an idempotency key, with its input and its reply.
+ *
+ * Does not keep keys unique: an index in the schema does.
+ */
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
 import type { KeyedTurn } from '../store.ts'
 import { messageRecord } from './message-row.ts'

@@ -1,4 +1,4 @@
-/** A message from its row, and what of one is read for a request. */
+/** A message from its row: whole, or only the fields that a request needs. Knows no statement. */
 import { type Message, type Part, textOf, type Usage } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
 import type { HistoryMessage } from '../store.ts'
@@ -6,7 +6,6 @@ import { fromJson, fromText } from './stored-text.ts'
 
 export type HistoryRow = Pick<MessageRow, 'turn_id' | 'import_id' | 'role' | 'parts' | 'status'>
 
-/** What of it counts when a provider is asked. */
 export function historyMessage(row: HistoryRow): HistoryMessage {
   return {
     turnId: turnIdOf(row),
@@ -35,7 +34,7 @@ export function messageRecord(row: MessageRow): Message {
   }
 }
 
-/** One of the two is always there: a message comes with a turn or with its conversation. */
+/** One of the columns is always set: a message comes with a turn or with its conversation. */
 function turnIdOf(row: Pick<MessageRow, 'turn_id' | 'import_id'>): string {
   return row.turn_id ?? row.import_id ?? ''
 }

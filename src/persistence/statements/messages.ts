@@ -1,4 +1,8 @@
-/** Reads the messages of a conversation: whole, for a host, or what a provider is told of them. */
+/**
+ * Reads the messages of a conversation: whole for a host, or only the fields that a request needs.
+ *
+ * Does not decide which of these messages a request contains.
+ */
 import type { Message } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
 import type { HistoryMessage } from '../store.ts'
@@ -10,7 +14,8 @@ const SELECT_MESSAGES = new Statement<MessageRow>(
   'select * from message where conversation_id = ? order by position',
 )
 
-// Every turn reads all of it: each column costs, and what is not sent is not read.
+// Each turn reads its whole history, and each column costs. So columns that no request needs are
+// not read.
 const SELECT_HISTORY = new Statement<HistoryRow>(`
   select turn_id, import_id, role, parts, status from message
   where conversation_id = ? and position <= ? order by position`)
@@ -28,7 +33,7 @@ export async function readMessages(
   return rows.map((row) => messageRecord(row))
 }
 
-/** Those up to a position, oldest first. */
+/** The messages up to a position, oldest first. */
 export async function readHistory(
   connection: Connection,
   conversationId: string,

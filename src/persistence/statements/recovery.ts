@@ -1,9 +1,8 @@
 /**
- * What happens once at each opening: a new epoch, and an end for the turns of the writer before.
+ * Recovery, once at each opening: begins a new epoch, and ends the turns of the writer before.
  *
- * One transaction, and two statements for each hundred turns. Their replies are made of what was
- * checkpointed of them. Nothing is sent to a provider: a turn is asked again only if the host says
- * so.
+ * It is one transaction, with two statements for each hundred turns. The replies of these turns are
+ * made from their checkpoints. Knows no provider: a turn is retried only if the host asks for it.
  */
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import { assembled } from '../../reply/growing-reply.ts'
@@ -12,10 +11,10 @@ import { beginEpoch } from './epoch.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
 
-/** Bounds the values that a statement binds, and the text in memory. */
+/** Bounds the number of values bound in a statement, and the text in memory. */
 const REPLIES_AT_ONCE = 100
 
-export const INTERRUPTED: ErrorRecord = {
+const INTERRUPTED: ErrorRecord = {
   code: 'interrupted',
   message:
     'The process that ran this turn ended before it did. engine.retry() asks again for a whole reply.',
@@ -41,7 +40,7 @@ const INTERRUPT = new Statement(
   `update turn set status = 'interrupted', error = ?, ended_at = ? where ${RUNNING}`,
 )
 
-/** Begins a new epoch and ends what the one before left running. */
+/** Begins a new epoch and ends all running turns as `interrupted`. */
 export function recoveryJob(
   newId: () => string,
   at: number,
@@ -57,7 +56,8 @@ export function recoveryJob(
     }
     await DELETE_CHECKPOINTS.run(tx)
     if (turns.length > 0) {
-      // The times of activity stay: an interruption is none, and would undo the order of the list.
+      // `updated_at` stays: an interruption is no activity. A new time would change the order in
+      // which conversations are listed.
       await MOVE_HEADS.run(tx)
       await INTERRUPT.run(tx, toJson(INTERRUPTED, 'error'), at)
     }
@@ -65,7 +65,7 @@ export function recoveryJob(
   }
 }
 
-/** The parts of each turn that has readable checkpoints, as JSON. */
+/** The parts of each turn that has checkpoints, as JSON by turn id. */
 async function checkpointedParts(
   tx: Connection,
   turnIds: readonly string[],
@@ -77,7 +77,7 @@ async function checkpointedParts(
   return new Map([...rows].map(([id, pieces]) => [id, partsOf(pieces)]))
 }
 
-/** A database opens, whatever somebody may have written into it. */
+/** Never throws: a database must open even if its checkpoints were damaged or changed. */
 function partsOf(pieces: readonly CheckpointRow[]): string {
   try {
     return toJson(assembled(readableDeltas(pieces)), 'reply')
@@ -93,9 +93,9 @@ function selectCheckpoints(turns: number): Statement<CheckpointRow> {
   )
 }
 
-// The row number matters only where one conversation has several running turns, and the conflict
-// where a running turn has its reply: no engine leaves these behind, but a database that has them
-// must open all the same.
+// The row number matters only if a conversation has several running turns, and the conflict only if
+// a running turn already has its reply. No engine leaves either behind, but a database that has
+// them must open too.
 function insertReplies(count: number): Statement {
   const values = Array.from({ length: count }, () => '(?, ?, ?)').join(', ')
   return new Statement(`

@@ -1,8 +1,8 @@
 /**
- * The beginning of a turn on the input of the last one, inside one transaction.
+ * Writes the beginning of a turn on the input of the conversation's last turn, in one transaction.
  *
- * The head of the conversation stays: what there is of an earlier reply counts until the new turn
- * leaves one of its own.
+ * The head of the conversation stays: an earlier reply counts until the new turn leaves its own.
+ * Knows nothing of that reply, and nothing of how `bind` chooses an endpoint and a model.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { MessageRow } from '../schema/schema.ts'
@@ -18,7 +18,9 @@ const SELECT_LAST_INPUT = new Statement<MessageRow>(`
   select m.* from turn t join message m on m.id = t.input_message_id
   where t.conversation_id = ? order by t.position desc limit 1`)
 
-/** Writes the turn and gives its input. The job gives `undefined` when there is no such conversation. */
+/**
+ * The job writes the turn and returns its input, or `undefined` if there is no such conversation.
+ */
 export function retryTurnJob(
   retry: TurnRetry,
   epoch: number,

@@ -1,4 +1,8 @@
-/** The settings of an engine, by name. The epoch lies among them, and is not one. */
+/**
+ * Reads and writes the settings of an engine, by name.
+ *
+ * Their table also holds the epoch, which is not a setting. Knows nothing of their meaning.
+ */
 import { EPOCH_SETTING } from './epoch.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromJson, fromText, toJson, toText } from './stored-text.ts'

@@ -1,19 +1,21 @@
-/** A fixed SQL statement, and what it is run on. */
+/** A fixed SQL statement, and the port to the connection that runs it. Knows no database kind. */
 
 export type SqlValue = string | number | null
 
 /**
- * One session of a database. Inside a transaction, the only one to use.
+ * One session of a database.
  *
- * Which database it is shows nowhere: SQLite has its answer by the time it returns, another one
- * may take its time. A statement is known by its object, so that whatever a database prepares for
- * it can be kept as long as the statement itself.
+ * Contract: inside a transaction, only the connection of that transaction is used.
+ *
+ * All methods return promises: SQLite has its answer when it returns, other databases need longer.
+ * A statement is identified by its object. So a database can keep the prepared form of a statement
+ * for as long as the object lives.
  */
 export interface Connection {
   all(statement: Statement<unknown>, parameters: readonly SqlValue[]): Promise<readonly unknown[]>
-  /** The first row, of which there may be none. */
+  /** Returns the first row, or `undefined` if there is none. */
   first(statement: Statement<unknown>, parameters: readonly SqlValue[]): Promise<unknown>
-  /** For statements that give no rows: how many they changed. */
+  /** For statements that return no rows. Returns the number of rows that they changed. */
   run(statement: Statement<unknown>, parameters: readonly SqlValue[]): Promise<number>
 }
 
@@ -33,14 +35,14 @@ export class Statement<Row = never> {
     return connection.first(this, parameters) as Promise<Row | undefined>
   }
 
-  /** The row of a statement that always gives one. */
+  /** For statements that always return a row. */
   async one(connection: Connection, ...parameters: readonly SqlValue[]): Promise<Row> {
     const row = await this.first(connection, ...parameters)
     if (row === undefined) throw new Error('The statement gave no row.')
     return row
   }
 
-  /** How many rows it changed. */
+  /** Returns the number of changed rows. */
   run(connection: Connection, ...parameters: readonly SqlValue[]): Promise<number> {
     return connection.run(this, parameters)
   }

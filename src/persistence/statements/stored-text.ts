@@ -1,13 +1,14 @@
 /**
- * How strings and values become columns, so that whatever was put in comes out again.
+ * Turns strings and JSON values into columns and back, so that any string comes back unchanged.
  *
  * A lone surrogate in a SQLite text column comes back as U+FFFD, and PostgreSQL refuses NUL. JSON
- * has escapes for both.
+ * has escapes for both. Knows no table.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
 
 /**
- * A string as a column: as it is, or as a JSON string if a database would change it.
+ * Returns the string itself, or a JSON string if a database would change it. A string that begins
+ * with a quote becomes JSON too, because `fromText` takes it for JSON.
  *
  * Equal strings give equal columns, so a query may compare them.
  */
@@ -25,14 +26,15 @@ export function fromText(column: string): string {
 }
 
 /**
- * A value as JSON text.
+ * Returns a value as JSON text.
  *
- * @throws `invalid-input` when JSON cannot hold it: a bigint, a cycle.
+ * @param what - names the value in the error
+ * @throws `invalid-input` if JSON cannot hold it: a bigint, a cycle
  */
 export function toJson(value: unknown, what: string): string {
   let json: string | undefined
   try {
-    // Undefined for a function or a symbol, whatever the declared type says.
+    // `stringify` returns undefined for a function or a symbol, although its type says string.
     json = JSON.stringify(value) as string | undefined
   } catch (cause) {
     throw new ColloquyError('invalid-input', `The ${what} cannot be stored as JSON.`, { cause })

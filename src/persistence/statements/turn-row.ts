@@ -1,4 +1,4 @@
-/** A turn from its row, and the attempts in it as a column. */
+/** A turn from its row, and its failed attempts as a column. Knows no statement. */
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Usage } from '../../protocol/message.ts'
 import type { AttemptRecord, TurnRecord } from '../../protocol/turn.ts'
@@ -22,7 +22,7 @@ export function turnRecord(row: TurnRow): TurnRecord {
   }
 }
 
-/** An attempt as JSON has it: times are UTC epoch milliseconds, as in all columns. */
+/** An attempt in JSON. Times are UTC epoch milliseconds, as in all columns. */
 type StoredAttempt = Omit<AttemptRecord, 'startedAt' | 'endedAt'> & {
   readonly startedAt: number
   readonly endedAt: number

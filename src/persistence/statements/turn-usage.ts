@@ -1,4 +1,8 @@
-/** What a cancelled turn has cost, written when it becomes known: after the turn has ended. */
+/**
+ * Writes the usage of a cancelled turn, which becomes known only after the turn has ended.
+ *
+ * Knows nothing of where the figures come from.
+ */
 import type { Usage } from '../../protocol/message.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
 import type { CostedTurn } from '../store.ts'
@@ -15,7 +19,7 @@ const UPDATE_REPLY = new Statement<MessageRow>(`
     cache_read_tokens = ?, cache_write_tokens = ?, usage_raw = ?, usage_source = ?
   where turn_id = ? and role = 'assistant' returning *`)
 
-/** The job gives `undefined` when there is no such turn of this epoch, or it was not cancelled. */
+/** The job returns `undefined` if this epoch has no cancelled turn with this id. */
 export function recordUsageJob(
   turnId: string,
   usage: Usage,

@@ -1,4 +1,4 @@
-/** Reads turns by their id or by their conversation. */
+/** Reads turns by id or by conversation. Knows nothing of how turns are written. */
 import type { TurnRow } from '../schema/schema.ts'
 import { Statement } from './statement.ts'
 

@@ -1,8 +1,8 @@
 /**
- * Where callers wait who hold back what they want to write, first come first served.
+ * Backpressure: callers wait here until the writer queue has capacity, in the order of arrival.
  *
- * What they wait for has cost nothing yet: that is the difference to waiting in the queue. Knows
- * of the queue only that it lets some in now and then.
+ * A caller can wait here before it builds its write. So waiting here need not cost memory, unlike
+ * waiting in the queue. Knows nothing of the queue, which calls `admit`.
  */
 import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
@@ -26,9 +26,9 @@ export class Backpressure {
   }
 
   /**
-   * Settles when it is the caller's turn.
+   * Resolves once the caller is admitted.
    *
-   * @throws `database-busy` when that took longer than `patienceMs`; `cancelled` when dismissed
+   * @throws `database-busy` if that takes longer than `patienceMs`; `cancelled` if dismissed
    */
   async wait(patienceMs: number, name?: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -43,14 +43,14 @@ export class Backpressure {
     }
   }
 
-  /** Lets the one with this name go away. */
+  /** Rejects the waiting caller of this name with `cancelled`. */
   dismiss(name: string): void {
     for (const waiter of this.#waiting) {
       if (waiter.name === name) waiter.leave(withdrawn())
     }
   }
 
-  /** Lets so many in. */
+  /** Admits at most `count` callers, in the order of arrival. */
   admit(count: number): void {
     let left = count
     for (const waiter of this.#waiting) {

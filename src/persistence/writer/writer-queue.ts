@@ -1,55 +1,64 @@
 /**
- * All writes, one group at a time, each group one transaction.
+ * The writer queue: all writes, one group at a time, each group in one transaction.
  *
  *   submitted ──▶ waiting ── writer free ──▶ in a group ── committed ──▶ settled
  *                    ▲                           │
- *                    ├── database busy ──────────┤   tried again, with growing waits
- *                    └── group failed ───────────┘   each write again, in a transaction of its own
+ *                    ├── database busy ──────────┤   retried, with growing waits
+ *                    └── group failed ───────────┘   each write retried in a group of its own
  *
- * A commit blocks the event loop for as long as the disk takes, so the writer rests after each
- * one in proportion: what arrives meanwhile shares the next. A write that finds the writer rested
- * goes at once.
+ * A commit blocks the event loop for as long as the disk takes. So the writer rests after each
+ * commit, in proportion to its duration. Writes that arrive during a rest share the next group. A
+ * write that arrives after the rest goes at once.
  *
- * So does an urgent one that is alone: nothing else waits, and the group before held one write and
- * had waited for its turn. The rest that it cuts short is added to its own, so the writer's share
- * of the time stays the same however many such writes follow each other, and where writes are
- * many, they still share.
+ * An urgent write that is alone goes at once too. It is alone if nothing else waits, and if the
+ * group before held one write and had not cut a rest short. The remainder of a rest that is cut
+ * short is added to the next rest. So the writer's share of the time stays the same, however many
+ * urgent writes follow each other. Where writes are many, they still share groups.
  *
- * Checkpoints follow each group of other writes in a group of their own, which need not outlive a
- * power cut. Only so many writes may wait: who can hold back asks for room first. Knows no SQL, and
- * nothing of what is written.
+ * Checkpoints follow each group of other writes, in a group of their own that a power cut may undo.
+ * The number of waiting writes is bounded: callers that can wait ask for `capacity` first. Knows
+ * neither SQL nor the written data.
  */
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import { Backpressure, withdrawn } from './backpressure.ts'
 
-/** The rest after a group, as a multiple of the time the group took: the loop is blocked a fifth of the time. */
+/**
+ * The rest after a group, as a multiple of the group's duration. The event loop is then blocked for
+ * a fifth of the time.
+ */
 const REST_FACTOR = 4
 const MAX_REST_MS = 100
 /** Keeps a single group from blocking the event loop for long. */
 const MAX_GROUP = 256
-/** Four full groups. What waits holds its text twice; who waits for room does not yet. */
+/**
+ * Four full groups. Bounded, because a write in the queue holds its text twice. A caller that waits
+ * for capacity need not hold it twice yet.
+ */
 const MAX_WAITING = 4 * MAX_GROUP
 const FIRST_BUSY_WAIT_MS = 5
 const MAX_BUSY_WAIT_MS = 100
 
 export interface WriteOptions {
-  /** How long, in milliseconds, a busy database is waited for before the write rejects with `database-busy`. */
+  /**
+   * The longest wait, in milliseconds, for a busy database or for capacity. Then the write rejects
+   * with `database-busy`.
+   */
   readonly patienceMs: number
-  /** Whether somebody waits to be answered: alone, the write does not wait for the writer's rest. */
+  /**
+   * True if a caller waits for an answer. If the write is alone, it does not wait until the
+   * writer's rest is over.
+   */
   readonly isUrgent?: boolean | undefined
-  /** Whether the write may be lost with the power: it goes behind those that may not. */
+  /** True if a power cut may undo the write: it goes behind the writes that must last. */
   readonly isCheckpoint?: boolean | undefined
-  /** By which the write can be withdrawn as long as it waits. */
+  /** The name under which a queued write can be withdrawn. */
   readonly name?: string | undefined
 }
 
-/** Runs the work in a transaction; rejects with `ColloquyError`s of the database. */
-export type Transaction<Tx> = (
-  work: (tx: Tx) => Promise<void>,
-  isCheckpoint: boolean,
-) => Promise<void>
+/** Runs the work in a transaction. Rejects with a `ColloquyError` if the database fails. */
+type Transaction<Tx> = (work: (tx: Tx) => Promise<void>, isCheckpoint: boolean) => Promise<void>
 
 interface Write<Tx> {
   readonly job: (tx: Tx) => Promise<unknown>
@@ -57,11 +66,11 @@ interface Write<Tx> {
   readonly givesUpAt: number
   readonly resolve: (value: unknown) => void
   readonly reject: (reason: unknown) => void
-  /** Whether a group it was in has failed: it is not to share its next transaction. */
+  /** True if a group with this write has failed: it does not share its next transaction. */
   alone: boolean
 }
 
-/** Spacing follows real time even where machines run on a simulated clock: disks do. */
+/** Rests follow real time even if the machines use a simulated clock: disks take real time. */
 const MONOTONIC_CLOCK: Clock = {
   now: () => performance.now(),
   setTimeout: (fn, ms) => setTimeout(fn, ms),
@@ -74,10 +83,10 @@ export class WriterQueue<Tx> {
   #waiting: Write<Tx>[] = []
   #checkpoints: Write<Tx>[] = []
   readonly #backpressure: Backpressure
-  /** Whether a group is open or about to be. */
+  /** True while a group is open or scheduled. */
   #active = false
   #restsUntil = 0
-  /** Whether an urgent write that is alone may cut the rest short. */
+  /** True if an urgent write that is alone may cut the rest short. */
   #maySkipRest = false
   #busyWaitMs = FIRST_BUSY_WAIT_MS
   #transactions = 0
@@ -90,30 +99,31 @@ export class WriterQueue<Tx> {
     this.#backpressure = new Backpressure(clock)
   }
 
-  /** How many transactions were committed. */
+  /** The number of committed transactions. */
   get transactions(): number {
     return this.#transactions
   }
 
-  /** Whether there is no room for another write that can be held back. */
+  /** Returns true if a caller that can wait has to ask for `capacity` before its write. */
   get isFull(): boolean {
     return !this.#backpressure.isEmpty || this.#waiting.length >= MAX_WAITING
   }
 
   /**
-   * Settles when there is room, in the order of asking.
+   * Resolves once there is capacity for the caller, in the order of the calls.
    *
-   * @throws `database-busy` when there was none for so long; `cancelled` when it was withdrawn
+   * @throws `database-busy` if that takes longer than `patienceMs`; `cancelled` if withdrawn
    */
   capacity({ patienceMs, name }: WriteOptions): Promise<void> {
     return this.#backpressure.wait(patienceMs, name)
   }
 
   /**
-   * Settles once the write is committed, or was not. Writes happen in the order of submission.
+   * Resolves once the write is committed, and rejects if it cannot be. Writes happen in the order
+   * of submission.
    *
-   * @param job - touches nothing but `tx`; may run more than once, each time in a transaction that
-   *   knows nothing of the time before
+   * Contract: the job uses nothing but `tx`, and may be called more than once. Each call is in a
+   * new transaction, without the changes of the call before.
    */
   submit<T>(
     job: (tx: Tx) => Promise<T>,
@@ -137,14 +147,14 @@ export class WriterQueue<Tx> {
     return promise
   }
 
-  /** Rejects the write of this name with `cancelled`, if it waits, here or for room. */
+  /** Rejects the write of this name with `cancelled`, if it waits in the queue or for capacity. */
   withdraw(name: string): void {
     this.#backpressure.dismiss(name)
     const index = this.#waiting.findIndex((write) => write.name === name)
     if (index !== -1) this.#waiting.splice(index, 1)[0]?.reject(withdrawn())
   }
 
-  /** Finishes what waits. Nothing is accepted any more. */
+  /** Finishes the waiting writes. Further writes are refused. */
   async close(): Promise<void> {
     this.#closed = true
     this.#backpressure.admit(Infinity)
@@ -158,7 +168,7 @@ export class WriterQueue<Tx> {
     const waitMs = this.#restsUntil - this.#clock.now()
     if (waitMs <= 0) queueMicrotask(() => void this.#write(true))
     else if (maySkipRest) queueMicrotask(() => void this.#write(false))
-    // The timer holds the process: writes that wait are not to be lost by an exit.
+    // The timer keeps the process alive: an exit must not lose the waiting writes.
     else this.#clock.setTimeout(() => void this.#write(true), waitMs)
   }
 
@@ -170,8 +180,8 @@ export class WriterQueue<Tx> {
       try {
         const results = await this.#commit(group, false)
         this.#rest(startedAt)
-        // Who is answered may write again in its next step, and finds the writer free: nothing is
-        // awaited from here on, unless there are checkpoints.
+        // A caller that is answered may write again in its next microtask, and must find the writer
+        // free. So nothing is awaited after this, unless there are checkpoints.
         for (const [index, write] of group.entries()) write.resolve(results[index])
       } catch (error) {
         isWritten = false
@@ -180,7 +190,8 @@ export class WriterQueue<Tx> {
       }
     }
     this.#maySkipRest = isWritten && isRested && group.length <= 1
-    // The writer would rest now, whatever waits: this delays nobody, and nobody can starve it.
+    // The writer would rest now in any case. Checkpoints use this time: they delay no other write,
+    // and no other write can starve them.
     if (isWritten && this.#checkpoints.length > 0) await this.#writeCheckpoints()
     this.#active = false
     this.#backpressure.admit(MAX_WAITING - this.#waiting.length)
@@ -215,7 +226,7 @@ export class WriterQueue<Tx> {
   #rest(startedAt: number): void {
     const now = this.#clock.now()
     const tookMs = now - startedAt
-    // A rest that was cut short goes on where it was.
+    // The remainder of a rest that was cut short is added to this one.
     const beginsAt = Math.max(now, this.#restsUntil + tookMs)
     this.#restsUntil = beginsAt + Math.min(tookMs * REST_FACTOR, MAX_REST_MS)
   }
@@ -249,7 +260,7 @@ export class WriterQueue<Tx> {
   }
 }
 
-/** Takes the writes of the next transaction out of those that wait. */
+/** Removes the writes of the next transaction from `waiting`, and returns them. */
 function takeGroup<Tx>(waiting: Write<Tx>[]): readonly Write<Tx>[] {
   if (waiting[0]?.alone) return waiting.splice(0, 1)
   const next = waiting.findIndex((write) => write.alone)

@@ -1,10 +1,11 @@
 /**
- * What a request waits for before it is sent: a place among those of its endpoint, then its key.
+ * Acquires a slot of the endpoint, then the key, before a request is sent.
  *
- *   waiting for a place ──▶ asking for the key ──▶ sent, with its place until `leave`
+ *   waiting for a slot ──▶ asking for the key ──▶ sent, with its slot until `release`
  *
- * Most requests need neither, and have no admission. Nothing has a timeout here but the key: how
- * long a place is waited for is for those to say who gave the limit.
+ * Most requests need neither, and have no admission. Only the key has a timeout here. The wait for
+ * a slot has none: the host set the limit, so the host decides how long to wait. Knows nothing of
+ * HTTP or of the request's content.
  */
 import type { Clock } from '../../protocol/clock.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
@@ -13,25 +14,25 @@ import type { ProviderTarget } from '../provider-target.ts'
 import { fetchKey } from './key-source.ts'
 import type { Slots } from './slots.ts'
 
-/** What all admissions of a transport have in common. */
+/** State shared by all admissions of a transport. */
 export interface AdmissionPort {
   readonly slots: Slots
   readonly clock: Clock
-  /** How long a key may take, in milliseconds. */
+  /** How long the function for a key may take, in milliseconds. */
   readonly keyMs: number
-  /** Those that wait. */
+  /** The admissions that wait for a slot or a key. */
   readonly waiting: Registry<object, Admission>
   isClosed: boolean
 }
 
-/** Told once how it went, unless the admission was left before. */
-export interface Admitted {
-  /** It is the request's turn, and this is where it goes, with its key. */
+/** Contract: exactly one of these is called, once, unless the admission is released before. */
+interface Admitted {
+  /** The request may be sent to `target`, which has the key. */
   granted(target: ProviderTarget): void
   failed(error: ErrorRecord): void
 }
 
-/** Whether requests to a target wait for anything. */
+/** Returns true if requests to the target need a slot, or a key from a function. */
 export function needsAdmission({ maxConcurrent, keySource }: ProviderTarget): boolean {
   return maxConcurrent !== undefined || keySource !== undefined
 }
@@ -40,21 +41,21 @@ export class Admission {
   readonly #port: AdmissionPort
   readonly #target: ProviderTarget
   readonly #isBackground: boolean
-  /** Its key among those that wait. */
+  /** Its key in `AdmissionPort.waiting`. */
   readonly #place = {}
   #admitted: Admitted | undefined
   #giveBack: (() => void) | undefined
   #stopKey: (() => void) | undefined
   #hasLeft = false
 
-  /** @param isBackground - whether it lets chats go first */
+  /** @param isBackground - true if chats that wait go first */
   constructor(port: AdmissionPort, target: ProviderTarget, isBackground: boolean) {
     this.#port = port
     this.#target = target
     this.#isBackground = isBackground
   }
 
-  /** Waits; once. */
+  /** Waits for the slot and the key. To be called once. */
   acquire(admitted: Admitted): void {
     if (this.#hasLeft) return
     this.#admitted = admitted
@@ -65,12 +66,12 @@ export class Admission {
     const giveBack = this.#port.slots.take(endpoint, maxConcurrent, this.#isBackground, () =>
       this.#askForKey(),
     )
-    // It may be over by now: there was a place, and the request failed at once.
+    // If a slot was free, the request may have been sent and have failed inside `take`.
     if (this.#hasLeft) giveBack()
     else this.#giveBack = giveBack
   }
 
-  /** Gives back what is held, and waits for nothing more. */
+  /** Releases the slot, and ends the wait for a slot or a key. */
   release(): void {
     this.#hasLeft = true
     this.#admitted = undefined
@@ -79,7 +80,7 @@ export class Admission {
     this.#giveBack?.()
   }
 
-  /** Ends the waiting because the transport closes. */
+  /** Ends the wait because the transport closes. */
   shutDown(): void {
     this.#fail({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
   }

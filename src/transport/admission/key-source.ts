@@ -1,28 +1,29 @@
 /**
  * Asks a host's function for the key of an endpoint.
  *
- * What it throws is not repeated: such errors quote tokens and requests for them.
+ * The message of an error that the function throws is not passed on: errors of key services quote
+ * tokens and the requests for them. Knows nothing of slots or of the request that needs the key.
  */
 import type { Clock } from '../../protocol/clock.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { KeySource } from '../provider-target.ts'
 
-export interface KeyRequest {
+interface KeyRequest {
   readonly source: KeySource
-  /** The name of the endpoint, for messages. */
+  /** The name of the endpoint, for error messages. */
   readonly endpoint: string
   readonly clock: Clock
   /** How long the function may take, in milliseconds. */
   readonly waitMs: number
 }
 
-export interface KeyReceiver {
+interface KeyReceiver {
   found(apiKey: string): void
   failed(error: ErrorRecord): void
 }
 
-/** Calls back once, and never before it returns. What it returns stops it: nothing is called then. */
+/** Calls back exactly once, asynchronously. The returned function cancels it. */
 export function fetchKey(request: KeyRequest, receiver: KeyReceiver): () => void {
   const { source, endpoint, clock, waitMs } = request
   let isOver = false
@@ -56,7 +57,7 @@ async function called(source: KeySource): Promise<unknown> {
   return await source()
 }
 
-/** A system's code tells a network from a mistake, and is never a secret. */
+/** A system error code tells a network failure from a mistake in code, and is never a secret. */
 function kindOf(error: unknown): string {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' && /^[A-Z][A-Z_]{1,40}$/.test(code) ? ` (${code})` : ''

@@ -1,16 +1,17 @@
 /**
- * Keeps endpoints to so many replies at once.
+ * Limits the concurrent replies of each endpoint.
  *
- *   taken ── given back ──▶ the chat that waits longest, or else what waits in the background
+ *   slot acquired ── released ──▶ the chat that has waited longest, or else a background request
  *
- * An endpoint is known by its name. Its newest limit counts: a higher one lets in who waits, a
- * lower one only lets nobody follow.
+ * An endpoint is identified by its name. Its newest limit counts. A higher limit admits requests
+ * that wait. A lower limit ends no reply: it only admits no request until enough slots are
+ * released. Knows nothing of keys or of how a request is sent.
  */
 
-/** Who waits is called when there is a place. */
+/** Called when a waiting request has acquired its slot. */
 type Enter = () => void
 
-/** Emptied when it leaves its queue: what passes through a Set is kept for a while (see Registry). */
+/** Emptied when it leaves its queue: a Set can keep deleted entries alive (see `Registry`). */
 interface Waiter {
   enter: Enter | undefined
 }
@@ -18,7 +19,7 @@ interface Waiter {
 interface Places {
   limit: number
   taken: number
-  /** Sets keep the order of arrival, and forget who leaves in no time. */
+  /** A Set keeps the order of arrival and deletes in constant time. */
   readonly chats: Set<Waiter>
   readonly background: Set<Waiter>
   isAdmitting: boolean
@@ -28,9 +29,9 @@ export class Slots {
   readonly #endpoints = new Map<string, Places>()
 
   /**
-   * Calls `enter` as soon as there is a place: now, or later.
+   * Calls `enter` as soon as a slot is free: at once, or later.
    *
-   * @returns gives the place back, or stops waiting for one. Further calls do nothing.
+   * @returns a function that releases the slot, or ends the wait for it; further calls do nothing
    */
   take(endpoint: string, limit: number, isBackground: boolean, enter: Enter): () => void {
     const places = this.#endpoints.get(endpoint) ?? {
@@ -57,7 +58,8 @@ export class Slots {
   }
 
   #admit(endpoint: string, places: Places): void {
-    // Who enters may leave at once: a loop, since a recursion would be as deep as the queue is long.
+    // A request may release its slot inside `next`. This loop then admits another one: a recursion
+    // would be as deep as the queue is long.
     if (places.isAdmitting) return
     places.isAdmitting = true
     for (let next = nextIn(places); next !== undefined; next = nextIn(places)) {
@@ -69,7 +71,7 @@ export class Slots {
   }
 }
 
-/** Takes the next one out of its queue, if there is a place. */
+/** Takes the next waiter out of its queue, if a slot is free. */
 function nextIn({ limit, taken, chats, background }: Places): Enter | undefined {
   if (taken >= limit) return undefined
   for (const queue of [chats, background]) {

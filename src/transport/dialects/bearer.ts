@@ -1,4 +1,4 @@
-/** The authentication header that most providers want. */
+/** The authentication header of most providers. Knows nothing of where the key comes from. */
 export function bearer(apiKey: string | undefined): Readonly<Record<string, string>> {
   return apiKey ? { authorization: `Bearer ${apiKey}` } : {}
 }

@@ -1,6 +1,6 @@
 /**
- * What a wire format is to the transport: how a request is written, and how
- * events and answers are read. A dialect knows nothing of bytes, HTTP or time.
+ * The interface between the transport and a wire format. A dialect writes requests, and reads
+ * events and answers. It knows nothing of bytes, HTTP or time.
  */
 import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
 import type { Quirks } from '../../protocol/endpoint.ts'
@@ -10,54 +10,65 @@ import type { ReplyDraft } from '../reply-draft.ts'
 import type { ReplyRequest } from '../reply-request.ts'
 import type { WireObject } from '../wire-value.ts'
 
-/** All that an event adds, where that is text of one kind. */
+/** An event that adds text of one kind and nothing else. */
 export type TextOnlyEvent = Pick<Extract<Delta, { type: 'text' | 'reasoning' }>, 'type' | 'text'>
 
-/** Who was asked: data that only they can read goes back to nobody else. */
+/**
+ * The provider and the model that were asked. Opaque data that only they can read is sent back to
+ * them alone.
+ */
 export type WireRequestInfo = Pick<ReplyRequest, 'target' | 'model'>
 
 export interface WireDialect {
   /** The path of the operation below an endpoint's url. */
   readonly path: string
-  /** What is asked of a list of models, so that it comes whole. */
+  /** The query of a request for the list of models, so that the whole list comes. */
   readonly modelsQuery?: Readonly<Record<string, string>>
   /** The headers that carry an endpoint's key. */
   headers(apiKey: string | undefined): Readonly<Record<string, string>>
   /**
    * The request's JSON body.
    *
-   * @throws {@link ColloquyError} `invalid-option` for a setting that the format has no place for
+   * @throws {@link ColloquyError} `invalid-option` for a setting that the format cannot express
    */
   body(request: ReplyRequest): object
   /**
-   * What an error teaches about a server: how the request may be accepted. Only what the request
-   * leaves open, so that no two errors teach the same.
+   * The quirks that an error reveals. With them, the server may accept the request. A quirk that
+   * the request already has is never returned, so that no two errors reveal the same one.
    */
   quirksFromError?(request: ReplyRequest, error: ErrorRecord): Quirks | undefined
   /**
-   * @param newId - makes ids for tool calls that come without one.
-   * @param asked - what is answered.
+   * @param newId - makes ids for tool calls that come without an id.
+   * @param asked - the provider and the model that answer.
    */
   reader(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo): DialectReader
   /**
-   * What an event adds, if that is one text, and if the same event with another text would add
-   * that one and tell nothing else that is new.
+   * The text that an event adds, or `undefined` if it may add anything else.
+   *
+   * Contract: the same event with another text adds that other text, and says nothing else that is
+   * new.
    */
   textOnly(event: unknown): TextOnlyEvent | undefined
-  /** Fields at the top of such an event that no reader looks at. */
+  /** Fields at the top level of a text-only event that no dialect reader reads. */
   readonly volatileFields: readonly string[]
 }
 
 /** Reads one reply into a draft. */
 export interface DialectReader {
-  /** One event of a stream: an error, the end marker (where it is an event), or neither. */
+  /**
+   * Reads one event of a stream. Returns the error in it, or `'end'` for an event that is the
+   * end marker.
+   */
   event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined
-  /** A whole reply that came as one JSON object. */
+  /** Reads a whole reply that came as one JSON object. Returns the error in it. */
   answer(answer: WireObject): ProviderError | undefined
-  /** Whether the provider said why the model stopped. */
+  /** True if the provider said why the model stopped. */
   readonly isFinished: boolean
-  /** Nothing more comes: an error if what is still held back can be of no use. */
+  /**
+   * Called when nothing more comes. Returns an error if content that is still held back cannot be
+   * used.
+   */
   close(): ProviderError | undefined
-  /** What is known besides the content, at any time. */
+  /** Finish reason, usage and model, as far as they are known. May be called at any time. */
   end(): ReplyEnd
 }

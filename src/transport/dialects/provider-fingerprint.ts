@@ -1,8 +1,14 @@
-/** Marks opaque data with who made it: others cannot read it, and refuse a request that has it. */
+/**
+ * Marks opaque data with the provider and the model that made it. Other providers cannot read the
+ * data, and refuse a request that contains it. This file knows nothing of the data.
+ */
 import { createHash } from 'node:crypto'
 import type { WireRequestInfo } from './dialect.ts'
 
-/** The same for the same model of the same provider. Does not show where that is: readers see parts. */
+/**
+ * Equal for the same model at the same provider. It is a hash because parts are visible outside the
+ * engine, and must not reveal the provider's address.
+ */
 export function providerFingerprint({ target, model }: WireRequestInfo): string {
   const origin = URL.parse(target.url)?.origin ?? ''
   return createHash('sha256').update(`${origin}\n${model}`).digest('base64url').slice(0, 16)

@@ -1,24 +1,24 @@
 /**
- * Follows the tool calls of one reply through their fragments.
+ * Assembles the tool calls of one reply from their fragments.
  *
- * Servers differ in how they mark which call a fragment belongs to: by an
- * index, by an id, by both, or by neither. The index is a key, never a
- * position, so absurd ones do no harm.
+ * Servers differ in how they mark the call that a fragment belongs to: by an index, by an id, by
+ * both, or by neither. The index is a key, never a position, so absurd indexes do no harm. This
+ * file knows nothing of the events that carry the fragments.
  */
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 
-/** What a call takes in memory besides its texts, so that endless empty calls reach the limit. */
+/** Memory of a call besides its texts, counted so that endless empty calls reach the limit. */
 const CALL_OVERHEAD = 256
 
-/** Longer arguments are not looked through again and again for their end. */
+/** Longer arguments are not checked for their end: every fragment would parse them again. */
 const LONGEST_CHECK = 64 * 1024
 
 interface Call {
-  /** What the provider calls it; only the first name counts. */
+  /** The provider's id for the call. Only the first one counts. */
   givenId: string | undefined
-  /** What the reply calls it: the given id, unless that is missing, late, or taken. */
+  /** The id in the reply: the given id, unless that is missing, late, or taken. */
   id: string | undefined
   name: string | undefined
   /** The arguments so far. Nothing is handed on until the name is known. */
@@ -30,7 +30,7 @@ export class ToolCalls {
   readonly #draft: ReplyDraft
   readonly #newId: () => string
   readonly #calls: Call[] = []
-  // Most replies call no tool, and an empty map is not small.
+  // Created when needed: most replies call no tool, and even an empty map is not small.
   #byIndex: Map<unknown, Call> | undefined
   #byId: Map<string, Call> | undefined
   #isUnwritable = false
@@ -40,12 +40,12 @@ export class ToolCalls {
     this.#newId = newId
   }
 
-  /** Whether the model asked for any tool. */
+  /** True if the model asked for any tool. */
   get isAsked(): boolean {
     return this.#calls.some((call) => call.isShown)
   }
 
-  /** Why the calls are of no use, if they are. */
+  /** The reason why the calls cannot be used, if there is one. */
   get fault(): string | undefined {
     if (this.#isUnwritable) return 'The arguments of a tool call are nested too deep'
     const isNameless = this.#calls.some(
@@ -54,17 +54,17 @@ export class ToolCalls {
     return isNameless ? 'The model asked for a tool without naming it' : undefined
   }
 
-  /** A fragment of a call in a stream; some servers send calls whole there too. */
+  /** Adds a fragment of a call in a stream. Some servers send whole calls there too. */
   addFragment(entry: unknown): void {
     if (isObject(entry)) this.#add(entry, false)
   }
 
-  /** A call in a JSON answer. Two of them are never the same, whatever they lack. */
+  /** Adds a call in a JSON answer. Each entry is a call of its own, even without an id. */
   addWhole(entry: unknown): void {
     if (isObject(entry)) this.#add(entry, true)
   }
 
-  /** Arguments as text; some servers send an object. One that cannot be written is a fault. */
+  /** The arguments as text. Some servers send an object; one too deep for JSON is a fault. */
   argumentsText(value: unknown): string {
     if (typeof value === 'string') return value
     if (value === undefined || value === null) return ''
@@ -126,7 +126,7 @@ export class ToolCalls {
   }
 }
 
-/** Whether a fragment goes on with a call, or opens another one in the same place. */
+/** Returns true if a fragment continues a call, false if it opens another one in its place. */
 function continues(
   call: Call,
   id: string | undefined,
@@ -135,8 +135,8 @@ function continues(
 ): boolean {
   if (id !== undefined && call.givenId !== undefined) return id === call.givenId
   if (name === undefined || call.name === undefined) return true
-  // Some servers repeat the name with every fragment; some send whole calls, all with the same
-  // index and without ids. An object after a complete one can only be another call's.
+  // Some servers repeat the name with every fragment. Others send whole calls, all with the same
+  // index and without ids. An object after a complete object can only belong to another call.
   return name === call.name && !(/^\s*\{/.test(text) && isComplete(call.inputText))
 }
 
@@ -150,7 +150,7 @@ function isComplete(inputText: string): boolean {
   }
 }
 
-/** Gemini's thought signatures, which have to be sent back with the call. */
+/** Gemini's thought signatures, which must be sent back with the call. */
 function signatureOf(entry: WireObject): object | undefined {
   const extra = entry['extra_content']
   return isObject(extra) ? { extra_content: extra } : undefined

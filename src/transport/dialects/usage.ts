@@ -1,11 +1,14 @@
-/** Token counts as providers report them, under our names: what all dialects do alike. */
+/**
+ * Token counts as providers report them, under our names. Shared by all dialects. Knows nothing of
+ * the events that carry the counts.
+ */
 import type { Usage } from '../../protocol/message.ts'
 import { isObject, jsonLength } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 
 /**
- * A larger usage object is no usage object; it is not kept. Without a limit, events without end
- * could make one without end.
+ * A larger object is no usage report, and is not kept. Without a limit, endless events could make
+ * an endless object.
  */
 export const LONGEST_USAGE = 64 * 1024
 
@@ -13,7 +16,7 @@ type Counts = {
   readonly [Name in Exclude<keyof Usage, 'raw' | 'source'>]-?: number | undefined
 }
 
-/** The provider's figures, unchanged; one that it did not give is absent. */
+/** The provider's figures, unchanged. A figure that it did not give is absent. */
 export function usageOf(counts: Counts, raw: WireObject): Usage {
   const { inputTokens, outputTokens, reasoningTokens, cacheReadTokens, cacheWriteTokens } = counts
   return {
@@ -27,7 +30,7 @@ export function usageOf(counts: Counts, raw: WireObject): Usage {
   }
 }
 
-/** The first of them that is a count. */
+/** The first value that is a count. */
 export function firstCount(...values: readonly unknown[]): number | undefined {
   return values.find(
     (value): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0,

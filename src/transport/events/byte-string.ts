@@ -1,25 +1,25 @@
 /**
- * What bytes say in UTF-8, where they are held as a string of one character for each.
+ * Bytes in a string of one character for each byte, and the UTF-8 text in them.
  *
- * A stream is searched and compared as it came: a TextDecoder makes two bytes of each character as
- * soon as one is not Latin, for which everything that reads them pays. Only what is handed on is
- * decoded, and nothing that is plain ASCII.
+ * A stream is searched and compared as bytes. A TextDecoder makes a string of two bytes for each
+ * character as soon as one character is not Latin-1, and all later reading of it costs more. Only
+ * text that is handed on is decoded, and plain ASCII never is. Knows nothing of events or JSON.
  */
 
-/** A character for each byte. */
+/** A string with one character for each byte. */
 export type ByteString = string
 
-/** All that came, in one. */
+/** Joins buffers into one string. */
 export function byteString(pieces: readonly Buffer[]): ByteString {
   const [only] = pieces
   const all = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces)
   return all.toString('latin1')
 }
 
-// oxlint-disable-next-line no-control-regex -- all that is ASCII
+// oxlint-disable-next-line no-control-regex -- the range of ASCII
 const NOT_ASCII = /[^\u0000-\u007f]/
 
-/** All of it: what is no UTF-8, or half a character at its end, becomes U+FFFD. */
+/** Decodes all bytes. Invalid UTF-8, or half a character at the end, becomes U+FFFD. */
 export function utf8Text(bytes: ByteString): string {
   return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString() : bytes
 }
@@ -29,19 +29,19 @@ export function utf8Bytes(text: string): ByteString {
   return NOT_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text
 }
 
-/** V8 shares what is cut from a string from this length on, and copies what is shorter. */
+/** From this length on, V8 lets a slice share its parent's memory. It copies a shorter slice. */
 const SHARED_FROM = 13
 
-/** The same without the string that it was cut from, which would live as long. */
+/** A copy that does not keep its parent string alive. */
 export function detached(bytes: ByteString): ByteString {
   return bytes.length < SHARED_FROM ? bytes : Buffer.from(bytes, 'latin1').toString('latin1')
 }
 
-/** Decodes what arrives in pieces, which may end inside a character. */
+/** Decodes bytes that arrive in pieces. A piece may end inside a character. */
 export class Utf8Decoder {
-  /** Made when a piece is not plain ASCII: many streams have none. */
+  /** Made for the first piece that is not plain ASCII: many streams have none. */
   #decoder: InstanceType<typeof TextDecoder> | undefined
-  /** Whether the last piece may have ended inside a character. */
+  /** True if the last piece may have ended inside a character. */
   #isOpen = false
 
   decode(bytes: ByteString): string {
@@ -51,7 +51,7 @@ export class Utf8Decoder {
     return this.#decoder.decode(Buffer.from(bytes, 'latin1'), { stream: true })
   }
 
-  /** What is left at the end: a replacement for half a character, or nothing. */
+  /** Returns the rest at the end: U+FFFD for half a character, or nothing. */
   end(): string {
     return this.#decoder?.decode() ?? ''
   }

@@ -1,13 +1,14 @@
 /**
  * Splits a stream of server-sent events into events.
  *
- *   bytes ──▶ between two events? ── like the last one ──▶ its text
- *                 │ no, or another                            ▲
- *                 ▼                                           │ template
- *            eventsource-parser ──▶ its data ──▶ what it adds ┘
+ *   bytes ──▶ between two events? ── matches the template ──▶ its text
+ *                 │ no, or no match         ▲
+ *                 ▼                         │ new template
+ *            eventsource-parser ──▶ data ──▶ text that it adds
  *
- * An event that came whole and added one thing makes a template, and what follows and is like it
- * goes round the parser. All else goes through it, so that the standard is its business alone.
+ * An event that came whole and added one text makes a template. Later events that match it bypass
+ * the parser. All other events go through the parser, which alone knows the standard. Knows nothing
+ * of the data of events: the reader does.
  */
 import { createParser } from 'eventsource-parser'
 import type { TextOnlyEvent } from '../dialects/dialect.ts'
@@ -15,22 +16,22 @@ import { type ByteString, Utf8Decoder } from './byte-string.ts'
 import type { EventTemplate, EventTemplates, TakeTextOnly } from './shortcut/templates.ts'
 
 /** Reads the events of one stream. */
-export interface EventReader {
+interface EventReader {
   /**
-   * An event's data and name.
+   * Reads an event's data and name.
    *
-   * @returns what it added, if another event that differs only in that text would add only that
+   * @returns the text that it added, if the same event with another text would add only that text
    */
   event(data: string, name: string | undefined): TextOnlyEvent | undefined
-  /** What an event like the last one that told so adds. */
+  /** Is told the text of each event that matched the template. */
   readonly textOnly: TakeTextOnly
-  /** The event that has begun is longer than any may be. */
+  /** The event is longer than events may be. */
   tooLarge(): void
-  /** Whether nothing more is wanted. */
+  /** Returns true if the reader needs no more events. */
   isOver(): boolean
 }
 
-/** Streams of which no two events are alike are not studied for ever. */
+/** After this many failures in a row, no template is made: the events of the stream differ. */
 const MOST_FAILED_TEMPLATES = 8
 
 export class EventStream {
@@ -40,14 +41,14 @@ export class EventStream {
   readonly #eventBytes: number
   readonly #text = new Utf8Decoder()
   #template: EventTemplate | undefined
-  /** How many templates were made in vain. */
+  /** How many templates were tried since an event matched one. */
   #failedTemplates = 0
-  /** Whether the parser has nothing of an event yet. */
+  /** True if the parser has no part of an event yet. */
   #isBetween = true
-  /** The event that the parser is given, if that is all of it. */
+  /** The bytes that the parser is given, if they are one whole event. */
   #raw: ByteString | undefined
 
-  /** @param eventBytes - the longest event */
+  /** @param eventBytes - the length of the longest event that is read */
   constructor(reader: EventReader, templates: EventTemplates, eventBytes: number) {
     this.#reader = reader
     this.#templates = templates
@@ -61,9 +62,9 @@ export class EventStream {
     })
   }
 
-  /** Reads what comes next of the stream. */
+  /** Reads the next bytes of the stream. */
   feed(bytes: ByteString): void {
-    // A carriage return inside JSON is escaped: there is none but at the ends of lines.
+    // JSON escapes a carriage return inside a string, so each one stands at the end of a line.
     const blankLine = bytes.includes('\r') ? '\r\n\r\n' : '\n\n'
     let at = 0
     while (at < bytes.length && !this.#reader.isOver()) {
@@ -79,12 +80,15 @@ export class EventStream {
     }
   }
 
-  /** The stream is over. An event without the blank line after it counts, if it is one at all. */
+  /** The stream ended. A complete last event counts even without the blank line after it. */
   end(): void {
     this.#parser.feed(`${this.#text.end()}\n\n`)
   }
 
-  /** Gives the parser the event that begins, or goes on, at `at`. Returns where that ends. */
+  /**
+   * Gives the parser the event that begins, or goes on, at `at`. Returns where the event ends, or
+   * where `bytes` ends.
+   */
   #parse(bytes: ByteString, at: number, blankLine: string): number {
     const blank = this.#failedTemplates < MOST_FAILED_TEMPLATES ? bytes.indexOf(blankLine, at) : -1
     const end = blank === -1 ? bytes.length : blank + blankLine.length
@@ -97,10 +101,10 @@ export class EventStream {
   }
 
   #event(data: string, name: string | undefined): void {
-    // The parser minds the size of an event only as long as it is not all there.
+    // The parser checks the size of an event only while the event is incomplete.
     if (data.length > this.#eventBytes) return this.#reader.tooLarge()
     const textOnly = this.#reader.event(data, name)
-    // It may have changed what the same text would mean.
+    // This event may have changed the meaning of later events that match the template.
     if (textOnly === undefined) this.#template = undefined
     const raw = this.#raw
     if (textOnly === undefined || raw === undefined) return

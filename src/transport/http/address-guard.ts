@@ -1,17 +1,18 @@
 /**
- * Keeps connections from addresses that are not of the public internet.
+ * Refuses connections to addresses outside the public internet.
  *
- * Looks at the address that is dialled, when it is dialled: a name that is looked up twice, and
- * means another address the second time, gets no further than one that says it at once.
+ * An address is checked at the moment of connecting. A name may resolve to a public address first
+ * and to a private one later. It gets no further than a name that resolves to the private address
+ * at once. This file knows nothing of endpoints: its caller decides which connections are guarded.
  */
 import { BlockList, isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import type { buildConnector } from 'undici'
 
-/** Where endpoints may be that the host does not call local. */
+/** The addresses that an endpoint may have, unless the host marks it as local. */
 export type AddressPolicy = 'any' | 'public'
 
-/** Names no secret and no address: what a name means inside a network is not for everybody. */
+/** Names no secret and no address: how a name resolves inside a network is not public. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 }
@@ -42,7 +43,7 @@ const SPECIAL_IPV6: readonly (readonly [network: string, prefix: number])[] = [
   ['3fff::', 20], // documentation
 ]
 
-/** What a network with NAT64 makes of the IPv4 addresses of others, RFC 6052. */
+/** The prefix under which a network with NAT64 embeds IPv4 addresses, RFC 6052. */
 const NAT64 = '64:ff9b::'
 
 const global6 = new BlockList()
@@ -56,19 +57,19 @@ for (const [network, prefix] of SPECIAL_IPV4) {
 }
 for (const [network, prefix] of SPECIAL_IPV6) special.addSubnet(network, prefix, 'ipv6')
 
-/** Whether an IP address is one of the public internet. */
+/** Returns true if an IP address belongs to the public internet. */
 export function isPublic(address: string): boolean {
   if (isIP(address) === 4) return !special.check(address, 'ipv4')
   return global6.check(address, 'ipv6') && !special.check(address, 'ipv6')
 }
 
-/** Whether a url's host is an address, and none of the public internet. */
+/** Returns true if a url's host is an IP address outside the public internet. */
 export function isSpecialHost(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '')
   return isIP(host) !== 0 && !isPublic(host)
 }
 
-/** A lookup that finds public addresses only. */
+/** A lookup that returns public addresses only. */
 export function publicLookup(lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found, family) => {
@@ -84,7 +85,10 @@ export function publicLookup(lookup: LookupFunction): LookupFunction {
   }
 }
 
-/** A connector that refuses hosts which are such addresses: they are never looked up. */
+/**
+ * A connector that refuses hosts which are special addresses themselves. These are never looked up,
+ * so {@link publicLookup} would miss them.
+ */
 export function guarded(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     if (!isSpecialHost(options.hostname)) return connect(options, callback)

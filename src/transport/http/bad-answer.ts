@@ -1,4 +1,7 @@
-/** An answer with the status of an error, and as much of its body as is read. */
+/**
+ * An answer with an error status, and the beginning of its body, up to a limit. Knows nothing of
+ * the body's format.
+ */
 import type { IncomingHttpHeaders } from 'node:http'
 import { ERROR_BODY_BYTES } from '../limits.ts'
 
@@ -18,7 +21,7 @@ export class BadAnswer {
     this.#size += bytes.length
   }
 
-  /** Whether there is so much of the body that no more is read. */
+  /** True if the limit is reached: no more of the body is read. */
   get isRead(): boolean {
     return this.#size >= ERROR_BODY_BYTES
   }

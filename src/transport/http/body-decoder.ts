@@ -1,8 +1,8 @@
 /**
- * Undoes a content encoding while a body streams in.
+ * Decodes the content encoding of a body while it streams in.
  *
- * Requests ask for `identity`, but some providers compress all the same. Every
- * write is flushed through, so that deltas come out when they went in.
+ * Requests ask for `identity`, but some providers compress anyway. Every write is flushed, so that
+ * a delta comes out as soon as its bytes are in. The decoder knows nothing of the content.
  */
 import type { Transform } from 'node:stream'
 import {
@@ -13,17 +13,21 @@ import {
   createInflateRaw,
 } from 'node:zlib'
 
-/** Where decoded bytes go, and who is asked to wait while they are made. */
-export interface BodyDecoderPort {
+/**
+ * Receives the decoded bytes, and pauses the source while the decoder lags behind.
+ *
+ * Contract: `data` is called any number of times, then `end` or `error`.
+ */
+interface BodyDecoderPort {
   data(bytes: Buffer): void
   end(): void
-  /** The bytes are not what the header said. Nothing follows. */
+  /** The bytes are not in the encoding that the header named. */
   error(error: Error): void
   pause(): void
   resume(): void
 }
 
-/** Whether a body with this `content-encoding` can be decoded, and whether it has to be. */
+/** A body is `plain` if it needs no decoding, and `unknown` if it cannot be decoded. */
 export function encodingKind(encoding: string): 'plain' | 'encoded' | 'unknown' {
   if (encoding === '' || encoding === 'identity') return 'plain'
   return /^(x-)?gzip$|^br$|^deflate$/.test(encoding) ? 'encoded' : 'unknown'
@@ -46,7 +50,7 @@ export class BodyDecoder {
     this.#stream.once('drain', () => this.#port.resume())
   }
 
-  /** The body is whole; `end` follows when all of it is decoded. */
+  /** The body has ended. The port's `end` follows when all of it is decoded. */
   end(): void {
     if (this.#stream === undefined) this.#port.end()
     else this.#stream.end()
@@ -74,11 +78,11 @@ function decompressor(encoding: string, first: Buffer): Transform {
       finishFlush: BROTLI_OPERATION_FLUSH,
     })
   }
-  // Without a final check a body that was cut still gives all it held; that it
-  // was cut shows in what it held.
+  // A flush in place of a final check: a truncated body still yields all its bytes. The content
+  // shows that it was truncated.
   const options = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }
   if (encoding !== 'deflate') return createGunzip(options)
-  // `deflate` means the zlib format; some servers send the bare stream.
+  // `deflate` means the zlib format, but some servers send a raw deflate stream.
   const isZlib = ((first[0] ?? 0) & 0x0f) === 0x08
   return isZlib ? createInflate(options) : createInflateRaw(options)
 }

@@ -1,4 +1,7 @@
-/** Says what is wrong with a connection, in words that tell what to do. */
+/**
+ * Turns the error of a connection into an error record. Its message tells the host what to do.
+ * Knows nothing of answers with an error status: `http-error.ts` handles these.
+ */
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { AddressRefused } from './address-guard.ts'
@@ -6,7 +9,7 @@ import { AddressRefused } from './address-guard.ts'
 const UNREACHED = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|EPIPE|UND_ERR_(SOCKET|CONNECT))/
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/
 
-/** No answer came: the error of a connection before any headers. */
+/** The record for a connection that failed before the headers of the answer. */
 export function connectionFailed(
   error: unknown,
   target: ProviderTarget,
@@ -89,7 +92,7 @@ function failed(message: string): ErrorRecord {
   return { code: 'connection-failed', message }
 }
 
-/** The answer broke off. */
+/** The record for a connection that broke in the middle of the answer. */
 export function connectionLost(error: unknown, target: ProviderTarget): ErrorRecord {
   const code = codeOf(error)
   return {
@@ -100,7 +103,10 @@ export function connectionLost(error: unknown, target: ProviderTarget): ErrorRec
   }
 }
 
-/** The system's or undici's code: of the error, of its cause, or of the first of several attempts. */
+/**
+ * The code from the system or from undici. It is taken from the error, from its cause, or from the
+ * first of several connection attempts.
+ */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return ''
   if ('code' in error && typeof error.code === 'string') return error.code

@@ -1,9 +1,11 @@
 /**
- * The connections of one transport: an agent of its own, one that keeps to public
- * addresses, and one for each proxy of the environment, each made when first needed.
- * A host that brings a dispatcher gets none of them.
+ * Chooses the connection for each request of one transport.
  *
- * Nothing here times out an answer: who waits for one has the timers.
+ * There is a plain agent, an agent that connects to public addresses only, and an agent for each
+ * proxy of the environment. Each is created when first needed. A host that brings its own
+ * dispatcher gets none of them.
+ *
+ * This file knows nothing of answers, and no answer times out here: the exchange has the timers.
  */
 import { lookup as systemLookup } from 'node:dns'
 import { Socket } from 'node:net'
@@ -17,29 +19,29 @@ import { Proxies, unusableProxy } from './proxies.ts'
 import type { Environment } from './proxies.ts'
 
 /**
- * What sends requests in place of Colloquy's own connections: an Agent, Pool, ProxyAgent or
+ * Sends requests in place of Colloquy's own connections. It is an Agent, Pool, ProxyAgent or
  * MockAgent of undici 7 or later, or one of them with interceptors.
  */
 export interface RequestDispatcher {
   dispatch(options: object, handler: object): boolean
 }
 
-export interface DispatchersOptions {
-  /** Where proxies are named. Read once. */
+interface DispatchersOptions {
+  /** The environment variables that name proxies. Read once. */
   readonly environment: Environment
   /** @defaultValue `'any'` */
   readonly addressPolicy?: AddressPolicy | undefined
-  /** Finds the addresses of names. @defaultValue that of the system */
+  /** Resolves the names of hosts. @defaultValue the lookup of the system */
   readonly lookup?: LookupFunction | undefined
-  /** The host's own. It is never closed here. */
+  /** The host's own dispatcher. It is never closed here. */
   readonly dispatcher?: RequestDispatcher | undefined
 }
 
-/** Who sends a request. */
+/** The connection that a request is sent over. */
 export interface HttpConnection {
   readonly dispatcher: RequestDispatcher
   readonly isProxied: boolean
-  /** Whether it is known to send a request once and no more. A host's may have its own ideas. */
+  /** True if a request is sent at most once. A host's own dispatcher may send it again. */
   readonly sendsOnce: boolean
 }
 
@@ -66,15 +68,16 @@ export class Dispatchers {
   }
 
   /**
-   * The way to a url.
+   * The connection to a url.
    *
-   * @param isLocal - bypasses proxies, and may lead to any address
-   * @throws `connection-failed` if there is a proxy that cannot be used
+   * @param isLocal - true bypasses proxies and allows any address
+   * @throws `connection-failed` if the proxy for the url cannot be used
    */
   for(url: URL, isLocal: boolean): HttpConnection {
     if (this.#given !== undefined) return this.#given
     const isGuarded = !isLocal && this.#policy === 'public'
-    // The address behind a name is the proxy's to find; one that is written out is known here.
+    // A proxy resolves names itself, so only an address in the url can be checked here. A special
+    // address goes to the guarded agent, which refuses it.
     const isUnproxied = isLocal || (isGuarded && isSpecialHost(url.hostname))
     const proxy = isUnproxied ? undefined : this.#proxies.for(url)
     if (proxy !== undefined) {
@@ -86,7 +89,7 @@ export class Dispatchers {
     return { dispatcher, isProxied: false, sendsOnce: true }
   }
 
-  /** Destroys every connection of ours, also those that are not made yet. */
+  /** Destroys every connection that was opened here, even if it is still connecting. */
   async destroy(): Promise<void> {
     this.#closed = true
     const agents = [this.#direct, this.#guarded, ...this.#proxied.values()]
@@ -115,7 +118,7 @@ export class Dispatchers {
       const agent = new ProxyAgent({
         ...AGENT_OPTIONS,
         uri: proxy.href,
-        // Plain http is forwarded and only https tunnelled, as other clients do: many proxies
+        // Plain http is forwarded and only https is tunnelled, as other clients do. Many proxies
         // refuse to tunnel to ports other than 443.
         proxyTunnel: false,
         factory: pool,
@@ -124,18 +127,18 @@ export class Dispatchers {
       this.#proxied.set(proxy.href, agent)
       return agent
     } catch {
-      // What was thrown may quote the url, with its password.
+      // The error is dropped: it may quote the proxy's url, with its password.
       throw unusableProxy()
     }
   }
 
   /**
-   * Remembers sockets until they are connected. undici forgets those when it is
-   * destroyed, and they would keep the process alive until their timeout.
+   * Remembers sockets until they are connected. A destroyed undici agent does not destroy sockets
+   * that are still connecting, and they would keep the process alive until their timeout.
    */
   #tracked(connect: Connector): Connector {
     return (options, callback) => {
-      // The declared type has no result; there is one all the same: the socket, where one is made.
+      // The declared type has no result, but a connector returns the socket if it makes one.
       const socket: unknown = connect(options, callback)
       if (!(socket instanceof Socket)) return
       if (this.#closed) socket.destroy()
@@ -151,9 +154,10 @@ export class Dispatchers {
 }
 
 /**
- * A connector whose errors end what waits for the connection. undici tries again, at once and for
- * ever, after some that it takes for a socket of its own that was closed; of a tunnel they say that
- * the proxy closed it.
+ * A connector whose errors fail the requests that wait for the connection.
+ *
+ * undici takes some errors to mean that one of its own sockets was closed. After these it retries
+ * at once, for ever. From a tunnel, they mean that the proxy closed it.
  */
 function failing(connect: Connector): Connector {
   return (options, callback) =>

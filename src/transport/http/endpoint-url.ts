@@ -1,18 +1,21 @@
-/** Finds the addresses of an endpoint's operations, however its url was written. */
+/**
+ * Finds the url of an endpoint's operation, even if the endpoint's url already names an operation.
+ * Knows nothing of requests.
+ */
 import { ColloquyError } from '../../protocol/errors.ts'
 
-/** The operations whose path a url may already end in. */
+/** The operations that an endpoint's url may already end in. */
 const OPERATIONS = ['/chat/completions', '/responses', '/messages', '/models']
 
-/** More than there are endpoints, as a rule; where there are more, urls are read again. */
+/** More urls than a host uses, as a rule. If it uses more, they are parsed again. */
 const MOST_KEPT = 100
 
-/** The urls of operations, each read once. */
+/** A cache of the urls of operations, each parsed once. */
 export class OperationUrls {
   readonly #known = new Map<string, URL>()
 
   /**
-   * One for all who ask: not to be changed.
+   * The url is shared by all callers: do not change it.
    *
    * @throws {@link ColloquyError} `invalid-url`
    */
@@ -28,8 +31,8 @@ export class OperationUrls {
 }
 
 /**
- * The url of an operation: below the endpoint's url, or beside the operation that it names.
- * A query string is kept.
+ * The url of an operation. The operation is appended to the path of the endpoint's url, or replaces
+ * the operation at its end. A query string is kept.
  *
  * @throws {@link ColloquyError} `invalid-url`
  */
@@ -56,7 +59,7 @@ export function operationUrl(endpointUrl: string, operation: string): URL {
   return url
 }
 
-/** An absolute address that requests can go to; `undefined` for anything else. */
+/** Parses an absolute `http:` or `https:` url. Returns `undefined` for anything else. */
 export function httpUrl(given: string): URL | undefined {
   const url = URL.parse(given)
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined

@@ -1,4 +1,7 @@
-/** One HTTP request, before it is sent. Holds secrets: never logged, never part of an event. */
+/**
+ * One HTTP request, before it is sent. It knows nothing of the dialect that wrote its body. It
+ * holds secrets, so it is never logged and never part of an event.
+ */
 import type { ProviderTarget } from '../provider-target.ts'
 
 export interface ExchangeRequest {
@@ -7,6 +10,6 @@ export interface ExchangeRequest {
   readonly accept: string
   /** The headers that carry the key. */
   readonly authentication: Readonly<Record<string, string>>
-  /** JSON. Without one, the request is a GET. */
+  /** JSON. Without a body, the request is a GET. */
   readonly body?: string
 }

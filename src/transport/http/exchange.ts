@@ -1,9 +1,9 @@
 /**
- * One request and its answer, at the level of HTTP.
+ * One HTTP request and its answer.
  *
- * Sends it, sorts the answer by its status, undoes the content encoding, reads
- * error bodies, and watches for silence. What a good answer means is up to the
- * reader: a stream of a dialect, or a list of models.
+ * The exchange sends the request, sorts the answer by its status, decodes the content encoding,
+ * reads error bodies, and notices silence. It does not know what a good answer means: its
+ * {@link AnswerReader} reads it as a stream of a dialect, or as a list of models.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
@@ -27,25 +27,30 @@ import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
 import { requestHeaders } from './request-headers.ts'
 
-/** What all exchanges of a transport have in common. */
+/** Shared by all exchanges of a transport. */
 export interface ExchangePort {
   readonly dispatchers: Dispatchers
   readonly clock: Clock
   readonly timeouts: Timeouts
-  /** Those that hold a socket or a timer, or may come to. */
+  /** The exchanges that hold a socket or a timer, or are about to acquire one. */
   readonly live: Registry<object, Exchange>
 }
 
-/** Reads a good answer. Either `ended`, `lost` or `failed` is the last call; `failed` may be the only one. */
+/**
+ * Reads a good answer.
+ *
+ * Contract: `began` is called first, then `read` any number of times, then one of `ended`, `lost`
+ * and `failed`. `failed` may be the only call. No call follows `cut` or `complete`.
+ */
 export interface AnswerReader {
-  /** A status of success came. */
+  /** The answer has a status of success. */
   began(contentType: string): void
   read(bytes: Buffer): void
-  /** The body ended as HTTP says it should. */
+  /** The body is complete by the rules of HTTP. */
   ended(): void
   /** The body broke off. */
   lost(error: ErrorRecord): void
-  /** There is no good answer, or it went quiet. */
+  /** There is no good answer, it went silent, or the transport closed. */
   failed(error: ErrorRecord): void
 }
 
@@ -53,18 +58,18 @@ export class Exchange implements PushReceiver {
   readonly #port: ExchangePort
   readonly #target: ProviderTarget
   readonly #reader: AnswerReader
-  /** Its key among those that are live. */
+  /** The key of this exchange in `live`. */
   readonly #place = {}
-  /** Let go of when an answer comes. */
+  /** Freed when an answer comes. */
   #request: ExchangeRequest | undefined
   #push: PushFetch | undefined
   #isProxied = false
-  /** What becomes of body bytes: `ended` ones are counted, those of a `good` answer are read. */
+  /** Decides about body bytes: `good` reads them, `bad` keeps them, `ended` only counts them. */
   #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
   #decoder: BodyDecoder | undefined
   #watch: IdleWatch | undefined
   #timer: unknown
-  /** The answer of phase `bad`. */
+  /** The answer, in phase `bad`. */
   #bad: BadAnswer | undefined
   #brokenBy: Error | undefined
   #bytesAfterEnd = 0
@@ -76,7 +81,7 @@ export class Exchange implements PushReceiver {
     this.#reader = reader
   }
 
-  /** Sends the request, unless it was cut already. */
+  /** Sends the request, unless the exchange was aborted before. */
   start(): void {
     const request = this.#request
     if (this.#phase !== 'asked' || request === undefined) return
@@ -91,7 +96,7 @@ export class Exchange implements PushReceiver {
     if (connection === undefined) return
     this.#isProxied = connection.isProxied
     this.#push = new PushFetch(connection, { url, headers, body }, this)
-    // Trying again, giving up after a time, and what an error status means are not its business.
+    // ky only sends: retries, timeouts and error statuses are handled outside it.
     ky(url, {
       method: body === undefined ? 'get' : 'post',
       fetch: this.#push.fetch,
@@ -101,19 +106,25 @@ export class Exchange implements PushReceiver {
     }).catch((error: unknown) => this.#unanswered(error))
   }
 
-  /** Ends the exchange; the reader hears nothing more. Whether anything had been written. */
+  /**
+   * Aborts the exchange; the reader gets no further call. Returns true if it aborted a request that
+   * undici had begun to write.
+   */
   cut(): boolean {
     this.#release('over')
     return this.#push?.cut() ?? false
   }
 
-  /** Ends the exchange because the transport closes, and says so if anybody still waits. */
+  /** Ends the exchange because the transport closes. A reader that still waits is told `failed`. */
   shutDown(): void {
     if (this.#phase === 'ended') this.cut()
     else this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
   }
 
-  /** The reader has all it needs. What else comes is ignored, and not waited for long. */
+  /**
+   * The reader needs nothing more. Further bytes are ignored. If the body does not end soon, the
+   * exchange is aborted.
+   */
   complete(): void {
     if (this.#phase !== 'good') return
     this.#release('ended')
@@ -172,7 +183,7 @@ export class Exchange implements PushReceiver {
     this.end()
   }
 
-  /** Nothing is sent where there is none. */
+  /** If no connection can be used, fails the exchange and returns `undefined`. */
   #connection(url: URL): HttpConnection | undefined {
     try {
       return this.#port.dispatchers.for(url, this.#target.direct)
@@ -203,7 +214,7 @@ export class Exchange implements PushReceiver {
     else this.#reader.lost(connectionLost(this.#brokenBy, this.#target))
   }
 
-  /** The error body is whole, or as whole as it is waited for. */
+  /** No more of the error body is read: it ended, broke off, or reached a limit. */
   #badBodyRead(): void {
     const bad = this.#bad
     if (bad === undefined) return
@@ -237,7 +248,7 @@ export class Exchange implements PushReceiver {
     this.#decoder = undefined
   }
 
-  /** What is wrong with the body of an error does not hide the error. */
+  /** An error answer is reported by its status, even if its body cannot be decoded. */
   #undecodable(): void {
     if (this.#phase === 'bad') this.#badBodyRead()
     else this.#refuse('invalid-response', 'a body that is not encoded as it says')

@@ -1,4 +1,7 @@
-/** Turns an answer with an error status into an error record. */
+/**
+ * Turns an error that a provider answered with into an error record. The error is an error status,
+ * or comes with a status of success. Knows nothing of connections: `connection-error.ts` has them.
+ */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ColloquyErrorCode, ErrorRecord } from '../../protocol/errors.ts'
 import { errorCode, readProviderError } from '../provider-error.ts'
@@ -7,7 +10,7 @@ import type { ProviderTarget } from '../provider-target.ts'
 
 const LONGEST_PLAIN_TEXT = 500
 
-/** What a host can do about it. */
+/** Advice to the host, by error code. */
 const ADVICE: Partial<Record<ColloquyErrorCode, string>> = {
   'bad-key': 'Check its API key.',
   'model-not-found': 'Check the name of the model.',
@@ -17,7 +20,7 @@ const ADVICE: Partial<Record<ColloquyErrorCode, string>> = {
   overloaded: 'Try again later.',
 }
 
-/** @param body - the error body as far as it was read; may be empty or cut. */
+/** @param body - the error body as far as it was read. It may be empty or truncated. */
 export function httpError(
   status: number,
   headers: IncomingHttpHeaders,
@@ -28,7 +31,7 @@ export function httpError(
   const said = readErrorBody(body)
   const code = errorCode(status, said)
   const retryAfterMs = retryAfter(headers, now)
-  // OpenAI and Anthropic say it, and their own clients heed it.
+  // OpenAI and Anthropic send this header, and their own clients obey it.
   const shouldRetry = headers['x-should-retry']
   const message = `Endpoint "${target.endpoint}" answered ${status}: ${said?.message ?? 'no reason given.'}`
   return {
@@ -43,7 +46,10 @@ export function httpError(
   }
 }
 
-/** An answer with a status of success that holds an error, whole or in mid-stream. */
+/**
+ * The record for an error that came with a status of success, as the whole answer or inside a
+ * stream.
+ */
 export function errorInAnswer(said: ProviderError, target: ProviderTarget): ErrorRecord {
   const code = errorCode(undefined, said)
   const message = `Endpoint "${target.endpoint}" reported an error: ${said.message ?? 'no reason given.'}`
@@ -60,7 +66,7 @@ function advised(message: string, code: ColloquyErrorCode): string {
   return `${message}${/[.!?…]$/.test(message) ? '' : '.'} ${advice}`
 }
 
-/** Markup is never passed on: pages of proxies say nothing, at length. */
+/** Markup is never passed on: error pages of proxies are long and say nothing. */
 function readErrorBody(body: string): ProviderError | undefined {
   const text = body.trim()
   if (text === '') return undefined
@@ -75,7 +81,7 @@ function readErrorBody(body: string): ProviderError | undefined {
 }
 
 function readCutJson(text: string): ProviderError | undefined {
-  // A stream's error event, or one object a line.
+  // The error event of a stream, with or without its `event:` line.
   const line = /^(?:event:[^\n]*\n)?data:\s*(\{.*\})\s*$/m.exec(text)?.[1]
   if (line !== undefined && line !== text) return readErrorBody(line)
   if (/^[[{]/.test(text)) {
@@ -86,13 +92,13 @@ function readCutJson(text: string): ProviderError | undefined {
   return { message: text, kinds: '' }
 }
 
-/** A header's value; of one that came several times, all of them. Empty if there is none. */
+/** The value of a header. Several values are joined by commas. Empty if there is none. */
 export function headerText(headers: IncomingHttpHeaders, name: string): string {
   const value = headers[name] ?? ''
   return typeof value === 'string' ? value : value.join(', ')
 }
 
-/** How long the provider asks to wait: `retry-after-ms`, or `Retry-After` as seconds or a date. */
+/** The wait that the provider asks for: `retry-after-ms`, or `Retry-After` (seconds or a date). */
 function retryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
   const inMs = Number.parseFloat(headerText(headers, 'retry-after-ms'))
   if (inMs >= 0 && Number.isFinite(inMs)) return Math.round(inMs)

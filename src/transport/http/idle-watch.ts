@@ -1,9 +1,9 @@
 /**
- * Notices when a connection has gone quiet.
+ * Notices when a connection has gone silent.
  *
- * A read costs one assignment: a ticking timer looks whether there was one, so
- * no timer is set or moved for a read. The silence noticed is as long as asked
- * for, or up to a quarter longer.
+ * A read costs one assignment. A ticking timer checks if there was a read, so no read sets or moves
+ * a timer. The silence that is noticed is as long as asked for, or up to a quarter longer. The
+ * watch knows nothing of sockets or bytes.
  */
 import type { Clock } from '../../protocol/clock.ts'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
@@ -19,7 +19,7 @@ export class IdleWatch {
   #heard = false
   #quietMs = 0
 
-  /** @param idleMs - `Infinity` never notices anything. */
+  /** @param idleMs - with `Infinity`, silence is never noticed. */
   constructor(clock: Clock, idleMs: number, onIdle: () => void) {
     this.#clock = clock
     this.#idleMs = idleMs
@@ -28,7 +28,7 @@ export class IdleWatch {
     if (Number.isFinite(idleMs)) this.#arm()
   }
 
-  /** Something was read. */
+  /** Notes that something was read. */
   heard(): void {
     this.#heard = true
   }

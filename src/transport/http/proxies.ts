@@ -1,19 +1,20 @@
 /**
- * Says which proxy the environment names for a url, by the conventions that curl began.
+ * Finds the proxy that the environment names for a url, by the conventions that curl began.
  *
- * Lower case counts before upper case, and an empty value means none. A proxy's url may hold a
- * password: no message repeats any of it.
+ * A variable in lower case overrides the same one in upper case, and an empty value means no proxy.
+ * The url of a proxy may hold a password, so no message repeats any of it. This file knows nothing
+ * of connections.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import { ColloquyError } from '../../protocol/errors.ts'
 import { httpUrl } from './endpoint-url.ts'
 
-/** The environment, as far as it says anything about proxies. */
+/** The environment variables. Only those about proxies are read. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 interface Exception {
   readonly host: string
-  /** Absent for any. */
+  /** Absent: any port. */
   readonly port: string | undefined
 }
 
@@ -24,25 +25,25 @@ export class Proxies {
   readonly #https: string
   readonly #exceptions: readonly Exception[]
 
-  /** @param environment - read now, and never again. */
+  /** @param environment - read here, and never again. */
   constructor(environment: Environment) {
     const named = (name: string): string | undefined =>
       environment[name] ?? environment[name.toUpperCase()]
     this.#http = named('http_proxy') ?? named('all_proxy') ?? ''
-    // Where only `http_proxy` is set, it is the way out of the network.
+    // If only `http_proxy` is set, the network has no other way out, so https takes it too.
     this.#https = named('https_proxy') ?? named('all_proxy') ?? this.#http
     this.#exceptions = (named('no_proxy') ?? '').split(/[\s,]+/).flatMap(exceptionOf)
   }
 
   /**
-   * The proxy for a url, if there is one. Loopback addresses never have one.
+   * The proxy for a url, if there is one. Loopback addresses never have a proxy.
    *
-   * @throws {@link ColloquyError} `connection-failed` for one that cannot be used
+   * @throws {@link ColloquyError} `connection-failed` if the proxy cannot be used
    */
   for(url: URL): URL | undefined {
     const given = url.protocol === 'https:' ? this.#https : this.#http
     if (given === '' || isLoopback(url.hostname) || this.#isExcepted(url)) return undefined
-    // `proxy.local:3128` is a url of the scheme `proxy.local:`, but nobody means that.
+    // `proxy.local:3128` means a host and a port, but as a url its scheme is `proxy.local:`.
     const proxy = httpUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`)
     if (proxy === undefined) throw unusableProxy()
     return proxy
@@ -59,7 +60,7 @@ export class Proxies {
   }
 }
 
-/** What a request fails with whose proxy cannot be used. */
+/** The error of a request whose proxy cannot be used. */
 export function unusableProxy(): ColloquyError {
   return new ColloquyError(
     'connection-failed',
@@ -67,9 +68,9 @@ export function unusableProxy(): ColloquyError {
   )
 }
 
-/** `host`, `.suffix`, `*.suffix` or `*`, each with or without a port. */
+/** Reads `host`, `.suffix`, `*.suffix` or `*`, each with or without a port. */
 function exceptionOf(entry: string): readonly Exception[] {
-  // Addresses of IPv6 are written with and without brackets.
+  // IPv6 addresses are written with or without brackets.
   if (isIPv6(entry)) return [{ host: `[${entry.toLowerCase()}]`, port: undefined }]
   const [, given = '', port] = /^(.+?)(?::(\d+))?$/.exec(entry) ?? []
   const host = given

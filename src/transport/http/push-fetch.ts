@@ -1,13 +1,14 @@
 /**
  * A `fetch` for one request whose answer is pushed, not pulled.
  *
- * The HTTP client names the method and the url, and is given a Response with a
- * status and nothing else. Headers and body go past it in both directions: what
- * is sent to undici as it is, and what comes from undici's parser to the
- * receiver, without web streams. The body may begin, or even end, before the
- * client has seen its Response. What was sent is let go of once an answer
- * begins: a live stream should cost what it needs. Redirects
- * are followed here, since undici's dispatch does not.
+ * The HTTP client names the method and the url, and gets a Response with a status and nothing else.
+ * Headers and body bypass the client in both directions. Those of the request go to undici
+ * unchanged. Those of the answer go from undici's parser to the receiver, without web streams. The
+ * body may begin, or even end, before the client has its Response.
+ *
+ * The request is freed when an answer begins, so that a live stream holds only what it needs.
+ * Redirects are followed here, since undici's dispatch does not follow them. This file knows
+ * nothing of timeouts, content encodings or the meaning of an error status.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
@@ -16,24 +17,36 @@ import { headerText } from './http-error.ts'
 import { followed } from './redirect.ts'
 import { sentOnce } from './request-body.ts'
 
-/** What arrives for a request, in this order. Nothing follows `end` or `broken`. */
+/**
+ * Receives the answer to one request.
+ *
+ * Contract: `head` is called first, then `data` any number of times, then `end` or `broken`.
+ * `broken` may be the only call. `redirectRefused` may come in place of `head`. Nothing follows
+ * `end`, `broken` or `PushFetch.cut`.
+ */
 export interface PushReceiver {
-  /** The answer's status and headers: the last ones, once redirects were followed. */
+  /** Status and headers of the answer; after redirects, those of the last answer. */
   head(status: number, headers: IncomingHttpHeaders): void
-  /** The answer is a redirect that must not be followed, and `what` says which. Cuts the request. */
+  /**
+   * The answer is a redirect that must not be followed; `what` describes it. The receiver has to
+   * cut the request.
+   */
   redirectRefused(status: number, what: string): void
-  /** Bytes of the body: at most one chunk frame at a time, several for one socket read. */
+  /**
+   * Bytes of the body, from at most one chunk frame. One socket read may therefore bring several
+   * calls.
+   */
   data(bytes: Buffer): void
   end(): void
-  /** There is no answer, or no more of it. */
+  /** The request failed before its answer came, or before the answer was complete. */
   broken(error: Error): void
 }
 
-/** What is sent besides the method. */
-export interface PushContent {
-  /** The one that the client will name. */
+/** Url, headers and body of the request. The client names the method. */
+interface PushContent {
+  /** The url that the client is going to name. */
   readonly url: URL
-  /** Names and values are such as HTTP allows. */
+  /** Holds only names and values that HTTP allows. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | undefined
 }
@@ -43,25 +56,28 @@ interface RequestLine {
   readonly method: string
 }
 
-/** The last that a Response can have; others exist on the wire. */
+/** The highest status that a Response can have. Some servers send higher ones. */
 const LAST_STATUS = 599
 
-/** One for all: an error takes its stack from where it is made, which costs more than the cut. */
+/** Shared by all cuts: creating an error captures a stack, which costs more than the cut. */
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
   readonly #connection: HttpConnection
   /**
-   * Let go of at the end: a client's Request lives until a major collection, since it registers its
-   * signal with a FinalizationRegistry, and with it whatever hangs on its `fetch`.
+   * Freed at the end. The client's Request registers its signal with a FinalizationRegistry, so it
+   * lives until a major collection. It keeps alive everything that its `fetch` refers to.
    */
   #receiver: PushReceiver | undefined
-  /** What an answer makes superfluous. */
+  /** Freed when an answer begins. */
   #content: PushContent | undefined
   #requestLine: RequestLine | undefined
   #response: PromiseWithResolvers<Response> | undefined
   #hops = 0
-  /** The request on the wire. Callbacks that come with another one belong to a hop that is over. */
+  /**
+   * The controller of the request on the wire. A callback with another controller belongs to an
+   * earlier hop.
+   */
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
@@ -83,8 +99,8 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * Ends the request; the receiver hears nothing more. A request that is not on the wire yet
-   * never gets there. Whether anything had been written.
+   * Aborts the request; the receiver gets no further call. A request that is not on the wire yet
+   * is never sent. Returns true if it aborted a request that undici had begun to write.
    */
   cut(): boolean {
     const controller = this.#controller
@@ -103,7 +119,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // undici calls this right before it writes.
+    // undici calls this right before it writes the request.
     if (this.#isOver) controller.abort(CUT)
     else this.#controller = controller
   }
@@ -115,7 +131,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   ): void {
     if (controller !== this.#controller || status < 200) return
     if (status >= 300 && status < 400) return this.#redirect(controller, status, headers)
-    // They hold the memory of the read in which they came.
+    // Raw headers keep the buffer of their socket read alive.
     controller.rawHeaders = null
     this.#receiver?.head(status, headers)
     this.#response?.resolve(bareResponse(Math.min(status, LAST_STATUS)))
@@ -136,7 +152,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     this.#over(error)?.broken(error)
   }
 
-  /** Gives the receiver, which may still be told of the end. */
+  /** Ends the request. Returns the receiver, which may still be told of the end. */
   #over(reason: Error): PushReceiver | undefined {
     const receiver = this.#receiver
     this.#isOver = true
@@ -162,7 +178,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
       path: url.pathname + url.search,
       method,
       ...(this.#connection.sendsOnce ? sentOnce(headers, body) : { headers, body: body ?? null }),
-      // Proxies bring clients of their own, which would time out.
+      // A proxy agent creates clients of its own, which would time out.
       headersTimeout: 0,
       bodyTimeout: 0,
     } satisfies Dispatcher.DispatchOptions
@@ -192,7 +208,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
 const BARE_RESPONSES = new Map<number, Response>()
 
-/** One for all answers with a status: there is nothing in it that anybody could read or change. */
+/** Shared by all answers with this status: it is empty and immutable. */
 function bareResponse(status: number): Response {
   const known = BARE_RESPONSES.get(status)
   if (known !== undefined) return known

@@ -1,16 +1,16 @@
 /**
- * Decides where a redirect may lead.
+ * Decides if a redirect is followed.
  *
- * Only within the origin, so that neither key nor prompt goes anywhere else, and never so that the
- * request becomes another one: fetch makes a GET of a POST that is answered 301, 302 or 303, and
- * would ask for nothing.
+ * A redirect is followed only within the origin, so that neither key nor prompt goes anywhere else.
+ * It must also leave the request unchanged. By the rules of fetch, a 301, 302 or 303 turns a POST
+ * into a GET, which would lose the body. This file sends nothing, and knows nothing of sockets.
  */
 import { REDIRECT_HOPS } from '../limits.ts'
 
 /** An answer that redirects, and the request it answers. */
-export interface Redirect {
+interface Redirect {
   readonly status: number
-  /** An empty one is an address too: that of the request. */
+  /** An empty location is an address too: that of the request. */
   readonly location: string | undefined
   readonly from: URL
   readonly method: string
@@ -18,11 +18,14 @@ export interface Redirect {
   readonly hops: number
 }
 
-/** Those that repeat the request as it was, whatever its method. */
+/** The statuses that repeat the request unchanged, whatever its method. */
 const REPEATING = new Set([307, 308])
 const FOLLOWED = new Set([301, 302, 303, 307, 308])
 
-/** The address to ask instead, or why nobody is asked: what the answer was, for a message. */
+/**
+ * The address to which the request goes next. If the redirect is refused, a description of the
+ * answer, for the error message.
+ */
 export function followed(redirect: Redirect): URL | string {
   const { status, location, from, method, hops } = redirect
   if (!FOLLOWED.has(status)) return `the status ${status}`
@@ -37,7 +40,7 @@ export function followed(redirect: Redirect): URL | string {
   return hops < REDIRECT_HOPS ? to : `more than ${REDIRECT_HOPS} redirects in a row`
 }
 
-/** Without its path: what stands there may be a secret of the provider's. */
+/** Leaves out the path, which may hold a secret of the provider. */
 function whereTo({ protocol, origin }: URL): string {
   return origin === 'null' ? protocol : origin
 }

@@ -1,19 +1,19 @@
 /**
- * The body of a request as undici is handed it.
+ * Prepares the body of a request for undici.
  *
- * undici keeps what it was given until the answer ends, and a live stream would hold the whole
- * history that it was asked with. A long body is therefore given as something that can be read
- * once, and holds nothing any more when it was. A short one is not worth that.
+ * undici keeps a body until the answer ends, so a live stream would hold the whole history that was
+ * sent. A long body is therefore passed as an iterator that can be read once and is empty after
+ * that. A short body is not worth an iterator. This file knows nothing of what a body says.
  */
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 
-/** In UTF-16 units. */
+/** From this length on a body counts as long. In UTF-16 units. */
 const LONG = 16 * 1024
 
 type Headers = Readonly<Record<string, string>>
 
-/** For who sends it once and no more. */
+/** Headers and body for a dispatcher that sends a request at most once. */
 export function sentOnce(
   headers: Headers,
   body: string | undefined,
@@ -22,12 +22,12 @@ export function sentOnce(
   const bytes = Buffer.from(body)
   return {
     headers: { ...headers, 'content-length': `${bytes.length}` },
-    // Its types leave out what its documentation names: anything that can be iterated.
+    // undici documents any iterable as a body, but its types leave that out.
     body: new Once(bytes) as unknown as Readable,
   }
 }
 
-/** Not a generator: one that is done keeps what it was called with. */
+/** Not a generator: a generator keeps its arguments even when it is done. */
 class Once implements IterableIterator<Buffer> {
   #bytes: Buffer | undefined
 

@@ -1,10 +1,10 @@
-/** The headers that a request is sent with. */
+/** Makes the headers of a request. Knows nothing of the dialect, which gives those with the key. */
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { ExchangeRequest } from './exchange-request.ts'
 
 /**
- * Names in lower case, so that the endpoint's own headers replace ours however they are written.
- * `undefined` if one is such as HTTP does not allow.
+ * Names are in lower case, so that the endpoint's own headers replace ours in any spelling.
+ * Returns `undefined` if HTTP does not allow a name or a value.
  */
 export function requestHeaders({
   target,
@@ -31,7 +31,7 @@ function areSendable(headers: Readonly<Record<string, string>>): boolean {
     }
     return true
   } catch {
-    // What was thrown quotes the value, which is a secret.
+    // The error is dropped: it quotes the value, which is a secret.
     return false
   }
 }

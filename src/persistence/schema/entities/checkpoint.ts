@@ -1,4 +1,4 @@
-/** The `checkpoint` table. */
+/** The `checkpoint` table as an entity. The migrations create the table. */
 import { defineEntity, p } from '@mikro-orm/core'
 import { Turn } from './turn.ts'
 
@@ -12,6 +12,6 @@ export const CheckpointSchema = defineEntity({
   },
 })
 
-/** The nth piece of a running reply, as deltas; gone once the turn has ended. */
+/** The nth piece of a running reply, as deltas. The end of the turn deletes it. */
 export class Checkpoint extends CheckpointSchema.class {}
 CheckpointSchema.setClass(Checkpoint)

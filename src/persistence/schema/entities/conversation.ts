@@ -1,4 +1,8 @@
-/** The `conversation` table. Free text is written by `stored-text.ts`, so that any string comes back. */
+/**
+ * The `conversation` table as an entity. The migrations create the table.
+ *
+ * Free text is encoded by `statements/stored-text.ts`, so that any string comes back.
+ */
 import { defineEntity, p } from '@mikro-orm/core'
 
 export const ConversationSchema = defineEntity({
@@ -21,13 +25,14 @@ export const ConversationSchema = defineEntity({
     settings: p.text().nullable(),
     ownerId: p.text().nullable(),
     metadata: p.text().nullable(),
-    // No foreign key: a message points back here, and each delete would have to look both ways.
+    // No foreign key: messages have one to their conversation, so each delete would have to check
+    // both tables.
     headMessageId: p.text().nullable(),
     createdAt: p.bigint('number'),
     updatedAt: p.bigint('number'),
   },
 })
 
-/** A durable thread of messages. */
+/** A durable list of messages. */
 export class Conversation extends ConversationSchema.class {}
 ConversationSchema.setClass(Conversation)

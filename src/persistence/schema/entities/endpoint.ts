@@ -1,4 +1,8 @@
-/** The `endpoint` table. Secrets are sealed before they come here. */
+/**
+ * The `endpoint` table as an entity. The migrations create the table.
+ *
+ * Secrets are sealed before they come here.
+ */
 import { defineEntity, p } from '@mikro-orm/core'
 import type { Dialect } from '../../../protocol/endpoint.ts'
 

@@ -1,4 +1,8 @@
-/** The `message` table. The text of a message is not in it: it is derived from the parts. */
+/**
+ * The `message` table as an entity. The migrations create the table.
+ *
+ * The text of a message is not stored: it is derived from the parts.
+ */
 import { defineEntity, p } from '@mikro-orm/core'
 import type { FinishReason, MessageRole, MessageStatus, Usage } from '../../../protocol/message.ts'
 import { Conversation } from './conversation.ts'
@@ -7,7 +11,7 @@ export const MessageSchema = defineEntity({
   name: 'Message',
   tableName: 'message',
   uniques: [
-    // Two writers that race for a place: the second one fails, not overwrites.
+    // If two writers race for a position, the second one fails instead of overwriting.
     { name: 'message_position', properties: ['conversation', 'position'] },
     { name: 'message_reply', properties: ['turnId'], where: "role = 'assistant'" },
   ],
@@ -16,9 +20,9 @@ export const MessageSchema = defineEntity({
     conversation: () => p.manyToOne(Conversation).deleteRule('cascade').index(false),
     // No foreign key: the row of the turn is written after its input.
     turnId: p.text().nullable(),
-    // In place of a turn, for what a conversation started with.
+    // Set instead of `turnId` in the initial messages of a conversation.
     importId: p.text().nullable(),
-    // What it answers. No foreign key, which would need an index of its own for every delete.
+    // The message before it. No foreign key: deletes would need another index for it.
     parentId: p.text().nullable(),
     position: p.integer(),
     role: p.text().$type<MessageRole>(),
@@ -37,6 +41,6 @@ export const MessageSchema = defineEntity({
   },
 })
 
-/** One message. Rows are appended; only usage that becomes known later is added to one. */
+/** One message. Rows are appended and never changed, except that usage may be added later. */
 export class Message extends MessageSchema.class {}
 MessageSchema.setClass(Message)

@@ -1,4 +1,4 @@
-/** The `setting` table. */
+/** The `setting` table as an entity. The migrations create the table. */
 import { defineEntity, p } from '@mikro-orm/core'
 
 export const SettingSchema = defineEntity({

@@ -1,4 +1,4 @@
-/** The `turn` table. */
+/** The `turn` table as an entity. The migrations create the table. */
 import { defineEntity, p } from '@mikro-orm/core'
 import type { TurnStatus } from '../../../protocol/turn.ts'
 import { Conversation } from './conversation.ts'
@@ -6,7 +6,7 @@ import { Conversation } from './conversation.ts'
 export const TurnSchema = defineEntity({
   name: 'Turn',
   tableName: 'turn',
-  // Two writers that race for a place: the second one fails, not overwrites.
+  // If two writers race for a position, the second one fails instead of overwriting.
   uniques: [
     { name: 'turn_position', properties: ['conversation', 'position'] },
     {
@@ -21,7 +21,7 @@ export const TurnSchema = defineEntity({
   properties: {
     id: p.text().primary(),
     conversation: () => p.manyToOne(Conversation).deleteRule('cascade').index(false),
-    // Its place among the conversation's turns. Clocks go backwards, so times do not order anything.
+    // The position in its conversation. Clocks can go backwards, so times give no order.
     position: p.integer(),
     inputMessageId: p.text(),
     status: p.text().$type<TurnStatus>(),
@@ -40,6 +40,6 @@ export const TurnSchema = defineEntity({
   },
 })
 
-/** One accepted input and what became of it. */
+/** One accepted input, with the status and the result of its turn. */
 export class Turn extends TurnSchema.class {}
 TurnSchema.setClass(Turn)

@@ -1,9 +1,8 @@
 /**
  * The first schema.
  *
- * Written out instead of derived from the entities, because a migration that was released never
- * changes while entities do. Types and syntax are those that SQLite and PostgreSQL share. Times
- * are UTC epoch milliseconds.
+ * It is written out, not derived from the entities: entities change, a released migration never
+ * does. SQLite and PostgreSQL share the types and the syntax. Times are UTC epoch milliseconds.
  */
 import { Migration } from '@mikro-orm/migrations'
 

@@ -1,4 +1,4 @@
-/** What the attempts of a turn came to, and who is asked when an endpoint fails. Both are JSON. */
+/** Adds the failed attempts of a turn, and the fallbacks of an endpoint. Both are JSON. */
 import { Migration } from '@mikro-orm/migrations'
 
 export class AttemptsAndFallbacks extends Migration {

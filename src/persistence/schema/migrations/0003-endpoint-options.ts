@@ -1,4 +1,4 @@
-/** What an endpoint is put with besides its address: a JSON object, null for nothing. */
+/** Adds the options of an endpoint: a JSON object, or null if it has none. */
 import { Migration } from '@mikro-orm/migrations'
 
 export class EndpointOptions extends Migration {

@@ -1,4 +1,4 @@
-/** All migrations, oldest first. Names are what databases remember: one that was released stays. */
+/** All migrations, oldest first. Databases remember their names, so a released name stays. */
 import { FirstSchema } from './0001-first-schema.ts'
 import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
 import { EndpointOptions } from './0003-endpoint-options.ts'

@@ -1,8 +1,8 @@
 /**
- * The chat-completions format, as the many servers that claim it speak it.
+ * The chat-completions dialect, in all the variants that servers speak.
  *
- * Reads streams and JSON answers; how requests are written stands in
- * `chat-request.ts`. `<think>` tags inside the text are text.
+ * Reads streams and JSON answers; `request.ts` writes the requests. `<think>` tags inside the text
+ * are text. Knows nothing of bytes, HTTP or time.
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
@@ -27,7 +27,7 @@ export const chatCompletions: WireDialect = {
   quirksFromError: quirksFromError,
   reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
   textOnly,
-  // OpenAI and others pad their events, so that the length of one does not tell its text.
+  // OpenAI and others pad their events, so that the length of an event does not reveal its text.
   volatileFields: ['id', 'created', 'obfuscation', 'p'],
 }
 
@@ -42,14 +42,14 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ['content_filter', 'content-filter'],
 ])
 
-/** It is stored with every reply. */
+/** The longest name of a model that is kept, since it is stored with every reply. */
 const LONGEST_MODEL = 500
 
 class ChatCompletionsReader implements DialectReader {
   readonly #draft: ReplyDraft
   readonly #reasoning: ChatReasoning
   readonly #calls: ToolCalls
-  /** As the provider wrote it. */
+  /** The finish reason as the provider wrote it. */
   #finish: string | undefined
   #isRefused = false
   #usage: WireObject | undefined
@@ -71,7 +71,8 @@ class ChatCompletionsReader implements DialectReader {
     if (choice !== undefined && error === undefined) {
       const { delta, message } = choice
       if (isObject(delta)) this.#delta(delta)
-      // Some servers repeat the whole message so far beside each delta.
+      // Some servers repeat the whole message so far beside each delta, so a message is read only
+      // if there is no content yet.
       else if (isObject(message) && !this.#draft.hasContent) this.#message(message)
     }
     return error ?? this.#finishedWith(choice)
@@ -102,7 +103,7 @@ class ChatCompletionsReader implements DialectReader {
     }
   }
 
-  /** Notes what every chunk may hold besides content, and finds the choice that is read. */
+  /** Notes usage and model, which any chunk may hold. Returns the choice to read. */
   #known(event: WireObject): WireObject | undefined {
     const choice = firstChoice(event['choices'])
     const usage = usageIn(event, choice)
@@ -115,7 +116,7 @@ class ChatCompletionsReader implements DialectReader {
     this.#content(delta)
     const calls = delta['tool_calls']
     if (Array.isArray(calls)) for (const call of calls) this.#calls.addFragment(call)
-    // The form that came before tool calls: one call, without id or index.
+    // The predecessor of tool calls: one call, without id or index.
     if (isObject(delta['function_call'])) {
       this.#calls.addFragment({ function: delta['function_call'] })
     }
@@ -141,7 +142,7 @@ class ChatCompletionsReader implements DialectReader {
     }
   }
 
-  /** An item of a content array, as Mistral sends them: text, or thinking with texts inside. */
+  /** Reads an item of a content array, as Mistral sends it: text, or thinking that holds texts. */
   #part(part: unknown): void {
     if (typeof part === 'string') this.#draft.text(part)
     if (!isObject(part)) return
@@ -170,7 +171,7 @@ class ChatCompletionsReader implements DialectReader {
   }
 }
 
-/** The choice that is read: the one with index 0, which may go without saying. */
+/** The choice with index 0; a missing index counts as 0. No other choice is read. */
 function firstChoice(choices: unknown): WireObject | undefined {
   if (!Array.isArray(choices)) return undefined
   for (const choice of choices as unknown[]) {

@@ -1,14 +1,14 @@
 /**
- * Reads what a model thought aloud from the delta of a chat completion.
+ * Reads the reasoning of a model from the deltas of a chat completion.
  *
- * Servers use several fields for it, some of them two at once. The first one
- * with text in it is the one for the whole reply, so nothing is told twice.
+ * Servers use several fields for it, and some servers use two at once. The first field with text in
+ * it is read for the whole reply, so no text is read twice. Knows nothing of other content.
  */
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 
-/** Fields that hold nothing but text. */
+/** The reasoning fields that hold nothing but text. */
 export const REASONING_TEXTS: ReadonlySet<string> = new Set([
   'reasoning_content',
   'reasoning',
@@ -20,14 +20,14 @@ const FIELDS = ['reasoning_content', 'reasoning', 'reasoning_text', 'reasoning_d
 export class ChatReasoning {
   readonly #draft: ReplyDraft
   #field: (typeof FIELDS)[number] | undefined
-  /** Encrypted thoughts and signatures so far. */
+  /** Encrypted reasoning and signatures so far. */
   #details: WireObject[] = []
 
   constructor(draft: ReplyDraft) {
     this.#draft = draft
   }
 
-  /** Takes the reasoning out of a delta or a message. */
+  /** Reads the reasoning in a delta or a message. */
   read(delta: WireObject): void {
     if (this.#field !== undefined) this.#draft.reasoning(textIn(delta[this.#field]))
     else {
@@ -42,7 +42,7 @@ export class ChatReasoning {
     if (Array.isArray(delta['reasoning_details'])) this.#keepOpaque(delta['reasoning_details'])
   }
 
-  /** Each delta with opaque data has all of it so far: a part keeps the newest. */
+  /** A delta with opaque data has all of it so far, since a part keeps only the newest. */
   #keepOpaque(details: readonly unknown[]): void {
     const opaque = details.filter(
       (detail): detail is WireObject =>

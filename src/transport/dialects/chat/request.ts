@@ -1,4 +1,7 @@
-/** Writes the body of a chat-completions request from our messages. */
+/**
+ * Writes the body of a chat-completions request from our messages, and finds quirks in its refusal.
+ * Knows nothing of headers, sockets or answers.
+ */
 import type { Quirks } from '../../../protocol/endpoint.ts'
 import type { ErrorRecord } from '../../../protocol/errors.ts'
 import type { FilePart, Part, ToolCallPart, ToolResultPart } from '../../../protocol/message.ts'
@@ -24,15 +27,15 @@ export function chatRequestBody(request: ReplyRequest): object {
     ...(tools !== undefined && Object.keys(tools).length > 0 && { tools: toolsOf(tools) }),
     ...(stream && streamOptions && { stream_options: { include_usage: true } }),
     ...request.extraBody,
-    // Not for `extraBody` to change: it decides how the answer is waited for.
+    // After `extraBody`, which must not change it: it decides how the answer is waited for.
     stream,
   }
 }
 
-/** Servers that are strict about fields answer so; FastAPI has a status of its own for it. */
+/** The statuses with which strict servers refuse a field; 422 is that of FastAPI. */
 const REFUSALS = new Set([400, 422])
 
-/** What a refused request teaches, where the host has not said how it wants it. */
+/** The quirk that a refusal reveals, unless the host has set it or the field itself. */
 export function quirksFromError(request: ReplyRequest, error: ErrorRecord): Quirks | undefined {
   const { target, settings, stream, extraBody = {} } = request
   if (!REFUSALS.has(error.status ?? 0)) return undefined
@@ -41,7 +44,7 @@ export function quirksFromError(request: ReplyRequest, error: ErrorRecord): Quir
   if (stream && quirks.streamOptions === undefined && names('stream_options')) {
     return { streamOptions: false }
   }
-  // Both, so that a count which is too high is no reason.
+  // Both names must be there: an error about a count that is too high has only one of them.
   const isOtherField = names('max_tokens') && names('max_completion_tokens')
   if (settings.maxOutputTokens !== undefined && !quirks.maxTokensField && isOtherField) {
     return { maxTokensField: 'max_completion_tokens' }
@@ -78,9 +81,9 @@ function filePart({ mediaType, url }: FilePart): object {
 }
 
 /**
- * What the model said and what its tools answered, in the order of the parts: an answer closes
- * the message with the calls, and text after it opens the next one. Reasoning stays here unless
- * the server has a field for it.
+ * The text, calls and tool results of a turn as messages, in the order of the parts. A tool result
+ * closes the message with the calls, and text after it opens the next one. Reasoning is sent only
+ * if the server has a field for it.
  */
 function turnMessages(
   parts: readonly Part[],
@@ -136,7 +139,7 @@ function toolsOf(tools: ToolDefinitions): readonly object[] {
   }))
 }
 
-/** `undefined`, and what JSON does not know, become the text that stands for nothing. */
+/** Returns `nothing` for `undefined` and other values that JSON cannot express. */
 function jsonOr(value: unknown, nothing: string): string {
   return JSON.stringify(value) ?? nothing
 }

@@ -1,11 +1,14 @@
-/** Tells which events of chat completions add one text and nothing else. */
+/**
+ * Finds the events of chat completions that add one text and nothing else. Knows nothing of
+ * earlier events.
+ */
 import { isObject, numberIn } from '../../wire-value.ts'
 import type { TextOnlyEvent } from '../dialect.ts'
 import { REASONING_TEXTS } from './reasoning.ts'
 
 /**
- * Whatever else such an event holds was noted when one like it was read, or is of no interest.
- * Many servers write out what is absent, as `null` or as something empty.
+ * The other fields of a text-only event were noted when a similar event was read, or are of no
+ * interest. Many servers write absent fields as `null` or as empty values.
  */
 export function textOnly(event: unknown): TextOnlyEvent | undefined {
   if (!isObject(event) || !Array.isArray(event['choices'])) return undefined

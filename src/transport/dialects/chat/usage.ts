@@ -1,8 +1,11 @@
-/** Reads the token counts of chat completions, which every server reports in its own place. */
+/**
+ * Finds the token counts of chat completions, which servers report in different places. Knows
+ * nothing of the names of the counts: `../usage.ts` reads these.
+ */
 import { isObject } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 
-/** The usage object of a chunk or an answer, wherever it is. */
+/** The usage object of a chunk or an answer, from any of its places. */
 export function usageIn(event: WireObject, choice: WireObject | undefined): WireObject | undefined {
   if (isObject(event['usage'])) return event['usage']
   const groq = event['x_groq']
@@ -11,7 +14,7 @@ export function usageIn(event: WireObject, choice: WireObject | undefined): Wire
   return isObject(ofChoice) ? ofChoice : undefined
 }
 
-/** The one to keep. Counts are cumulative, never summed; zeros replace nothing. */
+/** The object to keep. Counts are cumulative, so none are summed; zeros replace nothing. */
 export function laterUsage(kept: WireObject | undefined, next: WireObject): WireObject {
   if (kept === undefined) return next
   return Object.values(next).some((count) => typeof count === 'number' && count > 0) ? next : kept

@@ -1,7 +1,11 @@
-/** Writes files as blocks of the Messages format: images, and documents for all that is none. */
+/**
+ * Writes files as blocks of the Messages format: images as images, all other files as documents.
+ *
+ * Knows nothing of the messages around them.
+ */
 import type { FilePart } from '../../../protocol/message.ts'
 
-/** A block for a file. `source` has the bytes, or the address of them. */
+/** A block for a file. `source` holds the bytes of the file, or its address. */
 type FileBlock = {
   readonly type: 'image' | 'document'
   readonly source: object
@@ -25,7 +29,7 @@ function sourceOf(mediaType: string, url: string): object {
   return { type: 'base64', media_type: mediaType, data: base64 }
 }
 
-/** As the URL standard does it: what is no escape stands for itself. */
+/** Decodes as the URL standard does: a `%` that begins no valid escape stands for itself. */
 function percentDecoded(text: string): Buffer {
   const bytes = Buffer.from(text).toString('latin1')
   const decoded = bytes.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>

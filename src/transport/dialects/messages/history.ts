@@ -1,10 +1,15 @@
 /**
- * The history as the Messages format has it: a user's message and an assistant's in turn.
+ * Writes the history in the Messages format, in which user and assistant messages alternate.
  *
- * The API refuses what breaks its rules, and would refuse it for ever, as a history only grows:
- * the first message is a user's, text is not blank, each call has an id of its own, and its result
- * stands in the very next message, before what the user says. Relies on a history in which each call
- * has its result, and has it before the user speaks.
+ * The API refuses a history that breaks one of these rules. It would refuse every later request of
+ * the conversation too, since a history only grows.
+ *
+ * - The first message is a user message.
+ * - No text is blank.
+ * - Each call has an id of its own.
+ * - The result of a call is in the message right after the call, before the user's text.
+ *
+ * Contract: in the given history each call has its result, and has it before the next user message.
  */
 import type {
   Part,
@@ -17,7 +22,7 @@ import { isObject, jsonLength, nonEmpty } from '../../wire-value.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { fileBlock } from './file.ts'
 
-export interface WireBlock {
+interface WireBlock {
   readonly type: string
   readonly [field: string]: unknown
 }
@@ -27,15 +32,18 @@ export interface WireMessage {
   readonly content: WireBlock[]
 }
 
-/** What the user says where the assistant spoke first. */
+/** The user's text where the history begins with an assistant message. */
 const OPENING = 'Begin.'
 
-/** What a tool says that failed without a word: a failure has to have a text. */
+/** The result text of a tool that failed with blank output: the API requires a text there. */
 const FAILED = 'The tool failed.'
 
 const LONGEST_NAME = 64
 
-/** An escape in JSON; what `JSON.stringify` makes of half a surrogate pair is the only long one. */
+/**
+ * Matches an escape in JSON. Only the escape that `JSON.stringify` writes for half a surrogate pair
+ * gives a match of more than two characters.
+ */
 const ESCAPE = /\\(?:ud[89a-f][\da-f]{2}|.)/g
 
 export function alternating(request: ReplyRequest): readonly WireMessage[] {
@@ -50,18 +58,21 @@ export function alternating(request: ReplyRequest): readonly WireMessage[] {
 /** A call that waits for its result. */
 interface OpenCall {
   readonly wireId: string
-  /** The place of its message. */
+  /** The index of the message that holds the call. */
   readonly at: number
 }
 
 class MessagesHistory {
-  /** Whose thinking is sent back. */
+  /** The fingerprint of the provider and model that are asked. Only their thinking is sent back. */
   readonly #maker: string
   readonly #messages: WireMessage[] = []
-  /** By the id that the parts have, which several replies may have used. */
+  /** Open calls by the id in the parts. Several replies may have used the same id. */
   readonly #open = new Map<string, OpenCall[]>()
   readonly #taken = new Set<string>()
-  /** How many calls had an id, as the API takes it: a provider may have used one in each reply. */
+  /**
+   * How many calls had an id, in the form that the API accepts. A provider may have used the same
+   * id in each reply.
+   */
   readonly #uses = new Map<string, number>()
 
   constructor(maker: string) {
@@ -92,14 +103,14 @@ class MessagesHistory {
   end(): readonly WireMessage[] {
     const last = this.#messages.at(-1)
     const block = last?.content.at(-1)
-    // The model goes on from there, and is not to go on from a blank.
+    // The model continues this text, and must not continue from a trailing blank.
     if (last?.role === 'assistant' && block?.type === 'text') {
       last.content.splice(-1, 1, { ...block, text: String(block['text']).trimEnd() })
     }
     return this.#messages
   }
 
-  /** Without the thinking at its end, which may not be the last of a message. */
+  /** Leaves out thinking at the end of the parts: thinking must not be the end of a message. */
   #say(parts: readonly Part[]): void {
     const end = parts.findLastIndex(({ type }) => type === 'text' || type === 'tool-call') + 1
     if (end === 0) return
@@ -150,7 +161,7 @@ class MessagesHistory {
     return wireId
   }
 
-  /** The message that is being written, which is of that role. */
+  /** Returns the last message if it has the role, else begins a new message. */
   #message(role: WireMessage['role']): WireMessage {
     const last = this.#messages.at(-1)
     if (last?.role === role) return last
@@ -160,7 +171,10 @@ class MessagesHistory {
   }
 }
 
-/** Adjacent texts as one, since a part of a text may be blank, and blank texts left out. */
+/**
+ * Joins adjacent texts, then leaves out blank texts. The order matters: a blank text part may
+ * belong to a text that is not blank.
+ */
 function textsJoined(parts: readonly Part[]): readonly Part[] {
   const joined: Part[] = []
   for (const part of parts) {
@@ -175,19 +189,23 @@ function textsJoined(parts: readonly Part[]): readonly Part[] {
   })
 }
 
-/** An object, which not all models write. What is nested too deep to be written again stays here. */
+/**
+ * Returns the arguments as an object: the format requires one, and not all models write one.
+ * Arguments that are nested too deep for `JSON.stringify` are left out.
+ */
 function argumentsOf(input: unknown): unknown {
   if (jsonLength(input) === undefined) return {}
   const object = isObject(input) ? input : { input }
   const written = JSON.stringify(object)
-  // Half a pair is refused like bytes that are no UTF-8.
+  // The API refuses half a surrogate pair, as it refuses bytes that are not UTF-8.
   const repaired = written.replaceAll(ESCAPE, (escape) => (escape.length > 2 ? '\ufffd' : escape))
   return repaired === written ? object : JSON.parse(repaired)
 }
 
 /**
- * A block of thinking goes back as it came, if all of it came, and to nobody but its maker: others
- * refuse the signature. A host that gives one without a maker means whom it asks.
+ * Returns the thinking block unchanged, if it is complete. It goes back only to the provider and
+ * model that made it: others refuse the signature. Thinking from a host may lack a maker. It then
+ * counts as made by the provider and model that are asked.
  */
 function thinking({ text, providerData }: ReasoningPart, asked: string): readonly WireBlock[] {
   const { type, signature, data, maker = asked } = isObject(providerData) ? providerData : {}
@@ -198,7 +216,10 @@ function thinking({ text, providerData }: ReasoningPart, asked: string): readonl
   return type === 'redacted_thinking' && nonEmpty(data) !== undefined ? [{ type, data }] : []
 }
 
-/** A name as the API takes one. Other providers have dots and colons in theirs. */
+/**
+ * Replaces the characters that the API does not accept in a name or an id. Other providers use dots
+ * and colons there.
+ */
 function allowed(name: string): string {
   return name.replaceAll(/[^\w-]/g, '_')
 }

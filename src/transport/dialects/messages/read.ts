@@ -1,9 +1,9 @@
 /**
- * Anthropic's Messages format, also as others speak it.
+ * Reads Anthropic's Messages format, as Anthropic and other providers send it: streams and JSON
+ * answers.
  *
- * Reads streams and JSON answers; how requests are written stands in
- * `messages-request.ts`. What server tools did is not part of a reply, nor are
- * blocks of a kind that is not known.
+ * `request.ts` writes the requests. The blocks of server tools and blocks of unknown types are not
+ * part of a reply. Knows nothing of bytes, HTTP and time.
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
@@ -22,7 +22,7 @@ import { addedUsage } from './usage.ts'
 
 export const messages: WireDialect = {
   path: '/messages',
-  // Pages have 20 models, unless more are asked for; this is the most.
+  // A page has 20 models by default. This is the largest page.
   modelsQuery: { limit: '1000' },
   headers: (apiKey) => ({
     'anthropic-version': '2023-06-01',
@@ -47,13 +47,18 @@ class MessagesReader implements DialectReader {
   readonly #draft: ReplyDraft
   readonly #asked: WireRequestInfo
   readonly #calls: ToolCalls
-  /** The indexes of blocks that are calls for the host: server tools have arguments too. */
+  /**
+   * The indexes of blocks that are calls for the host. Calls of server tools have arguments too.
+   */
   readonly #callBlocks = new Set<unknown>()
-  /** Arguments that came whole with the newest call, in case no fragments of them follow. */
+  /** Complete arguments that came at the start of the newest call. Used if no fragments follow. */
   #wholeInput: { readonly index: unknown; readonly input: unknown } | undefined
-  /** The newest block, if it is thinking: the only one whose signature finds its text. */
+  /**
+   * The newest block, if it is thinking. Signatures of older blocks are ignored: they would be
+   * added to the wrong part.
+   */
   #thinking: { readonly index: unknown } | undefined
-  /** As the provider wrote it. */
+  /** The stop reason as the provider wrote it. */
   #stopReason: string | undefined
   #usage: WireObject | undefined
   #model: string | undefined
@@ -139,7 +144,10 @@ class MessagesReader implements DialectReader {
     } else this.#content(block)
   }
 
-  /** Text and thinking are taken as they come: events that go round the parser have no block. */
+  /**
+   * Adds text and thinking without a look at their block. Events that match a template skip this
+   * reader, so their text is added without one too.
+   */
   #delta(index: unknown, delta: WireObject): void {
     const { type, text, thinking, signature, partial_json: json } = delta
     if (type === 'text_delta') this.#draft.text(nonEmpty(text) ?? '')
@@ -151,7 +159,7 @@ class MessagesReader implements DialectReader {
     }
   }
 
-  /** Nothing more of the newest block comes. */
+  /** The newest block is complete. Adds the arguments that came at its start, if they count. */
   #close(): void {
     const { index, input } = this.#wholeInput ?? {}
     this.#wholeInput = undefined
@@ -159,7 +167,7 @@ class MessagesReader implements DialectReader {
     this.#calls.addFragment({ index, function: { arguments: input } })
   }
 
-  /** A block that is no tool call, as far as it is there. */
+  /** Adds the content that a block holds already. The block is not a tool call. */
   #content(block: WireObject): void {
     const { type, text, thinking, signature, data } = block
     if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
@@ -171,7 +179,7 @@ class MessagesReader implements DialectReader {
     } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
   }
 
-  /** Comes after all of its text: thinking that has one is whole. */
+  /** A signature comes after all text of its block, so thinking with a signature is complete. */
   #sign(signature: unknown): void {
     if (nonEmpty(signature) !== undefined) this.#keep({ type: 'thinking', signature })
   }
@@ -197,7 +205,7 @@ class MessagesReader implements DialectReader {
   }
 }
 
-/** Proxies have their own forms, without a type. */
+/** Reads an error. Proxies send errors in forms of their own, without a type. */
 function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
   if (!isError && (event['type'] !== undefined || !event['error'])) return undefined
   return readProviderError(event) ?? { kinds: '' }

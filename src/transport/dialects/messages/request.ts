@@ -1,10 +1,10 @@
-/** Writes the body of a Messages request from our messages. */
+/** Writes the body of a Messages request. Knows nothing of headers and answers. */
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
 import { alternating } from './history.ts'
 import type { WireMessage } from './history.ts'
 
-/** The format has no request without a limit. Every model that is still served takes this one. */
+/** The format requires a limit. Every model that is still served accepts this one. */
 const DEFAULT_MAX_TOKENS = 8192
 
 /** @throws {@link ColloquyError} `invalid-option` for a seed */
@@ -29,7 +29,7 @@ export function messagesRequestBody(request: ReplyRequest): object {
     stop_sequences: typeof stop === 'string' ? [stop] : stop,
     ...toolsOf(request, messages),
     ...request.extraBody,
-    // Not for `extraBody` to change: it decides how the answer is waited for.
+    // Last, so that `extraBody` cannot change it: it decides how the transport awaits the answer.
     stream,
   }
 }
@@ -41,7 +41,7 @@ function toolsOf({ tools = {} }: ReplyRequest, messages: readonly WireMessage[])
     input_schema: inputSchema,
   }))
   if (defined.length > 0) return { tools: defined }
-  // Servers refuse a history with calls where no tool is defined.
+  // Servers refuse a history with tool calls if the request defines no tool.
   const called = new Set(
     messages.flatMap(({ content }) =>
       content.flatMap(({ type, name }) => (type === 'tool_use' ? [name] : [])),

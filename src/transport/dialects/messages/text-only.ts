@@ -1,8 +1,12 @@
-/** Tells which events of the Messages format add one text and nothing else. */
+/**
+ * Tells which events of the Messages format add one text and nothing else.
+ *
+ * Knows nothing of earlier events.
+ */
 import { isObject } from '../../wire-value.ts'
 import type { TextOnlyEvent } from '../dialect.ts'
 
-/** The index has to be the same, as has all but the text: a template compares it. */
+/** Ignores the index: a template compares it, as it compares all of the event but the text. */
 export function textOnly(event: unknown): TextOnlyEvent | undefined {
   if (!isObject(event) || event['type'] !== 'content_block_delta') return undefined
   const { delta } = event

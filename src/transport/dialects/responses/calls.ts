@@ -1,4 +1,8 @@
-/** Follows the function calls of one response. What their ids look like is for `ToolCalls`. */
+/**
+ * Follows the function calls of one response through its events.
+ *
+ * Knows nothing of the ids that calls have in the reply: `ToolCalls` decides them.
+ */
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
@@ -12,7 +16,7 @@ interface FunctionCall {
   name: string | undefined
   /** The arguments so far. */
   inputText: string
-  /** Arguments that it began with, which are mostly a place for them. */
+  /** Arguments in the event that began the call, mostly a placeholder. */
   announced: string
 }
 
@@ -27,17 +31,17 @@ export class FunctionCalls {
     this.#calls = new ToolCalls(draft, newId)
   }
 
-  /** Whether the model asked for any function. */
+  /** True if the model called a function. */
   get isAsked(): boolean {
     return this.#calls.isAsked
   }
 
-  /** Why the calls are of no use, if they are. */
+  /** Why the calls cannot be used; `undefined` if they can. */
   get fault(): string | undefined {
     return this.#calls.fault
   }
 
-  /** The calls that are known by an id. */
+  /** The calls that have a call id, by that id. */
   get ids(): ReadonlyMap<string, FunctionCall> {
     const ids = new Map<string, FunctionCall>()
     for (const call of this.#states.values()) {
@@ -53,13 +57,13 @@ export class FunctionCalls {
     this.#add(call, item, '')
   }
 
-  /** An event with a fragment of the arguments. */
+  /** Reads an event with a fragment of the arguments. */
   delta(event: WireObject): void {
     const call = this.#stateOf(this.#items.at(itemKey(event)))
     this.#add(call, event, this.#calls.argumentsText(event['delta']))
   }
 
-  /** An event with all of the arguments. */
+  /** Reads an event with the complete arguments. */
   whole(event: WireObject): void {
     this.#complete(this.#stateOf(this.#items.whole(itemKey(event))), event)
   }
@@ -72,14 +76,18 @@ export class FunctionCalls {
     this.#complete(isAnother ? this.#stateOf(this.#items.add(key)) : known, item)
   }
 
-  /** A call in the response at the end. @param known - those that had come before that */
+  /**
+   * Reads a call in the final response.
+   *
+   * @param known - the calls that came before the final response, by their call id
+   */
   final(item: WireObject, key: ItemKey, known: ReadonlyMap<string, FunctionCall>): void {
     const call = known.get(nonEmpty(item['call_id']) ?? '')
     if (call === undefined) this.item(item, key)
     else this.#complete(call, item)
   }
 
-  /** No more will come. */
+  /** All calls are complete. A call without arguments takes the announced ones. */
   finish(): void {
     for (const call of this.#states.values()) {
       if (call.inputText === '') this.#add(call, {}, call.announced)
@@ -95,7 +103,10 @@ export class FunctionCalls {
     return call
   }
 
-  /** Adds what is not there yet. Arguments that are written in another way are the same ones. */
+  /**
+   * Adds the rest of the arguments. If the complete text does not begin with the text so far, it is
+   * the same arguments in another notation, and is ignored.
+   */
   #complete(call: FunctionCall, told: WireObject): void {
     const text = this.#calls.argumentsText(told['arguments'])
     const isLonger = text.startsWith(call.inputText)

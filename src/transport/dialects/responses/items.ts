@@ -1,19 +1,19 @@
 /**
- * Tells the output items of one response apart, of one kind.
+ * Finds the output item of one response that an event belongs to, among the items of one kind.
  *
- * An event names its item by its place in the output and by its id. Servers leave out either, give
- * all items the same one, or another id with each event; both are keys, never positions, so absurd
- * ones do no harm.
+ * An event names its item by an index in the output and by an id. Some servers leave out either,
+ * give all items the same one, or give each event another id. Index and id are used as keys, never
+ * as positions, so absurd values do no harm. Knows nothing of the content of items.
  */
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 
-/** What an item, and each further part or index of it, take in memory besides their texts. */
+/** The memory that an item takes besides its texts, and that each further part or index takes. */
 const ITEM_OVERHEAD = 256
 const PART_OVERHEAD = 32
 
-/** What an event says about which item it belongs to. */
+/** The keys by which an event names its item. */
 export interface ItemKey {
   readonly id: string | undefined
   readonly index: number | undefined
@@ -22,7 +22,7 @@ export interface ItemKey {
 export interface OutputItem extends ItemKey {
   /** Unique among the items of its kind. */
   readonly number: number
-  /** The parts that anything was said of; `undefined` if it was not said of which. */
+  /** The parts that had any content. `undefined` stands for content that named no part. */
   readonly said: Set<string | undefined>
   isDone: boolean
 }
@@ -35,14 +35,17 @@ export function itemKey(event: WireObject): ItemKey {
 
 export class OutputItems {
   readonly #draft: ReplyDraft
-  /** Which of the two tells where a fragment belongs, if they disagree. */
+  /** The key that decides where a fragment belongs, if id and index disagree. */
   readonly #first: keyof ItemKey
   readonly #opened: (item: OutputItem) => void
   readonly #byIndex = new Map<number, OutputItem>()
-  /** `undefined` for an id that several items have. */
+  /** Holds `undefined` for an id that several items have. */
   readonly #byId = new Map<string, OutputItem | undefined>()
   #newest: OutputItem | undefined
-  /** One that came without any key: what is said of any other may have been said of it. */
+  /**
+   * The newest item that came without any key. The content of any other item may be this item's,
+   * told again.
+   */
   #keyless: OutputItem | undefined
   #count = 0
 
@@ -53,13 +56,13 @@ export class OutputItems {
     this.#opened = opened
   }
 
-  /** An item begins, if it has not begun already. */
+  /** Begins an item, unless it has begun already. */
   open({ id, index }: ItemKey): OutputItem {
     const known = index === undefined ? undefined : this.#byIndex.get(index)
     return known !== undefined && known.id === id && !known.isDone ? known : this.add({ id, index })
   }
 
-  /** Another item begins, whatever its key. */
+  /** Begins another item, even if an item with the same key exists. */
   add({ id, index }: ItemKey): OutputItem {
     const item = { id, index, number: this.#count, said: new Set<string>(), isDone: false }
     this.#count += 1
@@ -72,24 +75,24 @@ export class OutputItems {
     return item
   }
 
-  /** The item that a fragment belongs to, which may begin with it. */
+  /** Returns the item that a fragment belongs to. Begins the item if it is unknown. */
   at(key: ItemKey): OutputItem {
     const known = this.#known(key)
     const item = known.at(this.#first === 'id' ? 0 : -1) ?? this.open(key)
     if (key.index !== undefined && !this.#byIndex.has(key.index)) {
-      // From now on that index means it, whatever the id is.
+      // Later fragments with this index belong to this item, even under another id.
       this.#byIndex.set(key.index, item)
       this.#draft.count(PART_OVERHEAD)
     }
     return item
   }
 
-  /** The item that is told as a whole. */
+  /** Returns the item whose complete content an event tells. Begins the item if it is unknown. */
   whole(key: ItemKey): OutputItem {
     return this.#known(key)[0] ?? this.#keyless ?? this.open(key)
   }
 
-  /** Whether a part of an item has been said already, also if that came under another key. */
+  /** Returns true if a part of an item had content already, even under another key. */
   isSaid(key: ItemKey, part: string | undefined): boolean {
     return [...this.#known(key), this.#keyless].some(
       (item) =>
@@ -98,7 +101,7 @@ export class OutputItems {
     )
   }
 
-  /** Notes that a part is said. Whether that is the first of it. */
+  /** Notes that a part has content. Returns true if it had none before. */
   say({ said }: OutputItem, part: string | undefined): boolean {
     if (said.has(part)) return false
     if (said.size > 0) this.#draft.count(PART_OVERHEAD)
@@ -106,7 +109,7 @@ export class OutputItems {
     return true
   }
 
-  /** The items that a key may mean, the one with its id first. */
+  /** Returns the items that a key may mean, the item with its id first. */
   #known({ id, index }: ItemKey): readonly OutputItem[] {
     const byIndex = index === undefined ? undefined : this.#byIndex.get(index)
     const byId = id === undefined ? undefined : this.#byId.get(id)

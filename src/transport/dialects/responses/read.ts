@@ -1,10 +1,11 @@
 /**
- * OpenAI's Responses format: streams of events about output items, and JSON answers.
+ * Reads OpenAI's Responses format: streams of events about output items, and JSON answers.
  *
- * The same text comes up to four times: in deltas, in the event that a part is done, in its item,
- * and in the response at the end. The first telling counts; what was told by none is taken from the
- * next. How requests are written stands in `responses-request.ts`. Items of tools that run at the
- * provider are not read.
+ * The same text comes up to four times: in deltas, in the event that ends its part, in its item,
+ * and in the final response. The first of them counts. A text that one of them lacks is taken from
+ * the next. Items of tools that run at the provider are not read.
+ *
+ * `request.ts` writes the requests. Knows nothing of bytes, HTTP and time.
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason, Usage } from '../../../protocol/message.ts'
@@ -30,11 +31,11 @@ export const responses: WireDialect = {
   body: responsesRequestBody,
   reader: (draft, newId, asked) => new ResponsesReader(draft, newId, asked),
   textOnly,
-  // The id of an item is not looked at where its index is known.
+  // Where the index of an item is known, the reader of texts does not need its id.
   volatileFields: ['sequence_number', 'obfuscation', 'item_id'],
 }
 
-/** The events that tell a whole text again, and the field it is in. */
+/** The events that repeat a complete text: the kind of the text, and the field that holds it. */
 const WHOLES: ReadonlyMap<unknown, readonly [TextKind, string]> = new Map([
   ['response.output_text.done', ['text', 'text']],
   ['response.refusal.done', ['refusal', 'refusal']],
@@ -42,7 +43,10 @@ const WHOLES: ReadonlyMap<unknown, readonly [TextKind, string]> = new Map([
   ['response.reasoning_summary_text.done', ['summary', 'text']],
 ])
 
-/** The events that are the last, and how the response ended; `undefined` if that stands in it. */
+/**
+ * The terminal events, each with the status of the response. `undefined`: the response itself names
+ * its status.
+ */
 const ENDS: ReadonlyMap<unknown, string | undefined> = new Map([
   ['response.completed', 'completed'],
   ['response.done', undefined],
@@ -118,7 +122,7 @@ class ResponsesReader implements DialectReader {
     }
   }
 
-  /** An item begins, or is done and told whole. */
+  /** Reads an item that begins, or a complete item that is done. */
   #item(event: WireObject, isDone: boolean): void {
     const { item } = event
     if (!isObject(item)) return
@@ -133,7 +137,7 @@ class ResponsesReader implements DialectReader {
     } else this.#texts.orphaned()
   }
 
-  /** The response as it is at the end: takes from it what was not told before. */
+  /** Reads the final response. Takes only content that did not come before. */
   #over(response: WireObject, known: string | undefined): ProviderError | 'end' {
     const { usage, output, incomplete_details: details } = response
     if (isObject(usage)) this.#usage = responseUsage(usage)
@@ -151,8 +155,8 @@ class ResponsesReader implements DialectReader {
   }
 
   /**
-   * Ids and places may be others than in the events before, so a text is taken only where none of
-   * its kind was told.
+   * Takes the texts of an item only if no item of its type had content before. Ids and indexes may
+   * differ from those in the earlier events, so single items cannot be compared.
    */
   #output(items: readonly unknown[]): void {
     const untold = this.#texts.untold
@@ -174,10 +178,13 @@ class ResponsesReader implements DialectReader {
   }
 }
 
-/** An error event, with the error inside or as its fields; some servers send one without a type. */
+/**
+ * Reads an error event. The error is in a field of the event, or the event itself is the error.
+ * Some servers send error events without a type.
+ */
 function errorIn(event: WireObject, type: string | undefined): ProviderError | undefined {
   const isError = ERRORS.has(type) || event['object'] === 'error'
   if (!isError && !event['error'] && event['detail'] === undefined) return undefined
-  // The type of a flat one says no more than that.
+  // If the event itself is the error, its type says only that it is one.
   return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
 }

@@ -1,8 +1,9 @@
 /**
- * Reasoning that goes back to the model that made it: what is kept of it, and what is sent.
+ * Keeps reasoning items, and writes them for the provider and model that made them.
  *
- * Such an item is refused without the item that followed it, by other providers, and by models that
- * do not reason. So it is kept only once a message or a call follows, and with a mark of who made it.
+ * A reasoning item is refused if it is sent without the item that followed it. Other providers, and
+ * models that do not reason, refuse it in any case. So it is kept only once a message or a call
+ * follows it, and with a fingerprint of its maker. Knows nothing of deltas.
  */
 import type { ReasoningPart } from '../../../protocol/message.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
@@ -14,15 +15,15 @@ import { providerFingerprint } from '../provider-fingerprint.ts'
 /** An entry of the list that a reasoning part has as its `providerData`. */
 interface KeptReasoning {
   readonly type: 'reasoning'
-  /** Whose it is. */
+  /** The fingerprint of the provider and model that made the item. */
   readonly maker: string
   readonly id: string
   readonly encrypted_content?: string
-  /** Whether the part's text is the reasoning itself, and not a summary. */
+  /** True if the part's text is the reasoning itself, not a summary. */
   readonly isOpen: boolean
 }
 
-/** Collects what is to be kept of the reasoning items of one response. */
+/** Collects the reasoning items of one response that are kept. */
 export class ReasoningKeeper {
   readonly #draft: ReplyDraft
   readonly #asked: WireRequestInfo
@@ -33,12 +34,12 @@ export class ReasoningKeeper {
     this.#asked = asked
   }
 
-  /** A reasoning item is whole, and nothing came after it yet. */
+  /** Collects an item. Contract: it is complete, and no other item has begun after it. */
   keep(item: WireObject): void {
     const id = nonEmpty(item['id'])
     const encrypted = nonEmpty(item['encrypted_content'])
     const isOpen = Array.isArray(item['content']) && item['content'].length > 0
-    // Without its content it would be looked up by its id, and it was not stored.
+    // The provider would look up an item without content by its id, but did not store it.
     if (id === undefined || (encrypted === undefined && !isOpen)) return
     this.#draft.count(encrypted?.length ?? 0)
     this.#kept.push({
@@ -50,19 +51,22 @@ export class ReasoningKeeper {
     })
   }
 
-  /** A message or a call begins. */
+  /** A message or a call begins. The reasoning before it is kept. */
   followed(): void {
     if (this.#kept.length > 0) this.#draft.reasoning('', this.#kept)
     this.#kept = []
   }
 
-  /** An item begins that is not sent back. */
+  /** An item begins that is not sent back. The reasoning before it is dropped. */
   orphaned(): void {
     this.#kept = []
   }
 }
 
-/** The items that a reasoning part is made of, as far as they are meant for whom is asked. */
+/**
+ * Returns the items that a reasoning part was made of, as far as the provider and model that are
+ * asked made them.
+ */
 export function reasoningItems(
   { providerData, text }: ReasoningPart,
   asked: WireRequestInfo,
@@ -70,7 +74,7 @@ export function reasoningItems(
   if (!Array.isArray(providerData) || !providerData.some(isKept)) return []
   const maker = providerFingerprint(asked)
   const kept = providerData.filter(isKept).filter((entry) => entry.maker === maker)
-  // The text of several items in a row is one: it goes with the last.
+  // Adjacent items share one text in the part. It is sent with the last of them.
   return kept.map(({ type, id, encrypted_content, isOpen }, at) => {
     const isLast = at === kept.length - 1 && text !== ''
     return {
@@ -83,7 +87,10 @@ export function reasoningItems(
   })
 }
 
-/** Stored messages come from hosts too: an entry may be anything. */
+/**
+ * Returns true if an entry is one that a `ReasoningKeeper` made. Stored messages come from hosts
+ * too, so an entry may be any value.
+ */
 function isKept(entry: unknown): entry is KeptReasoning {
   return (
     isObject(entry) &&

@@ -1,8 +1,8 @@
 /**
- * Writes the body of a Responses request from our messages.
+ * Writes the body of a Responses request. Knows nothing of headers and answers.
  *
- * The history is kept here and sent whole: nothing is stored at the provider, and items go without
- * the ids they had there, except reasoning.
+ * The complete history is sent with each request, and the provider stores nothing. Items are sent
+ * without the ids that the provider gave them, except reasoning items.
  */
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { FilePart, Part, ToolCallPart, ToolResultPart } from '../../../protocol/message.ts'
@@ -11,7 +11,10 @@ import type { ToolDefinitions } from '../../../protocol/tool.ts'
 import type { ReplyRequest, RequestMessage } from '../../reply-request.ts'
 import { reasoningItems } from './reasoning.ts'
 
-/** OpenAI's models that do not reason refuse a request for encrypted reasoning. There will be no more of them. */
+/**
+ * OpenAI's models that do not reason refuse a request for encrypted reasoning. The list is
+ * complete: there will be no more of these models.
+ */
 const NEVER_REASON = /(?:^|[/:.])(?:gpt-3|gpt-4|chatgpt-)|-chat(?:-latest)?$/
 
 /** @throws {@link ColloquyError} `invalid-option` for settings that the format does not have */
@@ -29,7 +32,7 @@ export function responsesRequestBody(request: ReplyRequest): object {
     store: false,
     ...(!NEVER_REASON.test(model) && { include: ['reasoning.encrypted_content'] }),
     ...request.extraBody,
-    // Not for `extraBody` to change: it decides how the answer is waited for.
+    // Last, so that `extraBody` cannot change it: it decides how the transport awaits the answer.
     stream,
   }
 }
@@ -66,7 +69,7 @@ function filePart({ mediaType, url }: FilePart): object {
   return { type: 'input_file', filename, file_data: url }
 }
 
-/** What the model thought and said and what its tools answered, in the order of the parts. */
+/** Returns reasoning, texts, tool calls and tool results as items, in the order of the parts. */
 function turnItems(parts: readonly Part[], request: ReplyRequest): readonly object[] {
   const items: object[] = []
   let thoughts: object[] = []
@@ -89,7 +92,7 @@ function turnItems(parts: readonly Part[], request: ReplyRequest): readonly obje
       thoughts = []
     } else if (part.type === 'tool-result') {
       close()
-      // Reasoning without what came of it is refused.
+      // The provider refuses reasoning without the item that followed it.
       thoughts = []
       items.push(toolResult(part))
     }
@@ -121,12 +124,12 @@ function toolsOf(tools: ToolDefinitions): readonly object[] {
     name,
     description,
     parameters: inputSchema,
-    // Otherwise schemas would be changed, or refused, for the sake of constrained decoding.
+    // Otherwise the provider would change or refuse schemas, to make constrained decoding possible.
     strict: false,
   }))
 }
 
-/** `undefined`, and what JSON does not know, become the text that stands for nothing. */
+/** Returns the value as JSON, or `nothing` if JSON cannot express it, as with `undefined`. */
 function jsonOr(value: unknown, nothing: string): string {
   return JSON.stringify(value) ?? nothing
 }

@@ -1,4 +1,8 @@
-/** Tells each text of a response once: what it says, what it refuses with, and what it thinks. */
+/**
+ * Adds each text of a response to the draft once: text, refusals and reasoning.
+ *
+ * Knows nothing of function calls, and of how the response ends.
+ */
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
@@ -7,7 +11,7 @@ import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
 import { ReasoningKeeper } from './reasoning.ts'
 
-/** `reasoning` is thought as it is, `summary` what the provider tells of it. */
+/** `reasoning` is the reasoning itself, `summary` the provider's summary of it. */
 export type TextKind = 'text' | 'refusal' | 'reasoning' | 'summary'
 
 type ItemType = 'message' | 'reasoning'
@@ -16,7 +20,7 @@ export class ResponseTexts {
   readonly #draft: ReplyDraft
   readonly #items: Readonly<Record<ItemType, OutputItems>>
   readonly #keeper: ReasoningKeeper
-  /** The reasoning that nothing came after yet. */
+  /** The newest reasoning item, until an item of another kind begins. */
   #thought: OutputItem | undefined
   #untold = new Set<ItemType>(['message', 'reasoning'])
   #last: TextKind | undefined
@@ -37,7 +41,7 @@ export class ResponseTexts {
     return this.#isRefused
   }
 
-  /** The types of items of which nothing was told. */
+  /** The item types that had no content so far. */
   get untold(): ReadonlySet<string> {
     return new Set(this.#untold)
   }
@@ -59,7 +63,7 @@ export class ResponseTexts {
     this.#items[type].open(key)
   }
 
-  /** An event with a fragment of a text. */
+  /** Reads an event with a fragment of a text. */
   delta(kind: TextKind, event: WireObject): void {
     const text = nonEmpty(event['delta'])
     if (text === undefined) return
@@ -67,7 +71,11 @@ export class ResponseTexts {
     this.#say(kind, text, items.say(items.at(itemKey(event)), partOf(kind, event)))
   }
 
-  /** All of a text. @param place - has its index in the item */
+  /**
+   * Reads a complete text.
+   *
+   * @param place - holds the index of the text in its item
+   */
   whole(kind: TextKind, value: unknown, key: ItemKey, place: WireObject): void {
     const text = nonEmpty(value)
     const part = partOf(kind, place)
@@ -76,16 +84,16 @@ export class ResponseTexts {
     this.#say(kind, text, items.say(items.whole(key), part))
   }
 
-  /** An item is done. */
+  /** Reads a complete item. */
   item(item: WireObject, key: ItemKey): void {
     const items = this.#items[typeOf(item)]
     const known = items.whole(key)
-    // Another one with the same index, if it is done already and has another id.
+    // If the known item is done and has another id, this is another item with the same index.
     const isAnother = known.isDone && known.id !== key.id
     if (isAnother || !known.isDone) this.#tell(item, key, isAnother ? items.add(key) : known)
   }
 
-  /** An item in the response at the end, where nothing was told of any of its type. */
+  /** Reads an item in the final response. Contract: no item of its type had content before. */
   final(item: WireObject, key: ItemKey): void {
     this.#tell(item, key, this.#items[typeOf(item)].add(key))
   }
@@ -107,7 +115,10 @@ export class ResponseTexts {
     }
   }
 
-  /** Servers tell reasoning as it is, or a summary, or both, and some the same text as both. */
+  /**
+   * Servers send the reasoning itself, a summary, or both. Some send the same text as both, so a
+   * summary is read only if the item has no reasoning itself.
+   */
   #reasoning(item: WireObject, key: ItemKey, begun: OutputItem): void {
     const content = objectsIn(item['content'])
     const summary = objectsIn(item['summary'])
@@ -126,9 +137,9 @@ export class ResponseTexts {
     return this.#items[kind === 'text' || kind === 'refusal' ? 'message' : 'reasoning']
   }
 
-  /** @param isFirst - whether nothing of its part was said before */
+  /** @param isFirst - true if the part of the text had no content before */
   #say(kind: TextKind, text: string, isFirst: boolean): void {
-    // The parts of a summary are paragraphs, and nothing stands between them.
+    // The parts of a summary are paragraphs, which come without a separator.
     const isParagraph = isFirst && kind === 'summary' && this.#last === 'summary'
     this.#last = kind
     if (kind === 'text' || kind === 'refusal') {
@@ -146,7 +157,7 @@ function typeOf(item: WireObject): ItemType {
   return item['type'] === 'message' ? 'message' : 'reasoning'
 }
 
-/** Which part of its item a text is; `undefined` if that is not said. */
+/** Returns the part of its item that a text belongs to; `undefined` if the event names none. */
 function partOf(kind: TextKind, place: WireObject): string | undefined {
   const index = place[kind === 'summary' ? 'summary_index' : 'content_index']
   return typeof index === 'number'

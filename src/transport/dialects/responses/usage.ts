@@ -1,10 +1,13 @@
-/** Reads the token counts of a response: reasoning is in its output, the cache in its input. */
+/**
+ * Reads the token counts of a response. Output tokens include reasoning, input tokens include those
+ * from a cache. Knows nothing of other dialects.
+ */
 import type { Usage } from '../../../protocol/message.ts'
 import { isObject } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { firstCount, usageOf } from '../usage.ts'
 
-/** The provider's figures, unchanged, under our names. */
+/** Returns the provider's figures, unchanged, under the names of `Usage`. */
 export function responseUsage(raw: WireObject): Usage {
   const input = isObject(raw['input_tokens_details']) ? raw['input_tokens_details'] : {}
   const output = isObject(raw['output_tokens_details']) ? raw['output_tokens_details'] : {}

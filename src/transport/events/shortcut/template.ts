@@ -1,10 +1,11 @@
 /**
- * Reads an event without parsing it, where that is certain to give the same.
+ * Reads an event without parsing it, where the result is certain to be the same.
  *
- * The events of a stream are mostly one and the same JSON around another text, and parsing them
- * is what a delta costs most. A template is such an event, from its first byte to the blank line
- * after it, with holes: one for the text, others for what differs from event to event and means
- * nothing to us, like ids and padding, be that a field or blanks at the end. An event that differs elsewhere is not read.
+ * Most events of a stream are the same JSON around another text, and parsing is the largest cost of
+ * a delta. A template is one event, from its first byte to the blank line after it, with holes. One
+ * hole is for the text. The others are for values that differ between events and mean nothing for
+ * the reply: fields like ids and padding, or blanks at the end. An event that differs anywhere else
+ * does not match, and is not read. Knows nothing of dialects but their `EventForm`.
  *
  *   data: {"id":"▢","choices":[{"index":0,"delta":{"content":"▣"}}],"obfuscation":"▢"}⏎⏎
  */
@@ -13,23 +14,23 @@ import { isObject } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { type ByteString, detached, utf8Bytes, utf8Text } from '../byte-string.ts'
 
-/** An event as it came, and what was made of it. */
+/** An event as it came, and the text that it added. */
 export interface PlainEvent {
-  /** All of it, with its field names and the blank line at its end. */
+  /** The whole event, with its field names and the blank line at its end. */
   readonly raw: ByteString
   readonly data: string
   readonly textOnly: TextOnlyEvent
 }
 
-/** How the events of a dialect are looked at. */
+/** The facts about the events of a dialect that a template needs. */
 export interface EventForm {
-  /** What an event adds, if that is one thing. */
+  /** Returns the text that an event adds, if it adds nothing else. */
   readonly textOnly: (event: unknown) => TextOnlyEvent | undefined
-  /** The fields at an event's top whose values mean nothing. */
+  /** The top-level fields of an event whose values mean nothing for the reply. */
   readonly volatileFields: readonly string[]
 }
 
-/** Told what the events that were read add. */
+/** Is told the text of each event that was read. */
 export type TakeTextOnly = (text: string, type: TextOnlyEvent['type']) => void
 
 interface Hole {
@@ -38,14 +39,14 @@ interface Hole {
   readonly end: number
 }
 
-/** One line of data, perhaps a name before it: an event that is written in no other way. */
+/** The start of an event with one line of data, perhaps after its name. No other form is read. */
 const HEAD = /^(?:event: ?\w[\w.-]*\r?\n)?data: ?/
 const BLANK_LINES = ['\n\n', '\r\n\r\n']
 
-/** Most of a longer event is text, which has to be read whatever is around it. */
+/** A longer event is mostly text, which has to be read in any case: a template saves little. */
 const LONGEST = 16 * 1024
 
-/** What is put into holes to see whether it comes out of the parser. */
+/** Probes: values put into a hole, which must come out of the parser if the hole is right. */
 const PROBES = {
   text: 'a text that no event holds',
   string: 'another',
@@ -53,8 +54,8 @@ const PROBES = {
   blanks: ' ',
 } as const
 
-/** What a JSON string may not hold, or holds escaped, and bytes that are no character each. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+/** Control characters, backslashes, and bytes that are only a part of a character. */
+// oxlint-disable-next-line no-control-regex -- it looks for control characters
 const SPECIAL = /[\\\u0000-\u001f\u0080-\u00ff]/
 
 const BLANK = 0x20
@@ -63,9 +64,9 @@ const NINE = 0x39
 const BACKSLASH = 0x5c
 
 export class EventTemplate {
-  /** What the text adds to. */
+  /** The type of the part that the text adds to. */
   readonly type: TextOnlyEvent['type']
-  /** What stands before, between and after the holes. */
+  /** The bytes before, between and after the holes. */
   readonly #literals: readonly ByteString[]
   readonly #holes: readonly Hole['kind'][]
 
@@ -76,7 +77,7 @@ export class EventTemplate {
     this.#literals = starts.map((start, n) => utf8Bytes(text.slice(start, holes[n]?.start)))
   }
 
-  /** Makes a template of an event, unless it is not clear where its text stands. */
+  /** Makes a template of an event, if the position of its text is certain. */
   static of({ raw, data, textOnly }: PlainEvent, form: EventForm): EventTemplate | undefined {
     const event = utf8Text(raw)
     const head = HEAD.exec(event)?.[0].length
@@ -94,10 +95,10 @@ export class EventTemplate {
   }
 
   /**
-   * Reads the event that begins at `at`, if it is like this one.
+   * Reads the event that begins at `at`, if it matches.
    *
-   * @param most - how long it may be
-   * @returns where it ends; `at` if it is not like this one, or not all there
+   * @param most - the length of the longest event that is read
+   * @returns where the event ends; `at` if it does not match, or is incomplete
    */
   read(stream: ByteString, at: number, most: number, take: TakeTextOnly): number {
     const literals = this.#literals
@@ -106,7 +107,7 @@ export class EventTemplate {
     for (let n = 0; n < literals.length; n += 1) {
       const literal = literals[n] as string
       const start = from + literal.length
-      // Compared as wholes: `startsWith` goes character by character and costs ten times as much.
+      // Slices are compared: `startsWith` goes character by character and costs ten times as much.
       if (stream.slice(from, start) !== literal) return at
       const hole = this.#holes[n]
       from = start
@@ -121,7 +122,7 @@ export class EventTemplate {
         const written = stream.slice(start, from)
         const inside = unquoted(written)
         if (inside === undefined) return at
-        // What was decoded is a string of its own. What was cut out would keep the whole read.
+        // A decoded text is a string of its own. A slice would keep the whole read alive.
         if (hole === 'text') text = inside === written ? detached(inside) : inside
       }
     }
@@ -132,8 +133,8 @@ export class EventTemplate {
 }
 
 /**
- * Where the text of an event stands. A place is inside one JSON string if what is put there comes
- * out of the parser, and then whatever may stand in a string may be put there.
+ * Finds the hole for the text of an event. The hole is inside one JSON string if a probe put there
+ * comes out of the parser. Then any content of a JSON string may be put there.
  */
 function textHole(data: string, added: TextOnlyEvent, { textOnly }: EventForm): Hole | undefined {
   const token = JSON.stringify(added.text)
@@ -145,7 +146,7 @@ function textHole(data: string, added: TextOnlyEvent, { textOnly }: EventForm): 
   return undefined
 }
 
-/** Where the value of a field at an event's top stands, if it is a string or a whole number. */
+/** Finds the hole for the value of a top-level field, if it is a string or a whole number. */
 function fieldHole(data: string, field: string): Hole | undefined {
   for (const { 0: name, index } of data.matchAll(new RegExp(`"${field}"\\s*:\\s*`, 'g'))) {
     const start = index + name.length
@@ -160,7 +161,7 @@ function fieldHole(data: string, field: string): Hole | undefined {
   return undefined
 }
 
-/** Where blanks stand before the brace that closes an event, which is inside no string. */
+/** Finds blanks before the brace that closes an event. They are inside no string. */
 function blanksHole(data: string): readonly Hole[] {
   const end = data.length - 1
   let start = end
@@ -168,7 +169,7 @@ function blanksHole(data: string): readonly Hole[] {
   return start < end ? [{ kind: 'blanks', start, end }] : []
 }
 
-/** The event with something else in a hole, if it is one then. */
+/** Parses the event with a probe in a hole. Returns `undefined` if that is no JSON object. */
 function probed(data: string, { kind, start, end }: Hole): WireObject | undefined {
   try {
     const event: unknown = JSON.parse(data.slice(0, start) + PROBES[kind] + data.slice(end))
@@ -178,21 +179,21 @@ function probed(data: string, { kind, start, end }: Hole): WireObject | undefine
   }
 }
 
-/** Where the quote is that ends a string; -1 if it is not there. */
+/** Returns the position of the quote that ends a string; -1 if there is none. */
 function endOfString(stream: string, from: number): number {
   let end = stream.indexOf('"', from)
   while (end !== -1 && isEscaped(stream, from, end)) end = stream.indexOf('"', end + 1)
   return end
 }
 
-/** Whether an odd number of backslashes stands before a quote. */
+/** Returns true if an odd number of backslashes stands before the quote. */
 function isEscaped(stream: string, from: number, quote: number): boolean {
   let at = quote
   while (at > from && stream.charCodeAt(at - 1) === BACKSLASH) at -= 1
   return (quote - at) % 2 === 1
 }
 
-/** Where a whole number ends; `from` if there is none, or none that JSON allows. */
+/** Returns where a whole number ends; `from` if there is none, or if JSON does not allow it. */
 function endOfNumber(stream: string, from: number): number {
   let end = from
   while (isDigit(stream.charCodeAt(end))) end += 1
@@ -203,7 +204,7 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE
 }
 
-/** What stands between two quotes; `undefined` if JSON does not allow it. */
+/** Decodes the content of a JSON string. Returns `undefined` if JSON does not allow it. */
 function unquoted(inside: ByteString): string | undefined {
   if (!SPECIAL.test(inside)) return inside
   try {
