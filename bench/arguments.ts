@@ -1,15 +1,15 @@
-/** What the command line asks for. */
+/** The options of `npm run bench` on the command line. Knows nothing of how a workload runs. */
 import { parseArgs } from 'node:util'
 import type { Mode } from './workload.ts'
 import { WORKLOADS } from './workloads/workloads.ts'
 
 export interface Arguments {
   readonly mode: Mode
-  /** Names of workloads; empty: all. */
+  /** Names of workloads. Empty means all. */
   readonly only: readonly string[]
   readonly write: boolean
   readonly writeBaseline: boolean
-  /** The folder of a build to measure in place of a new one. */
+  /** The folder of a finished build to measure. Absent: a new build is made. */
   readonly build: string | undefined
 }
 

@@ -1,4 +1,4 @@
-/** The figures of an earlier run, which later ones are compared with. */
+/** The stored figures of an earlier benchmark run. Later runs are compared with them. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BENCH } from './preparation.ts'
@@ -9,7 +9,7 @@ const FILE = join(BENCH, 'baseline.json')
 interface Stored {
   readonly date: string
   readonly machine: Result['machine']
-  /** Medians by the title of their row. */
+  /** The median of each row, under the row's title. */
   readonly rows: Readonly<Record<string, number>>
 }
 
@@ -20,7 +20,7 @@ export class Baseline {
     this.#rows = rows
   }
 
-  /** Empty where there is none. */
+  /** The stored baseline. Empty if there is no file. */
   static read(): Baseline {
     if (!existsSync(FILE)) return new Baseline({})
     return new Baseline((JSON.parse(readFileSync(FILE, 'utf8')) as Stored).rows)

@@ -1,6 +1,6 @@
 /**
- * Starts the processes of a run: the provider once, and for each measurement one of its own, so
- * that no client warms up, fills or fragments the process of another.
+ * Starts the processes of a benchmark run: the provider once, and one process for each measurement.
+ * So no client warms up, fills or fragments the process of another.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Figures, Task } from './measures/task.ts'
 
-/** What is measured: a measure, by a client, with options. */
+/** A measure, a client and the options of the measure. */
 export type Measurement = Pick<Task, 'measure' | 'client' | 'options'>
 
-/** A process that hangs must not hold up an unattended run. */
+/** The limit for one process: a process that hangs must not stop an unattended run. */
 const PATIENCE_MS = 120_000
 
 export class Measuring {
@@ -26,14 +26,14 @@ export class Measuring {
     this.#build = build
   }
 
-  /** @param build - the folder of the colloquy build that is measured */
+  /** @param build - the folder of the measured Colloquy build */
   static async start(build: string): Promise<Measuring> {
     const provider = fork(join(import.meta.dirname, 'provider', 'provider-process.ts'))
     const [{ url }] = (await once(provider, 'message')) as [{ url: string }]
     return new Measuring(provider, url, build)
   }
 
-  /** @throws if the process fails, hangs, or its client got a wrong reply */
+  /** @throws if the process fails or hangs, or its client got a wrong reply */
   async measure(measurement: Measurement): Promise<Figures> {
     const directory = await mkdtemp(join(tmpdir(), 'colloquy-bench-'))
     try {

@@ -1,4 +1,4 @@
-/** What has to be there before anything can be measured: the peers, and a build of colloquy. */
+/** Prepares a benchmark run: installs the peers, checks types, and builds Colloquy. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -6,7 +6,9 @@ import { join, resolve } from 'node:path'
 export const BENCH = import.meta.dirname
 export const ROOT = join(BENCH, '..')
 
-/** Holds the lockfile that was installed: a newer one is installed again. */
+/**
+ * A copy of the installed lockfile. If the lockfile differs from it, the peers are installed again.
+ */
 const STAMP = join(BENCH, 'node_modules', '.installed-lock.json')
 
 export function installPeers(): void {
@@ -17,12 +19,15 @@ export function installPeers(): void {
   writeFileSync(STAMP, lock)
 }
 
-/** Of the measures, against the sources: what the build has changed must not be found in mid-run. */
+/**
+ * Checks the types of the measures against the sources, so that an API change is found before the
+ * run.
+ */
 export function checkTypes(): void {
   run(['exec', '--', 'tsc', '-p', 'bench'], ROOT)
 }
 
-/** The folder of the build to measure. */
+/** The folder of the build to measure. Makes a new build if none is given. */
 export function prepareBuild(given: string | undefined): string {
   if (given !== undefined) return resolve(given)
   console.log('Building …')

@@ -1,4 +1,4 @@
-/** A process that measures one thing once, and tells its parent. */
+/** A process that makes one measurement and sends the figures to its parent. */
 import type { Measure, Task } from './measures/task.ts'
 
 const task = JSON.parse(process.argv[2] ?? '') as Task

@@ -1,4 +1,4 @@
-/** The result of a run, as it is printed, plotted and written. */
+/** The result of a benchmark run. It is printed, plotted and written. */
 import type { Samples } from './samples.ts'
 import type { Mode, Row } from './workload.ts'
 
@@ -9,7 +9,7 @@ export interface WorkloadResult {
   readonly samples: Samples
 }
 
-/** Where, when and with what it was measured. */
+/** When, where and with which versions a result was measured. */
 export interface Circumstances {
   readonly date: string
   readonly machine: {

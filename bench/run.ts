@@ -1,4 +1,4 @@
-/** `npm run bench`: measures, prints, and writes what it was asked to write. */
+/** `npm run bench`: measures, prints, and writes the files that its options ask for. */
 import { readArguments, USAGE } from './arguments.ts'
 import { Baseline } from './baseline.ts'
 import { Measuring } from './measuring.ts'
@@ -20,7 +20,7 @@ async function runWorkload(
   for (let round = 0; round < workload.rounds[mode]; round += 1) {
     for (const entry of workload.entries(mode)) {
       if (round >= (entry.rounds ?? Infinity)) continue
-      // One after the other, on purpose: they are not to share the machine.
+      // One process at a time: they must not share the machine.
       const figures = await measuring.measure(entry)
       samples.add(round, labelOf(entry), figures)
     }

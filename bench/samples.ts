@@ -1,8 +1,8 @@
-/** What the processes of one workload measured, round by round. */
+/** The figures from the processes of one workload, by round. */
 import { median } from './measures/stopwatch.ts'
 import type { Figures } from './measures/task.ts'
 
-/** A median, and the least and the most of what it is the median of. */
+/** A median with its least and its greatest value. */
 export interface Spread {
   readonly median: number
   readonly least: number
@@ -21,7 +21,7 @@ export class Samples {
     return [...new Set(this.#rounds.flatMap((round) => [...round.keys()]))]
   }
 
-  /** The names of what was measured for a label. */
+  /** The names of the figures that a label has. */
   names(label: string): readonly string[] {
     return Object.keys(this.#rounds.find((round) => round.has(label))?.get(label) ?? {})
   }
@@ -34,7 +34,7 @@ export class Samples {
     return spreadOf(this.values(label, name))
   }
 
-  /** One against the other within each round, where both met the same noise. */
+  /** One label against another, compared within each round: there both met the same noise. */
   ratio(label: string, to: string, name: string, toName = name): Spread {
     return spreadOf(
       this.#rounds.flatMap((round) => {

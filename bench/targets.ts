@@ -1,4 +1,4 @@
-/** What the project means to reach: `must` is promised, `aim` is wanted. */
+/** The targets of the project: `must` is promised, `aim` is wanted. */
 
 export interface Target {
   readonly must: number

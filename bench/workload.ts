@@ -1,4 +1,4 @@
-/** A workload: what is run, in which order, and what is read out of it. */
+/** A workload: its processes, their order, and the rows made of their figures. */
 import type { Measurement } from './measuring.ts'
 import type { Samples, Spread } from './samples.ts'
 
@@ -6,15 +6,15 @@ export type Mode = 'full' | 'quick'
 
 /** One process of a round. */
 export interface Entry extends Measurement {
-  /** How it is called in the tables. @defaultValue the client */
+  /** Its name in the tables. @defaultValue the client */
   readonly label?: string
-  /** In how many rounds it takes part, the first ones. @defaultValue all */
+  /** The number of rounds, from the first on, in which it takes part. @defaultValue all */
   readonly rounds?: number
 }
 
 /** A line of the result. */
 export interface Row {
-  /** The target it is held against, if there is one. */
+  /** The target of the row, if it has one. */
   readonly target?: string
   readonly title: string
   readonly unit: string

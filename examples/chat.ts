@@ -66,7 +66,7 @@ async function chatWith(provider: Provider, lines: Lines, options: Arguments): P
   }
 }
 
-/** Says each line, until there is none any more. */
+/** Handles each line until the input ends or the person leaves. */
 async function converse(session: Session, lines: Lines): Promise<Outcome> {
   let outcome: Outcome = 'replied'
   for (;;) {
@@ -80,7 +80,7 @@ async function converse(session: Session, lines: Lines): Promise<Outcome> {
       if (command === undefined) outcome = await session.ask(line)
       else await runCommand(command, session, terminal)
     } catch (error) {
-      // A person goes on as they like; a script that misses an answer should not.
+      // A person can go on after a failure. A script that misses an answer must stop.
       if (!lines.interactive) throw error
       terminal.problem(explain(error))
     }

@@ -1,11 +1,12 @@
 /**
- * Looks into an engine while it works, with `engine.inspect` and `@statelyai/inspect`.
+ * Inspects a working engine, with `engine.inspect` and `@statelyai/inspect`.
  *
  *   npm run example:inspect
  *
- * Prints each state that an actor enters, and sends the same records to the inspector's relay, whose
- * page draws the charts. That page comes from stately.ai, and the relay listens on every interface:
- * fine for a look, as actors know ids, counts and codes only, no text and no key.
+ * Prints each state that an actor enters, and sends the same records to the inspector's relay. The
+ * relay's page, which comes from stately.ai, draws the charts. The relay listens on every network
+ * interface. That is safe for this example: actors know ids, counts and codes, but no text and no
+ * key.
  */
 import { createServer, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -41,7 +42,7 @@ async function ask(text: string): Promise<void> {
   console.log(message.text)
 }
 
-/** Prints the state of an actor when it is another one than before. */
+/** Prints the state of an actor each time it changes. */
 function printer() {
   const states = new WeakMap<object, string>()
   return (event: InspectionEvent) => {
@@ -59,7 +60,7 @@ function pathOf(value: StateValue): string {
   return paths.join(', ')
 }
 
-/** The relay cannot say which port it was given, so it has to be told one. */
+/** A free port: the relay needs a number, since it cannot report a port that the system chose. */
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

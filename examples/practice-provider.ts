@@ -1,8 +1,8 @@
 /**
- * A provider on the loopback that speaks the real chat-completions protocol, at reading pace.
+ * A provider on the loopback with the real chat-completions protocol, at reading pace.
  *
- * For trying things without a key or a network. Its answers are scripted and say so. It stops as
- * soon as its client leaves, as a good provider does.
+ * It serves to try the examples without a key or a network. Its answers are scripted and say so. It
+ * stops sending when its client disconnects, as a good provider does.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +12,7 @@ import { practiceAnswer, practiceTitle } from './practice-script.ts'
 
 const MODEL = 'practice'
 
-/** A request, as far as it matters here. */
+/** The fields of a request that this provider reads. */
 interface Question {
   readonly messages: readonly { readonly role: string; readonly content: unknown }[]
   readonly stream?: boolean
@@ -20,13 +20,13 @@ interface Question {
 }
 
 export interface PracticeProvider {
-  /** The base url, to be put as an endpoint. */
+  /** The base URL of the endpoint. */
   readonly url: string
   readonly model: string
   close(): Promise<void>
 }
 
-/** @param wordMs - how long a word takes, in milliseconds */
+/** @param wordMs - the delay before each word, in milliseconds */
 export async function startPracticeProvider(wordMs = 35): Promise<PracticeProvider> {
   const server = createServer((request, response) => {
     serve(request, response, wordMs).catch((error: unknown) => {
@@ -108,7 +108,7 @@ function model() {
   return { id: MODEL, object: 'model', created: seconds(), owned_by: 'colloquy' }
 }
 
-/** A word counts as a token here. */
+/** The usage of an answer. Each word counts as one token. */
 function usageOf({ messages }: Question, text: string, reasoning = '') {
   const prompt_tokens = words(messages.map(textOf).join(' '))
   const reasoning_tokens = words(reasoning)

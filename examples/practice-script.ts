@@ -1,4 +1,4 @@
-/** What the practice provider says: scripted answers, which say that they are. */
+/** The scripted answers of the practice provider. Each says that it is scripted. */
 
 export interface PracticeAnswer {
   readonly reasoning?: string
@@ -40,7 +40,7 @@ I count to five hundred, as scripted, so that there is time to stop me:
 ${Array.from({ length: 500 }, (_, index) => index + 1).join(' ')}
 `
 
-/** The answer to a question: the first whose word is in it. */
+/** The answer to a question, chosen by the words in it. */
 export function practiceAnswer(question: string): PracticeAnswer {
   if (/\bstor(y|ies)\b/i.test(question)) return { text: unwrapped(STORY) }
   if (/\b(think|reason)/i.test(question)) {
@@ -50,13 +50,13 @@ export function practiceAnswer(question: string): PracticeAnswer {
   return { text: unwrapped(HELP) }
 }
 
-/** A title, which is asked for with how the conversation began: a script can but repeat that. */
+/** A title: the first words of the conversation, which the request contains. */
 export function practiceTitle(prompt: string): string {
   const [, question = prompt] = /^User: (.+)$/m.exec(prompt) ?? []
   return question.split(/\s+/).slice(0, 6).join(' ')
 }
 
-/** Paragraphs as a model sends them: without the line breaks of this file. */
+/** Text without the line breaks of this file, since a model sends whole paragraphs. */
 function unwrapped(text: string): string {
   return text.trim().replaceAll(/(?<!\n)\n(?!\n)/g, ' ')
 }

@@ -1,4 +1,4 @@
-/** The package as a stranger gets it: packed, unpacked into an empty project, and used there. */
+/** The package as a user gets it: packed, unpacked into an empty project, and used there. */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { streamed } from './support/scripts.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..')
 
-/** A host in six lines; how it gets `createEngine` is what the tests vary. */
+/** A host in six lines. The tests vary the way it gets `createEngine`. */
 const HOST = `
 async function main() {
   const engine = await createEngine({ database: ':memory:', autoTitle: false })
@@ -25,7 +25,7 @@ main()
 `
 
 let project: string
-/** Where the bundle lives: with better-sqlite3, and no other package. */
+/** The folder of the bundle: with better-sqlite3, and no other package. */
 let deployed: string
 let provider: Provider
 
@@ -80,7 +80,7 @@ test('works in a bundle that leaves out better-sqlite3', async () => {
     outfile: join(deployed, 'host.cjs'),
     bundle: true,
     platform: 'node',
-    // undici is CommonJS and requires Node's own modules, which a bundled ES module cannot.
+    // undici is CommonJS and requires modules of Node, which a bundled ES module cannot.
     format: 'cjs',
     external: ['better-sqlite3'],
     logLevel: 'silent',
@@ -150,7 +150,7 @@ await createEngine({ databse: ':memory:' })
   expect(await execute(process.execPath, [tsc, '--pretty', 'false', '-p', project])).toBe('')
 })
 
-/** Packs the repository, and makes an empty project that depends on what came out. */
+/** Packs the repository. Makes an empty project that depends on the tarball. */
 async function unpackInto(directory: string): Promise<void> {
   await execute('npm', ['pack', '--silent', '--pack-destination', directory], REPOSITORY)
   const tarball = (await readdir(directory)).find((file) => file.endsWith('.tgz')) ?? ''
@@ -166,25 +166,29 @@ async function unpackInto(directory: string): Promise<void> {
   for (const name of [...Object.keys(dependencies), '@types/node']) await link(directory, name)
 }
 
-/** Installs a package as the repository has it: what npm would do, without the network. */
+/** Links an installed package of the repository into a folder: an install without the network. */
 async function link(directory: string, name: string): Promise<void> {
   const place = join(directory, 'node_modules', name)
   await mkdir(dirname(place), { recursive: true })
   await symlink(join(REPOSITORY, 'node_modules', name), place)
 }
 
-/** Writes a file of the project; its path. */
+/** Writes a file of the project. Returns its path. */
 async function write(file: string, text: string): Promise<string> {
   await writeFile(join(project, file), text)
   return join(project, file)
 }
 
-/** What a program prints when it is given the provider's address. */
+/** The output of a program that gets the provider's address. */
 async function run(file: string): Promise<string> {
   return execute(process.execPath, [file, provider.url])
 }
 
-/** What a program prints. @throws with all it said, if it fails */
+/**
+ * The output of a program.
+ *
+ * @throws an error with all output, if the program fails
+ */
 async function execute(program: string, args: string[], cwd = project): Promise<string> {
   try {
     return (await promisify(execFile)(program, args, { cwd })).stdout

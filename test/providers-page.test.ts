@@ -1,4 +1,4 @@
-/** What docs/providers.md says is all there is to say. */
+/** docs/providers.md is complete: its tables list every name. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { DIALECTS } from '../src/protocol/endpoint.ts'
@@ -6,7 +6,7 @@ import { DIALECTS } from '../src/protocol/endpoint.ts'
 const read = (path: string): Promise<string> =>
   readFile(new URL(`../${path}`, import.meta.url), 'utf8')
 
-/** The first cells of all rows of tables that hold one name in code, under a heading. */
+/** The first cells of the table rows under a heading, where the cell is one name in code. */
 function rowsUnder(page: string, heading: string): readonly string[] {
   const section = page.slice(page.indexOf(`\n${heading}\n`) + 1).slice(heading.length)
   const end = section.search(new RegExp(`^#{1,${heading.indexOf(' ')}} `, 'm'))

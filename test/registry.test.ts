@@ -1,3 +1,4 @@
+/** The registry: a map for entries that come and go with turns. */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -41,7 +42,7 @@ test('gives values that stay as they are while it is emptied', () => {
   expect(registry.values()).toEqual([])
 })
 
-/** In a process of its own, where nothing else makes garbage. */
+/** Measured in its own process, where nothing else makes garbage. */
 function leftOf(kind: 'Map' | 'Registry'): number {
   const script = fileURLToPath(new URL('./children/passing-through.ts', import.meta.url))
   return Number(execFileSync(process.execPath, ['--expose-gc', script, kind]))

@@ -1,8 +1,8 @@
-/** The physical limit: a raw socket, and nothing done with what arrives but counting it. */
+/** The physical limit: a raw socket that counts the bytes it receives and does nothing else. */
 import { connect, type Socket } from 'node:net'
 import { API_KEY, MODEL, type OpenClient } from './client.ts'
 
-/** How a chunked body ends. */
+/** The last bytes of a chunked body. */
 const END = Buffer.from('\r\n0\r\n\r\n')
 
 export const open: OpenClient = ({ url }) => {

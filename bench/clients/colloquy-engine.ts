@@ -1,12 +1,12 @@
-/** Engines from the built package, on a database file, as a host would make them. */
+/** Engines of the built package, on a database file, made in the way a host makes them. */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-// Types only: what runs is the build.
+// Types only: the code that runs is the build.
 import type * as Colloquy from '../../src/index.ts'
 import type { Engine, EngineOptions } from '../../src/index.ts'
 import { API_KEY, type ClientOptions, MODEL } from './client.ts'
 
-/** A module of the build. */
+/** The URL of a module of the build. */
 export function builtModule(build: string, file: string): string {
   return pathToFileURL(join(build, file)).href
 }
@@ -26,7 +26,6 @@ export async function openEngine(
   return engine
 }
 
-/** Starts that many conversations. */
 export async function startConversations(engine: Engine, count: number): Promise<string[]> {
   const started = await Promise.all(Array.from({ length: count }, () => engine.startConversation()))
   return started.map(({ id }) => id)

@@ -1,4 +1,4 @@
-/** Colloquy with an inspector attached that looks at every record and keeps none. */
+/** Colloquy with an inspector attached. The inspector counts every record and keeps none. */
 import type { OpenClient } from './client.ts'
 import { clientOf } from './colloquy.ts'
 import { openEngine } from './colloquy-engine.ts'

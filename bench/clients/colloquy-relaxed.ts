@@ -1,4 +1,4 @@
-/** Colloquy without a sync to the disk for each commit: what the disk's share of a wait is. */
+/** Colloquy without a disk sync for each commit. It shows the disk's share of the waiting time. */
 import { clientOf } from './colloquy.ts'
 import type { OpenClient } from './client.ts'
 import { openEngine } from './colloquy-engine.ts'

@@ -1,6 +1,6 @@
 /**
- * Colloquy: a conversation in an SQLite file with full durability, its question saved before it
- * is sent and its reply before it is done, read as snapshots at the default interval.
+ * Colloquy with snapshots at the default interval, on an SQLite file with full durability. The
+ * question is saved before it is sent, and the reply before its turn is done.
  */
 import type { Engine } from '../../src/index.ts'
 import type { Client, OpenClient } from './client.ts'

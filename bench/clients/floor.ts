@@ -1,4 +1,4 @@
-/** F1: the loop that everybody writes by hand first. */
+/** F1: the hand-written loop of `fetch`, `eventsource-parser` and `JSON.parse`. Saves nothing. */
 import { createParser } from 'eventsource-parser'
 import { API_KEY, MODEL, type OpenClient } from './client.ts'
 

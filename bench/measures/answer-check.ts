@@ -1,4 +1,6 @@
-/** Checks that a client got the exact reply: a benchmark of a client that loses text is worth nothing. */
+/**
+ * Checks that a client got the exact reply. The figures of a client that loses text mean nothing.
+ */
 import { hashOf, replyText } from '../provider/prose.ts'
 
 const expected = new Map<number, { readonly length: number; readonly hash: string }>()
@@ -20,7 +22,7 @@ export function checkAnswer(answer: string | number, deltas: number): void {
   }
 }
 
-/** @throws if fewer came than were sent */
+/** @throws if the counts differ */
 export function checkCount(count: number, expectedCount: number): void {
   if (count !== expectedCount) throw new Error(`${count} came instead of ${expectedCount}.`)
 }

@@ -1,4 +1,4 @@
-/** How long a reader waits for the first text, from the question on, when the provider does not. */
+/** The wall time from a question to the first text of the reply. The provider answers at once. */
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../clients/client.ts'
@@ -8,7 +8,7 @@ import { median } from './stopwatch.ts'
 import { type Measure, openClient, option } from './task.ts'
 
 const DELTAS = 5
-/** People do not ask again in the moment in which the last reply is saved. */
+/** A pause before each question: people do not ask at the moment the last reply is saved. */
 const PAUSE_MS = 30
 
 export const measure: Measure = async (task) => {

@@ -1,4 +1,6 @@
-/** What a turn costs in a conversation with a past: to accept it, and all of it. */
+/**
+ * The cost of a turn in a conversation with earlier messages: its accept, the whole turn, a read.
+ */
 import { openEngine } from '../clients/colloquy-engine.ts'
 import { question } from '../provider/reply-shape.ts'
 import { checkAnswer } from './answer-check.ts'
@@ -6,7 +8,7 @@ import { median, Stopwatch } from './stopwatch.ts'
 import { type Measure, option } from './task.ts'
 
 const DELTAS = 5
-/** As long as messages of people and models are, on average. */
+/** About the average length of a message of a person or a model. */
 const TEXT = 'What was said before, in a few sentences that are neither long nor short. '.repeat(4)
 
 export const measure: Measure = async (task) => {

@@ -1,4 +1,4 @@
-/** What an awake conversation takes that has nothing to do. */
+/** The memory that an awake conversation takes at rest. */
 import { openEngine, startConversations } from '../clients/colloquy-engine.ts'
 import { question } from '../provider/reply-shape.ts'
 import type { Engine } from '../../src/index.ts'
@@ -17,7 +17,7 @@ export const measure: Measure = async (task) => {
   const awakeBefore = countAwake(engine)
   await wake(engine, conversations)
   const after = await settledMemory()
-  // On a slow machine the first ones may sleep again.
+  // On a slow machine the first conversations may be asleep again.
   const awake = countAwake(engine) - awakeBefore
   if (awake < conversations / 2) throw new Error(`Only ${awake} of ${conversations} are awake.`)
   await engine.close()
@@ -29,7 +29,7 @@ export const measure: Measure = async (task) => {
   }
 }
 
-/** A conversation is awake once it had a turn. */
+/** Starts conversations and gives each a turn, which wakes it. */
 async function wake(engine: Engine, count: number): Promise<void> {
   const ids = await startConversations(engine, count)
   const asked = question({ deltas: DELTAS, pauseMs: 0 })
@@ -43,7 +43,7 @@ async function wake(engine: Engine, count: number): Promise<void> {
   )
 }
 
-/** An inspector is told of all actors that live. */
+/** Counts the conversation actors: a new inspector is told of every living actor. */
 function countAwake(engine: Engine): number {
   let awake = 0
   const inspection = engine.inspect((event) => {

@@ -1,4 +1,4 @@
-/** What an install of a package brings: read from the lockfiles, weighed in `node_modules`. */
+/** The size of an installed package: dependencies from the lockfiles, bytes from `node_modules`. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BENCH, ROOT } from '../preparation.ts'
@@ -13,7 +13,7 @@ interface LockedPackage {
 
 type Lock = Readonly<Record<string, LockedPackage>>
 
-/** What a user of each client installs. */
+/** The packages that a user of each client installs. */
 const PEERS: Readonly<Record<string, readonly string[]>> = {
   'ai-sdk': ['ai', '@ai-sdk/openai-compatible'],
   'openai-node': ['openai'],
@@ -44,7 +44,7 @@ function lockOf(folder: string): Lock {
   return (JSON.parse(file) as { packages: Lock }).packages
 }
 
-/** The packages, with all that they need, by their place in the install. */
+/** The packages with all their dependencies, by their paths in the lockfile. */
 function closure(lock: Lock, places: readonly string[]): ReadonlySet<string> {
   const found = new Set<string>()
   const open = [...places]
@@ -62,7 +62,7 @@ function closure(lock: Lock, places: readonly string[]): ReadonlySet<string> {
   return found
 }
 
-/** Where a dependency is: beside its user or above, as Node looks for it. */
+/** The path of a dependency: beside the package that needs it, or above, as Node looks it up. */
 function placeOf(lock: Lock, name: string, user: string): string | undefined {
   const folders = user.split('/node_modules/')
   for (let depth = folders.length; depth > 0; depth -= 1) {
@@ -74,13 +74,13 @@ function placeOf(lock: Lock, name: string, user: string): string | undefined {
 }
 
 function weigh(folder: string, places: ReadonlySet<string>, own: number) {
-  // Those for other platforms are in the lockfile, but not installed.
+  // The lockfile also lists packages of other platforms. They are not installed.
   const installed = [...places].filter((place) => existsSync(join(folder, place)))
   const bytes = installed.reduce((sum, place) => sum + sizeOf(join(folder, place)), 0)
   return { dependencies: installed.length - own, installMb: bytes / 2 ** 20 }
 }
 
-/** The size of the files below, without the packages inside the package. */
+/** The size of the files below a folder, without nested packages. */
 function sizeOf(folder: string): number {
   let bytes = 0
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

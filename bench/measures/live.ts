@@ -1,4 +1,4 @@
-/** What memory a live stream takes: many that have begun, are being read, and wait. */
+/** The memory of a live stream. Many streams have begun, are read, and wait. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../clients/client.ts'
 import { HeldReplies } from '../provider/held-replies.ts'

@@ -1,4 +1,4 @@
-/** Conversations that stream while others save: whether the disk gets in the way of the readers. */
+/** Conversations that stream while others save. It shows whether the disk delays the streams. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clientOf } from '../clients/colloquy.ts'
@@ -11,7 +11,7 @@ import { type Measure, option } from './task.ts'
 
 const SHORT_DELTAS = 20
 const PAUSE_MS = 20
-/** Each of those who save does it about so often. */
+/** Each saving conversation has a turn about this often. */
 const TURN_EACH_MS = 1_000
 
 export const measure: Measure = async (task) => {

@@ -1,10 +1,10 @@
-/** Fills a database by copying the one conversation that is in it, whatever columns there are. */
+/** Fills a database with copies of its one conversation. Knows nothing of the tables' columns. */
 import { createRequire } from 'node:module'
 import type Database from 'better-sqlite3'
 
 const TABLES = ['conversation', 'turn', 'message']
 
-// Colloquy's own dependency: this package has no database.
+// Resolved from the root: this package does not depend on a database.
 const require = createRequire(import.meta.url)
 
 export function multiplyConversation(file: string, times: number): void {
@@ -24,7 +24,9 @@ export function multiplyConversation(file: string, times: number): void {
   }
 }
 
-/** Every id gets the number of its copy, so that rows still point at each other. */
+/**
+ * Copies all rows of a table. Each id gets the number of its copy, so that references still match.
+ */
 function copyRows(database: Database.Database, table: string, times: number): void {
   const columns = database.pragma(`table_info(${table})`) as { name: string }[]
   const names = columns.map(({ name }) => name)

@@ -1,4 +1,4 @@
-/** What one more reader of a conversation costs for each event it is handed: a hundred against one. */
+/** The cost of one delivered event for one more subscriber of a conversation: many against one. */
 import type { Engine } from '../../src/index.ts'
 import { openEngine } from '../clients/colloquy-engine.ts'
 import { question } from '../provider/reply-shape.ts'
@@ -6,7 +6,7 @@ import { checkAnswer } from './answer-check.ts'
 import { median, Stopwatch } from './stopwatch.ts'
 import { type Measure, option } from './task.ts'
 
-/** Costs of a delivery, by the number of readers there were. */
+/** The cost of one delivery, from rounds with few and with many subscribers. */
 export function perDelivery(
   rounds: readonly { few: Delivered; many: Delivered }[],
 ): Record<string, number> {
@@ -27,7 +27,7 @@ export const measure: Measure = async (task) => {
   const deltas = option(task, 'deltas')
   const many = option(task, 'readers')
   const ofTurn = task.options['ofTurn'] === 1
-  // A snapshot for each delta: so many events that what a reader costs can be seen.
+  // A snapshot for each delta: only many events make a subscriber's cost measurable.
   const engine = await openEngine(task, { emitIntervalMs: 0 })
   const reply = async (readers: number): Promise<Delivered> => {
     const { id } = await engine.startConversation()

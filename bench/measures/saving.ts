@@ -1,11 +1,11 @@
 /**
- * What saving a turn costs, without anything else of a turn: our store, which writes in groups,
- * against a plain MikroORM that flushes once for each message, with the same rows in the same file.
+ * The cost of saving a turn, without the rest of the turn. Our store writes in groups. A plain
+ * MikroORM flushes once for each message, with the same rows in the same file.
  */
 import { join } from 'node:path'
 import { MikroORM } from '@mikro-orm/sqlite'
 import { builtModule } from '../clients/colloquy-engine.ts'
-// Types only: what runs is the build.
+// Types only: the code that runs is the build.
 import type { Conversation as ConversationEntity } from '../../src/persistence/schema/entities/conversation.ts'
 import type { Message as MessageEntity } from '../../src/persistence/schema/entities/message.ts'
 import type { Turn as TurnEntity } from '../../src/persistence/schema/entities/turn.ts'
@@ -19,7 +19,6 @@ const QUESTION = [{ type: 'text', text: 'What is an actor?' }] as const
 const REPLY = [{ type: 'text', text: replyText(20) }] as const
 const USAGE = { inputTokens: 19, outputTokens: 20, source: 'provider' } as const
 
-/** Saves one turn in a conversation. */
 type Save = (conversationId: string) => Promise<void>
 
 interface Saver {

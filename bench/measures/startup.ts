@@ -1,4 +1,4 @@
-/** How long `createEngine` takes, on an empty database and on one with many conversations. */
+/** The time that `createEngine` takes, on an empty database and on one with many conversations. */
 import { join } from 'node:path'
 import { openEngine } from '../clients/colloquy-engine.ts'
 import { question } from '../provider/reply-shape.ts'

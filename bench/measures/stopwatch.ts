@@ -1,4 +1,4 @@
-/** CPU time of this process, all its threads included, and wall time, since a moment. */
+/** Measures the CPU time of this process, with all its threads, and the wall time. */
 import { performance } from 'node:perf_hooks'
 
 export class Stopwatch {
@@ -23,10 +23,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2
 }
 
-/** Memory that is in use, once what is not was collected. Needs `--expose-gc`. */
+/** Memory in use after garbage collection. Needs `--expose-gc`. */
 export async function settledMemory(): Promise<{ heapBytes: number; rssBytes: number }> {
   for (let n = 0; n < 4; n += 1) {
-    // As thorough as there is: freed pages go back to the system.
+    // The most thorough collection that V8 offers: freed pages go back to the system.
     globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

@@ -1,7 +1,8 @@
 /**
- * What a delta costs: replies that have begun and wait are released together, and what the process
- * spends until all readers were shown all text is divided by the deltas. With the option `whole`,
- * until the replies have ended, and are saved by who saves.
+ * The CPU time of one delta. Replies that have begun and wait are released together. The CPU time
+ * until all text was shown is divided by the number of deltas.
+ *
+ * With the option `whole` it counts until all replies have ended, saved if the client saves.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../clients/client.ts'
@@ -57,7 +58,7 @@ async function stream(
     }),
   )
   const ended = Promise.all(replies)
-  // One that fails now must not be found unhandled before it is awaited.
+  // A rejection before the `await` below must not count as unhandled.
   ended.catch(() => undefined)
   await Promise.race([held.reach(streams), ended])
   await sleep(100)

@@ -1,4 +1,4 @@
-/** The floor of fan-out: a bare Subject of RxJS that hands as many events to as many observers. */
+/** The floor of fan-out: a bare RxJS Subject with as many events and as many observers. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type * as Rxjs from 'rxjs'
@@ -16,7 +16,7 @@ interface Event {
 export const measure: Measure = async (task) => {
   const events = option(task, 'events')
   const many = option(task, 'readers')
-  // The one that colloquy has, from where its build finds it.
+  // The same RxJS that the measured build uses.
   const require = createRequire(join(task.build, 'index.js'))
   const { Subject } = require('rxjs') as typeof Rxjs
   const emit = (readers: number): Delivered => {

@@ -1,12 +1,15 @@
-/** What a measuring process is told, and what it tells: plain data, for it crosses a process. */
+/**
+ * The messages between a measuring process and its parent. They are plain data, since they are sent
+ * between processes.
+ */
 import type { Client, ClientOptions, OpenClient } from '../clients/client.ts'
 
 export interface Task extends ClientOptions {
-  /** The file in `measures`. */
+  /** The name of the file in `measures/`. */
   readonly measure: string
-  /** The file in `clients`. */
+  /** The name of the file in `clients/`. */
   readonly client: string
-  /** What the measure wants to know. */
+  /** The options that this measure reads. */
   readonly options: Readonly<Record<string, number>>
 }
 
@@ -20,7 +23,7 @@ export async function openClient(task: Task): Promise<Client> {
   return await open(task)
 }
 
-/** An option that the workload has to give. */
+/** An option that the workload must give. */
 export function option(task: Task, name: string): number {
   const value = task.options[name]
   if (value === undefined) throw new Error(`The measure ${task.measure} needs the option ${name}.`)

@@ -1,4 +1,7 @@
-/** What a short turn costs, from the question to the end of the reply, saved by who saves. */
+/**
+ * The CPU time of a short turn, from the question to the end of the reply, saved if the client
+ * saves.
+ */
 import { question } from '../provider/reply-shape.ts'
 import type { Client } from '../clients/client.ts'
 import { checkAnswer } from './answer-check.ts'

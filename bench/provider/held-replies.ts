@@ -1,4 +1,4 @@
-/** The other end of the provider's hold: used by the process that is measured. */
+/** The measured process's control of held replies: waits until they are held, and releases them. */
 import { get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 
@@ -14,7 +14,7 @@ export class HeldReplies {
     await this.#get(`/held?count=${count}`)
   }
 
-  /** Lets them go on: a moment after this resolves. */
+  /** Releases the held replies. Their deltas follow a moment after this resolves. */
   async release(): Promise<void> {
     await this.#get('/release')
   }

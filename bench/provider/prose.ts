@@ -1,4 +1,4 @@
-/** The text that the mock provider's replies consist of: prose with all that real prose has in it. */
+/** The text of the mock provider's replies: prose with line breaks, quotes, code and non-ASCII. */
 import { createHash } from 'node:crypto'
 
 const PROSE = `An actor is a small, self-contained unit of work. It has a private state, a mailbox, and a
@@ -25,10 +25,10 @@ coarse, and let the data flow beside them. Naïve designs send every token throu
 
 `
 
-/** Pieces as a tokeniser makes them: a word with the space before it, long words in two. */
+/** Pieces like those of a tokeniser: a word with the space before it; long words are split. */
 const TOKENS = PROSE.match(/\n+ *|[^\S\n]?[^\s]{1,7}|\s/gu) ?? []
 
-/** What the nth delta of every reply says. */
+/** The text of the nth delta. It is the same in every reply. */
 export function token(n: number): string {
   return TOKENS[n % TOKENS.length] as string
 }

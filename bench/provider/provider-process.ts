@@ -1,4 +1,6 @@
-/** The mock provider as a process of its own: tells its parent its url, and ends with it. */
+/**
+ * The mock provider as a process. It sends its URL to its parent, and ends when its parent ends.
+ */
 import { Provider } from './provider.ts'
 
 const provider = new Provider()

@@ -1,9 +1,9 @@
 /**
- * A mock provider: answers chat requests with streams of the shape that the question asks for.
+ * A mock provider. The question names the shape of the streamed reply.
  *
- * Writes what was serialised beforehand and parses nothing, so that it keeps out of the way of
- * the client on a machine with few cores. Replies that are held wait until somebody says so, over
- * HTTP too: then a client can note where it stands between its request and the first delta.
+ * It writes events that were serialised before, and parses only the question. So it takes little
+ * CPU from the client on a machine with few cores. Held replies wait for a release, which comes
+ * over HTTP too. So a client can take its figures between its request and the first delta.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -12,13 +12,13 @@ import type { AddressInfo } from 'node:net'
 import { ReplyEvents } from './reply-events.ts'
 import { type ReplyShape, shapeIn } from './reply-shape.ts'
 
-/** How many deltas go out in one write of a reply that does not pause: some 18 kB. */
+/** The deltas in one write of a reply without pauses: some 18 kB. */
 const DELTAS_PER_WRITE = 64
-/** More than a workload opens at once. */
+/** More connections than a workload opens at once. */
 const BACKLOG = 4096
-/** From the release to the first delta: for the answer to the release to arrive. */
+/** From the release to the first delta. The answer to the release arrives in this time. */
 const RELEASE_MS = 25
-/** From the last delta of a paced reply to its end: by then all readers were shown all of it. */
+/** From the last delta of a paced reply to its end. By then the client has shown all text. */
 const TAIL_MS = 250
 
 export class Provider {
@@ -26,10 +26,10 @@ export class Provider {
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #held: (() => void)[] = []
   #waiting: { readonly count: number; readonly respond: () => void }[] = []
-  /** Spreads paced replies evenly over their pause. */
+  /** Counts held replies, to spread paced ones evenly over their pause. */
   #phase = 0
 
-  /** The url for a client's endpoint. */
+  /** Starts listening. Resolves to the URL for a client's endpoint. */
   async listen(): Promise<string> {
     this.#events.prepare(20_000)
     this.#server.keepAliveTimeout = 60_000
@@ -63,7 +63,7 @@ export class Provider {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
     response.write(this.#events.role)
     if (heldAfter === undefined) {
-      // The first chunk travels alone, as it does in life.
+      // The first chunk goes out in its own write, as from a real provider.
       setImmediate(() => this.#send(shape, 0, response))
       return
     }
@@ -87,7 +87,7 @@ export class Provider {
   async #sendAll(shape: ReplyShape, from: number, response: ServerResponse): Promise<void> {
     const { deltas, frames = false } = shape
     let next = from
-    // A short reply goes out with its end in one write.
+    // The deltas of a short reply and its end go out in one write.
     for (; deltas - next > DELTAS_PER_WRITE; next += DELTAS_PER_WRITE) {
       const flushed = this.#write(next, next + DELTAS_PER_WRITE, frames, response)
       if (!flushed && !response.destroyed) await once(response, 'drain')

@@ -1,8 +1,8 @@
 /**
- * The events of replies, serialised beforehand, in the shape in which OpenAI sends them.
+ * The events of replies in OpenAI's format, serialised before they are needed.
  *
- * `obfuscation` differs from chunk to chunk, as it does there: who reads a stream cannot take one
- * event for a copy of the one before.
+ * `obfuscation` differs from chunk to chunk, as it does at OpenAI. So a client cannot take one
+ * event for a copy of the event before.
  */
 import { token } from './prose.ts'
 
@@ -16,17 +16,17 @@ const HEAD = {
 }
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-/** OpenAI pads each chunk so that its length does not tell the length of its text. */
+/** OpenAI pads each chunk, so that its length does not reveal the length of its text. */
 const PADDED_LENGTH = 12
 
 export class ReplyEvents {
-  /** All deltas so far, one after the other. */
+  /** All serialised deltas, one after the other. */
   #bytes = Buffer.alloc(0)
-  /** Where each delta begins; one more than there are deltas. */
+  /** The offset of each delta, and the end of the last one. */
   #starts: number[] = [0]
   #seed = 1
 
-  /** Serialises that many deltas, if that was not done already. */
+  /** Serialises deltas until there are that many. */
   prepare(deltas: number): void {
     const known = this.#starts.length - 1
     if (deltas <= known) return
@@ -41,17 +41,17 @@ export class ReplyEvents {
     this.#bytes = Buffer.concat(added)
   }
 
-  /** The deltas from one number up to, and without, another. */
+  /** The deltas `from` up to, but without, `to`. */
   deltas(from: number, to: number): Buffer {
     return this.#bytes.subarray(this.#starts[from], this.#starts[to])
   }
 
-  /** What comes before the first delta. */
+  /** The chunk before the first delta. */
   readonly role = Buffer.from(
     this.#chunk({ role: 'assistant', content: '', refusal: null }, null, 'k3Vd'),
   )
 
-  /** What comes after the last delta: finish reason, usage, end marker. */
+  /** The chunks after the last delta: finish reason, usage, end marker. */
   tail(deltas: number): Buffer {
     const usage = {
       prompt_tokens: 19,
@@ -80,7 +80,7 @@ export class ReplyEvents {
     return event({ ...HEAD, choices: [choice], usage: null, obfuscation })
   }
 
-  /** The same letters in every run, so that all clients read the same bytes. */
+  /** The letters are the same in every benchmark run, so that all clients read the same bytes. */
   #letters(count: number): string {
     let letters = ''
     for (let n = 0; n < count; n += 1) {

@@ -1,16 +1,16 @@
 /**
- * What a reply is to look like, written into the question.
+ * The shape of a reply, written into the question.
  *
- * A client needs one url and no knowledge of workloads: whatever it is asked, it passes on.
+ * A client needs one URL and knows nothing of workloads: it only passes the question on.
  */
 
 export interface ReplyShape {
   readonly deltas: number
-  /** Between two deltas, each in a write of its own; 0: as fast as the client reads. */
+  /** Between two deltas, each in a write of its own. 0: as fast as the client reads. */
   readonly pauseMs: number
-  /** After how many deltas the reply waits for the release. Absent: it does not wait. */
+  /** The number of deltas before the reply waits for the release. Absent: it does not wait. */
   readonly heldAfter?: number
-  /** Whether each delta is a chunk frame of its own, also where many go out in one write. */
+  /** True if each delta is a chunk frame of its own, even where many go out in one write. */
   readonly frames?: boolean
 }
 
@@ -21,9 +21,9 @@ export function question({ deltas, pauseMs, heldAfter, frames }: ReplyShape): st
   return `Please say ${deltas} deltas, ${pauseMs} ms apart${held}${frames ? ', framed' : ''}.`
 }
 
-/** The shape that a request body asks for: what its last question says. */
+/** The shape that a request body asks for. */
 export function shapeIn(body: string): ReplyShape | undefined {
-  // The last one: a conversation may have asked before.
+  // The last question counts: the history may hold earlier ones.
   const at = body.lastIndexOf('Please say ')
   const [, deltas, pauseMs, heldAfter, frames] = QUESTION.exec(body.slice(at)) ?? []
   if (deltas === undefined || pauseMs === undefined) return undefined

@@ -1,4 +1,4 @@
-/** Where, when and with what a run was made. */
+/** The circumstances of a benchmark run: date, machine and versions. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem, type } from 'node:os'
 import { join } from 'node:path'

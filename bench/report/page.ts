@@ -1,4 +1,4 @@
-/** The page of the docs: tables, method and caveats. All of it comes from the run. */
+/** The page of the docs: tables, method and caveats. Its figures come from the run. */
 import type { Baseline } from '../baseline.ts'
 import type { Result } from '../result.ts'
 import { clientTable, rowTable } from './tables.ts'

@@ -11,7 +11,7 @@ const STEP = 24
 const HEADING = 44
 const GAP = 22
 
-/** What is plotted of a workload. */
+/** The plotted figure of each workload. */
 const PANELS: Readonly<Record<string, { readonly figure: string; readonly title: string }>> = {
   saturated: { figure: 'cpuPerDeltaUs', title: 'CPU per delta, 1 stream as fast as it is read' },
   paced: { figure: 'cpuPerDeltaUs', title: 'CPU per delta, 200 streams, a delta each 20 ms' },

@@ -15,6 +15,6 @@ export async function writeReport(result: Result, baseline: Baseline): Promise<v
   await writeFile(join(FOLDER, 'results.json'), `${JSON.stringify(result, null, 2)}\n`)
   await writeFile(join(FOLDER, 'cpu.svg'), plot(result))
   await writeFile(join(FOLDER, 'README.md'), page(result, baseline))
-  // The project's check looks at the format of the docs, these among them.
+  // The project's format check includes these files.
   execFileSync(join(ROOT, 'node_modules', '.bin', 'oxfmt'), [FOLDER])
 }

@@ -6,7 +6,7 @@ import type { Row } from '../workload.ts'
 
 export type Style = 'text' | 'markdown'
 
-/** What was reached, beside what was to be reached. */
+/** Each row with its figures, its target and the verdict. */
 export function rowTable(rows: readonly Row[], baseline: Baseline, style: Style): string {
   const lines = rows.map(({ target, title, unit, measured }) => {
     const goal = target === undefined ? undefined : TARGETS[target]
@@ -25,7 +25,7 @@ export function rowTable(rows: readonly Row[], baseline: Baseline, style: Style)
   return table([head, ...lines], style)
 }
 
-/** All that was measured of each client of a workload. */
+/** All figures of each client of a workload. */
 export function clientTable(samples: Samples, style: Style): string {
   const names = [...new Set(samples.labels.flatMap((label) => samples.names(label)))]
   const lines = samples.labels.map((label) => [
@@ -72,7 +72,7 @@ function change(ratio: number): string {
   return percent === 0 ? 'same' : `${percent > 0 ? '+' : ''}${percent} %`
 }
 
-/** Three digits that count, and no more. */
+/** A number with three significant digits. */
 export function number(value: number): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en')
   return String(Number(value.toPrecision(3)))

@@ -1,8 +1,8 @@
-/** The lines that every workload with peers has: ours against each of them. */
+/** The rows of every workload with peers: Colloquy against each of them. */
 import type { Samples } from '../samples.ts'
 import type { Row } from '../workload.ts'
 
-/** Ours as a multiple of the floor, and the peers as multiples of ours. */
+/** Colloquy as a multiple of the floor, and the peers as multiples of Colloquy. */
 export function againstPeers(
   workload: string,
   what: string,

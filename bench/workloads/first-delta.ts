@@ -1,4 +1,4 @@
-/** One question at a time to a provider that answers at once: how long a reader waits. */
+/** One question at a time to a provider that answers at once: the wait for the first text. */
 import type { Entry, Mode, Workload } from '../workload.ts'
 
 const entry = (client: string, mode: Mode, rounds?: number): Entry => ({

@@ -1,4 +1,4 @@
-/** Conversations with a past of very different length. */
+/** Conversations with histories of very different length. */
 import type { Entry, Workload } from '../workload.ts'
 
 const entry = (messages: number): Entry => ({

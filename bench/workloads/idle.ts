@@ -1,4 +1,4 @@
-/** Conversations that are awake and have nothing to do. */
+/** Conversations that are awake and at rest. */
 import type { Workload } from '../workload.ts'
 
 export const idle: Workload = {

@@ -1,4 +1,4 @@
-/** What an attached inspector costs: nothing for a delta, something for a turn. */
+/** The cost of an attached inspector: nothing for a delta, something for a turn. */
 import type { Entry, Workload } from '../workload.ts'
 
 const stream = (client: string): Entry => ({

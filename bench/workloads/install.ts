@@ -1,4 +1,4 @@
-/** What each client brings along. */
+/** The dependencies and bytes that each client installs. */
 import type { Workload } from '../workload.ts'
 
 const CLIENTS = ['colloquy', 'ai-sdk', 'openai-node', 'langchain', 'tanstack', 'pi-ai']

@@ -1,7 +1,9 @@
-/** Replies of very different length: a delta must not cost more for coming late. */
+/**
+ * Replies of very different length: a delta late in a reply must not cost more than an early one.
+ */
 import type { Entry, Workload } from '../workload.ts'
 
-/** As many deltas in all, whatever the length. */
+/** Shorter replies take more rounds, so that no total of deltas is small. */
 const entry = (deltas: number, rounds: number): Entry => ({
   measure: 'streams',
   client: 'colloquy',

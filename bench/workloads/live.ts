@@ -1,4 +1,4 @@
-/** Very many streams at once: what memory each of them takes. */
+/** Very many streams at once: the memory of each. */
 import type { Entry, Workload } from '../workload.ts'
 
 const entry = (client: string, rounds?: number): Entry => ({

@@ -1,4 +1,4 @@
-/** 200 conversations that stream while another 200 save: does the disk hold up the readers? */
+/** 200 conversations that stream while another 200 save: does the disk delay the streams? */
 import type { Entry, Mode, Workload } from '../workload.ts'
 
 const entry = (label: string, savers: number, mode: Mode): Entry => ({

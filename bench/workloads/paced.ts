@@ -1,4 +1,4 @@
-/** Many streams at the pace of a model: what a delta costs in life, most of it reading a socket. */
+/** Many streams at the pace of a model. Most of the cost of such a delta is the socket read. */
 import type { Entry, Mode, Workload } from '../workload.ts'
 import { againstPeers } from './against-peers.ts'
 

@@ -1,8 +1,8 @@
-/** A hundred readers on one conversation, against a bare Subject with as many. */
+/** A hundred subscribers of one conversation, against a bare Subject with as many. */
 import type { Workload } from '../workload.ts'
 
 const READERS = 100
-/** A delivery takes less than the rest of a reply varies: only many replies tell it. */
+/** A delivery costs less than the variation between two replies: only many replies show it. */
 const ROUNDS = 15
 
 export const readers: Workload = {

@@ -1,4 +1,4 @@
-/** One stream as fast as it is read: what a delta costs at the least. */
+/** One stream as fast as it is read: the least cost of a delta. */
 import type { Entry, Workload } from '../workload.ts'
 import { againstPeers } from './against-peers.ts'
 

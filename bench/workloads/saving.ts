@@ -1,4 +1,4 @@
-/** What saving adds to a turn, against the way it is usually written. */
+/** The cost that saving adds to a turn, against a flush for each message. */
 import type { Entry, Workload } from '../workload.ts'
 
 const entry = (label: string, plain: number): Entry => ({

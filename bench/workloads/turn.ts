@@ -1,4 +1,4 @@
-/** Short turns, many at once: what a request costs, ours with its two durable writes. */
+/** Short turns, many at once: the cost of a request. Ours includes two durable writes. */
 import type { Entry, Mode, Workload } from '../workload.ts'
 import { againstPeers } from './against-peers.ts'
 
@@ -9,7 +9,7 @@ const entry = (client: string, mode: Mode, rounds?: number): Entry => ({
     deltas: 20,
     atOnce: 50,
     turns: mode === 'quick' ? 500 : 1_000,
-    // As many for each: with these the ratio is the one that a long run has.
+    // As many for each client: then the ratio is that of a long run.
     warmUpTurns: mode === 'quick' ? 500 : 1_000,
   },
   ...(rounds !== undefined && { rounds }),

@@ -1,4 +1,4 @@
-/** All workloads, in the order in which they are run. */
+/** All workloads, in the order of a run. */
 import type { Workload } from '../workload.ts'
 import { firstDelta } from './first-delta.ts'
 import { history } from './history.ts'

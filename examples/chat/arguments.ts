@@ -1,4 +1,4 @@
-/** What was asked for on the command line. */
+/** The command line of the chat. */
 import { parseArgs } from 'node:util'
 
 export const USAGE = `
@@ -15,7 +15,7 @@ Without them a practice provider answers, whose replies are scripted.
 `.trim()
 
 export interface Arguments {
-  /** The one message to send; without it, a conversation. */
+  /** The one message to send. Absent: the chat is a conversation. */
   readonly message: string | undefined
   readonly resume: boolean
   readonly database: string
@@ -23,7 +23,7 @@ export interface Arguments {
   readonly help: boolean
 }
 
-/** The command line does not say what to do. */
+/** The command line is wrong. `message` says how. */
 export class MisuseError extends Error {
   override readonly name = 'MisuseError'
 }

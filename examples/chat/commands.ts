@@ -1,4 +1,4 @@
-/** What a line that begins with a slash does. */
+/** The commands of the chat: lines that begin with a slash. */
 import type { Session } from './session.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -37,13 +37,13 @@ export interface CommandLine {
   readonly argument: string
 }
 
-/** The command in a line. A path like `/usr/bin` is none. */
+/** The command in a line. A path like `/usr/bin` is not a command. */
 export function commandIn(line: string): CommandLine | undefined {
   const [, name, argument] = /^\/([a-z]+)(?:\s+(.*))?$/.exec(line.trim()) ?? []
   return name === undefined ? undefined : { name, argument: argument ?? '' }
 }
 
-/** @throws an `Error` if there is no such command, or it could not do what it was told */
+/** @throws an `Error` if there is no such command, or if the command fails */
 export async function runCommand(
   { name, argument }: CommandLine,
   session: Session,

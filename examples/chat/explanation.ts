@@ -1,4 +1,4 @@
-/** What went wrong and what the person at this terminal can do about it. */
+/** The text for a failure, with advice for the person at this terminal. */
 import { ColloquyError } from 'colloquy'
 import type { ColloquyErrorCode } from 'colloquy'
 

@@ -1,6 +1,6 @@
 /**
- * What Ctrl-C means: stop the reply that streams, or say how to leave; the next time, leave; then
- * leave without waiting for anything.
+ * Decides the effect of Ctrl-C. The first stops the streaming reply, or says how to leave. The
+ * second leaves. The third leaves without waiting for anything.
  */
 import type { Terminal } from './terminal.ts'
 
@@ -19,7 +19,7 @@ export class Interrupts {
     return this.#leaving.signal
   }
 
-  /** A reply begins: Ctrl-C aborts this signal, until the reply has ended. */
+  /** Tells that a reply begins. Ctrl-C aborts the returned signal until the reply has ended. */
   replyBegins(): AbortSignal {
     this.#reply = new AbortController()
     return this.#reply.signal
@@ -29,7 +29,7 @@ export class Interrupts {
     this.#reply = undefined
   }
 
-  /** Ctrl-C was pressed, or its signal came. */
+  /** Handles one Ctrl-C, as a key or as a signal. */
   readonly arrived = (): void => {
     this.#count++
     if (this.#count > 2) process.exit(130)
@@ -38,7 +38,7 @@ export class Interrupts {
     else if (this.#reply === undefined) this.#terminal.note('Ctrl-C again leaves.')
   }
 
-  /** Something else was typed: the next one counts as the first. */
+  /** Starts the count anew: after other input the next Ctrl-C is the first again. */
   forget(): void {
     this.#count = 0
   }

@@ -1,11 +1,11 @@
-/** What is said to the chat, line by line: from a pipe, or the one message of the command line. */
+/** The input of the chat, line by line: from a pipe, or the one message of the command line. */
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
 export interface Lines {
-  /** Whether a person types them, and sees the prompt. */
+  /** True if a person types the lines and sees the prompt. */
   readonly interactive: boolean
-  /** The next one; `undefined` when there is none any more. */
+  /** The next line; `undefined` at the end of the input. */
   next(prompt: string): Promise<string | undefined>
   close(): void
 }
@@ -15,7 +15,7 @@ export function oneLine(line: string): Lines {
   return { interactive: false, next: async () => lines.shift(), close: () => {} }
 }
 
-/** @param leaving - ends them early */
+/** @param leaving - ends the input early */
 export function pipedLines(source: Readable, leaving: AbortSignal): Lines {
   const reader = createInterface({ input: source, signal: leaving })
   const lines = reader[Symbol.asyncIterator]()

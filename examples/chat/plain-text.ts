@@ -1,14 +1,14 @@
 /**
- * What may reach a terminal of a text that someone else wrote.
+ * Makes foreign text safe for a terminal.
  *
  * A model, a provider's error or a stored title can hold escape sequences that move the cursor,
  * rename the window or write to the clipboard. Only text, newlines and tabs pass. A sequence may be
- * split over two pieces of a stream, so the filter remembers where it was.
+ * split over two pieces of a stream, so the filter keeps its state between pieces.
  */
 const ESCAPE = '\u001B'
 // oxlint-disable-next-line no-control-regex -- these are what this file is about
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/
-/** What opens a string that only its own terminator ends: after an escape, and in one character. */
+/** These open a string that only its own terminator ends: after an escape, or as one character. */
 const STRING_AFTER_ESCAPE = ']PX^_'
 const STRING = '\u0090\u0098\u009D\u009E\u009F'
 const STRING_END = '\u0007\u009C'
@@ -16,7 +16,7 @@ const STRING_END = '\u0007\u009C'
 export class PlainText {
   #inside: 'text' | 'escape' | 'sequence' | 'string' = 'text'
 
-  /** What of the next piece may be shown. */
+  /** The part of the next piece that may be shown. */
   add(piece: string): string {
     if (this.#inside === 'text' && !CONTROL.test(piece)) return piece
     let shown = ''
@@ -25,7 +25,7 @@ export class PlainText {
   }
 
   #shows(char: string): boolean {
-    // Ends whatever was open: a model that never closes a sequence must not hide its whole answer.
+    // A newline ends every sequence. Otherwise an unclosed sequence would hide the whole answer.
     if (char === '\n') {
       this.#inside = 'text'
       return true
@@ -51,17 +51,17 @@ export class PlainText {
         if (STRING_END.includes(char)) this.#inside = 'text'
         return false
     }
-    // No sequence holds a character beyond ASCII: it is text again.
+    // No sequence holds a character beyond ASCII, so this character is text again.
     return char > '\u009F'
   }
 }
 
-/** A whole text, made fit for a terminal. */
+/** A whole text, made safe for a terminal. */
 export function plain(text: string): string {
   return new PlainText().add(text)
 }
 
-/** The same on one line, cut to a length. */
+/** A whole text on one line, cut to a length. */
 export function plainLine(text: string, length: number): string {
   const line = plain(text).replaceAll(/\s+/g, ' ').trim()
   const chars = Array.from(line)

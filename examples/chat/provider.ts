@@ -1,4 +1,4 @@
-/** Who answers: the endpoint that the environment names, or the practice provider. */
+/** Finds the provider: the endpoint that the environment names, or the practice provider. */
 import type { Engine } from 'colloquy'
 import { startPracticeProvider } from '../practice-provider.ts'
 import type { Lines } from './lines.ts'
@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.ts'
 export interface Provider {
   readonly url: string
   readonly apiKey: string | null
-  /** Without one, the person is asked. */
+  /** Absent: the person is asked for a model. */
   readonly model: string | undefined
   readonly practice: boolean
   close(): Promise<void>
@@ -32,14 +32,14 @@ export async function findProvider(
   }
 }
 
-/** Where to ask for a model, and what ends the asking. */
+/** The input and output for the choice of a model, and the signal that ends it. */
 export interface Asking {
   readonly lines: Lines
   readonly terminal: Terminal
   readonly leaving: AbortSignal
 }
 
-/** Puts the provider as the engine's endpoint, and finds a model if none was named. */
+/** Stores the provider as the engine's endpoint `online`. Finds a model if none was named. */
 export async function useProvider(
   engine: Engine,
   { url, apiKey, model }: Provider,

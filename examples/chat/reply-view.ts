@@ -1,4 +1,4 @@
-/** One reply on the terminal: a spinner, then reasoning and text as they grow, then what it cost. */
+/** One reply on the terminal: a spinner, then reasoning and text as they grow, then the cost. */
 import type { Message, Snapshot, Usage } from 'colloquy'
 import { Spinner } from './spinner.ts'
 import type { Terminal } from './terminal.ts'
@@ -7,7 +7,7 @@ export class ReplyView {
   readonly #terminal: Terminal
   readonly #spinner: Spinner
   readonly #started = performance.now()
-  /** The part that grows, and how much of it is on the screen. */
+  /** The index of the part that grows, and the length of it that is on the screen. */
   #part = 0
   #length = 0
 
@@ -17,7 +17,7 @@ export class ReplyView {
     this.#spinner.start()
   }
 
-  /** Shows what a snapshot has beyond the one before. */
+  /** Shows the content that a snapshot adds to the one before. */
   show({ parts }: Snapshot): void {
     this.#spinner.stop()
     for (const [index, part] of parts.entries()) {
@@ -35,7 +35,7 @@ export class ReplyView {
     }
   }
 
-  /** The reply is on disk. */
+  /** Shows the cost, once the reply is on disk. */
   finished({ text, finishReason, usage }: Message): void {
     this.end()
     if (text === '') this.#terminal.note('The reply has no text.')
@@ -46,14 +46,14 @@ export class ReplyView {
     this.#terminal.note([...tokens(usage), `${seconds} s`].join(' · '))
   }
 
-  /** Nothing follows. May be called twice. */
+  /** Ends the view. Safe to call twice. */
   end(): void {
     this.#spinner.stop()
     this.#terminal.endLine()
   }
 }
 
-/** What the provider counted; nothing where it did not. */
+/** The tokens that the provider counted. Empty where it counted none. */
 function tokens({ inputTokens, outputTokens, reasoningTokens }: Partial<Usage> = {}): string[] {
   const reasoning = reasoningTokens ? ` (${reasoningTokens} of them reasoning)` : ''
   const counts = [

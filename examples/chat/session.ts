@@ -1,4 +1,4 @@
-/** A person's place in the engine: the conversation that is open, and the reply that streams in it. */
+/** The open conversation of a person, and the reply that streams in it. */
 import { ColloquyError, type ConversationRecord, type Engine, type Turn } from 'colloquy'
 import type { Interrupts } from './interrupts.ts'
 import { plainLine } from './plain-text.ts'
@@ -11,7 +11,7 @@ export type Outcome = 'replied' | 'stopped'
 export interface SessionOptions {
   readonly terminal: Terminal
   readonly interrupts: Interrupts
-  /** Whether the engine makes titles; otherwise the first message is one. */
+  /** True if the engine makes titles. Otherwise the first message is the title. */
   readonly autoTitle: boolean
 }
 
@@ -20,9 +20,9 @@ export class Session {
   readonly #terminal: Terminal
   readonly #interrupts: Interrupts
   readonly #autoTitle: boolean
-  /** Absent until the first message: nobody wants a list of empty conversations. */
+  /** Absent until the first message, so that no empty conversations are stored. */
   #conversation: ConversationRecord | undefined
-  /** What `/list` showed last, so that its numbers hold. */
+  /** The list that `/list` showed last: the numbers that a person types refer to it. */
   #listed: readonly ConversationRecord[] = []
 
   constructor(engine: Engine, { terminal, interrupts, autoTitle }: SessionOptions) {
@@ -32,7 +32,11 @@ export class Session {
     this.#autoTitle = autoTitle
   }
 
-  /** Sends a message and shows the reply as it comes. @throws why it did not come to its end */
+  /**
+   * Sends a message and shows the reply as it streams.
+   *
+   * @throws the error that ended the reply
+   */
   async ask(text: string): Promise<Outcome> {
     const signal = this.#interrupts.replyBegins()
     const view = new ReplyView(this.#terminal)
@@ -51,7 +55,7 @@ export class Session {
     }
   }
 
-  /** The next message starts a new conversation. */
+  /** Makes the next message start a new conversation. */
   startAnew(): void {
     this.#conversation = undefined
     this.#terminal.note('A new conversation.')
@@ -61,7 +65,7 @@ export class Session {
     this.#listed = await this.#engine.listConversations()
     if (this.#listed.length === 0) this.#terminal.note('No conversations yet.')
     for (const [index, record] of this.#listed.entries()) {
-      // The title comes after the first whole reply; until then the first message says more.
+      // The title comes after the first whole reply. Until then the first message says more.
       const messages = record.title ? [] : await this.#engine.listMessages(record.id)
       const mark = record.id === this.#conversation?.id ? '*' : ' '
       const line = conversationLine(index + 1, record.updatedAt, nameOf(record, messages))
@@ -69,7 +73,7 @@ export class Session {
     }
   }
 
-  /** Goes on with a conversation, by its number in the list, and shows it. */
+  /** Opens a conversation by its number in the list, and shows it. */
   async open(number: string): Promise<void> {
     if (this.#listed.length === 0) this.#listed = await this.#engine.listConversations()
     const record = this.#listed[Number(number) - 1]
@@ -77,7 +81,7 @@ export class Session {
     await this.#resume(record, { show: true })
   }
 
-  /** Goes on with the conversation that was used last. */
+  /** Opens the conversation that was used last. */
   async openLast(options: { readonly show: boolean }): Promise<void> {
     const [last] = await this.#engine.listConversations({ limit: 1 })
     if (last === undefined) this.#terminal.note('No conversation to go on with: a new one.')

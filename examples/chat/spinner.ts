@@ -1,4 +1,4 @@
-/** Shows that something is awaited, and for how long. Silent where there is no terminal. */
+/** Shows that the chat waits, and for how long. Silent without a terminal. */
 import type { Terminal } from './terminal.ts'
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']

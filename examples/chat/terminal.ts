@@ -1,8 +1,8 @@
 /**
- * What a person sees: answers and listings on stdout, everything about them on stderr.
+ * The output of the chat: answers and listings on stdout, everything else on stderr.
  *
- * So `npm start -- "…" > story.txt` keeps the story and nothing else. All text that is shown passes
- * through here and is made plain; colours are added afterwards, and only on a terminal.
+ * So `npm start -- "…" > story.txt` writes only the story to the file. All text passes through here
+ * and is made plain. Colours are added afterwards, and only on a terminal.
  */
 import { styleText } from 'node:util'
 import { PlainText, plain } from './plain-text.ts'
@@ -10,12 +10,12 @@ import { PlainText, plain } from './plain-text.ts'
 type Style = Parameters<typeof styleText>[0]
 
 export class Terminal {
-  /** Whether stderr can show a line and take it back. */
+  /** True if stderr can show a line and erase it. */
   readonly animated: boolean
   readonly #stdout: NodeJS.WriteStream
   readonly #stderr: NodeJS.WriteStream
   readonly #colours: boolean
-  /** The stream whose last line has no end yet: on a screen both share it. */
+  /** The stream whose last line is not ended. On a screen both streams share that line. */
   #open: NodeJS.WriteStream | undefined
   #answer = new PlainText()
   #thought = new PlainText()
@@ -25,38 +25,39 @@ export class Terminal {
     this.#stderr = stderr
     this.animated = stderr.isTTY && env['TERM'] !== 'dumb'
     this.#colours = this.animated && !env['NO_COLOR']
-    // `| head -1`: the reader has gone, and so may we. A running turn stays, as interrupted.
+    // With `| head -1` the other end of the pipe closes early: exit. A running turn ends as
+    // `interrupted`.
     const gone = (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1)
     stdout.on('error', gone)
     stderr.on('error', gone)
   }
 
-  /** The next piece of an answer. */
+  /** Writes the next piece of an answer. */
   answer(piece: string): void {
     this.#write(this.#stdout, this.#answer.add(piece))
   }
 
-  /** The next piece of what a model thinks before it answers. */
+  /** Writes the next piece of a model's reasoning. */
   thought(piece: string): void {
     this.#write(this.#stderr, this.#styled('dim', this.#thought.add(piece)), !piece.endsWith('\n'))
   }
 
-  /** A line that was asked for. */
+  /** Writes a line of requested output. */
   line(text: string): void {
     this.#write(this.#stdout, `${plain(text)}\n`)
   }
 
-  /** A line about what happens. */
+  /** Writes a line about the state of the chat. */
   note(text: string): void {
     this.#write(this.#stderr, `${this.#styled('dim', plain(text))}\n`)
   }
 
-  /** A line about what went wrong. */
+  /** Writes a line about a failure. */
   problem(text: string): void {
     this.#write(this.#stderr, `${this.#styled('red', plain(text))}\n`)
   }
 
-  /** Ends the line that was begun, if there is one; what comes next is another text. */
+  /** Ends the open line, if there is one. The next output is another text. */
   endLine(): void {
     this.#answer = new PlainText()
     this.#thought = new PlainText()
@@ -64,7 +65,9 @@ export class Terminal {
     this.#open = undefined
   }
 
-  /** Shows a line for a while, in place of the one before; '' takes it away. Not without a terminal. */
+  /**
+   * Shows a line in place of the last flashed one; '' erases it. Does nothing without a terminal.
+   */
   flash(text: string): void {
     if (this.animated) this.#stderr.write(`\r\u001B[K${this.#styled('dim', plain(text))}`)
   }

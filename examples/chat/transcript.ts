@@ -1,4 +1,4 @@
-/** What is stored, as text: conversations in a list, and the messages of one. */
+/** Formats stored conversations as text: a list of them, and the messages of one. */
 import type { ConversationRecord, Message } from 'colloquy'
 import { plainLine } from './plain-text.ts'
 
@@ -11,17 +11,17 @@ const MARKS: Record<Message['status'], string | undefined> = {
   failed: '[failed here]',
 }
 
-/** A conversation in a list, by its place there. */
+/** A conversation as a line of the list. */
 export function conversationLine(place: number, updatedAt: Date, name: string): string {
   return `${String(place).padStart(3)}  ${MOMENT.format(updatedAt)}  ${name}`
 }
 
-/** What a conversation is called: its title, or else how it begins. */
+/** The name of a conversation: its title, or the beginning of its first message. */
 export function nameOf({ title }: ConversationRecord, [first]: readonly Message[]): string {
   return plainLine(title ?? first?.text ?? '', 60) || 'untitled'
 }
 
-/** A message as it was shown when it came, without reasoning, and marked if it is not whole. */
+/** A message as it was shown while it streamed, without reasoning. Marked if it is not complete. */
 export function messageLines({ role, text, status }: Message): string[] {
   const mark = MARKS[status]
   return [

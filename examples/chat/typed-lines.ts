@@ -1,9 +1,9 @@
 /**
  * The lines that a person types, with a prompt and a line editor.
  *
- * The editor stays open while a reply streams: so Ctrl-C is a key that reaches nobody but us (as a
- * signal it would also end npm), and what is typed meanwhile is not lost. It is not shown either,
- * but when it is its turn.
+ * The editor stays open while a reply streams, for two reasons. Ctrl-C is then a key that only the
+ * chat receives; as a signal it would end npm too. And lines typed meanwhile are kept: each is
+ * shown when the chat takes it.
  */
 import { createInterface, type Interface } from 'node:readline'
 import { Writable } from 'node:stream'
@@ -18,9 +18,9 @@ export class TypedLines implements Lines {
   readonly #editor: Interface
   readonly #lines: AsyncIterator<string, undefined>
   readonly #interrupts: Interrupts
-  /** The prompt on the screen, while somebody waits for a line. */
+  /** The prompt on the screen. Absent unless the chat waits for a line. */
   #prompt: string | undefined
-  /** How many lines were typed before they were asked for. */
+  /** The number of lines that were typed before the chat asked for them. */
   #early = 0
   #closed = false
 
@@ -60,7 +60,7 @@ export class TypedLines implements Lines {
   }
 
   #interrupted(): void {
-    // It was meant for the line: that goes, and the next one counts.
+    // On a line with text, Ctrl-C clears the line, and the next one counts as the first.
     if (this.#editor.line !== '') this.#interrupts.forget()
     this.#editor.write(null, { ctrl: true, name: 'e' })
     this.#editor.write(null, { ctrl: true, name: 'u' })
@@ -89,7 +89,7 @@ export class TypedLines implements Lines {
   }
 }
 
-/** Where the line editor draws; hidden while nobody waits for a line. */
+/** The output of the line editor. Hidden unless the chat waits for a line. */
 class Echo extends Writable {
   shown = false
   readonly isTTY = true

@@ -1,4 +1,6 @@
-/** Prints how many bytes of what passed through a Map, or a Registry, minor collections leave. */
+/**
+ * Prints the bytes that minor collections leave of entries that passed through a Map or a Registry.
+ */
 import { Registry } from '../../src/registry.ts'
 
 const ITEMS = 1_500

@@ -1,6 +1,6 @@
+/** Runs a script from `children/` to its end. Knows nothing of engines. */
 import { type Child, runScript } from '../support/child-process.ts'
 
-/** Runs a script from `children/` to its end. */
 export function runChild(name: string, ...args: readonly string[]): Promise<Child> {
   return runScript(new URL(`./children/${name}.ts`, import.meta.url), args)
 }

@@ -1,3 +1,4 @@
+/** Closing an engine: its effect on turns that run, and the resources it frees. */
 import { fork } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
@@ -11,14 +12,17 @@ import { Inspection } from '../support/inspection.ts'
 import { closedGate, endless, hang, streamed } from '../support/scripts.ts'
 import { nextEvent, outcomeOf, shown, ticks } from '../support/waiting.ts'
 
-/** What keeps this process alive, by kind. */
+/** The resources that keep this process alive, counted by kind. */
 function resources(): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1
   return counts
 }
 
-/** Looks again until it is so, or for as many turns of the event loop as a closing socket may take. */
+/**
+ * Polls a condition until it is true, for at most 2,000 turns of the event loop: a socket that
+ * closes may take as many.
+ */
 async function eventually(isSo: () => boolean): Promise<void> {
   for (let n = 0; n < 2_000 && !isSo(); n += 1) await ticks()
   expect(isSo()).toBe(true)

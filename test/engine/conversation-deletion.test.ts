@@ -1,3 +1,4 @@
+/** Deleting a conversation, at rest and during a send. */
 import { describe, expect, test } from 'vitest'
 import { testChat } from '../support/engine.ts'
 import { endless, hang } from '../support/scripts.ts'

@@ -1,3 +1,4 @@
+/** Conversations: start, read, list and update. */
 import { describe, expect, test } from 'vitest'
 import type { ConversationOptions, ConversationUpdate } from '../../src/index.ts'
 import { testChat, testEngine } from '../support/engine.ts'
@@ -6,7 +7,7 @@ import { eventLog, shown } from '../support/waiting.ts'
 
 const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/
 
-/** Time that goes on by one each time it is asked. */
+/** A clock whose time advances by one at each read. */
 function countingTime() {
   let now = 1_700_000_000_000
   return {

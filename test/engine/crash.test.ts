@@ -1,4 +1,4 @@
-/** Promise 4: what is left of an engine that was killed. */
+/** Promise 4: the state of a database after its engine was killed. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ interface Report {
   readonly streaming: string
 }
 
-/** A database whose engine was killed with one turn behind it and two under way. */
+/** A database whose engine was killed after one turn had ended and while two were running. */
 async function killedEngine() {
   const provider = await testProvider()
   provider.always((exchange) => {
@@ -74,13 +74,13 @@ test('after a kill, running turns are interrupted and their conversations go on'
     { text: 'hello' },
     { text: 'Hello', status: 'complete' },
   ])
-  // An interruption is noted once.
+  // An interruption is recorded once.
   const turns = await engine.listTurns('streaming')
   await engine.close()
   const second = await testEngine({ database })
   expect(await second.listTurns('streaming')).toEqual(turns)
   expect(await second.listMessages('streaming')).toHaveLength(2)
-  // Nobody asked for it, so nothing is sent again.
+  // Nobody asked for these turns again, so nothing is sent again.
   expect([provider.requests.length, provider.socketsOpened]).toEqual([asked, sockets])
   expect(log).toEqual([])
 
@@ -89,7 +89,7 @@ test('after a kill, running turns are interrupted and their conversations go on'
     expect(message).toMatchObject({ text: 'Hello', status: 'complete' })
   }
   expect(provider.requests.length).toBe(asked + 3)
-  // The text that was left is part of the history; the reply that had none is not.
+  // The interrupted reply with text is part of the history. The empty one is not.
   const interrupted = (await second.listMessages('streaming'))[1]?.text
   expect(provider.requests[asked + 1]?.body.messages).toContainEqual({
     role: 'assistant',

@@ -1,3 +1,4 @@
+/** Events as a host receives them: order, completion, and calls from inside a subscriber. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Feed } from '../../src/feed/feed.ts'
 import type { ConversationEvent } from '../../src/index.ts'
@@ -6,7 +7,7 @@ import { arrivals, rebuiltText } from '../support/reading.ts'
 import { chunk, closedGate, json, steps, streamed } from '../support/scripts.ts'
 import { eventLog, outcomeOf, ticks } from '../support/waiting.ts'
 
-/** Notes what an observable tells, its completion and its error included. */
+/** Notes the events, the completion and the error of an observable. */
 function notes(): { readonly seen: string[]; readonly observer: object } {
   const seen: string[] = []
   const observer = {
@@ -223,7 +224,7 @@ describe('a reader that calls the engine inside its callback', () => {
 })
 
 describe('the socket reads of a reply', () => {
-  /** What was made into events, whoever watches. */
+  /** Counts the batches that were made into events, whether anybody subscribed or not. */
   function deltaBatches(): () => string[] {
     const publish = vi.spyOn(Feed.prototype, 'publish')
     onTestFinished(() => publish.mockRestore())

@@ -1,3 +1,4 @@
+/** Subscribers and snapshot readers that come late: in the middle of a turn, or after it. */
 import { describe, expect, test } from 'vitest'
 import type { ConversationEvent } from '../../src/index.ts'
 import { testChat } from '../support/engine.ts'
@@ -7,7 +8,7 @@ import { eventLog, nextEvent } from '../support/waiting.ts'
 
 const STORY = ['Once', ' upon', ' a', ' time']
 
-/** A reply of four deltas of which two have arrived. */
+/** A reply of four deltas. Two of them have arrived. */
 async function halfwayChat(emitIntervalMs: number) {
   const chat = await testChat({ emitIntervalMs })
   const { provider, engine, conversation } = chat
@@ -67,7 +68,7 @@ describe.each([0, 100])('with %i ms between snapshots', (emitIntervalMs) => {
 
   test('a reader that comes inside a delivery misses nothing and gets nothing twice', async () => {
     const { provider, engine, conversation } = await testChat({ emitIntervalMs })
-    // All in one read: what comes after the first delta is decoded before anybody is told of it.
+    // All in one read: the deltas after the first are decoded before the first is delivered.
     provider.next((exchange) =>
       exchange.done(
         ...STORY.map((content) => chunk({ content })),

@@ -1,4 +1,4 @@
-/** A database that another program writes to, or that refuses to be written. */
+/** A database that another program writes to, or that refuses writes. */
 import { once } from 'node:events'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { describe, expect, test } from 'vitest'
@@ -23,7 +23,7 @@ function typesIn(log: readonly ConversationEvent[]): readonly string[] {
 test('a lock that is held for 2 s delays writes, never the event loop or the deltas', async () => {
   const database = await testDatabase()
   const { provider, engine, conversation } = await testChat({ database, logger })
-  // Warm: everything that happens during the lock has happened before.
+  // Warm-up: everything that happens during the lock has happened before.
   for (let n = 0; n < 5; n += 1) await (await engine.send(conversation.id, 'hello')).reply
   const ending = await engine.startConversation()
   const streaming = await engine.startConversation()
@@ -76,7 +76,8 @@ test('a lock that is held for 2 s delays writes, never the event loop or the del
   expect(whileLocked).toMatchObject({ settled: [], turn: { status: 'streaming' } })
   expect(whileLocked.messages).toHaveLength(1)
   expect(during).toBeGreaterThan(100)
-  // Waiting inside SQLite would block it for all of the two seconds; a busy machine delays it too.
+  // Waiting inside SQLite would block the loop for two seconds. The bound allows for a busy
+  // machine.
   expect(delay.max / 1e6).toBeLessThan(500)
   expect(typesIn(log).at(-1)).toBe('turn.done')
   expect((await toEnd.reply).message.text).toBe('Once upon')
@@ -220,7 +221,7 @@ test('an engine waits for the lock that it finds when it opens', async () => {
   expect(isFree).toBe(true)
 })
 
-/** The states that conversations and turns were in, in order. */
+/** The states that conversations and turns entered, in order. */
 function statesIn({ events }: Inspection) {
   const states = { conversation: [] as unknown[], turn: [] as unknown[] }
   for (const event of events) {

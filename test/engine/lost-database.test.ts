@@ -1,4 +1,4 @@
-/** A database that is no longer the engine's: taken over, deleted, moved away, or replaced. */
+/** A database that the engine has lost: taken over, deleted, moved away, or replaced. */
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import type { ConversationEvent, EngineOptions } from '../../src/index.ts'
@@ -9,7 +9,7 @@ import { eventLog, nextEvent, outcomeOf, shown } from '../support/waiting.ts'
 /** The warnings are expected. */
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** A chat with a turn that has shown `Once` and goes on when the gate is opened. */
+/** A chat with a turn that has shown `Once`, and goes on when the gate opens. */
 async function streamingChat(options: EngineOptions = {}) {
   const database = await testDatabase()
   const chat = await testChat({ database, logger, ...options })
@@ -27,7 +27,7 @@ const failuresIn = (log: readonly ConversationEvent[]) =>
 
 test('an engine that another one got past loses its turn, and writes nothing from then on', async () => {
   const { engine, turn, gate, conversation, database, provider } = await streamingChat()
-  // Whoever removes the lock lets a second engine in.
+  // Without the lock file, a second engine can open the database.
   await rm(`${database}.lock`)
   const other = await testEngine({ database })
 

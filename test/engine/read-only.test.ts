@@ -1,4 +1,4 @@
-/** An engine that only looks. */
+/** An engine with `readOnly`. */
 import { readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -9,12 +9,12 @@ import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import { closedGate, endless, streamed } from '../support/scripts.ts'
 import { outcomeOf, shown } from '../support/waiting.ts'
 
-/** Looks at a file; closed when the test has ended. */
+/** Opens a file for reading. Closed when the test has ended. */
 async function look(database: string, options: EngineOptions = {}): Promise<Engine> {
   return testEngine({ database, readOnly: true, ...options })
 }
 
-/** All that can be read of a conversation and of the engine. */
+/** Everything that can be read of a conversation and of the engine. */
 async function everything(engine: Engine, id: string) {
   const turns = await engine.listTurns(id)
   return {

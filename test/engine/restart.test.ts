@@ -1,4 +1,4 @@
-/** What an engine finds that opens a database after another one. */
+/** The state that an engine finds in a database that another engine used before. */
 import { symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { runChild } from './child-process.ts'
 
 const usage = { prompt_tokens: 9, completion_tokens: 4 }
 
-/** All that a host can read of an engine. */
+/** Everything that a host can read of an engine. */
 async function everything(engine: Engine) {
   const conversations = await engine.listConversations()
   return {
@@ -30,7 +30,7 @@ test('everything is as it was', async () => {
   const provider = await testProvider()
   const database = await testDatabase()
   const before = await (async () => {
-    // The provider asks for a longer wait than that, so its refusal stands.
+    // The provider asks for a longer wait than the maximum, so the refusal is not retried.
     const retry = { maxDelayMs: 500 }
     await using engine = await createEngine({ database, autoTitle: false, retry })
     await engine.putEndpoint('online', { url: `${provider.url}?v=1`, model: 'm', local: true })

@@ -1,3 +1,4 @@
+/** Snapshots of a reply through the public API: when each is due, and how they end. */
 import { expect, test } from 'vitest'
 import { SimulatedClock } from 'xstate'
 import { testChat } from '../support/engine.ts'

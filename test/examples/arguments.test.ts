@@ -1,3 +1,4 @@
+/** The command line of the terminal chat. */
 import { expect, test } from 'vitest'
 import { MisuseError, readArguments } from '../../examples/chat/arguments.ts'
 

@@ -4,7 +4,7 @@ import type { Exchange, Provider, Script } from '../support/provider.ts'
 import { endless, json, steps, streamed } from '../support/scripts.ts'
 import { test } from './chat-test.ts'
 
-/** Scripts for the replies; titles, which come in between as they like, take none. */
+/** Scripts for the replies. Title requests may come between them, and take no script. */
 function answer(provider: Provider, ...scripts: Script[]): void {
   const title = json({ choices: [{ message: { content: 'A title' }, finish_reason: 'stop' }] })
   provider.always((exchange) =>
@@ -17,7 +17,7 @@ function asked(provider: Provider): Exchange[] {
   return provider.requests.filter(({ body }) => body?.stream === true)
 }
 
-// Where `script` is another program, with other options, there is no terminal to be had.
+// On other systems `script` is another program with other options, so there is no terminal.
 describe.runIf(process.platform === 'linux')('a terminal', () => {
   test('shows a reply as it grows, and keeps it when Ctrl-C stops it', async ({
     provider,
@@ -37,7 +37,7 @@ describe.runIf(process.platform === 'linux')('a terminal', () => {
     await process.hears('> ')
 
     process.say('tell me a story')
-    // The spinner, until there is something to show.
+    // The spinner, until there is text.
     await process.hears('⠋')
     deltas.step()
     await process.hears('Once')

@@ -1,4 +1,4 @@
-/** `test` for the terminal chat: each one has a scripted provider and a database of its own. */
+/** `test` for the terminal chat. Each test has its own scripted provider and database. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { ExampleProcess } from './example-process.ts'
 
 type Environment = Readonly<Record<string, string>>
 
-/** Starts chats with one provider and one database. */
+/** Starts chats on one provider and one database. */
 export class ChatStarter {
   readonly #database: string
   readonly #env: Environment
@@ -19,7 +19,7 @@ export class ChatStarter {
     this.#env = { OPENAI_BASE_URL: url, OPENAI_API_KEY: 'sk-test', OPENAI_MODEL: 'm' }
   }
 
-  /** With pipes for input and output, and these arguments. */
+  /** Starts a chat with pipes for input and output, and with these arguments. */
   start(...args: readonly string[]): ExampleProcess {
     return this.startWith({}, ...args)
   }

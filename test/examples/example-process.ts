@@ -1,7 +1,7 @@
 /**
- * An example as a child process, started as its npm script starts it.
+ * An example as a child process, started in the way its npm script starts it.
  *
- * A test says lines to it and waits for what it answers; nothing is timed.
+ * A test writes lines to it and waits for its output. Knows nothing of time: no wait is a sleep.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
-/** What Node has compiled before: with it, each start takes half as long. */
+/** Node's compile cache: with it, each start takes half as long. */
 const COMPILED = join(REPOSITORY, 'node_modules/.cache/examples')
 const CTRL_C = '\u0003'
 const CTRL_D = '\u0004'
@@ -21,7 +21,7 @@ export interface ExampleOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** How a process ended, and all that it said. */
+/** The exit code of a process, and all its output. */
 export interface Ending {
   readonly code: number | null
   readonly stdout: string
@@ -34,13 +34,14 @@ export class ExampleProcess {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #ended: Promise<unknown>
   readonly #said: Record<Output, string> = { stdout: '', stderr: '' }
-  /** How far a test has looked already. */
+  /** The length of each output that the test has already seen. */
   readonly #seen: Record<Output, number> = { stdout: 0, stderr: 0 }
   #hasEnded = false
   #look: (() => void) | undefined
 
   private constructor(program: string, args: readonly string[], env: ExampleOptions['env']) {
-    // Only what a test names: a developer's own OPENAI_BASE_URL stays out of it.
+    // Only the variables that a test names: a developer's own OPENAI_BASE_URL must not reach the
+    // child.
     this.#child = spawn(program, args, {
       cwd: REPOSITORY,
       env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILED, ...env },
@@ -57,24 +58,24 @@ export class ExampleProcess {
     }
   }
 
-  /** Starts it with pipes for its input and output. */
+  /** Starts it with pipes for input and output. */
   static start({ script, args = [], env }: ExampleOptions): ExampleProcess {
     return new ExampleProcess(process.execPath, [...nodeArguments(script), ...args], env)
   }
 
-  /** Starts it on a terminal of its own. What that shows is its `stdout`. */
+  /** Starts it on its own terminal. The content of the terminal is its `stdout`. */
   static startOnTerminal({ script, args = [], env }: ExampleOptions): ExampleProcess {
     const command = [process.execPath, ...nodeArguments(script), ...args].map(quoted).join(' ')
     const options = ['--quiet', '--return', '--command', command, '/dev/null']
     return new ExampleProcess('script', options, { TERM: 'xterm', ...env })
   }
 
-  /** Types a line, or hands one to the pipe. */
+  /** Types a line on a terminal, or writes it to the pipe. */
   say(line: string): void {
     this.#child.stdin.write(`${line}\n`)
   }
 
-  /** Types something without a newline, on a terminal. */
+  /** Types text without a newline, on a terminal. */
   type(text: string): void {
     this.#child.stdin.write(text)
   }
@@ -91,7 +92,7 @@ export class ExampleProcess {
     this.#child.kill(signal)
   }
 
-  /** Waits until it says what it had not said when it was last waited for; the match. */
+  /** Waits for output after the last match. Returns the new match. */
   async hears(what: string | RegExp, output: Output = 'stdout'): Promise<readonly string[]> {
     for (;;) {
       const unseen = this.#said[output].slice(this.#seen[output])
@@ -105,7 +106,7 @@ export class ExampleProcess {
     }
   }
 
-  /** Ends its input, unless a test wants it to end by itself, and waits for its end. */
+  /** Ends the input, unless a test wants the process to end by itself. Waits for the exit. */
   async end({ input = true } = {}): Promise<Ending> {
     if (input) this.#child.stdin.end()
     await this.#ended
@@ -116,14 +117,14 @@ export class ExampleProcess {
     return `${this.#said.stdout}\n--- stderr ---\n${this.#said.stderr}`
   }
 
-  /** For `afterEach`: nothing outlives its test. */
+  /** For `afterEach`: no process outlives its test. */
   async destroy(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#ended
   }
 }
 
-/** What an npm script gives to node. */
+/** The arguments that an npm script gives to node. */
 function nodeArguments(script = 'start'): string[] {
   const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>

@@ -1,3 +1,4 @@
+/** The example `inspect`. */
 import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { ExampleProcess } from './example-process.ts'

@@ -1,3 +1,4 @@
+/** The filter for foreign text on a terminal. */
 import { expect, test } from 'vitest'
 import { PlainText, plain, plainLine } from '../../examples/chat/plain-text.ts'
 

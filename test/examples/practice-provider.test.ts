@@ -1,3 +1,4 @@
+/** The practice provider of the examples. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startPracticeProvider, type PracticeProvider } from '../../examples/practice-provider.ts'
 

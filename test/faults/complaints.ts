@@ -1,9 +1,12 @@
-/** Compares what was observed of a row with what was expected, and with what holds for every row. */
+/**
+ * Compares the observation of a row with its expectation, and with the rules for all rows. Knows
+ * nothing of how a row is played.
+ */
 import { isDeepStrictEqual } from 'node:util'
 import { type Expected, QUESTION } from './fault.ts'
 import type { Observation } from './observation.ts'
 
-/** All that is wrong, one line each. */
+/** Every difference, in one line each. */
 export function complaints(expected: Expected, observed: Observation): readonly string[] {
   return [...unexpected(expected, observed), ...broken(observed)]
 }
@@ -35,7 +38,7 @@ function unexpected(expected: Expected, observed: Observation): readonly string[
   return wrong
 }
 
-/** What must hold whatever the upstream does. */
+/** The rules for every row, for any fault of the upstream. */
 function broken(observed: Observation): readonly string[] {
   const { outcome, stored, streamed, partial, turn } = observed
   const status = outcome === 'done' ? 'complete' : outcome
@@ -64,7 +67,7 @@ function broken(observed: Observation): readonly string[] {
   return Object.entries(rules).flatMap(([rule, holds]) => (holds ? [] : [`broken: ${rule}`]))
 }
 
-/** A field that is `undefined` is as good as none. */
+/** Returns true if both are equal. A field that is `undefined` counts as absent. */
 function same(one: unknown, other: unknown): boolean {
   return isDeepStrictEqual(plain(one), plain(other))
 }

@@ -1,4 +1,6 @@
-/** What a row of the fault table says: what the upstream does, and what the engine must make of it. */
+/**
+ * A row of the fault table: the fault of the upstream, and the outcome that the engine must reach.
+ */
 import type { SimulatedClock } from 'xstate'
 import type {
   ColloquyErrorCode,
@@ -13,18 +15,18 @@ import type {
 } from '../../src/index.ts'
 import type { Provider, Script } from '../../src/testing.ts'
 
-/** The inputs of the table; what is planted in them must come back from the store. */
+/** The input of every row. Its odd characters must come back from the store. */
 export const QUESTION = 'Tell me a story about \ud800 and \u0000.'
 export const KEY = 'sk-canary-of-the-fault-table'
 
-/** What the row has to work with, before its turn begins. */
+/** The surroundings of a row before its turn begins. */
 export interface Stage {
   readonly engine: Engine
   readonly conversation: ConversationRecord
   readonly provider: Provider
-  /** Another server, which nobody should ask. */
+  /** Another server, which must receive no connection. */
   readonly other: Provider
-  /** The engine's time, where the row is `timed`: it stands still. */
+  /** The engine's clock, if the row is `timed`. It stands still. */
   readonly clock: SimulatedClock
 }
 
@@ -32,42 +34,46 @@ export interface Scene extends Stage {
   readonly turn: Turn
   /** Resolves once the engine knows that the provider's headers have arrived. */
   readonly started: () => Promise<void>
-  /** Cancels, and notes the receipt. */
+  /** Cancels the turn and keeps the receipt. */
   readonly cancel: () => Promise<void>
 }
 
 export interface Fault {
-  /** What the upstream does, to be read after "survives an upstream that". */
+  /** The fault of the upstream, read after "survives an upstream that". */
   readonly name: string
-  /** What requests are answered, one after another; the last one answers all that follow. */
+  /** The answers, one for each request. The last one answers all further requests. */
   readonly upstream?: Script | readonly Script[] | undefined
-  /** What else has to be arranged before the turn begins. */
+  /** Further preparations before the turn begins. */
   readonly arrange?: ((stage: Stage) => void | Promise<void>) | undefined
-  /** The address the endpoint is given. @defaultValue the provider's */
+  /** The address of the endpoint. @defaultValue the provider's */
   readonly url?: ((stage: { readonly provider: Provider }) => string | Promise<string>) | undefined
   /** @defaultValue chat completions */
   readonly dialect?: Dialect | undefined
-  /** What happens while the turn runs. */
+  /** The test's actions while the turn runs. */
   readonly meanwhile?: ((scene: Scene) => Promise<void>) | undefined
-  /** Gives the row an engine of its own. */
+  /** Options for the engine. A row with options has its own engine. */
   readonly options?: EngineOptions | undefined
-  /** Gives the row an engine of its own, whose time stands still. */
+  /** Gives the row its own engine, whose clock stands still. */
   readonly timed?: boolean | undefined
   readonly send?: SendOptions | undefined
-  /** How long the turn may take, in milliseconds, and then the sockets. @defaultValue 15,000, and 3,000 */
+  /**
+   * The time limit of the turn, and then of the sockets, in milliseconds.
+   *
+   * @defaultValue 15,000 for the turn and 3,000 for the sockets
+   */
   readonly patienceMs?: number | undefined
   readonly expected: Expected
 }
 
-/** What the engine must make of it. What is absent must not be there. */
+/** The expected outcome. A field that is absent here must be absent there. */
 export interface Expected {
   readonly outcome: 'done' | 'failed' | 'cancelled'
   readonly code?: ColloquyErrorCode | undefined
   readonly status?: number | undefined
   readonly providerCode?: string | undefined
-  /** In milliseconds; of two the bounds. */
+  /** In milliseconds. A pair gives the bounds. */
   readonly retryAfterMs?: number | readonly [number, number] | undefined
-  /** What the error's message says. */
+  /** A pattern for the error's message. */
   readonly says?: RegExp | undefined
   /** The text that is kept. @defaultValue none */
   readonly text?: string | RegExp | undefined
@@ -76,13 +82,13 @@ export interface Expected {
   readonly finishReason?: FinishReason | undefined
   readonly inputTokens?: number | undefined
   readonly outputTokens?: number | undefined
-  /** How many requests reach the provider. @defaultValue 1 */
+  /** The number of requests that reach the provider. @defaultValue 1 */
   readonly requests?: number | readonly [number, number] | undefined
-  /** What the cancel is told. */
+  /** The receipt of the cancel. */
   readonly receipt?: Partial<Receipt> | undefined
 }
 
-/** A failure, in one line. */
+/** An expected failure, in one line. */
 export function failure(
   code: ColloquyErrorCode,
   more: Omit<Expected, 'outcome' | 'code'> = {},
@@ -90,7 +96,7 @@ export function failure(
   return { outcome: 'failed', code, ...more }
 }
 
-/** A success, in one line: it stopped because it was done. */
+/** An expected success, in one line. Its finish reason is `stop`. */
 export function success(text: string | RegExp, more: Omit<Expected, 'outcome' | 'text'> = {}) {
   return { outcome: 'done', text, finishReason: 'stop', ...more } as const
 }

@@ -1,8 +1,9 @@
 /**
- * The fault table: what upstreams do wrong, and what the engine must make of it.
+ * The fault table: faults of upstreams, and the outcome that the engine must reach.
  *
- * Every row is played through the public API. After it the same engine serves a healthy request,
- * its sockets are closed, the question is in the store, and the stored reply equals the streamed one.
+ * Every row is played through the public API. After a row the same engine serves a healthy request,
+ * and its sockets are closed. The question is in the store. The stored reply equals the streamed
+ * one.
  */
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -45,7 +46,7 @@ let heapBefore = 0
 
 beforeAll(async () => {
   process.on('unhandledRejection', note).on('uncaughtException', note)
-  // What is loaded and compiled once is not the rows'.
+  // Warm-up: the code that is loaded and compiled once does not count.
   for (const row of endings.slice(0, 3)) await table.observe(row)
   heapBefore = await collectedHeap()
 })
@@ -80,12 +81,12 @@ test('has many rows, and no two of one name', () => {
 test('leaves little memory behind, and nothing unhandled', async () => {
   await Promise.all(ROWS.map(observed))
 
-  // 400 rows, some with bodies of 64 MB; what is kept are the observations and compiled code.
+  // 400 rows, some with bodies of 64 MB. The heap may keep the observations and compiled code.
   expect((await collectedHeap()) - heapBefore).toBeLessThan(48 * MIB)
   expect(unhandled).toEqual([])
 })
 
-/** Each expectation, broken. */
+/** A change for each expectation that must make a row fail. */
 const BREAKS: { readonly [Field in keyof Expected]-?: (row: Expected) => Expected[Field] } = {
   outcome: ({ outcome }) => (outcome === 'done' ? 'failed' : 'done'),
   code: ({ code }) => (code === 'internal' ? 'interrupted' : 'internal'),
@@ -108,7 +109,7 @@ test.each(Object.entries(BREAKS))(
   async (field, change) => {
     const silent: string[] = []
     for (const row of ROWS) {
-      // A cancelled turn has the one code that it can have.
+      // A cancelled turn has exactly one possible code.
       if (field === 'code' && row.expected.outcome === 'cancelled') continue
       const expected = { ...row.expected, [field]: change(row.expected) }
       if (complaints(expected, await observed(row)).length === 0) silent.push(row.name)
@@ -118,7 +119,7 @@ test.each(Object.entries(BREAKS))(
   },
 )
 
-/** What holds for every row, broken in what was observed. */
+/** A change of the observation for each rule, so that it breaks the rule. */
 const WRONGS: Readonly<Record<string, (seen: Observation) => Partial<Observation>>> = {
   hangs: () => ({ outcome: 'hung' }),
   'is stored with another status': ({ turn }) => ({ turn: { ...turn!, status: 'streaming' } }),
@@ -180,7 +181,7 @@ describe('a row that is sabotaged', () => {
       },
     }
 
-    // One socket is allowed: the answer was whole. Two are not.
+    // One open socket is allowed, since the answer was whole. A second one is not.
     const { socketsLeft } = await table.observe(row)
     expect(socketsLeft).toBe(1)
   })

@@ -1,6 +1,6 @@
 /**
- * Plays one row of the fault table through the public API, and notes all that can be seen of it:
- * by the host, in the store, at the provider, and of the healthy request that follows.
+ * Plays one row of the fault table through the public API. Notes every effect: at the host, in the
+ * store, at the provider, and on the healthy request that follows. Knows nothing of expectations.
  */
 import { SimulatedClock } from 'xstate'
 import { type ColloquyError, createEngine } from '../../src/index.ts'
@@ -21,51 +21,53 @@ import { outcomeOf } from '../support/waiting.ts'
 import { type Fault, KEY, QUESTION, type Scene, type Stage } from './fault.ts'
 
 export interface Observation {
-  /** `hung`: it was not over when patience was. */
+  /** `hung`: the turn did not end within the time limit. */
   readonly outcome: 'done' | 'failed' | 'cancelled' | 'hung'
   readonly error: ReturnType<ColloquyError['toJSON']> | undefined
   readonly requests: number
   readonly receipt: Receipt | undefined
   /** The reply as stored. */
   readonly stored: Message | undefined
-  /** The parts of the last snapshot that a reader saw. */
+  /** The parts of the last snapshot that a snapshot reader got. */
   readonly streamed: readonly Part[] | undefined
-  /** What all deltas make together. */
+  /** The text of all deltas together. */
   readonly added: string
-  /** The parts that came with the error. */
+  /** The parts in the error's `partial`. */
   readonly partial: readonly Part[] | undefined
   readonly turn: TurnRecord | undefined
-  /** The types of the events that end a turn, and whether one of them was the last. */
+  /** The types of the terminal events, and whether no event follows them. */
   readonly ends: readonly string[]
   readonly endsLast: boolean
   /** The inputs in the store. */
   readonly inputs: readonly string[]
-  /** Sockets that the row left open, beside one that a whole answer left for the next request. */
+  /**
+   * Sockets that the row left open. A whole answer may leave one for the next request: not counted.
+   */
   readonly socketsLeft: number
-  /** What the other server noticed. */
+  /** The sockets that the other server saw. */
   readonly otherSockets: number
-  /** Whether the key can be seen in an event, an error or the store. */
+  /** True if the key appears in an event, an error or the store. */
   readonly keySeen: boolean
-  /** What the next request came to: its text, or why there is none. */
+  /** The text of the next reply, or the reason why there is none. */
   readonly healthy: string
-  /** Whether it carried the row's question. */
+  /** True if the next request held the row's question. */
   readonly healthyAsked: boolean
 }
 
-/** Rows leave nothing behind; one engine serves all that need no other. */
+/** The options of the engine that the rows share: rows leave nothing behind. */
 const ORDINARY: EngineOptions = {
   database: ':memory:',
   autoTitle: false,
   emitIntervalMs: 20,
-  // A row is about one failure; what follows from it is for the rows of `recoveries`.
+  // A row is about one failure. Retries are for the rows of `recoveries`.
   retry: { maxAttempts: 1 },
-  // Only what the provider has reported is to be seen.
+  // Only usage that the provider has reported is shown.
   usageOnCancel: 'none',
   logger: { debug() {}, info() {}, warn() {}, error() {} },
 }
 
 const HEALTHY = 'Still here'
-/** How long a closed connection may take to be seen at the other end: less than the engine keeps one. */
+/** The time in which a closed connection shows at the other end: below the engine's keep-alive. */
 const CLOSING_MS = 3_000
 
 export class FaultTable {
@@ -167,7 +169,7 @@ async function observeOn(stage: Stage, fault: Fault, endpoint: string): Promise<
   }
 }
 
-/** What a reader of events hears. Replies may be long: of deltas only the text is kept. */
+/** The notes of a subscriber. Replies may be long, so of their deltas only the text is kept. */
 class Heard {
   readonly events: ConversationEvent[] = []
   readonly ends: string[] = []
@@ -183,7 +185,7 @@ class Heard {
   }
 }
 
-/** Tells when the headers of a turn's answer have come. */
+/** Tells when the headers of a turn's answer have arrived. */
 function startsOf(engine: Engine) {
   const begun = new Map<string, PromiseWithResolvers<void>>()
   const at = (turnId: string): PromiseWithResolvers<void> => {
@@ -207,7 +209,7 @@ function outcomeFrom(error: ColloquyError | undefined): 'done' | 'failed' | 'can
   return error.code === 'cancelled' ? 'cancelled' : 'failed'
 }
 
-/** The same engine, the same conversation, a provider that is well again. */
+/** Sends once more: the same engine and conversation, with a provider that works again. */
 async function healthyRequest(
   { engine, provider, conversation }: Stage,
   endpoint: string,
@@ -221,7 +223,7 @@ async function healthyRequest(
   const end = await within(10_000, outcomeOf(turn.reply))
   if (end === 'too late') await turn.cancel()
   const asked = JSON.stringify(provider.requests[before]?.body ?? null)
-  // Not every format takes half a character.
+  // Not every format takes a lone surrogate.
   const forms = [QUESTION, QUESTION.toWellFormed()].map((text) => JSON.stringify(text))
   return {
     healthy:
@@ -234,7 +236,7 @@ async function healthyRequest(
   }
 }
 
-/** Waits until the row's connections are closed, but not for ever. */
+/** Waits until the row's connections are closed, up to a time limit. */
 async function socketsLeftAt(provider: Provider, ms: number): Promise<number> {
   await within(ms, Promise.all(provider.requests.map(({ closed }) => closed)))
   const kept = provider.requests.some(isWhole) ? 1 : 0
@@ -242,7 +244,7 @@ async function socketsLeftAt(provider: Provider, ms: number): Promise<number> {
   return Math.max(0, provider.openSockets - kept)
 }
 
-/** Whether an answer was sent to its end, so that its connection may serve the next request. */
+/** Returns true if an answer was sent to its end. Its connection may serve the next request. */
 function isWhole({ response }: Exchange): boolean {
   return response.writableFinished
 }
@@ -252,7 +254,7 @@ async function lastSnapshot(turn: Turn): Promise<Snapshot | undefined> {
   try {
     for await (const snapshot of turn.snapshots()) last = snapshot
   } catch {
-    // What the reply rejects with, which is looked at there.
+    // `turn.reply` rejects with the same error, which is examined there.
   }
   return last
 }
@@ -269,7 +271,7 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | 'too late
 
 const LONGEST = 10_000
 
-/** Observations are kept; replies of many megabytes are not. */
+/** Shortens texts, since observations are kept and some replies have many megabytes. */
 function short(text: string): string {
   return text.length <= LONGEST ? text : `${text.slice(0, 20)}…${text.length}`
 }

@@ -1,7 +1,7 @@
-/** The pieces of a chat-completions stream, by short names. */
+/** The pieces of a chat-completions stream, under short names. */
 import { chunk, sse } from '../../src/testing.ts'
 
-/** An event with a delta of text. */
+/** An event with a text delta. */
 export function said(content: string): string {
   return sse(chunk({ content }))
 }
@@ -10,12 +10,12 @@ export function thought(text: string): string {
   return sse(chunk({ reasoning_content: text }))
 }
 
-/** An event with one entry of `tool_calls`. */
+/** An event with one entry in `tool_calls`. */
 export function called(entry: object): string {
   return sse(chunk({ tool_calls: [entry] }))
 }
 
-/** A call of a tool as its first fragment. */
+/** The first fragment of a tool call. */
 export function call(index: unknown, name: string, args = '', id = `id-${name}`): string {
   return called({ index, id, type: 'function', function: { name, arguments: args } })
 }

@@ -1,8 +1,9 @@
+/** The feed: numbers, order and completion of events, for early and late subscribers. */
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Feed } from '../../src/feed/feed.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import {
-  anotherLane,
+  anotherReplyFeed,
   endTurn,
   openReply,
   publishAccepted,
@@ -197,13 +198,13 @@ test('a reader that seals the reply inside a delta event has that delta kept, on
 
 test('conversations and turns are told apart', () => {
   const { feed, replyFeed } = openReply(0)
-  const other = anotherLane(feed, 'other', 'u')
+  const other = anotherReplyFeed(feed, 'other', 'u')
   const seen: string[] = []
   feed.events('c').subscribe((event) => seen.push(told(event)))
   replyFeed.events.subscribe((event) => seen.push(`turn: ${told(event)}`))
 
   other.deltas(texts('x'))
-  anotherLane(feed, 'c', 'next').publish({ type: 'reply.delta', deltas: texts('a') })
+  anotherReplyFeed(feed, 'c', 'next').publish({ type: 'reply.delta', deltas: texts('a') })
   feed.announce('c', { type: 'conversation.changed', change: 'updated' })
 
   expect(seen).toEqual(['1 delta a', '0 conversation.changed'])

@@ -1,7 +1,7 @@
 /**
- * Readers of every kind, in every order of happenings: what each may rely on.
+ * Subscribers and snapshot readers in arbitrary interleavings: the guarantees of each.
  *
- * A failing run prints its seed and path; give both to `fc.assert` to see it again.
+ * A failing case prints its seed and path. Give both to `fc.assert` to repeat it.
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -25,15 +25,15 @@ type Source = 'turn' | 'conversation' | 'all'
 type Happening =
   | { readonly type: 'deltas'; readonly batch: readonly Delta[] }
   | { readonly type: 'time passes'; readonly ms: number }
-  /** Whoever awaits something takes it. */
+  /** Pending promises settle. */
   | { readonly type: 'turn of the loop' }
   | { readonly type: 'attach' }
   | { readonly type: 'next'; readonly reader: number }
   | { readonly type: 'break'; readonly reader: number }
   | { readonly type: 'subscribe'; readonly to: Source }
-  /** A subscription is made in the middle of the next delivery. */
+  /** A subscription in the middle of the next delivery. */
   | { readonly type: 'subscribe inside'; readonly to: Source }
-  /** A reader seals the reply in the middle of the next delivery, as a cancel does. */
+  /** A subscriber seals the reply in the middle of the next delivery, as a cancel does. */
   | { readonly type: 'seal inside' }
 
 const source = fc.constantFrom<Source>('turn', 'conversation', 'all')
@@ -64,7 +64,7 @@ const scenario = fc.record({
   happenings: fc.array(happening, { maxLength: 40, size: 'max' }),
 })
 
-/** A loop over snapshots, step by step. */
+/** A loop over snapshots, driven step by step. */
 class Loop {
   readonly taken: Snapshot[] = []
   readonly thrown: unknown[] = []
@@ -110,7 +110,7 @@ async function play({ emitIntervalMs, hasSubscribers, error, happenings }: Scena
   const { replyFeed, feed, clock } = openReply(emitIntervalMs)
   const loops: Loop[] = []
   const logs: Log[] = []
-  /** Every state of the reply, the empty one first. */
+  /** Every state of the reply, with the empty one first. */
   const states: (readonly Part[])[] = [[]]
   const shownAt: number[] = []
 
@@ -154,7 +154,7 @@ async function play({ emitIntervalMs, hasSubscribers, error, happenings }: Scena
       if (each.ms < emitIntervalMs) continue
       for (const { waits, taken, hasLeft } of loops) {
         if (waits === 0 || hasLeft || states.length === 1) continue
-        // Whoever still waits has the newest state already.
+        // A loop that waits has the newest state already.
         expect(fingerprint(taken.at(-1)?.parts ?? [])).toBe(fingerprint(states.at(-1) ?? []))
       }
     } else if (each.type === 'turn of the loop') await turnOfTheLoop()
@@ -164,7 +164,7 @@ async function play({ emitIntervalMs, hasSubscribers, error, happenings }: Scena
       const isFirst = loop.taken.length === 0 && loop.waits === 0 && !loop.hasLeft
       loop.next()
       await Promise.resolve()
-      // What there is, is there at once.
+      // A first pull gets existing content at once.
       if (isFirst && states.length > 1) expect(loop.taken).toHaveLength(1)
     } else if (each.type === 'break') loops[each.reader % loops.length]?.leave()
     else if (each.type === 'subscribe') subscribe(each.to)
@@ -193,7 +193,10 @@ function increases(numbers: readonly number[]): boolean {
   return numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0))
 }
 
-/** Each one a longer prefix of the reply; only at the end may the status alone be new. */
+/**
+ * Expects that each snapshot is a longer prefix of the reply. The last one may change the status
+ * only.
+ */
 function checkSnapshots(taken: readonly Snapshot[], states: Played['states']): void {
   const prints = states.map(fingerprint)
   const places = taken.map(({ parts, status }) => ({
@@ -245,7 +248,7 @@ test('each reader of events can rebuild the reply, whenever it came', async () =
           expect(hasCompleted).toBe(true)
           expect(events.at(-1)?.type).toBe('turn.done')
         }
-        // A reader of the conversation that comes while the turn ends is not shown that turn.
+        // A subscriber of the conversation that comes while the turn ends is not shown that turn.
         if (events.some(({ type }) => type.startsWith('reply.')) || to === 'turn') {
           expect(fingerprint(rebuilt(events))).toBe(last)
         }
@@ -265,7 +268,7 @@ test('events reach all readers in one order', async () => {
       const { logs } = await play({ ...given, hasSubscribers: true })
       const all = logs[0]?.events ?? []
       for (const { events } of logs) {
-        // The first may be a snapshot made for a late reader; the others are everyone's.
+        // The first event may be a snapshot for a late subscriber. All other events are shared.
         const shared = events.filter((event) => all.includes(event))
         expect(events.length - shared.length).toBeLessThanOrEqual(1)
         expect(shared).toEqual(all.filter((event) => shared.includes(event)))

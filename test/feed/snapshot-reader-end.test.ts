@@ -1,4 +1,4 @@
-/** How reading ends: by leaving, by the end of the reply, by its failure. */
+/** The end of snapshots: the loop is left, the reply ends, or the reply fails. */
 import { expect, test, vi } from 'vitest'
 import { byNow, endTurn, nextText, openReply, publishDone, reader, texts } from './streaming.ts'
 

@@ -1,3 +1,4 @@
+/** The snapshot reader: the newest state, on demand and at the set interval. */
 import { expect, test } from 'vitest'
 import type { Delta } from '../../src/protocol/delta.ts'
 import { byNow, endTurn, nextText, openReply, reader, texts } from './streaming.ts'

@@ -1,4 +1,4 @@
-/** Any delta that adds something. */
+/** Arbitrary deltas and batches for fast-check. Each delta adds content. */
 import * as fc from 'fast-check'
 import type { Delta } from '../../src/protocol/delta.ts'
 
@@ -21,5 +21,5 @@ export const someDelta: fc.Arbitrary<Delta> = fc.oneof(
   },
 )
 
-/** What one socket read brings. */
+/** The deltas of one socket read. */
 export const someBatch = fc.array(someDelta, { minLength: 1, maxLength: 4 })

@@ -1,4 +1,4 @@
-/** A replyFeed to stream into without a network, and plain arithmetic to compare it with. */
+/** Helpers for the feed: a reply feed without a network, and a simple model to compare it with. */
 import { SimulatedClock } from 'xstate'
 import { Feed } from '../../src/feed/feed.ts'
 import type { ReplyFeed } from '../../src/feed/reply-feed.ts'
@@ -8,26 +8,26 @@ import type { Message, Part } from '../../src/protocol/message.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import type { TurnRecord } from '../../src/protocol/turn.ts'
 
-/** A feed on a clock that stands still, with one replyFeed open. */
+/** A feed on a clock that stands still, with one open reply feed. */
 export function openReply(emitIntervalMs = 0) {
   const clock = new SimulatedClock()
   const feed = new Feed({ clock, emitIntervalMs })
-  const replyFeed = anotherLane(feed)
+  const replyFeed = anotherReplyFeed(feed)
   return { clock, feed, replyFeed }
 }
 
-export function anotherLane(feed: Feed, conversationId = 'c', turnId = 't'): ReplyFeed {
+export function anotherReplyFeed(feed: Feed, conversationId = 'c', turnId = 't'): ReplyFeed {
   const replyFeed = feed.replyFeed({ turnId, conversationId })
   feed.openReply(replyFeed)
   return replyFeed
 }
 
-/** Text deltas: what one socket read brings. */
+/** A batch of text deltas. */
 export function texts(...pieces: readonly string[]): Delta[] {
   return pieces.map((text) => ({ type: 'text', text }))
 }
 
-/** Publishes that the turn has ended. */
+/** Publishes the end of the turn. */
 export function publishDone(replyFeed: ReplyFeed): void {
   const { turnId, conversationId } = replyFeed
   const turn: TurnRecord = {
@@ -42,12 +42,12 @@ export function publishDone(replyFeed: ReplyFeed): void {
   replyFeed.publish({ type: 'turn.done', turn })
 }
 
-/** Publishes that the turn was accepted: its first event. */
+/** Publishes `turn.accepted`, the first event of a turn. */
 export function publishAccepted(replyFeed: ReplyFeed): void {
   replyFeed.publish({ type: 'turn.accepted', message: {} as Message })
 }
 
-/** All that is left of a turn whose last delta has come, as the engine does it. */
+/** Ends a turn after its last delta, with the same calls as the engine. */
 export function endTurn(replyFeed: ReplyFeed, error?: unknown): void {
   replyFeed.seal(error === undefined ? 'complete' : 'failed')
   publishDone(replyFeed)
@@ -58,13 +58,13 @@ export function reader(replyFeed: ReplyFeed): AsyncIterator<Snapshot, undefined>
   return replyFeed.snapshots()[Symbol.asyncIterator]() as AsyncIterator<Snapshot, undefined>
 }
 
-/** What a pending promise has come to by now: its value, or `'waiting'`. */
+/** The value of a promise that is settled by now, or `'waiting'`. */
 export async function byNow<T>(promise: Promise<T>): Promise<T | 'waiting'> {
   await new Promise((resolve) => setImmediate(resolve))
   return Promise.race([promise, Promise.resolve('waiting' as const)])
 }
 
-/** The text of the next snapshot, or what else the reader is told by now. */
+/** The text of the next snapshot, or `(waiting)` or `(end)`. */
 export async function nextText(
   iterator: AsyncIterator<Snapshot, undefined>,
 ): Promise<string | undefined> {
@@ -73,7 +73,7 @@ export async function nextText(
   return result.done === true ? '(end)' : result.value.text
 }
 
-/** Events as text: `2 delta a+b`, `3 snapshot ab`. */
+/** An event as text: `2 delta a+b`, `3 snapshot ab`. */
 export function told(event: ConversationEvent): string {
   const { seq, type } = event
   if (type === 'reply.snapshot') return `${seq} snapshot ${event.snapshot.text}`
@@ -81,7 +81,7 @@ export function told(event: ConversationEvent): string {
   return `${seq} delta ${event.deltas.map((delta) => (delta.type === 'text' ? delta.text : '')).join('+')}`
 }
 
-/** Adds a delta to parts, slowly and obviously. */
+/** Adds a delta to parts. Slow and simple: the model for the growing reply. */
 export function appended(parts: readonly Part[], delta: Delta): readonly Part[] {
   const last = parts.at(-1)
   if (delta.type !== 'tool-call') {
@@ -105,14 +105,14 @@ export function appended(parts: readonly Part[], delta: Delta): readonly Part[] 
   )
 }
 
-/** Parts as text to compare, without the arguments that are read at the end only. */
+/** Parts as text to compare, without `input`, which is read only at the end. */
 export function fingerprint(parts: readonly Part[]): string {
   return JSON.stringify(
     parts.map((part) => (part.type === 'tool-call' ? { ...part, input: undefined } : part)),
   )
 }
 
-/** What a reader of events has in the end that takes one snapshot, if it came late, then deltas. */
+/** The parts that a subscriber has in the end: its first snapshot, if it came late, then deltas. */
 export function rebuilt(events: readonly ConversationEvent[]): readonly Part[] {
   let parts: readonly Part[] = []
   let hasContent = false

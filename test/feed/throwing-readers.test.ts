@@ -1,9 +1,10 @@
+/** Subscribers that throw: the others get every event, and RxJS reports the error. */
 import { config, map, Observable } from 'rxjs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
-import { anotherLane, endTurn, openReply, texts, told } from './streaming.ts'
+import { anotherReplyFeed, endTurn, openReply, texts, told } from './streaming.ts'
 
-/** What RxJS reports as a host's uncaught exception, during one test. */
+/** The errors that RxJS reports as uncaught exceptions during one test. */
 function uncaughtByRxjs(): unknown[] {
   const errors: unknown[] = []
   config.onUnhandledError = (error) => errors.push(error)
@@ -48,7 +49,7 @@ test('a reader whose teardown throws stops nobody, at any time it may end', asyn
   replyFeed.deltas(texts('a'))
   endTurn(replyFeed)
   badly(replyFeed.events).subscribe()
-  const next = anotherLane(feed, 'c', 'next')
+  const next = anotherReplyFeed(feed, 'c', 'next')
   const seen: string[] = []
   feed.events('c').subscribe((event) => seen.push(told(event)))
   next.deltas(texts('b'))

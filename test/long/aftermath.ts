@@ -1,4 +1,7 @@
-/** What must hold of a database after whatever was killed, checked on what can be read of it. */
+/**
+ * The rules for a database after a kill, checked on everything that can be read of it. Knows
+ * nothing of which process was killed.
+ */
 import { expect } from 'vitest'
 import type { Engine, Message } from '../../src/index.ts'
 import { replyTo } from './reply-to.ts'
@@ -20,7 +23,7 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
-/** How a turn ended, and with which reply. */
+/** The end of a turn, with its reply. */
 export interface Ended {
   readonly input: string
   readonly status: string
@@ -28,10 +31,10 @@ export interface Ended {
 }
 
 /**
- * Nothing that was accepted is missing, every turn has one end and at most one reply, and every
- * text is a beginning of what the provider says.
+ * Expects that no accepted turn is missing, and that each turn has one end and at most one reply.
+ * The text of each reply must be a prefix of the provider's text.
  *
- * @param seen - what was read after earlier kills: it has not changed since
+ * @param seen - the results of earlier kills, which must not have changed
  */
 export async function expectWhole(
   engine: Engine,
@@ -45,7 +48,7 @@ export async function expectWhole(
     const messages = Map.groupBy(history, (message) => message.turnId)
     for (const turn of await engine.listTurns(id)) {
       const end = endOf(turn.status, messages.get(turn.id) ?? [])
-      // Terminal means terminal.
+      // A terminal status never changes.
       const now = JSON.stringify([end.status, end.reply])
       expect(now).toBe(seen.get(turn.id) ?? now)
       seen.set(turn.id, now)

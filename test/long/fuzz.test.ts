@@ -1,8 +1,8 @@
 /**
- * Noise, damaged streams and cuts anywhere, through the decoder of every dialect, for a while: each
- * body comes to one end, in time, with no more content than there were bytes.
+ * Noise, damaged streams and random cuts through the decoder of every dialect, for a set time. Each
+ * body must come to one end, in time, with no more content than it has bytes.
  *
- * `FUZZ_SEED` replays a run, `FUZZ_MS` makes it longer or shorter.
+ * `FUZZ_SEED` replays a run. `FUZZ_MS` sets its length.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -34,7 +34,7 @@ import {
   transportFor,
 } from '../transport/asking.ts'
 
-/** The events of a proper stream. */
+/** Makes the events of a valid stream. */
 type Make = (texts: readonly string[], options: ScriptedReplyOptions) => readonly StreamEvent[]
 
 interface Spoken {
@@ -42,7 +42,7 @@ interface Spoken {
   readonly make: Make
 }
 
-/** Every dialect that is spoken, and how a proper stream of it is made: the kit knows for all three. */
+/** Every dialect, with the maker of its valid streams in the testing kit. */
 const DIALECTS: { readonly [Name in Dialect]: Spoken } = {
   'chat-completions': { wire: chatCompletions, make: chatEvents },
   responses: { wire: responses, make: responsesEvents },
@@ -51,7 +51,7 @@ const DIALECTS: { readonly [Name in Dialect]: Spoken } = {
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 12_000)
-/** A body of a few kilobytes that takes longer than this hangs, even on a busy machine. */
+/** The limit for a body of a few kilobytes. A slower one hangs, even on a busy machine. */
 const HANGS_MS = 10_000
 const MIB = 2 ** 20
 
@@ -82,7 +82,7 @@ const OPTIONS = [
   },
 ]
 
-/** What a decoder may stumble over when it stands where it should not. */
+/** Pieces that may break a decoder where they are out of place. */
 const SPLINTERS = [
   '\n',
   '\n\n',
@@ -123,11 +123,11 @@ const SPLINTERS = [
 
 const BYTES = [
   ...SPLINTERS.map((text) => Buffer.from(text)),
-  // Half a character, and none at all.
+  // Incomplete UTF-8 characters, and bytes that are no characters.
   ...[[0xc3], [0xe2, 0x82], [0xf0, 0x9f, 0x98], [0x80], [0xff]].map((bytes) => Buffer.from(bytes)),
 ]
 
-/** Bytes of no meaning, or of too much. */
+/** Bytes without meaning, or with too many meanings. */
 function noise(random: Random): Buffer {
   if (random.below(2) === 0) return random.bytes(random.below(2000))
   return Buffer.concat(Array.from({ length: random.below(40) }, () => random.of(BYTES)))
@@ -145,14 +145,14 @@ afterAll(() => {
   process.off('unhandledRejection', note).off('uncaughtException', note)
 })
 
-/** A proper stream. */
+/** A valid stream. */
 function proper(events: Make, random: Random): Buffer {
   const texts = Array.from({ length: random.below(12) }, () => random.of(WORDS))
   const stream = events(texts, random.of(OPTIONS))
   return Buffer.from(stream.map(({ text }) => text).join(''))
 }
 
-/** A stream with a few things wrong with it. */
+/** A stream with some damage. */
 function damaged(stream: Buffer, other: Buffer, random: Random): Buffer {
   let bytes = stream
   for (let n = random.below(6); n >= 0; n -= 1) {
@@ -175,7 +175,7 @@ function damaged(stream: Buffer, other: Buffer, random: Random): Buffer {
   return bytes
 }
 
-/** Takes the second byte out of the first character after `at` that has several. */
+/** Removes the second byte of the first multi-byte character after `at`. */
 function halved(bytes: Buffer, at: number): Buffer {
   const lead = bytes.subarray(at).findIndex((byte) => byte >= 0xc0)
   if (lead === -1) return bytes
@@ -190,7 +190,7 @@ function pieces(bytes: Buffer, random: Random): readonly Buffer[] {
   return ends.map((end, n) => bytes.subarray(ends[n - 1] ?? 0, end))
 }
 
-/** All that a reply came to, apart from ids that are made here. */
+/** The result of a reply, without ids that are generated here. */
 function essence({ calls, text, reasoning, toolCalls, end, error }: WireRequestInfo): object {
   const known = toolCalls.map(({ name, arguments: args }) => [name, args])
   return { end: calls.at(-1), text, reasoning, known, told: end, error }
@@ -204,20 +204,24 @@ function sizeOf(asked: WireRequestInfo): number {
 }
 
 interface Fuzzing {
-  /** Sets the randomness of one test apart from that of others. */
+  /** Separates the randomness of one test from that of the others. */
   readonly salt: number
   readonly body: (random: Random) => Buffer
-  /** Looks at a reply; may ask for the same body again, which is cut elsewhere. */
+  /** Checks a reply. May decode the same body again, with other cuts. */
   readonly check?: (
     asked: WireRequestInfo,
     again: () => Promise<WireRequestInfo>,
   ) => Promise<string | undefined>
 }
 
-/** Reads bodies until the time is over. How many. @throws with the body that went wrong */
+/**
+ * Decodes bodies until the time is over. Returns their number.
+ *
+ * @throws an error that holds the body that failed
+ */
 async function fuzz({ wire }: Spoken, { salt, body, check }: Fuzzing): Promise<number> {
   const random = new Random(SEED + salt)
-  // As in a transport, all streams share what was learnt of those before.
+  // As in a transport, all streams share the templates of earlier streams.
   const templates = new EventTemplates(wire)
   const until = Date.now() + FUZZ_MS / 4
   let count = 0
@@ -242,7 +246,7 @@ async function fuzz({ wire }: Spoken, { salt, body, check }: Fuzzing): Promise<n
   return count
 }
 
-/** Reads a body with a decoder of the dialect, piece by piece, without the network. */
+/** Decodes a body with a decoder of the dialect, piece by piece, without the network. */
 async function decoded(
   dialect: WireDialect,
   templates: EventTemplates,
@@ -267,7 +271,7 @@ async function decoded(
   stream.began('text/event-stream')
   for (const piece of read) {
     stream.read(piece)
-    // What comes in one turn is gathered; this was the whole of one.
+    // Pieces that come together are gathered in a microtask. This ends the batch.
     await Promise.resolve()
   }
   if (isCut) stream.lost({ code: 'connection-lost', message: 'cut' })
@@ -284,7 +288,7 @@ describe.each(Object.entries(DIALECTS))('%s', (name, spoken) => {
 
   function told(count: number, what: string): void {
     process.stdout.write(`${name}: ${count} ${what}\n`)
-    // Few would be as good as none; a quiet machine reads ten thousand.
+    // A small count would prove nothing. An idle machine reads ten thousand.
     expect(count).toBeGreaterThan(100)
     expect(unhandled).toEqual([])
   }
@@ -296,7 +300,7 @@ describe.each(Object.entries(DIALECTS))('%s', (name, spoken) => {
   test('makes of damaged streams one end each time, and keeps nothing of them', async () => {
     const body = (random: Random): Buffer =>
       damaged(proper(make, random), proper(make, random), random)
-    // What is loaded and compiled once is not kept of any stream.
+    // A warm-up: objects that are loaded or compiled once belong to no stream.
     await fuzz(spoken, { salt: 2, body })
     const before = await collectedHeap()
 

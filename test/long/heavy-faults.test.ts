@@ -1,6 +1,6 @@
 /**
- * Faults that take many megabytes: what must pass does so with flat memory, and what must be cut
- * off is cut off before it takes more than its limit allows.
+ * Faults of many megabytes. A valid body must pass with flat memory. A body over a limit must be
+ * cut off before it takes more memory than the limit allows.
  */
 import { setTimeout as passing } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -16,11 +16,11 @@ import { collectedHeap } from '../support/heap.ts'
 const MIB = 2 ** 20
 const LETTERS = 'x'.repeat(65_536)
 
-/** A reply of many megabytes is not sent back with the next request. */
+/** Drops replies of many megabytes from the next request. */
 const prepare = (messages: readonly Message[]): readonly Message[] =>
   messages.filter(({ text }) => text.length < MIB)
 
-/** What lives at most while a turn runs, beyond what lived before it. */
+/** The peak of the heap while a turn runs, above the heap before it. */
 async function peakOf({ turn }: Scene): Promise<number> {
   const before = await collectedHeap()
   const over = new AbortController()
@@ -34,13 +34,13 @@ async function peakOf({ turn }: Scene): Promise<number> {
   return peak
 }
 
-/** A fault, how it ends, and how many MiB may live meanwhile. */
+/** A fault, its expectation, and the MiB that may live meanwhile. */
 type Heavy = readonly [name: string, upstream: Script, expected: Expected, mebibytes: number]
 
 const ended = (...steps: readonly Script[]): Script => inOrder(...steps, send(stop + done), end())
 const opened = 'data: {"choices":[{"delta":{"content":"'
 
-/** What must pass. */
+/** Bodies that must pass. */
 const FLAT: readonly Heavy[] = [
   [
     '64 MB of comments',
@@ -103,7 +103,7 @@ const FLAT: readonly Heavy[] = [
   ],
 ]
 
-/** What must be cut off. */
+/** Bodies that must be cut off. */
 const CUT: readonly Heavy[] = [
   ['an event without end', inOrder(send(opened), flood(LETTERS)), failure('event-too-large'), 120],
   [

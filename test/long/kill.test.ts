@@ -1,7 +1,7 @@
 /**
- * A process that embeds the engine is killed at random moments, again and again, on one database.
+ * Kills a process that embeds the engine, at random moments, again and again, on one database.
  *
- * `KILLS` and `SEED` in the environment make it longer and repeat a run.
+ * `KILLS` sets the number of kills. `SEED` repeats a run.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,15 +14,15 @@ import { streamed } from '../support/scripts.ts'
 import { type Accepted, type Ended, expectWhole, randomFrom } from './aftermath.ts'
 import { replyTo } from './reply-to.ts'
 
-const LANES = 6
+const CONVERSATIONS = 6
 const KILLS = Number(process.env['KILLS'] ?? 30)
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-/** A reply that has streamed for so long is to have left a checkpoint, also where all is slow. */
+/** A reply that streamed this long should have left a checkpoint, even on a slow machine. */
 const LONG_MS = 120
 
 function startHost(url: string, database: string): ChildProcess {
-  const script = fileURLToPath(new URL('./children/lanes.ts', import.meta.url))
-  const host = fork(script, [url, database, String(LANES)], { execArgv: [] })
+  const script = fileURLToPath(new URL('./children/conversations.ts', import.meta.url))
+  const host = fork(script, [url, database, String(CONVERSATIONS)], { execArgv: [] })
   onTestFinished(() => void host.kill('SIGKILL'))
   return host
 }
@@ -35,14 +35,14 @@ test(
     const random = randomFrom(SEED)
     const database = await testDatabase()
     const provider = await testProvider()
-    /** How many deltas each input was answered. */
+    /** The number of deltas that each input was answered with. */
     const sent = new Map<string, number>()
     const beganAt = new Map<string, number>()
     const killedAt = new Map<string, number>()
     provider.always(async (exchange) => {
       const input = (exchange.body.messages as { content: string }[]).at(-1)?.content ?? ''
       const pauses = Math.floor(random() * 5)
-      // Paced by real time: a kill is to hit every stage of a turn.
+      // Paced by real time, so that the kills hit every stage of a turn.
       const gate = (n: number) => {
         sent.set(input, n)
         if (n === 1) beganAt.set(input, performance.now())
@@ -70,13 +70,13 @@ test(
       for (const { input } of accepted) killedAt.set(input, killedAt.get(input) ?? now)
       await once(host, 'close')
 
-      // What the dead process had written may still have to be read here; it is no second request.
+      // Data from the dead process may still arrive here. It is no second request.
       do await after(5)
       while (provider.openSockets > 0)
       const asked = provider.requests.length
       const engine = await createEngine({ database, autoTitle: false })
       await expectWhole(engine, accepted, seen)
-      // Nobody is asked again without being told to.
+      // Nothing is sent again without a call of the host.
       expect(provider.requests.length).toBe(asked)
       await engine.putEndpoint('online', { url: provider.url, model: 'm' })
       const ask = async (id: string) => {
@@ -93,14 +93,14 @@ test(
       return (exchange.body.messages as { content: string }[]).at(-1)?.content
     })
     expect(new Set(asked).size).toBe(asked.length)
-    expect(accepted.length).toBeGreaterThan(KILLS * LANES)
-    // Nothing is stored that was not sent: the delta that was about to be is counted in.
+    expect(accepted.length).toBeGreaterThan(KILLS * CONVERSATIONS)
+    // Nothing is stored that was not sent. The delta that was about to be sent counts too.
     for (const { input, reply } of ended.values()) {
       if (reply !== undefined) {
         expect(reply.text.length / 3).toBeLessThanOrEqual((sent.get(input) ?? -1) + 1)
       }
     }
-    // The kills did hit running turns, or this proves little; and most of what ran was kept.
+    // The test proves little unless the kills hit running turns. Most of their text must be kept.
     const interrupted = [...ended.values()].filter(({ status }) => status === 'interrupted')
     const long = interrupted.filter(({ input }) => {
       return (killedAt.get(input) ?? 0) - (beganAt.get(input) ?? Infinity) > LONG_MS

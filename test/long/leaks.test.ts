@@ -1,3 +1,4 @@
+/** Very many turns of all kinds: memory, timers, listeners, actors and sockets must not grow. */
 import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -15,7 +16,7 @@ import { outcomeOf, ticks } from '../support/waiting.ts'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** Bytes in use once all that can be collected has been. */
+/** The bytes in use after garbage collection. */
 async function heapUsed(): Promise<number> {
   for (let n = 0; n < 3; n += 1) {
     await ticks(3)
@@ -26,7 +27,7 @@ async function heapUsed(): Promise<number> {
 
 const LINE = 'A line of text that is long enough to be seen in the heap. '.repeat(4)
 
-/** What each input is answered. */
+/** The answer to each input. */
 const SCRIPTS: Readonly<Record<string, Script>> = {
   tell: streamed([LINE, LINE, LINE]),
   stop: endless(LINE),
@@ -39,10 +40,10 @@ const answer: Script = (exchange) => {
   return (SCRIPTS[input] as Script)(exchange)
 }
 
-/** How many turns `oneOfEach` makes. */
+/** The number of turns in `oneOfEach`. */
 const TURNS = 6
 
-/** One turn of each kind in a conversation of its own, which is deleted in the end. */
+/** One turn of each kind in its own conversation, which is deleted in the end. */
 async function oneOfEach(engine: Engine): Promise<void> {
   const { id } = await engine.startConversation()
   const abort = new AbortController()
@@ -62,7 +63,7 @@ async function oneOfEach(engine: Engine): Promise<void> {
   await outcomeOf((await send('fail')).reply)
 
   const failed = await send('break off')
-  // A reader that never reads, and one that waits for ever.
+  // A snapshot reader that never pulls, and one that waits for ever.
   failed.snapshots()[Symbol.asyncIterator]()
   await outcomeOf(failed.reply)
   await outcomeOf((await engine.retry(id, { signal: abort.signal })).reply)
@@ -88,7 +89,7 @@ function processListeners(): Readonly<Record<string, number>> {
   )
 }
 
-/** By how much a value grows from one sample to the next, by least squares. */
+/** The growth of a value from one sample to the next, by least squares. */
 function slope(samples: readonly number[]): number {
   const middle = (samples.length - 1) / 2
   const mean = samples.reduce((sum, sample) => sum + sample, 0) / samples.length
@@ -107,7 +108,7 @@ test('20,000 turns of all kinds leave memory, timers, listeners, actors and sock
   const atOnce = 140
   const rounds = async () => {
     await Promise.all(Array.from({ length: atOnce }, () => oneOfEach(engine)))
-    // What the test's own provider remembers is not the engine's.
+    // The records of the test's own provider do not count.
     ;(provider.requests as unknown[]).length = 0
   }
 
@@ -123,11 +124,11 @@ test('20,000 turns of all kinds leave memory, timers, listeners, actors and sock
 
   const inMiB = samples.map((bytes) => (bytes / 2 ** 20).toFixed(1))
   process.stdout.write(`Heap in MiB: ${inMiB.join(' ')}\n`)
-  // A turn has a reply of 700 characters: one that is kept of a hundred is allowed, for compiled code.
+  // A reply has 700 characters. For compiled code, one kept reply in a hundred turns is allowed.
   expect(slope(samples) / (atOnce * TURNS)).toBeLessThan(64)
   expect(processListeners()).toEqual(counts.listeners)
   expect(await engine.listConversations()).toEqual([])
-  // One timer may wait for resting conversations, and for each socket that is kept; nothing else does.
+  // Timers may wait for conversations at rest and for each kept socket, and for nothing else.
   expect(clock.pending).toBeLessThanOrEqual(Math.max(1, counts.timers))
   await engine.close()
   expect(clock.pending).toBe(0)
@@ -136,7 +137,7 @@ test('20,000 turns of all kinds leave memory, timers, listeners, actors and sock
 
 test('thousands of turns in one conversation leave one actor', async () => {
   const provider = await testProvider()
-  // Only the question is sent, or the requests would grow with the history.
+  // Only the question is sent. Otherwise the requests would grow with the history.
   const engine = await testEngine({ prepare: (messages) => messages.slice(-1) })
   await engine.putEndpoint('online', { url: provider.url, model: 'm' })
   const { id } = await engine.startConversation()
@@ -163,7 +164,7 @@ test.each([20, 200])(
           obfuscation: 'x'.repeat(8_000),
         }
         exchange.write(`data: ${JSON.stringify(event)}\n\n`)
-        // Each in a read of its own, as it comes from a model.
+        // One read for each delta, as from a model.
         await ticks(1)
       }
       await gate.opened
@@ -193,6 +194,6 @@ test('a live reply keeps nothing of the history that was asked with it', async (
   const { message: bytes, exitCode, stderr } = await runScript(script, args, ['--expose-gc'])
 
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-  // Each was asked with 900 kB.
+  // Each request held 900 kB.
   expect(bytes).toBeLessThan(150_000)
 })

@@ -1,4 +1,4 @@
-/** The provider's process is killed at random moments, again and again, under one engine. */
+/** Kills the provider's process at random moments, again and again, under one engine. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { testDatabase, testEngine } from '../support/engine.ts'
 import { outcomeOf } from '../support/waiting.ts'
 import { type Accepted, expectWhole, randomFrom } from './aftermath.ts'
 
-const LANES = 6
+const CONVERSATIONS = 6
 const KILLS = Number(process.env['KILLS'] ?? 30)
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
@@ -36,20 +36,22 @@ test(
     const seen = new Map<string, string>()
     const over = new AbortController()
 
-    const replyFeed = async (id: string) => {
+    const converse = async (id: string) => {
       await engine.startConversation({ id })
       for (let n = 0; !over.signal.aborted; n += 1) {
         const turn = await engine.send(id, `${id} ${n}`)
         accepted.push({ turnId: turn.id, conversationId: id, input: turn.userMessage.text })
         outcomes.set(turn.id, await outcomeOf(turn.reply))
-        // While there is no provider, a turn fails at once.
+        // Without a provider, a turn fails at once.
         await after(5)
       }
     }
 
     let { child, url } = await startProvider(asked)
     await engine.putEndpoint('online', { url, model: 'm' })
-    const replyFeeds = Array.from({ length: LANES }, (_, n) => replyFeed(`replyFeed-${n}`))
+    const conversations = Array.from({ length: CONVERSATIONS }, (_, n) =>
+      converse(`conversation-${n}`),
+    )
     for (let kill = 0; kill < KILLS; kill += 1) {
       await after(50 + random() * 200)
       child.kill('SIGKILL')
@@ -59,7 +61,7 @@ test(
     }
     await after(100)
     over.abort()
-    await Promise.all(replyFeeds)
+    await Promise.all(conversations)
 
     const ended = await expectWhole(engine, accepted, seen)
     const counts = Map.groupBy(ended.values(), ({ status }) => status)
@@ -73,7 +75,7 @@ test(
         expect(partial).toEqual(reply)
       }
     }
-    // The kills did hit replies, and replies did come between them, or this proves little.
+    // The test proves little unless the kills hit replies and other replies came between them.
     const whole = counts.get('done')?.length ?? 0
     const cut = counts.get('failed')?.filter(({ reply }) => reply !== undefined).length ?? 0
     process.stdout.write(`${ended.size} turns, ${whole} whole, ${cut} cut in mid-reply\n`)
@@ -81,7 +83,7 @@ test(
     expect(cut).toBeGreaterThan(KILLS)
     expect(new Set(asked).size).toBe(asked.length)
 
-    // Nothing was left for the next engine to end.
+    // Nothing was left for the next engine to recover.
     await engine.close()
     const again = await testEngine({ database })
     await expectWhole(again, accepted, seen)

@@ -1,4 +1,4 @@
-/** The deltas that every provider here answers an input with. */
+/** The deltas with which every provider of these tests answers an input. */
 export function replyTo(input: string): string[] {
   return `You said ${input}. `
     .repeat(4)

@@ -1,3 +1,4 @@
+/** The memory of very many conversations that fall asleep. */
 import { expect, test } from 'vitest'
 import { runScript } from '../support/child-process.ts'
 import { testDatabase, testProvider } from '../support/engine.ts'
@@ -24,7 +25,7 @@ test(
     const provider = await testProvider()
     const hello = streamed(['Hello'])
     provider.always(async (exchange) => {
-      // What the test's own provider remembers is not the engine's.
+      // The records of the test's own provider do not count.
       ;(provider.requests as unknown[]).length = 0
       const { messages } = exchange.body as { messages: { content: string }[] }
       if (messages[0]?.content !== 'hold') return hello(exchange)
@@ -39,12 +40,13 @@ test(
     process.stdout.write(`${JSON.stringify(found)}\n`)
 
     expect(found.allAwake.conversations).toBe(2_000)
-    // They rest for a second and a quarter, in which no more than 125 others come, and those at once.
+    // A conversation stays awake for at most 1,250 ms at rest. In that time no more than 125 others
+    // come, and they come in batches of 250.
     expect(found.most.conversations).toBeGreaterThan(0)
     expect(found.most.conversations).toBeLessThanOrEqual(500)
     expect(found.most.supervisors).toBeLessThanOrEqual(32)
     expect(found.left).toEqual({ conversations: 0, supervisors: 0 })
-    // A conversation that left something would leave it three quarters of all times.
+    // Memory that conversations leave behind would show here for three quarters of them.
     const [first = 0, , , last = 0] = found.growthInKiB
     expect((last - first) / (CONVERSATIONS * 0.75)).toBeLessThan(0.1)
     expect(found.bytes.sleeping).toBeLessThan(found.bytes.awake / 10)

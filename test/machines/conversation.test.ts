@@ -1,3 +1,4 @@
+/** The conversation machine, with real turn machines and without an engine. */
 import { type ActorRefFrom, createActor, setup, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { conversationMachine } from '../../src/machines/conversation.ts'
@@ -6,7 +7,7 @@ import { turnMachine } from '../../src/machines/turn.ts'
 
 type Send = (report: TurnEvent) => void
 
-/** A conversation with real turn machines, whose calls are the test's to report on. */
+/** A conversation with real turn machines. The test reports in the name of their actions. */
 function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['actions'] = {}) {
   const clock = new SimulatedClock()
   const calls: [string, unknown][] = []
@@ -50,7 +51,7 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
   return {
     actor,
     calls,
-    /** What its parent was sent. */
+    /** The events that its parent was sent. */
     told,
     state: () => actor.getSnapshot().value,
     children: () => Object.values(actor.getSnapshot().children).filter(Boolean),
@@ -64,7 +65,7 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
 
 type TestConversation = ReturnType<typeof conversation>
 
-/** Runs a whole turn to this end. */
+/** Plays a whole turn up to this end. */
 function run(it: TestConversation, turnId: string, end: 'done' | 'failed' | 'cancelled'): void {
   it.send(turnId)
   it.record({ type: 'input.recorded' })

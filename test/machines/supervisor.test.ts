@@ -1,3 +1,4 @@
+/** The supervisor machine: a conversation that fails is removed, and the others go on. */
 import { createActor, SimulatedClock } from 'xstate'
 import { expect, onTestFinished, test } from 'vitest'
 import {
@@ -7,7 +8,7 @@ import {
 import { conversationActorId, supervisorMachine } from '../../src/machines/supervisor.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
 
-/** A supervisor; conversations whose turns only record, and which fail on demand. */
+/** A supervisor with conversations. Their turns only record, and they fail on demand. */
 function supervised() {
   const clock = new SimulatedClock()
   const released: string[] = []
@@ -50,7 +51,7 @@ function supervised() {
     tell: (conversationId: string, event: ConversationMachineEvent) =>
       child(conversationId)?.send(event),
     stateOf: (conversationId: string) => child(conversationId)?.getSnapshot().value,
-    /** What reached the host by now. XState reports from a macrotask. */
+    /** The errors that have reached the host. XState reports them from a macrotask. */
     async uncaught() {
       await new Promise((resolve) => setTimeout(resolve))
       return uncaught

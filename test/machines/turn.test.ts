@@ -1,12 +1,13 @@
+/** The turn machine: each state, and each event in it, without an engine. */
 import { createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import type { TurnReport } from '../../src/machines/turn-events.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
 
-/** What the machine had done to the run, in order. */
+/** An action that the machine called. */
 type Call = readonly [string, unknown?]
 
-/** A turn whose actions report only what a test sends in their name, and a list of all it does. */
+/** A turn whose actions only note their calls. The test sends the reports in their name. */
 function turn() {
   const clock = new SimulatedClock()
   const calls: Call[] = []
@@ -49,7 +50,7 @@ function turn() {
     giveUp: () => actor.send({ type: 'turn.give-up' }),
     state: () => actor.getSnapshot().value,
     output: () => actor.getSnapshot().output,
-    /** The parameters of all calls of one action. */
+    /** The parameters of every call of one action. */
     paramsOf: (name: string) =>
       calls.filter(([action]) => action === name).map(([, params]) => params),
   }
@@ -57,7 +58,7 @@ function turn() {
 
 type TestTurn = ReturnType<typeof turn>
 
-/** Reports that bring a turn into each of the states it can wait in. */
+/** The reports that bring a turn into each state in which it can wait. */
 const WAYS = {
   requesting: ['input.recorded'],
   awaiting: ['input.recorded', 'reply.started'],
@@ -251,7 +252,7 @@ describe('cancel', () => {
 })
 
 describe('backing off', () => {
-  /** A failure that another attempt may make good, after a wait. */
+  /** A failure that a retry may cure, after a wait. */
   const overloaded = (retryInMs: number) =>
     ({ type: 'reply.failed', code: 'overloaded', retryInMs }) as const
 

@@ -1,6 +1,6 @@
+/** Arbitrary strings, as JavaScript allows them: lone surrogates, NUL, quotes. */
 import * as fc from 'fast-check'
 
-/** Strings as JavaScript has them: lone surrogates, NUL, quotes. */
 export const anyString = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({

@@ -1,9 +1,10 @@
+/** Starts a process from `children/`. It is killed after the test. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-/** Another process, from `children/`; killed when the test is over. Resolves with its first message. */
+/** Resolves with the first message of the process. */
 export async function startChild(
   name: string,
   ...args: readonly string[]

@@ -1,4 +1,4 @@
-/** Options and records with little to say, for tests and for the processes that they start. */
+/** Minimal options and records, for the tests and for the processes that they start. */
 import type { SqliteStoreOptions } from '../../src/persistence/sqlite/store.ts'
 import type { NewConversation, TurnAccept, TurnEnd } from '../../src/persistence/store.ts'
 import type { Clock } from '../../src/protocol/clock.ts'

@@ -1,3 +1,4 @@
+/** The shared database connection: transactions, and failures in the middle of them. */
 import { MikroORM } from '@mikro-orm/sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { SqlDatabase } from '../../src/persistence/sql-database.ts'
@@ -9,7 +10,7 @@ const BEGIN = new Statement('begin immediate')
 const INSERT = new Statement('insert into note (text) values (?)')
 const COUNT = new Statement<{ readonly notes: number }>('select count(*) as notes from note')
 
-/** A database with one table, and room for so many pages. */
+/** A database with one table, and a limit of pages. */
 async function database(pages = 1_000) {
   const orm = new MikroORM({
     dbName: ':memory:',

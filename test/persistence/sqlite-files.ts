@@ -1,4 +1,4 @@
-/** Database files, and connections to them from beside and from within. */
+/** Database files, stores on them, and second connections to them. */
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
@@ -7,19 +7,19 @@ import { openSqliteStore } from '../../src/persistence/sqlite/store.ts'
 import { accept, conversation, end, sqliteOptions } from './records.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-/** Where a database may be made. */
+/** A path for a new database file. */
 export async function newFile(): Promise<string> {
   return join(await temporaryFolder(), 'chat.db')
 }
 
-/** A store that is closed when the test is over. */
+/** Opens a store. It is closed after the test. */
 export async function open(database: string): Promise<SqlStore> {
   const store = await openSqliteStore(sqliteOptions(database))
   onTestFinished(() => store.close())
   return store
 }
 
-/** A connection beside the store's. */
+/** A second connection, beside the store's. */
 export function connect(file: string): Database.Database {
   const database = new Database(file)
   onTestFinished(() => {
@@ -28,7 +28,7 @@ export function connect(file: string): Database.Database {
   return database
 }
 
-/** A file that holds a conversation `c` with one ended turn `t`, and nobody has it open. */
+/** A closed file with a conversation `c` that has one ended turn `t`. */
 export async function fileWithTurn(): Promise<string> {
   const file = await newFile()
   const store = await openSqliteStore(sqliteOptions(file))

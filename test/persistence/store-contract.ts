@@ -1,4 +1,4 @@
-/** What every store does, whatever database is behind it. */
+/** The contract of every store. Knows nothing of the database behind it. */
 import { describe, onTestFinished } from 'vitest'
 import { closingContract } from './contract/closing.ts'
 import { conversationContract } from './contract/conversations.ts'

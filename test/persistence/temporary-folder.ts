@@ -1,9 +1,9 @@
+/** Makes a folder for the running test. It is removed after the test. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A folder of the running test's own. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'colloquy-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))

@@ -1,3 +1,4 @@
+/** The growing reply: deltas add up to parts. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Delta } from '../../src/protocol/delta.ts'

@@ -1,3 +1,4 @@
+/** The pieces for checkpoints: the deltas that a reply gained since the piece before. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Delta } from '../../src/protocol/delta.ts'

@@ -1,4 +1,4 @@
-/** Secrets that a test plants, and the search for them in whatever a host can see. */
+/** Secrets that a test plants, and the search for them in every value that a host can see. */
 import { inspect } from 'node:util'
 
 export const canaries = {
@@ -7,20 +7,22 @@ export const canaries = {
   sendHeader: 'canary-send-c03e55fa',
 } as const
 
-/** As it is, and in base64 without the end, which depends on what follows. */
+/**
+ * Each canary in plain text, and in base64 without its end, which depends on the bytes that follow.
+ */
 const FORMS = Object.values(canaries).map((canary) => ({
   canary,
   forms: [canary, Buffer.from(canary).toString('base64').slice(0, -4)],
 }))
 
-/** The canaries that a text or some bytes hold, in the clear or in base64. */
+/** The canaries in a text or in bytes, in plain text or in base64. */
 export function canariesIn(text: string | Buffer): readonly string[] {
   return FORMS.filter(({ forms }) => forms.some((form) => text.includes(form))).map(
     ({ canary }) => canary,
   )
 }
 
-/** The canaries that show when a host prints a value of its own, by whatever means it has. */
+/** The canaries in a value, for every way in which a host can print it. */
 export function canariesShownBy(value: unknown): readonly string[] {
   const printed = [
     inspect(value, { depth: Infinity, showHidden: true, maxStringLength: Infinity }),
@@ -32,11 +34,13 @@ export function canariesShownBy(value: unknown): readonly string[] {
 }
 
 /**
- * The canaries in all that can be reached from a value: by names, symbols and accessors, hidden or
- * not, in maps and sets. What `inspect` shows at any depth is among it; but where everything
- * refers to everything, as in a system of actors, `inspect` prints for ever and this does not.
+ * The canaries in everything that can be reached from a value: by names, symbols and accessors,
+ * hidden or not, and in maps and sets.
  *
- * @param except - properties that are not looked into
+ * This includes everything that `inspect` shows. But in a system of actors, where everything refers
+ * to everything, `inspect` would print for ever and this does not.
+ *
+ * @param except - properties that are not followed
  */
 export function canariesReachableFrom(
   value: unknown,
@@ -74,7 +78,7 @@ function read(from: object, key: string | symbol): unknown {
   try {
     return Reflect.get(from, key)
   } catch {
-    // An accessor that does not want to be called here.
+    // The accessor throws when it is called on this object.
     return undefined
   }
 }

@@ -1,8 +1,8 @@
 /**
- * What OpenAI accepts as the messages of a chat-completions request, as a list of violations.
+ * The rules of OpenAI for the messages of a chat-completions request.
  *
- * Servers that speak the dialect are stricter in places (llama.cpp reads the arguments of calls,
- * some refuse empty texts); a request without a violation is accepted by all of them.
+ * Other servers of this dialect are stricter in places: llama.cpp reads the arguments of calls, and
+ * some refuse empty texts. A request without a violation is accepted by all of them.
  */
 import { isJson } from './is-json.ts'
 
@@ -26,11 +26,11 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   tool: ['role', 'content', 'tool_call_id'],
 }
 
-/** What is wrong with the messages of a request; nothing, as a rule. */
+/** The violations in the messages of a request. */
 export function violations({ messages }: { messages: readonly WireMessage[] }): readonly string[] {
   const found: string[] = []
   if (messages.every(({ role }) => role === 'system')) found.push('there is nothing to answer')
-  /** The calls that are to be answered before anything else comes. */
+  /** The calls that must be answered before any other message. */
   let open = new Set<unknown>()
   for (const [at, message] of messages.entries()) {
     const { role } = message

@@ -1,17 +1,16 @@
-/** Processes of their own, for what a test runner would catch or forgive, or has in its memory. */
+/** Runs scripts in their own process, for effects that a test runner would catch or hide. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
 export interface Child {
-  /** What it reported before it ended, at last; `undefined` if it did not. */
+  /** The last message that it sent. `undefined` if it sent none. */
   readonly message: unknown
   readonly exitCode: unknown
   readonly stderr: string
 }
 
-/** Runs a script to its end. */
 export async function runScript(
   script: URL,
   args: readonly string[],

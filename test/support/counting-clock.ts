@@ -1,9 +1,9 @@
-/** The system's clock, which knows how many of its timers are pending, and throws when it is told to. */
+/** The system's clock. It counts its pending timers, and throws when a test says so. */
 import type { Clock } from '../../src/index.ts'
 
 export class CountingClock implements Clock {
   readonly #pending = new Set<NodeJS.Timeout>()
-  /** Called before each use; may throw. */
+  /** Called before each use. May throw. */
   onUse: (method: keyof Clock) => void = () => {}
 
   get pending(): number {

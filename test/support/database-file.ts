@@ -1,8 +1,8 @@
-/** The database of a test, looked at from outside its engine. */
+/** The files of a test's database, read from outside the engine. */
 import { readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** All bytes of the database on disk: the file, its log, and whatever else lies beside it. */
+/** All bytes of the database on disk: the file, its log, and every file beside it with its name. */
 export function bytesOnDisk(database: string): Buffer {
   const folder = dirname(database)
   const files = readdirSync(folder).filter((name) => name.startsWith(basename(database)))

@@ -1,8 +1,8 @@
-/** What is asked of SQLite, seen at its driver. */
+/** The calls that reach the SQLite driver. Knows nothing of stores. */
 import Database from 'better-sqlite3'
 import { onTestFinished, vi } from 'vitest'
 
-/** What is compiled and what is run from now on, in order, by the first words of the SQL. */
+/** The statements prepared and run from this call on, in order, by the first words of their SQL. */
 export function driverCalls() {
   const memory = new Database(':memory:')
   const statements = Object.getPrototypeOf(memory.prepare('select 1')) as Database.Statement

@@ -1,4 +1,4 @@
-/** Engines for tests: on a scripted provider, in memory or on a file that is removed afterwards. */
+/** Engines for tests: on a scripted provider, in memory or on a temporary file. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import { createEngine, type Engine, type EngineOptions } from '../../src/index.ts'
 import { type Provider, startProvider } from './provider.ts'
 
-/** A provider for one test, closed when the test has ended. */
+/** A provider for one test. Closed after the test. */
 export async function testProvider(): Promise<Provider> {
   const provider = await startProvider()
   onTestFinished(() => provider.close())
@@ -14,8 +14,8 @@ export async function testProvider(): Promise<Provider> {
 }
 
 /**
- * An engine for one test, closed when the test has ended. In memory, quick, without titles, and the
- * first failure stands.
+ * An engine for one test, closed after the test. By default it is in memory, makes no titles, makes
+ * a snapshot for each delta, and does not retry.
  */
 export async function testEngine(options: EngineOptions = {}): Promise<Engine> {
   const engine = await createEngine({

@@ -1,16 +1,15 @@
-/** Another program that writes to a database file, as far as an engine can tell. */
+/** Another program that writes to a database file, from the engine's point of view. */
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
 
 export interface ForeignWriter {
-  /** Begins a write: nobody else can until it is ended. */
+  /** Begins a write. Nobody else can write until `unlock`. */
   lock(): void
   unlock(): void
-  /** Runs a statement. */
   run(sql: string, ...values: readonly unknown[]): void
 }
 
-/** Opens the file beside the engine. Closed when the test has ended. */
+/** Opens a second connection to the engine's file. Closed after the test. */
 export function foreignWriter(file: string): ForeignWriter {
   const database = new Database(file, { timeout: 0 })
   onTestFinished(() => void database.close())

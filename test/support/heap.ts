@@ -1,4 +1,4 @@
-/** What is in memory once all that can be collected has been. */
+/** The memory in use after garbage collection. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { ticks } from './waiting.ts'
@@ -6,7 +6,7 @@ import { ticks } from './waiting.ts'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** Bytes in use, on the heap and in buffers beside it, after a thorough collection. */
+/** The bytes in use after a thorough collection, on the heap and in buffers outside it. */
 export async function collectedHeap(): Promise<number> {
   for (let n = 0; n < 3; n += 1) {
     await ticks(3)

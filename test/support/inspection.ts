@@ -1,8 +1,8 @@
-/** What an inspector sees of an engine, counted. */
+/** The inspection records of an engine, counted. */
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import type { Engine } from '../../src/index.ts'
 
-/** How many actors there are. */
+/** The number of living actors. */
 export function actorsOf(engine: Engine): number {
   let count = 0
   const inspection = engine.inspect((event) => {
@@ -20,7 +20,7 @@ export class Inspection {
     this.#subscription = engine.inspect((event) => this.events.push(event))
   }
 
-  /** The types of the events that machines were sent, in order; not those that start them. */
+  /** The types of the events that machines were sent, in order, without `xstate.init`. */
   get machineEvents(): string[] {
     return this.events
       .filter((event) => event.type === '@xstate.event')

@@ -1,4 +1,4 @@
-/** Whether a value is text that can be read as JSON. */
+/** Returns true if a value is a text that can be parsed as JSON. */
 export function isJson(text: unknown): boolean {
   try {
     JSON.parse(text as string)

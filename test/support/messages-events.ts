@@ -1,4 +1,4 @@
-/** Events of the Messages format, and scripts that answer in it. */
+/** Events of the Messages format, and scripts that answer with them. */
 import type { Script } from './provider.ts'
 
 export const started = (fields: object = {}): object => ({
@@ -57,7 +57,7 @@ export const inputDelta = (json: string): object => ({
   partial_json: json,
 })
 
-/** A block with what is added to it, from its opening to its end. */
+/** The events of a block, from its start to its stop. */
 export function block(index: number, content: object, ...deltas: readonly object[]): object[] {
   return [opened(index, content), ...deltas.map((delta) => added(index, delta)), closed(index)]
 }
@@ -73,13 +73,13 @@ export const thinkingBlock = (index: number, signature: string, ...texts: string
 export const toolBlock = (index: number, id: string, name: string, ...json: string[]): object[] =>
   block(index, { type: 'tool_use', id, name, input: {} }, ...json.map(inputDelta))
 
-/** An event as it is written: with its name, like the API does. */
+/** An event in the form in which the API writes it, with its name. */
 export function written(event: object): string {
   const { type } = event as { type?: string }
   return `${type === undefined ? '' : `event: ${type}\n`}data: ${JSON.stringify(event)}\n\n`
 }
 
-/** Sends these events, strings as they are, and ends the response. */
+/** Sends these events, and strings unchanged, and ends the response. */
 export function events(...all: readonly (object | string)[]): Script {
   return (exchange) => {
     exchange.write(...all.map((event) => (typeof event === 'string' ? event : written(event))))
@@ -87,7 +87,7 @@ export function events(...all: readonly (object | string)[]): Script {
   }
 }
 
-/** A whole reply of these blocks. */
+/** A whole reply with these blocks. */
 export function message(blocks: readonly object[], reason = 'end_turn'): Script {
   return events(started(), { type: 'ping' }, ...blocks, ended(reason), stopped)
 }

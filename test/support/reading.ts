@@ -1,26 +1,26 @@
-/** Reading a reply step by step. */
+/** Helpers that read a reply step by step. */
 import type { ConversationEvent, Engine, Snapshot, Turn } from '../../src/index.ts'
 import { ticks } from './waiting.ts'
 
-/** A reader of a turn's snapshots that is asked by hand. */
+/** A snapshot reader that the test pulls by hand. */
 export function snapshotReader(turn: Turn): AsyncIterator<Snapshot, undefined> {
   return turn.snapshots()[Symbol.asyncIterator]() as AsyncIterator<Snapshot, undefined>
 }
 
-/** What a promise has come to, once everything that was ready has run. */
+/** The value of a promise that is settled by now, or `'waiting'`. */
 export async function byNow<T>(promise: Promise<T>): Promise<T | 'waiting'> {
   await ticks(5)
   return Promise.race([promise, Promise.resolve('waiting' as const)])
 }
 
-/** The texts of all snapshots that a loop gets. */
+/** The texts of all snapshots in a loop. */
 export async function textsOf(turn: Turn): Promise<string[]> {
   const texts: string[] = []
   for await (const { text } of turn.snapshots()) texts.push(text)
   return texts
 }
 
-/** Tells how much of a reply has arrived, from now on. Watches events, so attach it before `send`. */
+/** Tracks the arrived text of a reply. It subscribes to events, so call it before `send`. */
 export function arrivals(engine: Engine, conversationId: string) {
   let text = ''
   let waiting: { readonly chars: number; readonly resolve: () => void }[] = []
@@ -40,7 +40,7 @@ export function arrivals(engine: Engine, conversationId: string) {
   }
 }
 
-/** What a reader of events has in the end: the snapshot it began with, if it came late, then deltas. */
+/** The text that a subscriber has in the end: its first snapshot, if it came late, then deltas. */
 export function rebuiltText(events: readonly ConversationEvent[]): string {
   let text = ''
   let hasContent = false

@@ -1,7 +1,7 @@
-/** Streams of the Responses format: the events that tell of output items, in all the ways there are. */
+/** Streams of the Responses format. Different sets of events can report the output items. */
 import type { Script } from './provider.ts'
 
-/** An output item, with all that it says in the end. */
+/** An output item, in its final state. */
 export type ResponseItem =
   | { readonly type: 'message'; readonly texts: readonly string[] }
   | {
@@ -19,25 +19,27 @@ export type ResponseItem =
     }
   | { readonly type: 'web_search_call' }
 
-/** Which events tell of the items, and how they name them. By default all of them, as OpenAI does. */
+/**
+ * The events that tell of the items, and the ids they use. By default all, as OpenAI sends them.
+ */
 export interface Telling {
   readonly deltas?: boolean | undefined
-  /** The events that a text or its part is done. */
+  /** The `done` events of texts and parts. */
   readonly dones?: boolean | undefined
   /** `response.output_item.added` */
   readonly added?: boolean | undefined
   /** `response.output_item.done` */
   readonly items?: boolean | undefined
-  /** Whether the last event has the items too. */
+  /** True if the last event holds the items too. */
   readonly output?: boolean | undefined
-  /** `rotating`: another one with each event. */
+  /** `rotating`: another id in each event. */
   readonly ids?: 'steady' | 'rotating' | 'none' | undefined
   readonly indexes?: 'counting' | 'all 0' | 'none' | undefined
 }
 
 let sequence = 0
 
-/** An event with a number, as all have one. */
+/** An event with its sequence number, which every event has. */
 export function responseEvent(type: string, fields: object = {}): object {
   sequence += 1
   return { type, sequence_number: sequence, ...fields }
@@ -49,7 +51,7 @@ export function ended(status: string, fields: object = {}): object {
   return responseEvent(`response.${status}`, { response: { ...response, status } })
 }
 
-/** An item as it stands in the output. */
+/** An item in the form that the output holds. */
 export function outputItem(item: ResponseItem, id?: string): object {
   const { type } = item
   if (item.type === 'function_call') {
@@ -71,7 +73,7 @@ export function outputItem(item: ResponseItem, id?: string): object {
   }
 }
 
-/** All events that tell of these items, the last one included. */
+/** All events for these items, with the last one. */
 export function responseEvents(
   items: readonly ResponseItem[],
   telling: Telling = {},
@@ -110,7 +112,7 @@ export function responseEvents(
   ]
 }
 
-/** A stream of these events, each in a write of its own, whose body ends after them. */
+/** A stream of these events, each in its own write. The body ends after them. */
 export function responded(items: readonly ResponseItem[], telling?: Telling, end?: object): Script {
   return (exchange) => {
     for (const event of responseEvents(items, telling, end)) exchange.write(event)
@@ -150,7 +152,7 @@ function textKind(item: Exclude<ResponseItem, { type: 'function_call' | 'web_sea
   return item.as === 'reasoning' ? 'reasoning_text' : 'reasoning_summary_text'
 }
 
-/** In fragments of three characters. */
+/** A text in fragments of three characters. */
 function pieces(text: string): string[] {
   return text.match(/[^]{1,3}/g) ?? []
 }

@@ -1,8 +1,8 @@
 /**
- * What OpenAI accepts as the input of a Responses request, as a list of violations.
+ * The rules of OpenAI for the input of a Responses request.
  *
- * Nothing is stored there, so a request stands alone: each item is whole, and what belongs together
- * is there together.
+ * The server stores nothing between requests, so a request stands alone: each item is whole, and
+ * items that belong together are all present.
  */
 import { isJson } from './is-json.ts'
 
@@ -15,11 +15,11 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   reasoning: ['type', 'id', 'summary', 'content', 'encrypted_content'],
 }
 
-/** What is wrong with the input of a request; nothing, as a rule. */
+/** The violations in the input of a request. */
 export function violations({ input }: { readonly input: readonly Item[] }): readonly string[] {
   const found: string[] = []
   if (input.length === 0) found.push('there is nothing to answer')
-  /** The calls that are to be answered before anybody speaks. */
+  /** The calls that must be answered before the next user message. */
   const open = new Set<unknown>()
   for (const [at, item] of input.entries()) {
     const type = kindOf(item)
@@ -28,7 +28,7 @@ export function violations({ input }: { readonly input: readonly Item[] }): read
       if (!FIELDS[type]?.includes(field)) wrong(`has a field ${field}`)
     }
     if (type === 'message') {
-      // The model may go on after a call; the user may not before it is answered.
+      // The model may go on after a call. The user may not, before the call is answered.
       if (item['role'] === 'user' && open.size > 0) {
         wrong(`comes before the outputs of ${[...open].join(', ')}`)
       }
@@ -55,7 +55,10 @@ function kindOf({ type }: Item): string {
   return typeof type === 'string' ? type : 'message'
 }
 
-/** Reasoning leads to more of it, to a call, or to what the model said. */
+/**
+ * Returns true if reasoning may stand before this item: more reasoning, a call, or text of the
+ * model.
+ */
 function isFollowed(next: Item | undefined): boolean {
   if (next === undefined) return false
   const type = kindOf(next)

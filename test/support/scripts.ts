@@ -1,4 +1,4 @@
-/** What the scripted provider answers, under the names that the tests use. */
+/** The scripts of the scripted provider, under the names that the tests use. */
 export {
   chatStream as streamed,
   chunk,

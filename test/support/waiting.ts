@@ -1,13 +1,13 @@
-/** Waiting for events instead of sleeping. */
+/** Waits for events, so that no test sleeps. */
 import { type Observable, filter, firstValueFrom } from 'rxjs'
 import type { ConversationEvent, Engine, Snapshot, Turn } from '../../src/index.ts'
 
-/** Lets everything run that is ready to run, as many times as said. */
+/** Lets all ready work run, that many times. */
 export async function ticks(count = 1): Promise<void> {
   for (let n = 0; n < count; n += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The first event of a type from now on. Ask before causing it. */
+/** The next event of a type. Call it before the event is caused. */
 export function nextEvent<Type extends ConversationEvent['type']>(
   events: Observable<ConversationEvent>,
   type: Type,
@@ -17,7 +17,7 @@ export function nextEvent<Type extends ConversationEvent['type']>(
   return firstValueFrom(events.pipe(filter(ofType)))
 }
 
-/** The first snapshot with at least so many characters of text. */
+/** The first snapshot with at least that many characters of text. */
 export async function shown(turn: Turn, chars: number): Promise<Snapshot> {
   for await (const snapshot of turn.snapshots()) {
     if (snapshot.text.length >= chars) return snapshot
@@ -25,7 +25,7 @@ export async function shown(turn: Turn, chars: number): Promise<Snapshot> {
   throw new Error(`The reply ended before it had ${chars} characters.`)
 }
 
-/** Resolves when a machine is sent an event of this type. Ask before causing it. */
+/** Resolves when a machine is sent an event of this type. Call it before the event is caused. */
 export function machineEvent(engine: Engine, type: string): Promise<void> {
   return new Promise((resolve) => {
     const subscription = engine.inspect((event) => {
@@ -36,14 +36,14 @@ export function machineEvent(engine: Engine, type: string): Promise<void> {
   })
 }
 
-/** All events of an engine, as they come. */
+/** All events of an engine or a conversation from this call on. */
 export function eventLog(engine: Engine, conversationId?: string): ConversationEvent[] {
   const log: ConversationEvent[] = []
   engine.events(conversationId).subscribe((event) => log.push(event))
   return log
 }
 
-/** What a promise comes to, without throwing. */
+/** The result of a promise, without throwing. */
 export async function outcomeOf<T>(
   promise: Promise<T>,
 ): Promise<{ readonly value: T } | { readonly error: unknown }> {

@@ -1,3 +1,4 @@
+/** The steps of an answer in `colloquy/testing`: pieces, gates, floods, resets. */
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import {

@@ -1,10 +1,12 @@
-/** A client of the scripted provider that is none of ours: Node's own HTTP and sockets. */
+/**
+ * A client for the scripted provider on Node's own HTTP and sockets. Knows nothing of the engine.
+ */
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Provider } from '../../src/testing.ts'
 
-/** A request that was sent, before its answer. */
+/** A request that was sent. Its answer has not come yet. */
 export function sent(
   url: string,
   body: object = { model: 'm', stream: true },
@@ -20,7 +22,7 @@ export function answerTo(asked: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => asked.once('response', resolve).once('error', reject))
 }
 
-/** What a request is answered, as far as it comes: the body, and the code of what broke it off. */
+/** The answer to a request, as far as it came: the body, and the code of the error that cut it. */
 export async function answer(...args: Parameters<typeof sent>) {
   const response = await answerTo(sent(...args))
   const pieces: Buffer[] = []
@@ -34,7 +36,7 @@ export async function answer(...args: Parameters<typeof sent>) {
   return { status, headers, body: Buffer.concat(pieces).toString(), broken }
 }
 
-/** All bytes that a socket is answered, and the error that it ends with. */
+/** All bytes that a socket receives, and the error that ends it. */
 export function bytesFrom(provider: Provider): Promise<{ text: string; error?: string }> {
   const body = JSON.stringify({ model: 'm', stream: true })
   const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`

@@ -1,3 +1,4 @@
+/** The scripted provider in all three dialects. */
 import { createParser } from 'eventsource-parser'
 import { expect, test } from 'vitest'
 import {
@@ -104,7 +105,7 @@ test('streams responses: numbered events that name themselves, deltas that make 
       ],
     },
   })
-  // Each item is announced and finished under the number of its place.
+  // Each item is announced and finished under its index.
   for (const kind of ['added', 'done']) {
     const items = events.filter(({ data }) => data.type === `response.output_item.${kind}`)
     expect(items.map(({ data }) => data.output_index)).toEqual([0, 1, 2])

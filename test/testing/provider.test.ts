@@ -1,3 +1,4 @@
+/** The scripted provider: its answers, and its notes on requests and sockets. */
 import { execFile } from 'node:child_process'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -96,7 +97,7 @@ test('knows an address where nobody listens', async () => {
 test('leaves no socket and no timer when it closes', async () => {
   const child = fileURLToPath(new URL('children/closing-provider.ts', import.meta.url))
 
-  // A process ends when nothing is left in it.
+  // A process ends when no handle is left in it.
   const { stdout } = await promisify(execFile)(process.execPath, [child], { timeout: 15_000 })
 
   expect(stdout).toBe('3 sockets, then 0\n')

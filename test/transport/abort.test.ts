@@ -1,3 +1,4 @@
+/** Aborting a request at every stage. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Socket } from 'node:net'
@@ -60,7 +61,7 @@ test('sends nothing when it comes at any moment before the connection is made', 
     const asked = ask(transport, requestTo(url))
     for (let n = 0; n < microtasks; n += 1) await Promise.resolve()
     expect(asked.handle.abort()).toBe(false)
-    // Where the connection was under way, it comes up, and is closed without a byte.
+    // A connection that was being made is completed, and closed without a byte.
     if (microtasks > 20) {
       const [socket] = (await once(server, 'connection')) as [Socket]
       await once(socket, 'close')

@@ -1,4 +1,4 @@
-/** Asks a transport for replies and notes everything it tells. */
+/** Asks a transport for replies and notes every call of the sink. */
 import type { Clock } from '../../src/protocol/clock.ts'
 import type { Delta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
 import type { ErrorRecord } from '../../src/protocol/errors.ts'
@@ -13,13 +13,13 @@ export const systemClock: Clock = {
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
 }
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that advances only when the test says so. */
 export class ManualClock implements Clock {
   #now = 1_700_000_000_000
   #nextId = 1
   readonly #timers = new Map<number, { at: number; fn: () => void }>()
 
-  /** How many timers are waiting. */
+  /** The number of pending timers. */
   get pending(): number {
     return this.#timers.size
   }
@@ -51,10 +51,10 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Waits for ever. */
+/** Timeouts that never expire. */
 export const NO_TIMEOUTS = { headersMs: Infinity, firstDeltaMs: Infinity, idleMs: Infinity }
 
-/** Disposable, without proxies from the machine the tests run on. */
+/** A disposable transport that ignores the proxies of the environment. */
 export function transportFor(options: Partial<TransportOptions> = {}): Transport & AsyncDisposable {
   const transport = openTransport({
     timeouts: NO_TIMEOUTS,
@@ -89,7 +89,7 @@ export function requestTo(url: string, fields: Partial<ReplyRequest> = {}): Repl
   }
 }
 
-/** A tool call, added up. */
+/** A tool call, joined from its deltas. */
 export interface AskedCall {
   readonly id: string
   readonly name: string
@@ -97,9 +97,9 @@ export interface AskedCall {
   readonly providerData?: unknown
 }
 
-/** One reply under way, and all that its sink heard. */
+/** One running reply, with every call of its sink. */
 export class WireRequestInfo {
-  /** What was called, in order, without the deltas' contents. */
+  /** The names of the calls, in order. */
   readonly calls: string[] = []
   readonly batches: (readonly Delta[])[] = []
   end: ReplyEnd | undefined
@@ -109,7 +109,7 @@ export class WireRequestInfo {
   readonly #started = Promise.withResolvers<void>()
   #wanted: { chars: number; resolve: () => void }[] = []
 
-  /** Resolves at the end, whichever it is. */
+  /** Resolves when the reply finishes or fails. */
   get ended(): Promise<this> {
     return this.#ended.promise
   }
@@ -146,7 +146,7 @@ export class WireRequestInfo {
     return [...calls.values()]
   }
 
-  /** Resolves once that much text has arrived. */
+  /** Resolves once that many characters of text have arrived. */
   chars(count: number): Promise<void> {
     return new Promise((resolve) => {
       this.#wanted.push({ chars: count, resolve })
@@ -188,14 +188,14 @@ export class WireRequestInfo {
   }
 }
 
-/** Asks, and returns at once. */
+/** Starts a reply. */
 export function ask(transport: Transport, request: ReplyRequest): WireRequestInfo {
   const asked = new WireRequestInfo()
   asked.handle = transport.reply(request, asked.sink)
   return asked
 }
 
-/** Asks with a transport of its own and waits for the end. */
+/** Asks with its own transport and waits for the end. */
 export async function reply(
   url: string,
   fields: Partial<ReplyRequest> = {},

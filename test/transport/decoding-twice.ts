@@ -1,5 +1,5 @@
 /**
- * Decodes streams as they come and by parsing each event, and makes streams to compare the two with.
+ * Decodes streams with the templates, and by parsing each event. Makes streams to compare the two.
  */
 import * as fc from 'fast-check'
 import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
@@ -11,7 +11,7 @@ import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
 import { targetAt } from './asking.ts'
 
-/** A dialect without anything that could be read but by parsing it. */
+/** The dialect without templates: every event is parsed. */
 export function parsing(dialect: WireDialect): WireDialect {
   return { ...dialect, textOnly: () => undefined }
 }
@@ -22,7 +22,7 @@ export interface Reading {
   readonly replyBytes?: number
 }
 
-/** All that a decoder makes of a body that comes in these pieces. */
+/** The deltas and the end that a decoder reads from these pieces of a body. */
 export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
   const { dialect = chatCompletions, templates = new EventTemplates(dialect) } = reading
   const draft = new ReplyDraft()
@@ -40,7 +40,7 @@ export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
   return { deltas: draft.take(), outcome: decoder.ending, end: decoder.replyEnd() }
 }
 
-/** A dialect that counts the events its readers are given. */
+/** A dialect that counts the events its dialect readers get. */
 export function counting(of: WireDialect): { readonly dialect: WireDialect; events: number } {
   const counter = { events: 0 }
   const dialect: WireDialect = {
@@ -64,7 +64,7 @@ export function counting(of: WireDialect): { readonly dialect: WireDialect; even
 }
 
 export const anyText = fc.oneof(
-  // Texts that stand elsewhere in the event too.
+  // Texts that also stand elsewhere in the event.
   { arbitrary: fc.constantFrom('a', ',', ':', '7', 'chat-1', 'content', 'another'), weight: 3 },
   { arbitrary: fc.string({ unit: 'binary' }), weight: 2 },
   {
@@ -73,7 +73,7 @@ export const anyText = fc.oneof(
   },
 )
 
-/** How an event may be written: the escapes of JSON, its spaces, its fields and its line ends. */
+/** The ways to write an event: escapes of JSON, spaces, fields and line ends. */
 export const WRITINGS: readonly ((json: string) => string)[] = [
   (json) => `data: ${json}\n\n`,
   (json) => `data: ${json}\n\n`,
@@ -91,7 +91,7 @@ export const WRITINGS: readonly ((json: string) => string)[] = [
   (json) => `data: ${json.replaceAll('","', '", "').replaceAll('":', '": ')}\n\n`,
 ]
 
-/** Places where a stream is damaged: broken JSON, broken UTF-8, control characters, lost bytes. */
+/** Damage to a stream: broken JSON, broken UTF-8, control characters, lost bytes. */
 const anyDamage = fc.array(
   fc.record({
     at: fc.nat(5_000),

@@ -1,3 +1,4 @@
+/** Decoding an answer: its writing, its end, and its characters. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { startProvider } from '../support/provider.ts'
@@ -15,7 +16,7 @@ async function read(provider: Provider, ...answer: Parameters<typeof raw>) {
   return await reply(provider.url)
 }
 
-/** How a stream that holds `Hi ö` may be written. */
+/** The ways to write a stream that holds `Hi ö`. */
 const WRITINGS: Readonly<Record<string, string>> = {
   'CRLF line ends': (text('Hi ') + text('ö') + stop + done).replaceAll('\n', '\r\n'),
   'CR line ends': (text('Hi ') + text('ö') + stop + done).replaceAll('\n', '\r'),
@@ -189,7 +190,7 @@ test('tells a connection that broke in mid-stream from one that ended', async ()
   expect(broken.error?.code).toBe('connection-lost')
   expect(broken.text).toBe('a')
 
-  // All was said; that the server did not close properly does not undo it.
+  // The reply was complete. A connection that closes badly afterwards does not undo it.
   const finished = await read(provider, [text('a'), stop], { end: 'cut' })
   expect(finished.end?.finishReason).toBe('stop')
   expect(finished.calls.at(-1)).toBe('finished')
@@ -283,7 +284,7 @@ test('assembles the same reply wherever its stream is cut', async () => {
       const deltas = events.map((one) => (one as any).choices[0]?.delta ?? {})
       const joined = (pick: (delta: any) => string | undefined): string =>
         deltas.map((delta) => pick(delta) ?? '').join('')
-      // JSON.stringify escapes lone surrogates, so nothing is lost on the way.
+      // JSON.stringify escapes lone surrogates, so no character is lost.
       expect(asked.error).toBeUndefined()
       expect(asked.text).toBe(joined((delta) => delta.content))
       expect(asked.reasoning).toBe(joined((delta) => delta.reasoning_content))
@@ -303,7 +304,7 @@ function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
     .filter((piece) => piece.length > 0)
 }
 
-/** Each piece in a read of its own, as far as loopback lets one say. */
+/** Sends each piece in its own read, as far as the loopback allows. */
 function slowly(pieces: readonly Buffer[]): ReturnType<typeof raw> {
   const gate = closedGate()
   gate.open()

@@ -1,3 +1,4 @@
+/** Answers that attack the client: floods, slow bytes, deep nesting, special names. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Socket } from 'node:net'
@@ -13,7 +14,7 @@ const word = line(chunk({ content: 'a' }))
 const stop = line(chunk({}, { finish_reason: 'stop' }))
 const sse = { 'content-type': 'text/event-stream' }
 
-/** A server that answers at the level of sockets; where it is. */
+/** A server on the level of sockets. Returns its URL. */
 async function rawServer(serve: (socket: Socket) => unknown): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
@@ -24,11 +25,11 @@ async function rawServer(serve: (socket: Socket) => unknown): Promise<string> {
   return `http://127.0.0.1:${(server.address() as { port: number }).port}`
 }
 
-/** Resolves once it is written, or cannot be any more. */
+/** Resolves once the text is written, or cannot be written any more. */
 const written = (socket: Socket, text: string): Promise<unknown> =>
   new Promise((resolve) => socket.write(text, resolve))
 
-/** A server that writes this once a request has come, and then closes. */
+/** A server that writes these pieces after the first bytes of a request, and closes. */
 const answering = (...pieces: readonly string[]): Promise<string> =>
   rawServer((socket) => socket.once('data', () => socket.end(pieces.join(''))))
 
@@ -184,7 +185,7 @@ test.each([
   }
 })
 
-/** Deep enough to exhaust the stack, and short enough to be read as the body of an error. */
+/** Deep enough to exhaust the stack, and short enough to be read as an error body. */
 const SHALLOW = 15_000
 const shallow = `${'['.repeat(SHALLOW)}${']'.repeat(SHALLOW)}`
 const odd = '{"toString":1,"valueOf":1}'

@@ -1,3 +1,4 @@
+/** Quirks: set by the host, or learned from a refusal. */
 import { expect, test } from 'vitest'
 import type { Quirks } from '../../src/protocol/endpoint.ts'
 import type { ReplyRequest } from '../../src/transport/reply-request.ts'
@@ -6,7 +7,7 @@ import type { Exchange, Script } from '../support/provider.ts'
 import { json } from '../support/scripts.ts'
 import { ask, reply, requestTo, targetAt, transportFor } from './asking.ts'
 
-/** The body of a request to an endpoint with such switches. */
+/** The body of a request to an endpoint with these quirks. */
 async function sent(quirks: Quirks, fields: Partial<ReplyRequest> = {}): Promise<Exchange['body']> {
   await using provider = await startProvider()
   await reply(provider.url, { ...fields, target: targetAt(provider.url, { quirks }) })
@@ -74,7 +75,7 @@ test.each(['reasoning_content', 'reasoning', 'reasoning_text'] as const)(
   },
 )
 
-/** Refuses requests that have the first field, and answers the others. */
+/** Refuses requests that have the field, and answers the others. */
 const refusing =
   (field: string, message: string, status = 400): Script =>
   (exchange) => {
@@ -106,7 +107,7 @@ test.each([
 
     expect([first.text, second.text, other.text]).toEqual(['a', 'a', 'a'])
     expect(first.calls).toEqual(['started', 'deltas', 'finished'])
-    // The second request was right at once; another model is another server, for all that is known.
+    // The second request was right at once. Another model may be another server, so it learns anew.
     expect(provider.requests.map(({ body }) => field in body)).toEqual([
       true,
       false,

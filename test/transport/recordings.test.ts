@@ -1,3 +1,4 @@
+/** Recorded streams of real providers, played through the transport. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
@@ -11,7 +12,7 @@ import { raw } from '../support/scripts.ts'
 import { ask, requestTo, targetAt, transportFor } from './asking.ts'
 import type { WireRequestInfo } from './asking.ts'
 
-/** Where recorded streams of real providers are, which are no part of the project. */
+/** The folder of the recordings, which are not part of the project. */
 const folder = process.env['COLLOQUY_RECORDINGS'] ?? ''
 
 interface Expected {
@@ -49,7 +50,7 @@ const FINISH_REASONS: Readonly<Record<string, string>> = {
   content_filter: 'content-filter',
 }
 
-/** Streams with reasoning in a field that their expectations were made without. */
+/** Streams with reasoning in a field that their expectations leave out. */
 const REASONING: Readonly<Record<string, string>> = {
   'chat-snowflake-r0283.sse': '15 * 27 = 405',
 }
@@ -67,7 +68,7 @@ const WRITINGS: Readonly<Record<string, (bytes: Buffer) => readonly Uint8Array[]
   'cut at random': cutAtRandom,
 }
 
-/** In the same places each time. */
+/** Cuts at random places, the same each time. */
 function cutAtRandom(bytes: Buffer): readonly Uint8Array[] {
   const place = fc.integer({ min: 1, max: bytes.length - 1 })
   const anyCuts = fc.uniqueArray(place, { minLength: 20, maxLength: 60 })

@@ -1,3 +1,4 @@
+/** The transport: one reply from its request to its end, and the use of connections. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, test, vi } from 'vitest'
@@ -107,7 +108,7 @@ test('delivers what was read and not handed on yet when it is flushed', async ()
   const before = asked.batches.length
   asked.handle.flush()
 
-  // Nothing is pending here, and an empty batch is none.
+  // Nothing is pending here, and an empty batch is not delivered.
   expect(asked.batches.length).toBe(before)
   expect(asked.batches.every((batch) => batch.length > 0)).toBe(true)
   asked.handle.abort()
@@ -161,7 +162,7 @@ test('keeps the connection of a finished reply for the next request, also if it 
 
   expect(handle.abort()).toBe(false)
   gate.open()
-  // The body's end is read, and undici then takes its connection back, a tick later.
+  // After the end of the body, undici releases the connection one tick later.
   while (clock.pending > 0) await new Promise(setImmediate)
   for (let tick = 0; tick < 5; tick += 1) await new Promise(setImmediate)
   await ask(transport, requestTo(provider.url)).ended

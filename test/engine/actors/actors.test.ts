@@ -1,3 +1,4 @@
+/** Supervisors and conversation actors: failures, timers, and when they leave memory. */
 import { type AnyActorRef, SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import { Actors } from '../../../src/engine/actors/actors.ts'
@@ -9,7 +10,7 @@ import { ticks } from '../../support/waiting.ts'
 
 const OVERLOADED = { type: 'reply.failed', code: 'overloaded', retryInMs: 60_000 } as const
 
-/** Conversations whose turns wait for another attempt, and which fail when a second turn is sent. */
+/** Actors whose turns wait for another attempt, and whose conversations fail at a second send. */
 function failingActors(logger: Partial<Logger> = {}) {
   const clock = new CountingClock()
   const failed: string[] = []
@@ -131,7 +132,7 @@ test('many conversations are spread over small supervisors, and leave none when 
   expect(actors.awake).toBe(0)
 })
 
-/** Actors that do nothing but rest, on a clock that stands still. */
+/** Actors that only rest, on a clock that stands still. */
 function restingActors(sleepAfterMs: number) {
   const clock = new SimulatedClock()
   let timers = 0
@@ -168,7 +169,8 @@ test('conversations that have rested long enough leave, and their supervisors wi
     rest(`c${n}`)
     clock.increment(10)
   }
-  // The first came 2,000 ms ago: who is due, and a quarter more, has gone.
+  // A conversation leaves 1,000 to 1,250 ms after it came to rest. One rests every 10 ms, so that
+  // between 99 and 126 are awake.
   expect(actors.awake).toBeLessThanOrEqual(126)
   expect(actors.awake).toBeGreaterThanOrEqual(99)
   expect(actors.supervisors).toBeLessThanOrEqual(10)
@@ -191,7 +193,7 @@ test('a conversation that is sent something before it is due stays', () => {
   expect(actors.awake).toBe(1)
   actors.send('c', { type: 'turn.cancel', turnId: 't', request: 2 })
   clock.increment(10_000)
-  // It was sent something and did not say that it rests.
+  // The last event woke it, and nobody reported that it rests.
   expect(actors.awake).toBe(1)
   actors.stop()
 })

@@ -1,3 +1,4 @@
+/** Conversations that sleep: their actors are gone, and everything works as before. */
 import { SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import type { ConversationEvent } from '../../../src/index.ts'

@@ -1,4 +1,4 @@
-/** Turns that fail and are cancelled while nobody awaits what rejects. */
+/** Turns that fail and are cancelled while nobody awaits the promises that reject. */
 import { createEngine } from '../../../src/index.ts'
 import { startProvider } from '../../support/provider.ts'
 import { endless, json } from '../../support/scripts.ts'
@@ -14,7 +14,7 @@ const ends: string[] = []
 provider.next(json({ error: { message: 'no' } }, { status: 500 }))
 const failed = nextEvent(engine.events(id), 'turn.failed')
 const first = await engine.send(id, 'fail')
-// A reader that asks, and does not stay for the answer.
+// A snapshot reader that pulls once and does not await the answer.
 void first.snapshots()[Symbol.asyncIterator]().next()
 ends.push((await failed).type)
 
@@ -27,7 +27,7 @@ void engine.cancel(id)
 ends.push((await cancelled).type)
 
 await ticks(10)
-// Whoever comes later is told all the same, and need not listen.
+// A snapshot reader that comes after the failure. Nobody awaits its answer either.
 void first.snapshots()[Symbol.asyncIterator]().next()
 await ticks(10)
 await engine.close()

@@ -1,4 +1,4 @@
-/** Tries to open a database, and says how it went. */
+/** Tries to open a database, and reports the result. */
 import { ColloquyError, createEngine } from '../../../src/index.ts'
 
 const [database] = process.argv.slice(2)

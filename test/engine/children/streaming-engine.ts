@@ -1,4 +1,6 @@
-/** An engine in the middle of replies: says so, and goes on until it is killed. */
+/**
+ * An engine in the middle of replies. It reports that it streams, and goes on until it is killed.
+ */
 import { createEngine } from '../../../src/index.ts'
 
 const [database, url] = process.argv.slice(2)
@@ -12,7 +14,7 @@ const engine = await createEngine({
 })
 await engine.putEndpoint('online', { url, model: 'm' })
 
-// Past its end, before its headers, and in mid-stream.
+// One turn has ended, one waits for its headers, and one streams.
 const finished = await engine.startConversation({ id: 'finished' })
 await (
   await engine.send(finished.id, 'hello')

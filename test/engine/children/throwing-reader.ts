@@ -1,8 +1,8 @@
-/** A subscriber that throws at every event, beside one that does not. */
+/** A subscriber that throws at every event, beside a subscriber that does not. */
 import { createEngine } from '../../../src/index.ts'
 import { startProvider } from '../../support/provider.ts'
 
-/** As many as the turn has events. */
+/** The number of events of the turn. */
 const EXPECTED = 4
 
 const uncaught: string[] = []

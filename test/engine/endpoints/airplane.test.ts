@@ -7,7 +7,7 @@ import type { Provider } from '../../support/provider.ts'
 import { endless, hang, streamed } from '../../support/scripts.ts'
 import { nextEvent, outcomeOf, shown } from '../../support/waiting.ts'
 
-/** An engine with both endpoints, each a server that counts. */
+/** An engine with both endpoints. Each is a server that counts its sockets and requests. */
 async function twoEndpoints(options: EngineOptions = {}) {
   const online = await testProvider()
   const airplane = await testProvider()
@@ -305,7 +305,7 @@ describe('switching it on', () => {
       sending.catch(() => {})
       for (let step = 0; step < steps; step += 1) await Promise.resolve()
       for (let step = 30; step < steps; step += 5) await new Promise(setImmediate)
-      // At last the turn has reached the provider, however long the database took.
+      // By the last step the turn has reached the provider, even if the database was slow.
       if (steps === 59) {
         const { turnId } = await nextEvent(engine.events(id), 'reply.delta')
         expect(turnId).toBeDefined()

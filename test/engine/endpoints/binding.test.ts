@@ -1,9 +1,10 @@
+/** Binding a turn: its endpoint, key and model are those of its accept. */
 import { describe, expect, test } from 'vitest'
 import { testChat, testEngine, testProvider } from '../../support/engine.ts'
 import { closedGate, hang, steps, streamed } from '../../support/scripts.ts'
 import { shown } from '../../support/waiting.ts'
 
-/** An engine whose turns wait between accept and request until they are let go. */
+/** An engine whose turns wait between accept and request until the test releases them. */
 async function heldChat() {
   const held = closedGate()
   const reached = closedGate()

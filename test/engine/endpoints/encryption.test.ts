@@ -25,7 +25,7 @@ async function session<T>(
   return await work(engine)
 }
 
-/** A file with the endpoint `online`, its key and one header, stored under an encryption key. */
+/** A file with the endpoint `online`, its key and one header, sealed with an encryption key. */
 async function storedKey(
   encryptionKey: string | Uint8Array | undefined = PASSPHRASE,
 ): Promise<{ readonly provider: Provider; readonly database: string }> {
@@ -163,7 +163,7 @@ describe('a database that was tampered with', () => {
     const bytes = Buffer.from(sealedSecrets(database).slice('v1.'.length), 'base64')
     const { id } = await session(database, PASSPHRASE, (engine) => engine.startConversation())
 
-    // The nonce, the tag and the text.
+    // A byte of the nonce, of the tag, and of the text, and the last byte.
     for (const at of [0, 12, 28, bytes.length - 1]) {
       const changed = Buffer.from(bytes)
       changed[at] = (changed[at] as number) ^ 1

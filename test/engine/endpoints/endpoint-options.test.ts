@@ -1,4 +1,4 @@
-/** What an endpoint may be put with besides its address and its key. */
+/** The options of an endpoint besides its address and its key. */
 import { describe, expect, test } from 'vitest'
 import { createEngine, type EndpointOptions, type Engine } from '../../../src/index.ts'
 import { canaries, canariesIn, canariesShownBy } from '../../support/canaries.ts'

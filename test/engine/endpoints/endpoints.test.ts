@@ -1,3 +1,4 @@
+/** Endpoints: put, read, replace and use them. */
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { createEngine, type EndpointOptions } from '../../../src/index.ts'

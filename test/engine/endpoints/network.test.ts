@@ -1,3 +1,4 @@
+/** The network options of an engine: `addressPolicy` and `dispatcher`. */
 import { Agent } from 'undici'
 import type { Dispatcher } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** No secret appears in anything that a host can see, or on disk. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +22,7 @@ import { bytesOnDisk } from '../../support/database-file.ts'
 import { type Exchange, type Script, startProvider } from '../../support/provider.ts'
 import { chunk, closedGate, json, streamed } from '../../support/scripts.ts'
 
-/** The secrets that a request told the provider. */
+/** The secrets in a request that the provider received. */
 function toldBy({ headers }: Exchange) {
   return {
     key: String(headers.authorization),
@@ -30,13 +31,13 @@ function toldBy({ headers }: Exchange) {
   }
 }
 
-/** All of them in one line. */
+/** All secrets of a request in one line. */
 function echo(exchange: Exchange): string {
   const { key, tenant, trace } = toldBy(exchange)
   return `got ${key}, ${tenant} and ${trace}`
 }
 
-/** Providers that repeat what they were sent, each in another place. */
+/** Providers that repeat the secrets they received, each in another place of its answer. */
 const echoes: Readonly<Record<string, Script>> = {
   'a 401 as JSON': (exchange) =>
     json(
@@ -102,7 +103,9 @@ const echoes: Readonly<Record<string, Script>> = {
   },
 }
 
-/** What a host saw while providers did their worst: how often, and what it should not have. */
+/**
+ * The values that a host saw while providers echoed secrets: a count, and the values that leaked.
+ */
 const seen = {
   events: nothing(),
   errors: nothing(),
@@ -111,7 +114,7 @@ const seen = {
   values: nothing(),
 }
 const disk: Buffer[] = []
-/** The errors themselves. */
+/** The errors that the host received. */
 const errors: ColloquyError[] = []
 let whatWasSent = ''
 
@@ -151,7 +154,7 @@ beforeAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Looks at once: what a record of the inspection refers to changes. */
+/** Leaks are searched at once, since the objects behind an inspection record change later. */
 function nothing() {
   return { count: 0, leaks: [] as unknown[] }
 }
@@ -171,7 +174,8 @@ function canariesInRecord(record: InspectionEvent): readonly string[] {
   ]
   return [
     ...printed.flatMap(canariesIn),
-    // Definitions are the same each time, and the system's other actors have records of their own.
+    // Excluded: definitions, which are equal in all records, and the system and the parent, whose
+    // actors have records of their own.
     ...canariesReachableFrom(record, ['logic', 'machine', 'system', '_parent']),
   ]
 }
@@ -200,7 +204,7 @@ async function ask(engine: Engine, title: string): Promise<Turn> {
   return turn
 }
 
-/** A turn that goes well, looked at in its middle; then one that is cancelled. */
+/** A turn that succeeds, inspected in its middle. Then a turn that is cancelled. */
 async function askInPeace(engine: Engine, answer: (script: Script) => void): Promise<void> {
   for (const isCancelled of [false, true]) {
     const gate = closedGate()
@@ -208,7 +212,7 @@ async function askInPeace(engine: Engine, answer: (script: Script) => void): Pro
     const { id } = await engine.startConversation()
     const turn = await engine.send(id, 'hello', { headers: { 'x-trace': canaries.sendHeader } })
     for await (const snapshot of turn.snapshots()) if (snapshot.text === 'Once') break
-    // An observer that comes now is shown the actors that live already.
+    // A new observer is told of the actors that live already.
     const observer = engine.inspect((record) => look('inspection', record))
     await lookAround(engine, turn)
     await lookAround(engine, engine.runningTurn(id) as Turn)
@@ -220,7 +224,7 @@ async function askInPeace(engine: Engine, answer: (script: Script) => void): Pro
   }
 }
 
-/** Prints all that a host can get hold of. */
+/** Searches everything that a host can get hold of. */
 async function lookAround(engine: Engine, turn: Turn): Promise<void> {
   const { conversationId } = turn
   const values = [

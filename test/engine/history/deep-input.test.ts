@@ -1,3 +1,4 @@
+/** Tool calls whose input is nested very deep, or comes in very many fragments. */
 import { expect, test } from 'vitest'
 import { testChat } from '../../support/engine.ts'
 import { chunk, raw } from '../../support/scripts.ts'

@@ -1,3 +1,4 @@
+/** The dialect `messages`, from `putEndpoint` to the stored history and back to the provider. */
 import { expect, test } from 'vitest'
 import type { Engine, SendOptions } from '../../../src/index.ts'
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'

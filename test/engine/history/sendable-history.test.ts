@@ -1,3 +1,4 @@
+/** The repair of a stored history: the result is a request that providers accept. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sendableHistory } from '../../../src/engine/history/sendable-history.ts'
@@ -16,7 +17,7 @@ const ID = fc.constantFrom('c1', 'c2', 'c3')
 const TEXT = fc.constantFrom('', ' ', 'Once', 'upon')
 const text = TEXT.map((said): Part => ({ type: 'text', text: said }))
 const TARGET = { endpoint: 'online', url: 'http://a.test', headers: {}, direct: false } as const
-/** As the dialect `responses` keeps it, of the model that is asked or of another one. */
+/** A signature as the dialect `responses` stores it, of the asked model or of another. */
 const signature = fc
   .record({ model: fc.constantFrom('m', 'another'), id: fc.constantFrom('rs_1', 'rs_2') })
   .map(({ model, id }) => {
@@ -57,7 +58,7 @@ const history = fc
   .array(fc.tuple(message, status), { maxLength: 10 })
   .map((all) => all.map(([each, was]) => ({ ...each, status: was }) as unknown as Message))
 
-/** The messages of the request that a history makes. */
+/** The messages of the request that is made from a history. */
 function wire(messages: readonly Pick<Message, 'role' | 'parts' | 'status'>[]) {
   return chatCompletions.body({
     target: { ...TARGET, dialect: 'chat-completions' },
@@ -68,7 +69,7 @@ function wire(messages: readonly Pick<Message, 'role' | 'parts' | 'status'>[]) {
   }) as { messages: { role: string; content: unknown; tool_calls?: { id: string }[] }[] }
 }
 
-/** What any dialect has something to write for. */
+/** Returns true if every dialect writes this part. */
 function isSeen(part: Part): boolean {
   return part.type === 'text' ? part.text !== '' : part.type !== 'reasoning'
 }
@@ -192,7 +193,7 @@ describe('whatever is stored, what is sent', () => {
   })
 })
 
-/** A reply of several pieces, let through until it is cut off. */
+/** A reply of several pieces, cut off after some of them. */
 function cutAfter(
   pieces: readonly object[],
   count: number,

@@ -1,4 +1,4 @@
-/** One question, one answer, outside any conversation. */
+/** `complete`: one question and one answer, outside any conversation. */
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import type { CompletionOptions, EngineOptions } from '../../../src/index.ts'

@@ -1,4 +1,4 @@
-/** What is made of an answer, or of a first message, to be a title. */
+/** Makes a title from an answer, or from a first message. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { cleanTitle, fallbackTitle, titlePrompt } from '../../../src/engine/one-shots/title.ts'
@@ -90,12 +90,12 @@ describe('the title of a first message', () => {
   })
 })
 
-/** What titles come wrapped in, and what is easily cut or lost. */
+/** The wrappings in which titles come, and characters that are easily cut or lost. */
 const PIECES = '<think> </think> <reasoning> " “ * ** # ` ``` _ - > Title: . … 😀 \ud83d a \' ¿ 「'
   .split(' ')
   .concat(['# ', '- ', 'word ', ' ', '\n', '\r\n', '\u0000', '\u200d', '\u2028', 'x'.repeat(90)])
 
-/** Texts made of those, or of anything. */
+/** Texts of those pieces, or of anything. */
 const answers = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),
   fc.array(fc.constantFrom(...PIECES), { maxLength: 30 }).map((pieces) => pieces.join('')),

@@ -9,7 +9,7 @@ import { eventLog, nextEvent } from '../../support/waiting.ts'
 
 const QUESTION = 'What is an actor?'
 
-/** A JSON answer, as one-shots get. */
+/** A JSON answer, as one-shots receive it. */
 function says(content: string | null, finishReason = 'stop'): Script {
   return json({
     id: 'chatcmpl-1',
@@ -18,7 +18,7 @@ function says(content: string | null, finishReason = 'stop'): Script {
   })
 }
 
-/** An engine that gives titles, on a provider that answers chats, and titles as the test says. */
+/** An engine that makes titles. Its provider answers chats, and answers title requests as given. */
 async function titlingEngine(title: Script, options: EngineOptions = {}) {
   const provider = await testProvider()
   provider.always((exchange) =>
@@ -34,7 +34,7 @@ async function ask(engine: Engine, id: string, input = QUESTION) {
   return (await engine.send(id, input)).reply
 }
 
-/** Asks, and waits for the title. */
+/** Sends a message and waits for the title. */
 async function titleAfterReply(engine: Engine, id: string, input?: string) {
   const changed = nextEvent(engine.events(id), 'conversation.changed')
   await ask(engine, id, input)

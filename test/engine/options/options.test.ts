@@ -1,3 +1,4 @@
+/** Checks of all options, at the creation of an engine and at each call. */
 import { describe, expect, test } from 'vitest'
 import { createEngine } from '../../../src/index.ts'
 import type { Engine } from '../../../src/index.ts'
@@ -6,7 +7,7 @@ import { outcomeOf } from '../../support/waiting.ts'
 
 type Options = Record<string, unknown>
 
-/** Rejected with `invalid-option`, naming the option, and in words that say what to do. */
+/** Expects `invalid-option`, with the option's name and a message that says what to do. */
 async function expectRefused(call: () => Promise<unknown>, name: string) {
   const outcome = await outcomeOf(call())
   expect(outcome).toMatchObject({ error: { name: 'ColloquyError', code: 'invalid-option' } })

@@ -1,3 +1,4 @@
+/** The two basics of the engine: a reply that streams and is stored, and a cancel. */
 import { expect, test } from 'vitest'
 import { testChat } from '../../support/engine.ts'
 import { endless, streamed } from '../../support/scripts.ts'

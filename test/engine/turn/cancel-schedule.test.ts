@@ -1,3 +1,4 @@
+/** Cancels at any moment of a turn, in schedules of fast-check. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ConversationEvent, Engine, Receipt, Turn } from '../../../src/index.ts'
@@ -5,12 +6,12 @@ import { testEngine, testProvider } from '../../support/engine.ts'
 import { steps, streamed } from '../../support/scripts.ts'
 import { eventLog, outcomeOf, ticks } from '../../support/waiting.ts'
 
-/** What a run does, and when: each wait is a number of turns of the event loop. */
+/** A schedule. Each wait is a number of turns of the event loop. */
 const schedule = fc.record({
   texts: fc.array(fc.string({ minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 5 }),
-  /** Whether the cancels come before `send` is awaited. */
+  /** True if the cancels come before `send` is awaited. */
   isEarly: fc.boolean(),
-  /** Waited before each delta is let through; the cancel comes between two of them, or at the end. */
+  /** The wait before each delta. The cancel comes between two deltas, or at the end. */
   waits: fc.array(fc.nat(6), { minLength: 6, maxLength: 6 }),
   cancelAfter: fc.nat(6),
   cancels: fc.array(fc.constantFrom('engine', 'turn', 'signal'), { minLength: 1, maxLength: 3 }),
@@ -64,7 +65,7 @@ test('whenever the cancels come, a turn ends once, and its receipts agree with t
 
       const sending = outcomeOf(engine.send(id, 'hi', { signal: abort.signal }))
       if (plan.isEarly) {
-        // With no wait at all it comes before the write has begun.
+        // Without a wait, the cancel comes before the write has begun.
         if (plan.waits[0] !== 0) await ticks(plan.waits[0])
         cancelAll()
       }
@@ -119,6 +120,6 @@ test('whenever the cancels come, a turn ends once, and its receipts agree with t
     }),
     { numRuns: 150 },
   )
-  // The schedules reach all three ends, or they prove little.
+  // The property proves little unless the schedules reach all three ends.
   expect(Math.min(rejected, cancelled, done)).toBeGreaterThan(0)
 }, 60_000)

@@ -1,4 +1,6 @@
-/** Cancels in every state a turn can be in, held there by the test, and races for the way out of it. */
+/**
+ * Cancels in every state of a turn, and races with its end. The test holds the turn in each state.
+ */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ConversationEvent, Engine, Message, Receipt, Turn } from '../../../src/index.ts'
@@ -23,13 +25,13 @@ const MOMENTS = [
 const schedule = fc.record({
   moment: fc.constantFrom(...MOMENTS),
   texts: fc.array(fc.string({ minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 4 }),
-  /** How many of them have come, where that is the moment. */
+  /** At the moment `receiving`, one delta more than this has arrived, up to all of them. */
   deltas: fc.nat(3),
   cancels: fc.array(fc.constantFrom('engine', 'turn', 'signal', 'another turn' as const), {
     minLength: 1,
     maxLength: 3,
   }),
-  /** Turns of the event loop between one cancel and the next; mostly none. */
+  /** Turns of the event loop between one cancel and the next: mostly none. */
   waits: fc.array(fc.constantFrom(0, 0, 0, 1, 4), { minLength: 4, maxLength: 4 }),
   usageOnCancel: fc.constantFrom('estimate', 'drain', 'none' as const),
 })
@@ -38,7 +40,7 @@ type Plan = typeof schedule extends fc.Arbitrary<infer T> ? T : never
 
 type Gate = ReturnType<typeof closedGate>
 
-/** The doors of an answer, which a run opens one by one. */
+/** The gates of an answer. The test opens them one by one. */
 interface Doors {
   readonly headers: Gate
   readonly deltas: readonly Gate[]
@@ -74,7 +76,7 @@ test('wherever a turn is, it ends once, and its receipts agree with store and pr
   }
   const engines = new Map<Plan['usageOnCancel'], Engine>()
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
-  // One engine owns the file that a save is held up in; the cost of a cancel matters elsewhere.
+  // One engine owns the file, for the moment `saving`. The others vary `usageOnCancel`.
   for (const usageOnCancel of ['estimate', 'drain', 'none'] as const) {
     const file = usageOnCancel === 'estimate' ? { database } : {}
     const engine = await testEngine({ ...file, usageOnCancel, logger, emitIntervalMs: 0 })
@@ -125,7 +127,7 @@ test('wherever a turn is, it ends once, and its receipts agree with store and pr
         await cancelAll(turn)
       }
       unlock()
-      // A turn that nobody stopped goes on to its end.
+      // A turn that no cancel stopped must go on to its end.
       if (!isStopped || moment === 'recording') openAll()
       const reply = turn && (await outcomeOf(turn.reply))
       const answers = await Promise.all(receipts)
@@ -156,13 +158,13 @@ test('wherever a turn is, it ends once, and its receipts agree with store and pr
       else expect(whole.startsWith(stored?.text ?? '')).toBe(true)
       expect('error' in (reply as object)).toBe(status === 'cancelled')
 
-      // What the provider saw: whoever was told of an abort finds it cut off, and nobody else does.
+      // The provider sees a cut-off request exactly if a receipt says `upstreamAborted`.
       const asked = provider.requests.slice(before)
       expect(asked.length).toBeLessThanOrEqual(1)
       const [exchange] = asked
       const isAborted = answers.some(({ upstreamAborted }) => upstreamAborted)
       const isCancelled = answers.some(({ outcome }) => outcome === 'cancelled')
-      // In a race, all of the answer may have been on its way when its reader left.
+      // In a race, the whole answer may have been on its way before the abort.
       if (isAborted && !moment.startsWith('racing')) {
         await exchange?.closed
         expect(exchange?.response.writableFinished).not.toBe(true)
@@ -174,7 +176,7 @@ test('wherever a turn is, it ends once, and its receipts agree with store and pr
       provider.always((next) => next.done(chunk({ content: 'Next' }, { finish_reason: 'stop' })))
       expect((await (await engine.send(id, 'and?')).reply).message.text).toBe('Next')
 
-      /** Holds the turn at the moment, or lets it go just as the cancel comes. */
+      /** Holds the turn at the moment, or releases it just before the cancel. */
       async function reach(to: Plan['moment'], running: Turn): Promise<void> {
         if (to === 'requesting') return
         await provider.request(before)
@@ -212,13 +214,13 @@ test('wherever a turn is, it ends once, and its receipts agree with store and pr
     { numRuns: 200 },
   )
 
-  // The schedules come to what there is to come to, or they prove little.
+  // The property proves little unless the schedules reach these ends.
   expect(endings.get('recording')).toContain('rejected')
   for (const moment of MOMENTS.slice(1, 5)) expect(endings.get(moment)).toContain('cancelled')
   for (const moment of ['saving', 'ended']) expect(endings.get(moment)).toEqual(new Set(['done']))
 }, 120_000)
 
-/** Resolves once a machine is sent such an event; `now` is called while it is. */
+/** Resolves once a machine is sent an event of this type. Calls `now` while it is sent. */
 function eventOfMachine(engine: Engine, type: string, now: () => void = () => {}): Promise<void> {
   return new Promise((resolve) => {
     const inspection = engine.inspect((event) => {
@@ -231,7 +233,7 @@ function eventOfMachine(engine: Engine, type: string, now: () => void = () => {}
 }
 
 function checkReceipt(receipt: Receipt, status: string | undefined, stored: Message | undefined) {
-  // One that came after the end finds a turn that was cancelled before.
+  // A late receipt: an earlier cancel had ended the turn.
   const isLate = status === 'cancelled' && receipt.from === 'cancelled'
   expect(receipt.outcome).toBe(status === 'cancelled' && !isLate ? 'cancelled' : 'already-done')
   expect(receipt.savedMessageId).toBe(stored?.id)

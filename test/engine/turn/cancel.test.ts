@@ -1,3 +1,4 @@
+/** `cancel`, with its receipt, its effect on the request, and the stored partial. */
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -18,7 +19,7 @@ import {
 
 const TERMINAL = new Set(['turn.done', 'turn.cancelled', 'turn.failed', 'turn.interrupted'])
 
-/** What is stored agrees with the receipt of a cancel that ended its turn. */
+/** Expects that the store agrees with the receipt of a cancel that ended its turn. */
 async function expectCancelled(engine: Engine, conversationId: string, receipt: Receipt) {
   const turn = (await engine.listTurns(conversationId)).at(-1)
   const reply = (await engine.listMessages(conversationId)).find(
@@ -32,7 +33,7 @@ async function expectCancelled(engine: Engine, conversationId: string, receipt: 
   return reply
 }
 
-/** A server that accepts connections and says nothing: a TLS handshake with it never ends. */
+/** A server that accepts connections and sends nothing: a TLS handshake with it never ends. */
 async function silentServer() {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -114,7 +115,7 @@ describe('a cancel before the input is accepted', () => {
     const { engine, conversation } = await testChat()
     const sending = engine.send(conversation.id, 'one')
     await engine.cancel(conversation.id)
-    // Awaited late: until then its rejection must not reach the process.
+    // Awaited late: until then its rejection must not reach the process as unhandled.
     await expect(sending).rejects.toMatchObject({ code: 'cancelled' })
 
     const turn = await engine.send(conversation.id, 'two')
@@ -439,7 +440,7 @@ describe('the request after a cancel', () => {
     })
   const tools = { look: { inputSchema: { type: 'object' } } }
 
-  /** The messages that the provider is sent after this reply was cancelled. */
+  /** The messages of the next request after this reply was cancelled. */
   async function messagesAfter(events: readonly (object | string)[]) {
     const { provider, engine, conversation } = await testChat()
     provider.next(async (exchange) => {
@@ -565,7 +566,7 @@ test('deleting a conversation cancels what runs in it, also what was sent meanwh
   await deleting
 
   await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
-  // Whichever was first: the second one was refused, cancelled too, or found nothing to send to.
+  // The second send was refused, cancelled too, or found no conversation. The order decides.
   const again = await second
   const end = 'value' in again ? await outcomeOf(again.value.reply) : again
   expect(['cancelled', 'conversation-not-found']).toContain(

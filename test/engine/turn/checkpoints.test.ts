@@ -1,4 +1,4 @@
-/** Running replies are written down while they stream. */
+/** Checkpoints of replies that stream. */
 import Database from 'better-sqlite3'
 import { SimulatedClock } from 'xstate'
 import { expect, onTestFinished, test } from 'vitest'
@@ -11,7 +11,7 @@ import { outcomeOf, shown, ticks } from '../../support/waiting.ts'
 
 const WORDS = ['Once', ' upon', ' a', ' time', '.']
 
-/** A chat in a file, and a look at its checkpoints from beside. */
+/** A chat on a file, and a second connection that reads its checkpoints. */
 async function checkpointedChat<C extends Clock>(clock: C, options: EngineOptions = {}) {
   const database = await testDatabase()
   const chat = await testChat({ database, clock, checkpointMs: 200, ...options })
@@ -30,7 +30,7 @@ async function checkpointedChat<C extends Clock>(clock: C, options: EngineOption
   }
 }
 
-/** A turn whose words come when the test says so. */
+/** A turn whose words the test releases one by one. */
 async function steppedTurn({ provider, engine }: Awaited<ReturnType<typeof checkpointedChat>>) {
   const { gate, step } = steps()
   provider.next(streamed(WORDS, { gate }))
@@ -60,7 +60,7 @@ test('each interval appends what the reply gained, and the end takes it all away
   chat.clock.increment(1)
   await expect.poll(chat.texts).toEqual(written('Once upon'))
 
-  // Nothing new: nothing to write.
+  // Nothing was added, so nothing is written.
   chat.clock.increment(200)
   await next(1)
   chat.clock.increment(200)
@@ -100,14 +100,15 @@ test('one timer serves all turns, and there is none when nothing streams', async
     await shown(turns[n] as Turn, 1)
   }
 
-  // Each has the timers of its machine and of its request, of which a stream has one kind.
+  // Each turn has the same number of timers, of its machine and its request. One more timer serves
+  // the checkpoints of all.
   const each = (clock.pending - before - 1) / turns.length
   expect(Number.isInteger(each)).toBe(true)
   await expect.poll(() => new Set(chat.turnIds()).size).toBe(5)
   expect((clock.pending - before - 1) / turns.length).toBe(each)
 
   await Promise.all(turns.map((turn) => turn.cancel()))
-  // What is left is the one for resting conversations.
+  // The remaining timer is for conversations at rest.
   expect(clock.pending).toBe(1)
 })
 
@@ -160,7 +161,7 @@ test('what cannot be written goes with the next, is told once, and harms nothing
   foreign.run('drop trigger refuse')
   await next(1)
 
-  // Rounds go by in which the last try is still under way.
+  // Some rounds pass while the last attempt to write is still pending.
   await expect
     .poll(() => {
       chat.clock.increment(200)
@@ -194,7 +195,7 @@ test('a checkpoint that is still being written when the turn ends changes nothin
   const { turn, next } = await steppedTurn(chat)
   await next(3)
 
-  // The writer takes up neither before this has returned.
+  // The writer starts neither write before `cancel` has returned.
   chat.clock.increment(200)
   const receipt = await turn.cancel()
 

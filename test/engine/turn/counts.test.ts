@@ -1,3 +1,4 @@
+/** Counts of a turn: machine events, statements, actors. Two engines share nothing. */
 import { describe, expect, test } from 'vitest'
 import type { Engine } from '../../../src/index.ts'
 import { driverCalls } from '../../support/driver-calls.ts'
@@ -7,7 +8,7 @@ import type { Script } from '../../support/provider.ts'
 import { chunk, closedGate, endless, streamed } from '../../support/scripts.ts'
 import { eventLog, shown, ticks } from '../../support/waiting.ts'
 
-/** So many deltas, a thousand in a write. */
+/** A reply of that many deltas, a thousand in each write. */
 function deltas(count: number): Script {
   return async (exchange) => {
     for (let sent = 0; sent < count; sent += 1_000) {
@@ -24,7 +25,7 @@ function lettersBackwards(text: string): string[] {
   return text.split('').toReversed()
 }
 
-/** A reply that says the question backwards, letter by letter. */
+/** A reply with the question backwards, letter by letter. */
 const backwards: Script = (exchange) => {
   const question = (exchange.body.messages as { content: string }[]).at(-1)?.content ?? ''
   return streamed(lettersBackwards(question), { gate: () => ticks() })(exchange)
@@ -145,7 +146,7 @@ test('500 conversations that stream at once each end with their own text', async
 })
 
 describe('an inspector', () => {
-  /** All that is in an event, without going in circles. */
+  /** Everything in an event, without following cycles. */
   function everything(event: object): string {
     const seen = new WeakSet<object>()
     return JSON.stringify(event, (_, value: unknown) => {
@@ -209,7 +210,7 @@ describe('an inspector', () => {
     gate.open()
     await turn.reply
     expect(inspection.machineEvents).toContain('turn.saved')
-    // Nobody is announced a second time.
+    // No actor is announced twice.
     expect(new Set(inspection.actors).size).toBe(inspection.actors.length)
   })
 

@@ -1,4 +1,4 @@
-/** Saves that fail for real: what the caller, the events and the store say until one succeeds. */
+/** Saves that fail: the caller, the events and the store until a retry succeeds. */
 import Database from 'better-sqlite3'
 import { SimulatedClock } from 'xstate'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -16,7 +16,7 @@ const UNDECIDED = Promise.resolve('undecided')
 const STORY = ['Once', ' upon', ' a time'.repeat(2_000)]
 const TEXT = STORY.join('')
 
-/** A chat with a turn in mid-stream, whose end can be let come, and the engine's own connection. */
+/** A chat with a turn in mid-stream that the test can finish, and the engine's own connection. */
 async function chatBeforeItsEnd() {
   const pragma = vi.spyOn(Database.prototype, 'pragma')
   onTestFinished(() => pragma.mockRestore())
@@ -42,7 +42,10 @@ async function chatBeforeItsEnd() {
 
 type Failure = Extract<ConversationEvent, { type: 'turn.save-failed' }>
 
-/** Lets a number of saves fail, one after the other; each is waited for as long as it says. */
+/**
+ * Makes a number of saves fail, one after the other. Waits before each retry as long as the event
+ * says.
+ */
 async function failures(
   { engine, clock, turn }: { engine: Engine; clock: SimulatedClock; turn: Turn },
   count: number,
@@ -60,7 +63,7 @@ async function failures(
   }
 }
 
-/** What is true as long as the save fails: nothing is settled, nothing is lost. */
+/** Expects the state while the save fails: the reply is unsettled and nothing is lost. */
 async function expectUnsettled(engine: Engine, turn: Turn): Promise<void> {
   expect(await Promise.race([turn.reply, UNDECIDED])).toBe('undecided')
   expect(await engine.getTurn(turn.id)).toMatchObject({ status: 'streaming' })

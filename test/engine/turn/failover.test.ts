@@ -1,4 +1,4 @@
-/** Endpoints that are asked when another one fails. */
+/** Fallbacks: endpoints that are asked when another endpoint fails. */
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import type { EndpointOptions, EngineOptions, SendOptions } from '../../../src/index.ts'
@@ -14,7 +14,7 @@ function failing(status: number, error: object = {}, headers = {}): Script {
   return json({ error: { message: 'no', ...error } }, { status, headers })
 }
 
-/** Three providers: `online`, which falls back as said, `second` and `third`. */
+/** Three providers: `online`, with the given fallbacks, `second` and `third`. */
 async function threeProviders(fallbacks: Fallbacks, options: EngineOptions = {}) {
   const online = await testProvider()
   const second = await testProvider()

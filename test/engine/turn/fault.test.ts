@@ -1,3 +1,6 @@
+/**
+ * Faults of the engine itself, or of the host's clock and logger: the turn ends, the rest goes on.
+ */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Clock } from '../../../src/index.ts'
 import { CountingClock } from '../../support/counting-clock.ts'
@@ -12,7 +15,7 @@ import {
   ticks,
 } from '../../support/waiting.ts'
 
-/** A chat on a clock of the host's that fails when the test wants it to, and a sibling that streams. */
+/** A chat whose clock fails when the test says so, and a sibling conversation that streams. */
 async function faultyChat() {
   const clock = new CountingClock()
   const uncaught: unknown[] = []
@@ -30,7 +33,7 @@ async function faultyChat() {
     ...chat,
     clock,
     errors,
-    /** The clock fails at this use of the method, and works again after. */
+    /** Makes the clock fail at its next use of a method, once. */
     failNext(method: keyof Clock) {
       clock.onUse = (used) => {
         if (used !== method) return
@@ -38,7 +41,7 @@ async function faultyChat() {
         throw new TypeError('the clock is broken')
       }
     },
-    /** The sibling streams on, nothing reached the host, and the conversation accepts a send. */
+    /** Expects that the sibling streams on, nothing reached the host, and a send is accepted. */
     async expectNoHarm() {
       const more = nextEvent(siblingTurn.events, 'reply.delta')
       await more
@@ -56,7 +59,7 @@ describe('a turn whose machine fails', () => {
   test('while the input is accepted ends as failed, and the send rejects', async () => {
     const chat = await faultyChat()
     const { engine, conversation, provider, errors } = chat
-    // Somebody watches: the event of the accepted input has the time of the clock.
+    // A subscriber: then the event of the accepted input reads the clock.
     eventLog(engine, conversation.id)
     let isArmed = true
     engine.inspect((event) => {
@@ -91,7 +94,7 @@ describe('a turn whose machine fails', () => {
     await started
     exchange.write(chunk({ content: 'Once' }))
     await shown(turn, 4)
-    // Whoever leaves `replying` clears a timer, and that fails.
+    // Leaving `replying` clears a timer, which fails here.
     chat.failNext('clearTimeout')
     const cancelling = turn.cancel()
     const outcome = await outcomeOf(turn.reply)

@@ -1,3 +1,4 @@
+/** Idempotency keys: sends under one key are one turn. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lastValueFrom, toArray } from 'rxjs'
@@ -10,7 +11,7 @@ import { outcomeOf, shown, ticks } from '../../support/waiting.ts'
 
 const KEY = { idempotencyKey: 'k' }
 
-/** All that a handle gives of a turn that has ended. */
+/** Everything that the handle of an ended turn gives. */
 async function readBack(turn: Turn) {
   const snapshots: unknown[] = []
   const loop = outcomeOf(
@@ -133,7 +134,7 @@ describe('an ended turn that is sent again', () => {
     'break off': streamed(['Half'], { finishReason: null, done: false }),
   }
 
-  /** Turns of all ends, each under a key of its own. */
+  /** Turns with each possible end, each under its own key. */
   async function endings(engine: Engine, id: string): Promise<readonly Turn[]> {
     const turns: Turn[] = []
     for (const key of Object.keys(SCRIPTS)) {
@@ -177,7 +178,7 @@ describe('an ended turn that is sent again', () => {
         const again = await later.send(id, userMessage.text, { idempotencyKey: userMessage.text })
         expect(await readBack(again)).toEqual({
           ...before[n],
-          // The receipt of a turn that ended before: what the store says.
+          // The receipt of a turn that had ended before comes from the store.
           receipt: expect.objectContaining({ outcome: 'already-done' }) as unknown,
         })
       }
@@ -265,7 +266,7 @@ test('a cancel in the tick of a send with a key finds it', async () => {
   const sending = outcomeOf(engine.send(conversation.id, 'hi', KEY))
   const receipt = await engine.cancel(conversation.id)
   expect(receipt).toMatchObject({ outcome: 'cancelled', from: 'recording' })
-  // The write may have begun: then the turn is there, and has ended without asking.
+  // The write may have begun. Then the turn is stored as `cancelled`, and no request was made.
   const sent = await sending
   const turns = await engine.listTurns(conversation.id)
   if ('error' in sent) expect(sent.error).toMatchObject({ code: 'cancelled' })
@@ -305,7 +306,7 @@ test('a key that another writer took after it was looked up gives the turn of th
   await engine.putEndpoint('online', { url: provider.url, model: 'm' })
   await engine.startConversation({ id: 'c' })
   const other = foreignWriter(database)
-  // WireRequestInfo for as the turn begins, when the store has just said that the key is free.
+  // The engine asks for an id when a turn begins. The store has just reported that the key is free.
   onId = () => {
     const columns = 'id, conversation_id, turn_id, position, role, parts, status, created_at'
     const insert = `insert into message (${columns}) values (?, 'c', 't', ?, ?, ?, 'complete', 1)`
@@ -330,7 +331,7 @@ test('whenever they come, sends under a key are one turn, asked once', async () 
   await engine.putEndpoint('online', { url: provider.url, model: 'm' })
   const send = fc.record({
     key: fc.constantFrom('a', 'b', undefined),
-    /** Turns of the event loop before it. */
+    /** Turns of the event loop before this send. */
     wait: fc.constantFrom(0, 0, 1, 3, 20),
     isWithdrawn: fc.boolean(),
   })

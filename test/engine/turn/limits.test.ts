@@ -1,4 +1,4 @@
-/** How much of an answer is taken in, and how long its last word is waited for. */
+/** The limits of an answer: its size, and the wait for its end. */
 import { SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import { testChat } from '../../support/engine.ts'
@@ -25,7 +25,7 @@ test('an event longer than limits.eventBytes ends the turn, and keeps what came 
 test('an event longer than limits.eventBytes is too long also where it comes in one read', async () => {
   const { provider, engine, conversation } = await testChat({ limits: { eventBytes: 2_000 } })
   const event = (content: string) => `data: ${JSON.stringify(chunk({ content }))}\n\n`
-  // The last is like those before it but for its length, which is what templates read.
+  // The last event differs from those before only in its length, so that a template reads it.
   provider.next(raw([event('Once') + event(' upon') + event('x'.repeat(2_000))], { end: false }))
 
   expect(await outcomeOf((await engine.send(conversation.id, 'hi')).reply)).toMatchObject({

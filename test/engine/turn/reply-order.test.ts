@@ -1,3 +1,4 @@
+/** The order of the last snapshot, the terminal event, the stored reply and `turn.reply`. */
 import { describe, expect, test } from 'vitest'
 import type { Turn } from '../../../src/index.ts'
 import { testChat } from '../../support/engine.ts'
@@ -6,7 +7,7 @@ import { chunk, endless, steps, streamed } from '../../support/scripts.ts'
 import { outcomeOf, shown } from '../../support/waiting.ts'
 import { runChild } from '../child-process.ts'
 
-/** How a turn ends, and what makes it end so. */
+/** Each end of a turn, and its cause. */
 const ENDS = {
   'turn.done': { script: streamed(['Once', ' upon']), stop: () => {} },
   'turn.failed': {
@@ -30,7 +31,7 @@ describe.each(Object.entries(ENDS))('a turn that ends by %s', (end, { script, st
       engine.events(conversation.id).subscribe(({ type }) => order.push(type))
       const turn = await engine.send(conversation.id, 'a story')
       turn.events.subscribe({
-        // A reader that passes things on takes its time over it: many microtasks, no macrotask.
+        // A subscriber that completes late: after many microtasks, but no macrotask.
         complete: () => {
           let told: Promise<unknown> = Promise.resolve()
           for (let n = 0; n < 100; n += 1) told = told.then(() => {})

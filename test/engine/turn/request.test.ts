@@ -1,10 +1,11 @@
+/** The request of a turn: its messages, settings and tools. */
 import { describe, expect, test } from 'vitest'
 import type { Engine, Message, SendOptions } from '../../../src/index.ts'
 import { driverCalls } from '../../support/driver-calls.ts'
 import { testChat, testEngine, testProvider } from '../../support/engine.ts'
 import { chunk } from '../../support/scripts.ts'
 
-/** Sends, waits for the reply. */
+/** Sends, and waits for the reply. */
 async function ask(engine: Engine, id: string, text: string, options?: SendOptions) {
   return await (
     await engine.send(id, text, options)
@@ -254,7 +255,7 @@ describe('tools without execute', () => {
     const { provider, engine, conversation } = await testChat()
     provider.next((exchange) => exchange.done(...calls))
     await ask(engine, conversation.id, 'look', { tools })
-    // In the order in which they were ready; each call gets its own.
+    // In the order in which they were ready. Each call gets its own result.
     const turn = await engine.send(conversation.id, [
       result('c2', { rain: true }),
       result('c1', 'blue'),

@@ -1,4 +1,4 @@
-/** The dialect `responses`, from `putEndpoint` to what is stored. */
+/** The dialect `responses`, from `putEndpoint` to the stored reply. */
 import { expect, test } from 'vitest'
 import type { Engine, EngineOptions, SendOptions } from '../../../src/index.ts'
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
@@ -32,7 +32,7 @@ async function responsesChat(options: EngineOptions = {}) {
   return { provider, engine, conversation }
 }
 
-/** Sends, waits for the reply. */
+/** Sends, and waits for the reply. */
 async function ask(
   engine: Engine,
   id: string,

@@ -1,3 +1,4 @@
+/** `retry`: another turn for the same input. */
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createEngine, type Engine, type Message } from '../../../src/index.ts'
@@ -6,7 +7,7 @@ import type { Provider, Script } from '../../support/provider.ts'
 import { chunk, closedGate, endless, json, streamed } from '../../support/scripts.ts'
 import { eventLog, outcomeOf, shown } from '../../support/waiting.ts'
 
-/** The roles and texts of the messages that the nth request held. */
+/** The roles and texts of the messages in the nth request. */
 async function asked(provider: Provider, n: number): Promise<readonly string[]> {
   const { body } = await provider.request(n)
   const { messages } = body as { messages: { role: string; content: string }[] }

@@ -1,4 +1,4 @@
-/** Attempts that fail before any content, and those that follow them. */
+/** Attempts that fail before any content, and the attempts after them. */
 import * as fc from 'fast-check'
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
@@ -25,7 +25,7 @@ const cut: Script = ({ response }) => void response.destroy()
 
 const QUICK: RetryOptions = { baseDelayMs: 1, maxDelayMs: 50 }
 
-/** A chat with waits of a millisecond at most, unless a provider asks for longer ones. */
+/** A chat whose waits are at most a millisecond, unless a provider asks for longer ones. */
 async function quickChat(retry: RetryOptions = {}, options: EngineOptions = {}) {
   const chat = await testChat({ retry: { ...QUICK, ...retry }, ...options })
   const events = eventLog(chat.engine)
@@ -34,14 +34,14 @@ async function quickChat(retry: RetryOptions = {}, options: EngineOptions = {}) 
   return { ...chat, events, ask, retries }
 }
 
-/** A chat whose time passes when the test says so. */
+/** A chat whose time advances when the test says so. */
 async function timedChat(options: EngineOptions = {}) {
   const clock = new SimulatedClock()
   let ids = 0
   const newId = () => `id-${(ids += 1)}`
   const chat = await testChat({ clock, newId, random: () => 0.5, retry: {}, ...options })
   const events = eventLog(chat.engine)
-  /** Sends, and resolves when the turn waits for its second attempt. */
+  /** Sends. Resolves when the turn waits for its second attempt. */
   const backingOff = async () => {
     const retrying = nextEvent(chat.engine.events(), 'turn.retrying')
     const turn = await chat.engine.send(chat.conversation.id, 'hello')
@@ -50,7 +50,7 @@ async function timedChat(options: EngineOptions = {}) {
   return { ...chat, clock, events, backingOff }
 }
 
-/** Lets the endpoint fall back to another one, of the same provider. */
+/** Gives the endpoint a fallback at the same provider. */
 async function haveFallback({
   engine,
   provider,

@@ -1,3 +1,4 @@
+/** `send`: accepted, refused, or failed. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +9,7 @@ import { testChat, testDatabase, testEngine, testProvider } from '../../support/
 import { chunk, closedGate, endless, json, streamed } from '../../support/scripts.ts'
 import { eventLog, outcomeOf, shown, ticks } from '../../support/waiting.ts'
 
-/** All that is stored of a conversation. */
+/** Everything that is stored of a conversation. */
 async function storedIn(engine: Engine, conversationId: string) {
   return {
     conversation: await engine.getConversation(conversationId),
@@ -93,7 +94,7 @@ describe('a second send while a turn runs', () => {
 })
 
 describe('a send that is refused', () => {
-  /** Sends, expects this code, and expects that nothing happened. */
+  /** Expects that a send is refused with this code, and that nothing happened. */
   async function refused(
     send: (engine: Engine, conversationId: string) => Promise<unknown>,
     code: string,
@@ -193,7 +194,7 @@ describe('a send that is refused', () => {
       },
       logger: { debug() {}, info() {}, warn() {}, error() {} },
     })
-    // One for the turn; none for its message.
+    // One id for the turn, and none for its message.
     idsLeft = 1
     const outcome = await outcomeOf(engine.send(conversation.id, 'hi'))
     idsLeft = Infinity
@@ -222,7 +223,7 @@ describe('an endpoint', () => {
 })
 
 describe('a turn that fails', () => {
-  /** What the turn, the event, the store and the next send say about a failure. */
+  /** A failed turn, as the handle, the event, the store and the next send report it. */
   async function fails(chat: Awaited<ReturnType<typeof testChat>>, text?: string) {
     const { provider, engine, conversation } = chat
     const events = eventLog(engine)

@@ -1,4 +1,4 @@
-/** How often the disk is waited for: counted at the driver, for turns of a whole engine. */
+/** The number of disk syncs, counted at the driver, for turns of a whole engine. */
 import Database from 'better-sqlite3'
 import { SimulatedClock } from 'xstate'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -6,7 +6,7 @@ import { testChat, testDatabase } from '../../support/engine.ts'
 import { closedGate, streamed } from '../../support/scripts.ts'
 import { shown, ticks } from '../../support/waiting.ts'
 
-/** Counts the commits from now on. */
+/** Counts the commits from this call on. */
 function commits(): () => number {
   const memory = new Database(':memory:')
   const statements = Object.getPrototypeOf(memory.prepare('select 1')) as Database.Statement
@@ -39,7 +39,7 @@ test('turns that begin together, and end together, share their commits', async (
   const replies = await Promise.all(turns.map((turn) => turn.reply))
 
   expect(replies.map(({ message }) => message.text)).toEqual(ids.map(() => 'Once.'))
-  // They end as their sockets are read, and the writer rests four times as long as it writes.
+  // Turns end as their sockets are read, and the writer rests four times as long as it writes.
   expect(committed() - accepting).toBeLessThanOrEqual(40)
 })
 

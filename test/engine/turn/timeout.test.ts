@@ -1,3 +1,4 @@
+/** The timeouts of a turn. */
 import { SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import { createEngine } from '../../../src/index.ts'
@@ -17,7 +18,7 @@ const onceAndWait: Script = async (exchange) => {
   await exchange.closed
 }
 
-/** A chat whose time passes when the test says so. */
+/** A chat whose time advances when the test says so. */
 async function timedChat(timeouts: TimeoutOptions, script: Script) {
   const clock = new SimulatedClock()
   const chat = await testChat({ clock, timeouts })

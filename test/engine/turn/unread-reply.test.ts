@@ -1,4 +1,4 @@
-/** What a reply costs whom nobody reads it: memory is measured, after garbage collection. */
+/** The memory of a reply whose snapshots nobody reads, measured after garbage collection. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
@@ -23,8 +23,8 @@ async function heapUsed(): Promise<number> {
 }
 
 /**
- * Bytes that a reply of 100,000 deltas takes while it streams, with so many readers that stopped
- * reading: before the first snapshot, or after it.
+ * The bytes that a reply of 100,000 deltas takes while it streams. It has that many snapshot
+ * readers that stopped, half of them before the first snapshot and half after it.
  */
 async function bytesHeld(readers: number, emitIntervalMs: number): Promise<number> {
   const { provider, engine, conversation } = await testChat({ emitIntervalMs })
@@ -67,8 +67,9 @@ test.each([0, 100])(
   async (emitIntervalMs) => {
     const held = await bytesHeld(100, emitIntervalMs)
 
-    // The reply itself takes nearly 6 MB: a string for each delta, joined when somebody reads it.
-    // One snapshot kept for each delta would be 22 MB more; one number for each and reader, 80 MB.
+    // The reply itself takes nearly 6 MB: a string for each delta, joined at the first read. One
+    // snapshot kept for each delta would add 22 MB. One number for each delta and snapshot reader:
+    // 80 MB.
     expect(held).toBeLessThan(12_000_000)
   },
 )

@@ -1,3 +1,4 @@
+/** `usageOnCancel`: the cost of a cancelled turn, estimated, drained or unknown. */
 import { describe, expect, test } from 'vitest'
 import type { EngineOptions, Part, Receipt, SendOptions, Usage } from '../../../src/index.ts'
 import { testChat, testDatabase, testEngine } from '../../support/engine.ts'
@@ -12,7 +13,7 @@ import {
   ticks,
 } from '../../support/waiting.ts'
 
-/** Says this and then nothing more, until the client leaves. */
+/** Sends these deltas, then nothing, until the client disconnects. */
 function says(...deltas: readonly object[]): Script {
   return async (exchange) => {
     exchange.write(...deltas.map((delta) => chunk(delta as { content: string })))
@@ -20,7 +21,7 @@ function says(...deltas: readonly object[]): Script {
   }
 }
 
-/** A question that is cancelled once so much of the answer is there, and all that was told of its cost. */
+/** Cancels a turn once that much of the answer is there. Returns every report of its cost. */
 async function cancelled(
   chat: Awaited<ReturnType<typeof testChat>>,
   chars: number,
@@ -48,7 +49,7 @@ describe('the cost of a cancelled turn', () => {
     chat.provider.next(says({ content: 'Once upon a' }))
     const { receipt, record, stored, outcome } = await cancelled(chat, 11)
 
-    // Eight bytes and the message round them; eleven bytes.
+    // Input: eight bytes, and the overhead of a message. Output: eleven bytes.
     const usage = estimated(2 + 4, 3)
     expect(receipt).toMatchObject({ outcome: 'cancelled', upstreamAborted: true })
     expect(receipt.usage).toEqual(usage)
@@ -198,7 +199,7 @@ describe('an answer that is read on after the cancel', () => {
   const usage = { prompt_tokens: 9, completion_tokens: 40 }
   const reported = { inputTokens: 9, outputTokens: 40, source: 'provider', raw: usage } as const
 
-  /** Says `Once`, and all the rest when the gate opens. */
+  /** Sends `Once`, and the rest when the gate opens. */
   function goesOn(gate: Promise<void>, last: Script): Script {
     return async (exchange) => {
       exchange.write(chunk({ content: 'Once' }))
@@ -236,7 +237,7 @@ describe('an answer that is read on after the cancel', () => {
     await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
     expect(events.at(-1)).toMatchObject({ type: 'turn.cancelled' })
     expect(exchange.isClosed).toBe(false)
-    // The conversation is free while the old answer is still read.
+    // The conversation accepts a send while the old answer is still drained.
     expect((await (await engine.send(id, 'and?')).reply).message.text).toBe('Hello')
 
     const known = nextEvent(engine.events(id), 'turn.usage')

@@ -1,4 +1,4 @@
-/** Bodies that are not what was asked for, or not quite. */
+/** Bodies that differ from the requested format, a little or entirely. */
 import type { ColloquyErrorCode } from '../../../src/index.ts'
 import {
   bytes,
@@ -17,7 +17,7 @@ import { call, called, done, said, sse, stop } from '../wire.ts'
 
 const whole = said('Hi ') + said('ö') + stop + done
 
-/** A stream that is written in an odd way, and read as any other. */
+/** A stream in an unusual form. It is read like any other. */
 function written(name: string, body: string | readonly (string | Uint8Array)[], headers?: object) {
   return {
     name,
@@ -28,7 +28,7 @@ function written(name: string, body: string | readonly (string | Uint8Array)[], 
   } satisfies Fault
 }
 
-/** A body with status 200 that is no reply. */
+/** A body with status 200 that is not a reply. */
 function nonsense(
   name: string,
   body: string | Uint8Array,
@@ -52,7 +52,7 @@ function line(name: string, statusLine: string, expected: Expected) {
   } satisfies Fault
 }
 
-/** Tool calls that are marked in odd ways; all mean one call with these arguments. */
+/** A tool call in an unusual form. Each form means one call with the same arguments. */
 function tool(name: string, ...fragments: readonly string[]) {
   return {
     name: `calls a tool ${name}`,

@@ -1,4 +1,4 @@
-/** Cancels, at each stage of a request that is in trouble. */
+/** Cancels at each stage of a request that has a fault. */
 import { createGzip, constants } from 'node:zlib'
 import {
   chunk,

@@ -1,4 +1,4 @@
-/** Connections that are never made, or break before anything is asked. */
+/** Connections that are never made, or break before a request is sent. */
 import { refusingUrl, send, inOrder, end } from '../../../src/testing.ts'
 import { type Fault, failure, success } from '../fault.ts'
 import { done, said, stop } from '../wire.ts'

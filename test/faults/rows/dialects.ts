@@ -1,4 +1,4 @@
-/** What goes wrong in the formats of the Responses and Messages APIs, which end in ways of their own. */
+/** Faults in the Responses and Messages formats, which have their own ways to end a stream. */
 import {
   cut,
   end,
@@ -52,7 +52,7 @@ export const dialects: readonly Fault[] = (['responses', 'messages'] as const).f
       ...usage,
       ...(outputTokens !== undefined && { outputTokens: 1 }),
     })
-    // What the beginning of a message says of its usage is kept.
+    // The usage at the beginning of a message is kept.
     const begun = dialect === 'messages' ? { inputTokens: 9, outputTokens: 1 } : {}
     const row = (name: string, upstream: Fault['upstream'], expected: Expected): Fault => ({
       name: `${name} in ${dialect}`,

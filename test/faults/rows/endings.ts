@@ -1,4 +1,4 @@
-/** How streams end, and how they only seem to. */
+/** The ends of streams: proper, broken and false ones. */
 import {
   bytes,
   chatStream,

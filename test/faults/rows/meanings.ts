@@ -1,4 +1,7 @@
-/** The failures that hosts act on, told apart however they are told: by status, in a stream, with 200. */
+/**
+ * The failures that hosts act on. Each has the same code, whether it comes as a status, in a
+ * stream, or with status 200.
+ */
 import type { ColloquyErrorCode } from '../../../src/index.ts'
 import { end, errorReply, inOrder, json, send } from '../../../src/testing.ts'
 import { type Fault, failure, success } from '../fault.ts'

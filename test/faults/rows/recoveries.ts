@@ -1,4 +1,4 @@
-/** Failures that pass, and those that do not: what is asked again, and what never is. */
+/** Transient failures and permanent ones: which are retried, and which are not. */
 import {
   chatReply,
   chunk,
@@ -32,7 +32,7 @@ function stands(name: string, script: Script, expected: Expected): Fault {
   }
 }
 
-/** What the scripted provider says is wrong, whatever it is. */
+/** The error type that the scripted provider sends with every error. */
 const KIND = 'invalid_request_error'
 
 const said = send(chunk({ content: 'Once' }))

@@ -1,4 +1,4 @@
-/** Redirects: within the origin they are followed, and neither key nor prompt goes anywhere else. */
+/** Redirects: followed within the origin. Neither key nor prompt goes to another origin. */
 import {
   chatStream,
   errorReply,
@@ -22,7 +22,7 @@ function refused(name: string, location: string | undefined, status = 307): Faul
   }
 }
 
-/** A redirect to a server that is there, and must not be asked. */
+/** A redirect to a server that exists and must not be asked. */
 function tempted(name: string, status: number, change: (origin: string) => string): Fault {
   return {
     name: `redirects ${name} with ${status}`,

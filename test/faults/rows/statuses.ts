@@ -1,4 +1,4 @@
-/** Error statuses with error bodies, in every shape that providers and what stands before them use. */
+/** Error statuses with error bodies, in every shape that providers and their proxies use. */
 import type { ColloquyErrorCode } from '../../../src/index.ts'
 import {
   bomb,
@@ -18,7 +18,7 @@ import {
 import type { Script } from '../../../src/testing.ts'
 import { type Fault, KEY, failure } from '../fault.ts'
 
-/** What a status means where the body does not say more. */
+/** The code for each status, if the body does not say more. */
 const STATUSES: readonly (readonly [number, ColloquyErrorCode])[] = [
   [400, 'request-rejected'],
   [401, 'bad-key'],
@@ -37,7 +37,7 @@ const STATUSES: readonly (readonly [number, ColloquyErrorCode])[] = [
   [529, 'overloaded'],
 ]
 
-/** A body in which a provider says "no way", or nothing. */
+/** Error bodies that say "no way", or nothing, with the message and code expected of each. */
 const SHAPES: readonly (readonly [string, unknown, RegExp, string?])[] = [
   [
     "an error like OpenAI's",
@@ -75,7 +75,7 @@ const everyShape: readonly Fault[] = STATUSES.flatMap(([status, code]) =>
   })),
 )
 
-/** Fails a request with a status that means nothing else, and asks to wait. */
+/** A 429 that asks for a wait. */
 function waits(
   name: string,
   headers: Record<string, string>,
@@ -91,7 +91,7 @@ function waits(
 const inHalfAMinute = new Date(Date.now() + 60_000).toUTCString()
 const noWay = '{"error":{"message":"no way","x":"'
 
-/** A 500 with a body that is trouble itself. */
+/** A 500 whose body has a fault itself. */
 function troubled(name: string, ...body: readonly Script[]) {
   return {
     name: `refuses with a body ${name}`,

@@ -1,4 +1,4 @@
-/** Silence, of every kind, and what counts as life. */
+/** Every kind of silence, and the bytes that end it. */
 import { setTimeout as passing } from 'node:timers/promises'
 import {
   bytes,
@@ -17,7 +17,7 @@ import { shown } from '../../support/waiting.ts'
 import { type Fault, type Scene, failure, success } from '../fault.ts'
 import { done, said, sse, stop, thought } from '../wire.ts'
 
-/** Time passes once the request has arrived. */
+/** Advances the clock once the request has arrived. */
 const onceAsked =
   (ms: number) =>
   async ({ provider, clock }: Scene): Promise<void> => {
@@ -25,7 +25,7 @@ const onceAsked =
     clock.increment(ms)
   }
 
-/** Time passes once the headers have arrived. */
+/** Advances the clock once the headers have arrived. */
 const onceStarted =
   (ms: number) =>
   async ({ started, clock }: Scene): Promise<void> => {
@@ -33,7 +33,7 @@ const onceStarted =
     clock.increment(ms)
   }
 
-/** Time passes, in steps, once text has arrived. */
+/** Advances the clock in steps, once text has arrived. */
 const onceShown =
   (ms: number, steps = 10) =>
   async ({ turn, clock }: Scene): Promise<void> => {

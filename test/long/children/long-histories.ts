@@ -1,6 +1,6 @@
 /**
- * A host whose conversations are long: what their live replies take in memory, on the heap and beside
- * it, in bytes for each.
+ * A host whose conversations are long. It reports the bytes that each live reply takes, on the heap
+ * and outside it.
  */
 import { setImmediate as nextTask } from 'node:timers/promises'
 import { createEngine } from '../../../src/index.ts'
@@ -12,7 +12,7 @@ const line = 'A line of a long conversation. '.repeat(300)
 const engine = await createEngine({ database, autoTitle: false, checkpointMs: Infinity })
 await engine.putEndpoint('online', { url, model: 'm' })
 
-/** What is in use once all that can be collected has been. */
+/** The bytes in use after garbage collection. */
 async function inUse(): Promise<number> {
   for (let n = 0; n < 5; n += 1) {
     await nextTask()
@@ -38,7 +38,7 @@ const conversations = await Promise.all(
   ),
 )
 const [first, ...others] = conversations.map(({ id }) => id)
-// What is made once is not kept for each.
+// A warm-up: objects that are made once do not count.
 await liveReply(first as string)
 const before = await inUse()
 await Promise.all(others.map(liveReply))

@@ -1,8 +1,8 @@
 /**
- * A host with very many conversations, each sent to once, and what they take in memory.
+ * A host with very many conversations. It sends to each once, and reports their memory.
  *
- * Time is simulated: a conversation is sent to every 10 ms and rests for a second. Run by hand for
- * other numbers, see docs/architecture.md.
+ * Time is simulated: one send every 10 ms, and a conversation sleeps after a second at rest. For
+ * other numbers see "Memory" in docs/architecture.md.
  */
 import { SimulatedClock } from 'xstate'
 import { createEngine } from '../../../src/index.ts'
@@ -22,7 +22,7 @@ const engine = await createEngine({
 })
 await engine.putEndpoint('online', { url, model: 'm' })
 
-/** Sends to so many new conversations, some at once. */
+/** Sends to that many new conversations, some at once. */
 async function touch(conversations: number, then: (touched: number) => void): Promise<void> {
   for (let n = 0; n < conversations; n += AT_ONCE) {
     await Promise.all(
@@ -46,7 +46,7 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
-/** How many actors there are, by the first word of their ids. */
+/** The number of actors, by the first word of their ids. */
 function actors(): { conversations: number; supervisors: number } {
   const ids: string[] = []
   const inspection = engine.inspect((event) => {
@@ -58,7 +58,7 @@ function actors(): { conversations: number; supervisors: number } {
   return { conversations: named('conversation'), supervisors: named('supervisor') }
 }
 
-/** Lets all that rest fall asleep. */
+/** Lets every conversation at rest fall asleep. Returns the heap in use. */
 async function sleep(): Promise<number> {
   clock.increment(2_000)
   return await heapUsed()
@@ -71,7 +71,7 @@ const allAwake = actors()
 const withAwake = await heapUsed()
 const withSleeping = await sleep()
 
-// Two rounds: the first one also makes what stays, like connections.
+// Two rounds: objects that stay, such as connections, are made in the first one.
 let withStreaming = 0
 for (let round = 0; round < 2; round += 1) {
   const turns = await Promise.all(

@@ -1,4 +1,4 @@
-/** A provider in a process of its own, which is going to be killed. Tells what it was asked. */
+/** A provider in its own process, which is going to be killed. It reports its requests. */
 import { setTimeout as after } from 'node:timers/promises'
 import { startProvider } from '../../support/provider.ts'
 import { streamed } from '../../support/scripts.ts'

@@ -1,4 +1,4 @@
-/** Takes the lock of a database file, says so, and holds it until it is killed. */
+/** Acquires the lock of a database file, reports it, and holds it until the process is killed. */
 import { FileLock } from '../../../src/persistence/sqlite/file-lock.ts'
 
 const [file] = process.argv.slice(2)

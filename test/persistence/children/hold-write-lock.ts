@@ -1,4 +1,4 @@
-/** A foreign process in the middle of a write: it commits after so many milliseconds. */
+/** A foreign process in the middle of a write. It commits after that many milliseconds. */
 import Database from 'better-sqlite3'
 
 const [file, ms] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-/** Opens a database without its lock as soon as it is told to, and says which epoch it got. */
+/** Opens a database without its lock when it is told to. Reports the epoch that it got. */
 import { once } from 'node:events'
 import { openUnguarded } from '../../../src/persistence/sqlite/store.ts'
 import { sqliteOptions } from '../records.ts'

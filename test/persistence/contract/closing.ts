@@ -1,4 +1,4 @@
-/** What a store does when it is closed. */
+/** The contract of a store: closing it. */
 import { expect, test } from 'vitest'
 import { accept } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'

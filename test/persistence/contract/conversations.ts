@@ -1,4 +1,4 @@
-/** What a store does with conversations. */
+/** The contract of a store: conversations. */
 import { expect, test } from 'vitest'
 import { accept, conversation, end, START } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'

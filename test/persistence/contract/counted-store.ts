@@ -1,14 +1,14 @@
-/** The store that a contract is about. */
+/** The store that the contract is tested on. Knows nothing of the database behind it. */
 import type { Store } from '../../../src/persistence/store.ts'
 import { conversation } from '../records.ts'
 
-/** A store whose transactions can be counted. */
+/** A store that counts its transactions. */
 export type CountedStore = Store & { readonly transactions: number }
 
-/** Opens a new, empty store, which is closed when the test is over. */
+/** Opens a new, empty store. It is closed after the test. */
 export type OpenStore = () => Promise<CountedStore>
 
-/** A new store with conversations of these ids. */
+/** A new store that holds conversations with these ids. */
 export async function openWith(open: OpenStore, ...ids: readonly string[]): Promise<CountedStore> {
   const store = await open()
   for (const id of ids) await store.createConversation(conversation(id))

@@ -1,4 +1,4 @@
-/** What a store does with endpoints and settings. */
+/** The contract of a store: endpoints and settings. */
 import { expect, test } from 'vitest'
 import type { OpenStore } from './counted-store.ts'
 

@@ -1,4 +1,4 @@
-/** What a store does with turns: their beginning, their one end, their order. */
+/** The contract of a store: turns, with their beginning, their one end and their order. */
 import { expect, test } from 'vitest'
 import { accept, end, START } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'

@@ -1,4 +1,4 @@
-/** What a store gives back: any string and any JSON value, as it was. */
+/** The contract of a store: any string and any JSON value comes back unchanged. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Part } from '../../../src/protocol/message.ts'

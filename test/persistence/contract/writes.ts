@@ -1,4 +1,4 @@
-/** What a store does with writes that come together. */
+/** The contract of a store: writes that come together. */
 import { expect, test } from 'vitest'
 import { accept, conversation } from '../records.ts'
 import { type OpenStore, openWith } from './counted-store.ts'

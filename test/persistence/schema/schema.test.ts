@@ -1,4 +1,4 @@
-/** What the schema holds without the help of code. */
+/** The invariants that the schema alone enforces. */
 import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/sqlite'
 import type Database from 'better-sqlite3'

@@ -1,3 +1,4 @@
+/** The lock of a database file. */
 import { once } from 'node:events'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -35,7 +36,7 @@ test('every way to a file leads to the same lock', async () => {
   const file = join(folder, 'data', 'chat.db')
   await mkdir(join(folder, 'data'))
   await symlink('data', join(folder, 'linked-folder'))
-  // Made before the file is: both links lead to nothing yet.
+  // Made before the file: both links have no target yet.
   await symlink(join('data', 'chat.db'), join(folder, 'linked.db'))
   await symlink('linked.db', join(folder, 'twice-linked.db'))
   await open(join(folder, 'twice-linked.db'))

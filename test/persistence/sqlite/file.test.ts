@@ -1,4 +1,4 @@
-/** Opening a SQLite file: what is kept, what is set, and the ways in which a file is no good. */
+/** Opening a SQLite file: the kept data, the pragmas, and files that are refused. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'

@@ -1,4 +1,4 @@
-/** What holds while another process writes to the same file, allowed or not. */
+/** The guarantees while another process writes to the same file, with or without the lock. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, onTestFinished, test } from 'vitest'
 import { MIGRATION_TABLE } from '../../../src/persistence/schema/migrate.ts'
@@ -30,7 +30,8 @@ test('a foreign lock of two seconds delays writes, and never the event loop', as
   expect(gaveUpAfter).toBeGreaterThanOrEqual(500)
   expect(gaveUpAfter).toBeLessThan(1_900)
   expect(tookMs).toBeGreaterThan(1_500)
-  // Waiting inside SQLite would block it for all of the two seconds; a busy machine delays it too.
+  // Waiting inside SQLite would block the loop for two seconds. The bound allows for a busy
+  // machine.
   expect(delay.max / 1e6).toBeLessThan(500)
   expect(await store.endTurn(end('c', 't'))).toMatchObject({ written: true })
 })

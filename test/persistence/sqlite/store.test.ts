@@ -1,3 +1,4 @@
+/** Plays the contract of every store on SQLite. */
 import { join } from 'node:path'
 import { describe } from 'vitest'
 import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'

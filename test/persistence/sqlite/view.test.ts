@@ -1,4 +1,4 @@
-/** What a store that only looks lets through: nothing. */
+/** A read-only store: it refuses every write. */
 import { expect, onTestFinished, test } from 'vitest'
 import { openSqliteView } from '../../../src/persistence/sqlite/view.ts'
 import { accept, conversation, end } from '../records.ts'

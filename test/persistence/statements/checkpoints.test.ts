@@ -1,4 +1,4 @@
-/** What of a running reply is on disk, and how it got there. */
+/** The checkpoints of a live reply on disk, and the transactions that write them. */
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { SqlStore } from '../../../src/persistence/sql-store.ts'
@@ -7,7 +7,7 @@ import type { TurnCheckpoint } from '../../../src/persistence/store.ts'
 import { accept, conversation, end, sqliteOptions } from '../records.ts'
 import { connect, newFile, open } from '../sqlite-files.ts'
 
-/** A store with a turn under way, and a look at its checkpoints from beside. */
+/** A store with a running turn, and a second connection that reads its checkpoints. */
 async function runningTurn() {
   const file = await newFile()
   const store = await open(file)
@@ -106,7 +106,7 @@ test('a writer whose turn was taken over writes no more of it', async () => {
   expect(await later.replyOf('t')).toMatchObject({ status: 'interrupted', text: 'Once' })
 })
 
-/** How each transaction from now on syncs, by whether it wrote checkpoints. */
+/** The sync of each transaction from this call on, and whether it wrote checkpoints. */
 function syncsOf(store: SqlStore) {
   const log: string[] = []
   const pragma = vi.spyOn(Database.prototype, 'pragma')

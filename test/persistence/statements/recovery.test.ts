@@ -1,3 +1,4 @@
+/** Recovery at the opening: turns that a dead process left are ended as `interrupted`. */
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
@@ -15,7 +16,7 @@ async function open(file: string, logger?: Logger): Promise<SqlStore> {
   return store
 }
 
-/** A file whose writer died with these turns running, one in each conversation. */
+/** A file whose writer died with that many turns running, one in each conversation. */
 async function fileWithRunningTurns(count: number): Promise<string> {
   const file = join(await temporaryFolder(), 'chat.db')
   const store = await openSqliteStore(sqliteOptions(file))
@@ -288,7 +289,7 @@ test('ends a thousand turns in one transaction, within half a second', async () 
   const logged: object[] = []
   const log = (details: object) => void logged.push(details)
 
-  // Of this process: what else the machine does is not counted.
+  // CPU time of this process: other work on the machine does not count.
   const before = process.cpuUsage()
   const store = await open(file, { debug: log, info: log, warn: log, error: log })
   const { user, system } = process.cpuUsage(before)

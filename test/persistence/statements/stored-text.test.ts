@@ -1,3 +1,4 @@
+/** Text in its stored form: every string comes back. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromText, toText } from '../../../src/persistence/statements/stored-text.ts'

@@ -1,4 +1,4 @@
-/** What a turn asks of SQLite, counted at the driver. */
+/** The statements of a turn, counted at the driver. */
 import { expect, test } from 'vitest'
 import { driverCalls } from '../../support/driver-calls.ts'
 import { accept, conversation, end } from '../records.ts'

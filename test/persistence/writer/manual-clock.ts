@@ -1,6 +1,6 @@
+/** A clock that advances only when the test says so. */
 import type { Clock } from '../../../src/protocol/clock.ts'
 
-/** Time that passes only when told to. */
 export class ManualClock implements Clock {
   #now = 0
   #timers: { readonly at: number; readonly fn: () => void }[] = []

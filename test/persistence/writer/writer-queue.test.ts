@@ -1,3 +1,4 @@
+/** The writer queue: shared transactions, rests, replays, patience and capacity. */
 import { describe, expect, test } from 'vitest'
 import { WriterQueue, type WriteOptions } from '../../../src/persistence/writer/writer-queue.ts'
 import { ColloquyError } from '../../../src/protocol/errors.ts'
@@ -5,7 +6,7 @@ import { ManualClock } from './manual-clock.ts'
 
 const PATIENT = { patienceMs: 10_000 }
 
-/** A queue over a database that only keeps count: what each committed transaction wrote. */
+/** A queue over a fake database that keeps the writes of each committed transaction. */
 function queue({ commitMs = 0 } = {}) {
   const clock = new ManualClock()
   const committed: string[][] = []
@@ -31,7 +32,7 @@ function queue({ commitMs = 0 } = {}) {
   return { clock, committed, attempts, database, writer, write }
 }
 
-/** Lets promises settle, as far as they can without time passing. */
+/** Settles promises, as far as they settle without time passing. */
 async function settle(turns = 50): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
 }
@@ -462,10 +463,10 @@ describe('checkpoints', () => {
 
 describe('a queue that is full', () => {
   const FULL = 1_024
-  /** Enough for every write of a group. */
+  /** Enough microtasks for every write of a group. */
   const GROUP = 1_000
 
-  /** A queue as full as it gets, behind a writer that rests. */
+  /** A queue at its limit, whose writer rests. */
   async function fullQueue() {
     const parts = queue({ commitMs: 10 })
     await parts.write('first')
@@ -513,7 +514,7 @@ describe('a queue that is full', () => {
     clock.advance(1)
     await turnedAway
 
-    // The end of a turn needs no room.
+    // The end of a turn does not wait for capacity.
     void write('end')
     database.isBusy = false
     clock.advance(100)
@@ -564,8 +565,8 @@ test('commits that take long leave the event loop four fifths of its time', asyn
   await Promise.all(Array.from({ length: 20 }, flood))
   await writer.close()
 
-  // Counted, because on a machine with more to do each of them takes longer than it should. The
-  // first does not wait for a rest, and the last has its rest after the end.
+  // Commits are counted and not timed: on a busy machine each takes longer. The first commit does
+  // not wait for a rest, and the rest of the last commit is after the end.
   const elapsedMs = performance.now() - startedAt
   expect(writer.transactions).toBeGreaterThan(1)
   expect((writer.transactions - 2) * commitMs).toBeLessThan(elapsedMs / 4.5)

@@ -1,4 +1,4 @@
-/** Closes a provider that answers in three ways without end, and has nothing more to do. */
+/** Closes a provider with three endless answers. The process must end by itself. */
 import { drip, hang, keepAlive, startProvider } from '../../../src/testing.ts'
 import { sent } from '../asking.ts'
 

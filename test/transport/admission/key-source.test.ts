@@ -1,3 +1,4 @@
+/** API keys from a function of the host. */
 import { expect, test, vi } from 'vitest'
 import { startProvider } from '../../support/provider.ts'
 import { hang, json, streamed } from '../../support/scripts.ts'

@@ -1,3 +1,4 @@
+/** Slots: the limit of concurrent replies of an endpoint. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Slots } from '../../../src/transport/admission/slots.ts'
@@ -7,7 +8,7 @@ import { chunk, endless, hang, json } from '../../support/scripts.ts'
 import { ticks } from '../../support/waiting.ts'
 import { ManualClock, NO_TIMEOUTS, ask, requestTo, targetAt, transportFor } from '../asking.ts'
 
-/** A request with this text, to an endpoint that is asked for so many replies at once. */
+/** A request with this text, to an endpoint with this limit of concurrent replies. */
 function limited(provider: Provider, text: string, maxConcurrent = 1, isBackground = false) {
   return requestTo(provider.url, {
     target: targetAt(provider.url, { maxConcurrent }),
@@ -18,7 +19,7 @@ function limited(provider: Provider, text: string, maxConcurrent = 1, isBackgrou
 
 const asked = ({ body }: Exchange): string => body.messages.at(-1).content as string
 
-/** Answers every request when it is told to, by the text of the request. */
+/** Answers a request when the test says so, by the request's text. */
 function answering(provider: Provider) {
   const open = new Map<string, () => void>()
   let most = 0

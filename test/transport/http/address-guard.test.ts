@@ -1,3 +1,4 @@
+/** The address guard: endpoints that are not local reach public addresses only. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { LookupFunction } from 'node:net'
@@ -60,7 +61,7 @@ test('knows the addresses of the public internet', () => {
   expect(['', 'localhost', '127.0.0.1.nip.io'].filter(isPublic)).toEqual([])
 })
 
-/** A lookup that answers with these addresses, the nth list the nth time; counts the calls. */
+/** A lookup whose nth call gives the nth list of addresses. Notes its calls. */
 function names(...answers: readonly (readonly string[])[]) {
   const asked: string[] = []
   const lookup: LookupFunction = (hostname, options, callback) => {
@@ -94,7 +95,7 @@ test('finds the public ones of the addresses of a name', async () => {
   await expect(found(failing, true)).rejects.toThrow('no such name')
 })
 
-/** A server on loopback that counts who connects, and answers nothing. */
+/** A server on the loopback that counts connections and answers nothing. */
 async function listener() {
   const seen = { connections: 0 }
   const server = createServer((socket) => {
@@ -201,7 +202,7 @@ test('refuses a special address that is written out before a proxy is asked for 
   expect(await code('http://169.254.169.254/latest')).toBe('address-refused')
   expect(await code('http://inside.invalid/v1')).toBe('address-refused')
   expect(proxy.requests).toEqual([])
-  // What a name means there is for the proxy to find.
+  // The proxy resolves the name.
   expect(await code('http://outside.invalid/v1')).toBe('provider-error')
   expect(proxy.requests.length).toBe(1)
 })

@@ -1,3 +1,4 @@
+/** Bodies: compressed, endless, silent, and written in odd ways. */
 import {
   brotliCompressSync,
   constants,
@@ -114,7 +115,7 @@ test('fails a stream that goes quiet, and closes its connection', async () => {
   expect(clock.pending).toBe(0)
 })
 
-/** What was written to a loopback socket has been read by then. */
+/** Waits that many turns of the event loop: enough for the loopback socket to be read. */
 async function loopTurns(count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -163,7 +164,7 @@ test('never finds a stream idle if that is for ever', async () => {
   asked.handle.abort()
 })
 
-/** Writes a piece again and again until the client leaves; how many bytes went out. */
+/** Writes a piece again and again until the client disconnects. Counts the bytes sent. */
 function flood(first: string, piece: string, most: number) {
   const sent = { bytes: 0 }
   const script = async (exchange: Parameters<ReturnType<typeof raw>>[0]): Promise<void> => {
@@ -242,7 +243,7 @@ test.each([
 
   const asked = await reply(provider.url, {}, { eventBytes: MIB, replyBytes: MIB })
 
-  // Where the line never ended, `end` is a part of it.
+  // In a line that never ended, `end` is a part of the line.
   expect(['end', '']).toContain(asked.text)
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(100 * MIB)
 })

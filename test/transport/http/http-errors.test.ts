@@ -1,3 +1,4 @@
+/** Error statuses: the codes, messages and limits of their errors. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, test, vi } from 'vitest'
@@ -5,7 +6,7 @@ import { startProvider } from '../../support/provider.ts'
 import { json, raw } from '../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, targetAt, transportFor } from '../asking.ts'
 
-/** The error that an answer with this status and body makes. */
+/** The error from an answer with this status and body. */
 async function errorOf(status: number, body: unknown, headers: Record<string, string> = {}) {
   await using provider = await startProvider()
   provider.next(
@@ -206,7 +207,7 @@ test('waits for an error body only so long', async () => {
   const clock = new ManualClock()
   await using transport = transportFor({ clock })
   provider.next(async (exchange) => {
-    // One write, so that what there is of the body has arrived with the headers.
+    // One write, so that the first part of the body arrives with the headers.
     exchange.response.writeHead(429).write('{"error":{"message":"no way"')
     await exchange.closed
   })

@@ -1,3 +1,4 @@
+/** Redirects, proxies, dispatchers and connections. */
 import { once } from 'node:events'
 import { createServer, request as httpRequest } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
@@ -214,7 +215,7 @@ test('stops following redirects once it is aborted', async () => {
   expect(asked.calls).toEqual([])
 })
 
-/** A proxy that forwards everything to one provider, whatever host is asked for. */
+/** A proxy that forwards every request to one provider, for any host. */
 async function startProxy(providerUrl: string) {
   const seen: string[] = []
   const server = createServer((request, response) => {
@@ -388,7 +389,7 @@ test('takes a proxy without a scheme', async () => {
   expect((await reply('http://model.invalid/v1', {}, { environment })).text).toBe('Hello')
 })
 
-/** A server that treats whoever connects as it is told; where it is. */
+/** A proxy on the level of sockets. Returns its address. */
 async function rawProxy(serve: (socket: Socket) => void): Promise<string> {
   const server = createSocketServer((socket) => {
     socket.on('error', () => undefined)
@@ -479,7 +480,7 @@ test.each([
   expect(JSON.stringify(error)).not.toContain(PASSWORD)
   expect(log).not.toHaveBeenCalled()
   expect(lookup).not.toHaveBeenCalled()
-  // It is in nobody's way on this machine.
+  // The bad proxy does not affect requests to this machine.
   expect((await ask(transport, requestTo(provider.url)).ended).text).toBe('Hello')
 })
 

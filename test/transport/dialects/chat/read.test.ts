@@ -1,3 +1,4 @@
+/** Reading replies of the chat completions dialect. */
 import { expect, test } from 'vitest'
 import type { Usage } from '../../../../src/protocol/message.ts'
 import { startProvider } from '../../../support/provider.ts'
@@ -6,7 +7,7 @@ import type { ChunkDelta } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, transportFor } from '../../asking.ts'
 import type { WireRequestInfo } from '../../asking.ts'
 
-/** The reply that these events make; strings are written as they are. */
+/** The reply from these events. Strings are written unchanged. */
 async function stream(...events: readonly (object | string)[]): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   let ids = 0

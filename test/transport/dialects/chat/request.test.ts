@@ -1,10 +1,11 @@
+/** Writing requests of the chat completions dialect. */
 import { expect, test } from 'vitest'
 import type { ReplyRequest } from '../../../../src/transport/reply-request.ts'
 import { startProvider } from '../../../support/provider.ts'
 import type { Exchange } from '../../../support/provider.ts'
 import { reply, targetAt } from '../../asking.ts'
 
-/** The exchange that such a request makes. */
+/** The request that the provider receives. */
 async function sent(fields: Partial<ReplyRequest>, path = '/v1'): Promise<Exchange> {
   await using provider = await startProvider()
   const target = { ...targetAt(provider.url), ...fields.target, url: provider.origin + path }

@@ -1,3 +1,4 @@
+/** Reading replies of the Messages dialect. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Part } from '../../../../src/protocol/message.ts'
@@ -41,7 +42,7 @@ async function answered(script: Script): Promise<WireRequestInfo> {
 const stream = (...all: readonly (object | string)[]): Promise<WireRequestInfo> =>
   answered(events(...all))
 
-/** The parts that the deltas add up to, without the mark of who made what is opaque. */
+/** The parts from the deltas, without the fingerprint of the provider in their opaque data. */
 function partsOf(asked: WireRequestInfo): readonly Part[] {
   const grown = new GrowingReply()
   for (const delta of asked.deltas) grown.add(delta)
@@ -145,7 +146,7 @@ test('reads tool calls: in fragments, whole, and without arguments', async () =>
         ...toolBlock(2, 'toolu_2', 'look', ''),
         ...block(3, { ...tool, id: 'toolu_3', input: { at: 'sea' } }),
         ...block(4, { ...tool, id: 'toolu_4', input: { at: 'a' } }, inputDelta('{"at":"b"}')),
-        // No end of the block before the next one, nor before the end of all.
+        // The block has no end before the next one begins, or before the reply ends.
         opened(5, { ...tool, id: 'toolu_5', input: { at: 'c' } }),
         opened(6, { ...tool, id: 'toolu_6', input: { at: 'd' } }),
       ],
@@ -182,7 +183,7 @@ test('tells calls apart that share an index or an id, and names those that have 
     ['call_id1', '{"n":3}'],
     ['call_id2', '{"n":4}'],
   ])
-  // Some servers say that the model is done where it waits for a tool.
+  // Some servers report `end_turn` where the model waits for a tool.
   expect(asked.end?.finishReason).toBe('tool-calls')
 })
 
@@ -446,7 +447,7 @@ const someText = fc.oneof(
 )
 const someTexts = fc.array(someText, { maxLength: 6 })
 
-/** A block: the events it comes in, and the part it makes. */
+/** A block: its events, and the part that they make. */
 const someBlock = fc.oneof(
   someTexts.map((texts) => ({
     write: (index: number) => textBlock(index, ...texts),

@@ -1,3 +1,4 @@
+/** Writing requests of the Messages dialect. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { sendableHistory } from '../../../../src/engine/history/sendable-history.ts'
@@ -12,7 +13,7 @@ import { violations } from './rules.ts'
 
 const dialect = 'messages'
 
-/** The exchange that such a request makes. */
+/** The request that the provider receives. */
 async function sent(fields: Partial<ReplyRequest>, path = '/v1'): Promise<Exchange> {
   await using provider = await startProvider()
   provider.always(message(textBlock(0, 'a')))
@@ -38,7 +39,7 @@ const thought = (said: string, providerData?: unknown): Part => {
 const signed = (said: string, signature: string): Part =>
   thought(said, { type: 'thinking', signature })
 
-/** The messages that these make on the wire. */
+/** The messages on the wire. */
 async function wire(...messages: readonly RequestMessage[]) {
   const { body } = await sent({ messages })
   expect(violations(body)).toEqual([])
@@ -389,7 +390,7 @@ const someText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.constantFrom('', ' ', '\n', 'a', 'a ', '\ud800'),
 )
-// As few as that meet in one history.
+// Few ids, so that some are equal within one history.
 const someId = fc.constantFrom('a', 'b', 'a_1', 'functions.look:0', 'functions_look_0')
 const someOutput = fc.oneof(someText, fc.jsonValue())
 
@@ -441,7 +442,7 @@ const someMessage = fc.oneof(
   fc.record({ role: fc.constant('tool' as const), parts: fc.array(toolPart, { maxLength: 4 }) }),
 )
 
-/** Replies cut anywhere, calls with and without results, then what the user says now. */
+/** Replies cut anywhere, calls with and without results, then a user message. */
 const someHistory = fc
   .tuple(fc.array(someMessage, { maxLength: 12 }), fc.constantFrom('and now?', ' x '))
   .map(([messages, last]) =>
@@ -464,7 +465,7 @@ test('makes a request that keeps all rules out of every history', async () => {
       const { body } = provider.requests.at(-1) as Exchange
 
       expect(violations(body)).toEqual([])
-      // Nothing that a user, a model or a tool said is lost on the way.
+      // No text of a user, a model or a tool is lost.
       const kept = JSON.stringify(body)
       for (const part of messages.flatMap(({ parts }) => parts)) {
         const isBlank = part.type !== 'text' || part.text.trim() === ''

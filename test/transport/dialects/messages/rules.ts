@@ -1,6 +1,6 @@
 /**
- * The rules that Anthropic documents for a request, or answers with a 400 where it is broken, as a
- * list of what is wrong with one.
+ * The rules of Anthropic for a request: those it documents, and those it enforces with a 400. The
+ * result is a list of violations.
  */
 interface Block {
   readonly type: string
@@ -30,7 +30,7 @@ const FIELDS = new Set([
   'stream',
 ])
 
-/** The fields of each kind of block, and who may have it in a message. */
+/** The fields of each kind of block, and the role whose messages may hold it. */
 const BLOCKS: Readonly<Record<string, readonly [fields: string, role: 'user' | 'assistant' | '']>> =
   {
     text: ['text', ''],
@@ -103,7 +103,7 @@ function inBlock(block: Block, role: string): readonly string[] {
   return Object.keys(wrong).filter((what) => wrong[what])
 }
 
-/** Each call has one result in the very next message, which has no others. */
+/** Each call has one result in the next message, which holds no other results. */
 function inPair(message: Message, next: Message | undefined): readonly string[] {
   const calls = message.content.flatMap(({ type, id }) => (type === 'tool_use' ? [String(id)] : []))
   const results = (next?.content ?? []).filter(({ type }) => type === 'tool_result')

@@ -1,3 +1,4 @@
+/** Reading replies of the Responses dialect. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { responses } from '../../../../src/transport/dialects/responses/read.ts'
@@ -17,7 +18,7 @@ import { decoded } from '../../decoding-twice.ts'
 
 const on = (url: string) => ({ target: targetAt(url, { dialect: 'responses' }) })
 
-/** The reply that these events make; strings are written as they are. */
+/** The reply from these events. Strings are written unchanged. */
 async function stream(...events: readonly (object | string)[]): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   let ids = 0
@@ -28,7 +29,7 @@ async function stream(...events: readonly (object | string)[]): Promise<WireRequ
   return await reply('', on(provider.url), { newId: () => `id${(ids += 1)}` })
 }
 
-/** The reply to one JSON answer. */
+/** The reply from one JSON answer. */
 async function answered(body: unknown): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   provider.next(json(body))
@@ -658,7 +659,7 @@ const anyTelling: fc.Arbitrary<Telling> = fc
   .filter(({ deltas, dones, items, output }) => deltas || dones || items || output)
   .filter(({ ids, indexes }) => ids !== 'rotating' || indexes !== 'none')
 
-/** Whether the events say which item they belong to, where there are several. */
+/** Returns true if the events name their item, wherever there are several items. */
 function isClear({ added: isAdded, items, deltas, dones, ids, indexes }: Telling): boolean {
   const hasEvents = deltas === true || dones === true
   if (indexes === 'counting') return !hasEvents || isAdded === true || items === true
@@ -669,7 +670,7 @@ function isClear({ added: isAdded, items, deltas, dones, ids, indexes }: Telling
 const anyTold = fc
   .tuple(fc.array(anyItem, { maxLength: 5 }), anyTelling)
   .filter(([items, telling]) => items.length <= 1 || isClear(telling))
-  // Only an item has the name of a call.
+  // Only an item holds the name of a call.
   .filter(
     ([items, { added: isAdded, items: isDone, output }]) =>
       isAdded === true ||

@@ -1,3 +1,4 @@
+/** Writing requests of the Responses dialect. */
 import { describe, expect, test } from 'vitest'
 import type { Part } from '../../../../src/protocol/message.ts'
 import type { ReplyRequest } from '../../../../src/transport/reply-request.ts'
@@ -9,7 +10,7 @@ import { ask, reply, requestTo, targetAt, transportFor } from '../../asking.ts'
 
 const hello = responded([{ type: 'message', texts: ['Hello'] }])
 
-/** The exchange that such a request makes. */
+/** The request that the provider receives. */
 async function sent(fields: Partial<ReplyRequest>, path = '/v1'): Promise<Exchange> {
   await using provider = await startProvider()
   provider.always(hello)
@@ -220,7 +221,7 @@ test('sends the key as chat completions do', async () => {
 })
 
 describe('reasoning', () => {
-  /** The parts of a reply that these items make, as they are stored. */
+  /** The stored parts of a reply with these items. */
   async function partsOf(provider: Provider, items: readonly ResponseItem[]): Promise<Part[]> {
     await using transport = transportFor()
     provider.next(responded(items))
@@ -241,7 +242,7 @@ describe('reasoning', () => {
     return parts
   }
 
-  /** What is sent back of such parts, between two questions. */
+  /** The items of the next request that are made from these parts. */
   async function sentBack(
     provider: Provider,
     parts: readonly Part[],

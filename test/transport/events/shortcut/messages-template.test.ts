@@ -1,3 +1,4 @@
+/** Templates on streams of the Messages dialect. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { messages } from '../../../../src/transport/dialects/messages/read.ts'
@@ -19,7 +20,7 @@ const plain = parsing(messages)
 const anyIndex = fc.oneof({ arbitrary: fc.constant(0), weight: 6 }, fc.constantFrom(1, 2, '0'))
 const anyId = fc.constantFrom('a', 'b', '', undefined)
 
-/** What most events of a stream are. */
+/** The most frequent kind of event: one delta of text or thinking. */
 const anySole = fc.tuple(anyIndex, anyText, fc.boolean()).map(([index, text, isText]) => ({
   type: 'content_block_delta',
   index,
@@ -54,7 +55,7 @@ const anyStart = fc.record({
   }),
 })
 
-/** What begins, ends or breaks off a block, or all of the reply. */
+/** Events that begin, end or break off a block or the reply. */
 const anyTurn = fc.oneof(
   fc.record({
     type: fc.constantFrom('content_block_stop', 'content_block_stop', 'ping', 'message_stop'),
@@ -74,7 +75,9 @@ const anyEvent = fc.oneof(
   { arbitrary: anyTurn, weight: 2 },
 )
 
-/** With a name, as the API writes it, or in one of the other ways, each event padded differently. */
+/**
+ * Bodies with names, as the API writes them, or in another writing. The padding of events differs.
+ */
 const anyBody = anyBodyOf(
   fc
     .tuple(fc.nat(WRITINGS.length), fc.array(fc.tuple(anyEvent, fc.nat(40)), { maxLength: 25 }))
@@ -120,7 +123,7 @@ test('parses two events of a block whose others differ in their text and their p
   )
 
   expect(decoded(events, counter).deltas).toHaveLength(100)
-  // A first one without padding, and those that begin and end the block.
+  // Parsed: a first event without padding, and the events that begin and end the block.
   expect(counter.events).toBe(4)
 })
 

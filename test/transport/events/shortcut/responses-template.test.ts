@@ -1,3 +1,4 @@
+/** Templates on streams of the Responses dialect. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { responses } from '../../../../src/transport/dialects/responses/read.ts'
@@ -20,7 +21,9 @@ const anyIndex = fc.constantFrom(0, 0, 0, 1, 2, -1, 1_000_000_000, undefined)
 const anyId = fc.constantFrom('msg_1', 'msg_1', 'msg_2', 'a', '', undefined)
 const anyPart = fc.constantFrom(0, 0, 0, 1, undefined)
 
-/** What most events of a stream are, and what makes one of them mean something else. */
+/**
+ * The most frequent types of events, and types that change the meaning of the events around them.
+ */
 const anyType = fc.oneof(
   { arbitrary: fc.constant('response.output_text.delta'), weight: 24 },
   {
@@ -62,7 +65,7 @@ const anyItem = fc.record({
   encrypted_content: fc.constantFrom('secret', undefined),
 })
 
-/** Events in a row that look alike: most differ in nothing but what changes in every stream. */
+/** Similar events in a row. Most differ only in fields that differ in every stream. */
 const anyRun = fc
   .record({
     type: anyType,
@@ -82,7 +85,7 @@ const anyRun = fc
       }),
       { minLength: 1, maxLength: 6 },
     ),
-    /** What comes after them, of the same item. */
+    /** An event after them, of the same item. */
     ending: fc.constantFrom(
       undefined,
       'response.output_text.done',
@@ -175,7 +178,7 @@ test('reads a reply like an earlier one with its templates, and makes none', () 
   const events = say()
   const { deltas } = decoded(events.map(written), { dialect, templates })
 
-  // Once for each event that is parsed: none was tried out as a template.
+  // One look for each parsed event: no event was tried as a template.
   expect(looks).toBe(events.length - deltas.length + 1)
 })
 

@@ -1,3 +1,4 @@
+/** Templates on streams of the chat completions dialect. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { chatCompletions } from '../../../../src/transport/dialects/chat/read.ts'
@@ -35,7 +36,7 @@ const anyDelta = fc.oneof(
 const ids = fc.constantFrom('chat-1', 'chat-2', 'a', '', '"')
 const numbers = fc.constantFrom(7, 1_700_000_000, 0, -1, 1.5)
 
-/** What is the same in most events of a stream. */
+/** The features that most events of a stream share. */
 const anyShape = fc.record({
   writing: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.nat(WRITINGS.length - 1)),
   field: fc.constantFrom('content', 'content', 'reasoning', 'refusal'),
@@ -43,7 +44,7 @@ const anyShape = fc.record({
   hasEmpty: fc.boolean(),
 })
 
-/** Events that look alike but for some. */
+/** Events that are mostly similar. */
 const anyEvents = anyShape.chain(({ writing, field, fields, hasEmpty }) => {
   const alike = fc.record({
     text: anyText,
@@ -104,7 +105,7 @@ test('stops where the reply is too long, as parsing each event would', () => {
   )
 })
 
-/** A stream whose second event looks like the first and must not be taken for one of its kind. */
+/** Streams whose second event looks like the first. The template of the first must not read it. */
 const LOOKALIKES: Readonly<Record<string, readonly [string, string]>> = {
   'a number is missing': ['{"created":7,"choices":[▣]}', '{"created":,"choices":[▣]}'],
   'a number begins with zero': ['{"created":7,"choices":[▣]}', '{"created":07,"choices":[▣]}'],

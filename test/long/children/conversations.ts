@@ -1,11 +1,11 @@
 /**
- * A host with several lanes of turns on one database file, which is going to be killed.
+ * A host that runs several conversations at once on one database file, until it is killed.
  *
- * Tells its parent what `send` has accepted, as soon as it has, and goes on until it dies.
+ * It reports each accepted turn to its parent at once.
  */
 import { createEngine } from '../../../src/index.ts'
 
-const [url, database, replyFeeds] = process.argv.slice(2) as [string, string, string]
+const [url, database, count] = process.argv.slice(2) as [string, string, string]
 const engine = await createEngine({
   database,
   autoTitle: false,
@@ -14,14 +14,14 @@ const engine = await createEngine({
 })
 await engine.putEndpoint('online', { url, model: 'm' })
 
-async function replyFeed(n: number): Promise<never> {
-  const id = `replyFeed-${n}`
+async function converse(n: number): Promise<never> {
+  const id = `conversation-${n}`
   if ((await engine.getConversation(id)) === undefined) await engine.startConversation({ id })
   for (let turns = 0; ; turns += 1) {
     const input = `${process.pid} ${id} ${turns}`
     const turn = await engine.send(id, input)
     process.send?.({ turnId: turn.id, conversationId: id, input })
-    // Every third reply is stopped in its middle.
+    // Every third reply is cancelled in its middle.
     if (turns % 3 === 2) {
       for await (const { text } of turn.snapshots()) if (text.length > 10) break
       await turn.cancel()
@@ -31,4 +31,4 @@ async function replyFeed(n: number): Promise<never> {
 }
 
 process.send?.('ready')
-await Promise.all(Array.from({ length: Number(replyFeeds) }, (_, n) => replyFeed(n)))
+await Promise.all(Array.from({ length: Number(count) }, (_, n) => converse(n)))
