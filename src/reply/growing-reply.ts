@@ -15,8 +15,10 @@ interface Growing {
   rest: string
   /** True until `take` first returns the part. */
   isNew: boolean
-  /** The opaque data, joined, and the pieces of it that came since `take` returned the part. */
+  /** The opaque data, joined, and the pieces of it that are not joined yet. */
   providerData: unknown
+  unjoined: unknown[] | undefined
+  /** The pieces of opaque data that came since `take` returned the part. */
   dataSince: unknown[]
   handedOut: Part | undefined
 }
@@ -48,7 +50,8 @@ export class GrowingReply {
     part.rest += delta.type === 'tool-call' ? delta.inputText : delta.text
     part.handedOut = undefined
     if (delta.providerData === undefined) return
-    part.providerData = joined(part.providerData, delta.providerData)
+    part.unjoined ??= []
+    part.unjoined.push(delta.providerData)
     if (!part.isNew) part.dataSince.push(delta.providerData)
   }
 
@@ -99,6 +102,7 @@ function nothing(): Growing {
     rest: '',
     isNew: true,
     providerData: undefined,
+    unjoined: undefined,
     dataSince: [],
     handedOut: undefined,
   }
@@ -111,7 +115,7 @@ function textSoFar(part: GrowingPart): string {
 /** Returns the additions to one part since the last call. */
 function takeFrom(part: GrowingPart): readonly Delta[] {
   const { rest, isNew } = part
-  const [data, ...more] = isNew ? [part.providerData] : part.dataSince
+  const [data, ...more] = isNew ? [dataSoFar(part)] : part.dataSince
   if (!isNew && rest === '' && data === undefined) return []
   part.taken += rest
   part.rest = ''
@@ -145,19 +149,35 @@ export function assembled(deltas: readonly Delta[]): readonly Part[] {
 }
 
 function toPart(part: GrowingPart): Part {
-  const providerData = part.providerData === undefined ? {} : { providerData: part.providerData }
+  const data = dataSoFar(part)
+  const providerData = data === undefined ? {} : { providerData: data }
   if (part.type !== 'tool-call') return { type: part.type, text: textSoFar(part), ...providerData }
   const { type, toolCallId, toolName, input } = part
   const inputText = textSoFar(part)
   return { type, toolCallId, toolName, input, inputText, ...providerData } satisfies ToolCallPart
 }
 
-/** Joins opaque data: lists grow, records take the newer fields, other values are replaced. */
-function joined(old: unknown, added: unknown): unknown {
-  if (added === undefined) return old
-  if (Array.isArray(old) && Array.isArray(added)) return [...old, ...added]
-  if (isRecord(old) && isRecord(added)) return { ...old, ...added }
-  return added
+/**
+ * Joins the opaque data of a part: lists grow, records take the newer fields, other values are
+ * replaced. A list is copied once for all pieces: one copy for each piece would be quadratic.
+ */
+function dataSoFar(part: GrowingPart): unknown {
+  if (part.unjoined === undefined) return part.providerData
+  let data = part.providerData
+  let isOwnList = false
+  for (const added of part.unjoined) {
+    if (Array.isArray(data) && Array.isArray(added)) {
+      const list: unknown[] = isOwnList ? data : [...(data as unknown[])]
+      for (const entry of added as unknown[]) list.push(entry)
+      data = list
+      isOwnList = true
+    } else {
+      data = isRecord(data) && isRecord(added) ? { ...data, ...added } : added
+      isOwnList = false
+    }
+  }
+  part.unjoined = undefined
+  return (part.providerData = data)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

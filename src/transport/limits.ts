@@ -6,16 +6,28 @@
 
 const MIB = 1024 * 1024
 
-/** Limits for one reply, in UTF-16 units. A unit is a byte as long as the text is ASCII. */
+/** Limits for one reply. Bytes are UTF-16 units: a unit is a byte as long as the text is ASCII. */
 export interface ReplyLimits {
   /** The longest event of a stream. */
   readonly eventBytes: number
   /** The largest content of a reply, or the largest JSON answer. */
   readonly replyBytes: number
+  /** The most parts of a reply, tool calls included. */
+  readonly replyParts: number
 }
 
 export const EVENT_BYTES = 48 * MIB
 export const REPLY_BYTES = 64 * MIB
+export const REPLY_PARTS = 10_000
+
+/** The memory of a part besides its content, in units. The first part of a reply is free. */
+export const PART_OVERHEAD = 256
+/** The memory of a delta besides its content, as long as its batch is not delivered. */
+export const DELTA_OVERHEAD = 128
+/** A read of ordinary events makes no more deltas. Only further ones are counted. */
+export const FREE_DELTAS = 256
+/** The memory of a value in opaque data besides its JSON. */
+export const VALUE_OVERHEAD = 16
 
 /** A longer error body is cut off here, and its beginning is read. */
 export const ERROR_BODY_BYTES = 64 * 1024

@@ -61,6 +61,7 @@ export class ReplyDecoder {
 
   constructor(draft: ReplyDraft, contentType: string, options: DecoderOptions) {
     this.#draft = draft
+    draft.limitTo(options.limits)
     this.#dialect = options.dialect
     this.#reader = options.dialect.reader(draft, options.newId, options)
     this.#templates = options.templates
@@ -128,7 +129,9 @@ export class ReplyDecoder {
     this.#heldLength += rest.length
     if (this.#kind === 'unknown') this.#recognise(false)
     // After the kind is known, so that a body that came in one read is checked too.
-    if (this.#kind === 'json' && this.#heldLength > this.#limits.replyBytes) this.#replyTooLarge()
+    if (this.#kind === 'json' && this.#heldLength > this.#limits.replyBytes) {
+      this.#replyTooLarge('bytes')
+    }
   }
 
   /** Finds the kind of the body by its first characters, which are never blank. */
@@ -158,6 +161,7 @@ export class ReplyDecoder {
     const reader = {
       event: (data: string, name: string | undefined) => this.#event(data, name),
       textOnly: (text: string, type: TextOnlyEvent['type']) => {
+        this.#draft.nextEvent()
         if (type === 'text') this.#draft.text(text)
         else this.#draft.reasoning(text)
         this.#checkSize()
@@ -182,11 +186,13 @@ export class ReplyDecoder {
 
   #read(event: WireObject, name: string | undefined): TextOnlyEvent | undefined {
     const { size } = this.#draft
+    this.#draft.nextEvent()
     this.#hasEvents = true
     const told = this.#reader.event(event, name)
-    if (told === 'end') this.#marker()
-    else if (told !== undefined) this.#failing(told)
+    if (told !== undefined && told !== 'end') this.#failing(told)
+    // Before the end, so that an event which is both is checked too.
     this.#checkSize()
+    if (told === 'end') this.#marker()
     const textOnly = this.#dialect.textOnly(event)
     // `textOnly` looks at this event alone, but the text that an event adds may depend on earlier
     // events.
@@ -196,7 +202,8 @@ export class ReplyDecoder {
   }
 
   #checkSize(): void {
-    if (this.#draft.size > this.#limits.replyBytes) this.#replyTooLarge()
+    const limit = this.#draft.exceeded
+    if (limit !== undefined) this.#replyTooLarge(limit)
   }
 
   #noJson(data: string, name: string | undefined): void {
@@ -253,8 +260,10 @@ export class ReplyDecoder {
     this.#held = []
   }
 
-  #replyTooLarge(): void {
-    this.#fail('reply-too-large', `a reply of more than ${this.#limits.replyBytes} bytes`)
+  #replyTooLarge(unit: 'bytes' | 'parts'): void {
+    const { replyBytes, replyParts } = this.#limits
+    const most = unit === 'bytes' ? replyBytes : replyParts
+    this.#fail('reply-too-large', `a reply of more than ${most} ${unit}`)
   }
 
   #empty(): ErrorRecord {

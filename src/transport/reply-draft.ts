@@ -1,19 +1,39 @@
 /**
- * Collects the deltas that a dialect makes of a reply, until the next batch takes them.
+ * Collects the deltas that a dialect makes of a reply, until the next batch takes them. Counts the
+ * memory that the reply takes, and refuses content beyond its limits.
  *
  * Knows nothing of the wire format or of the sink.
  */
 import type { Delta } from '../protocol/delta.ts'
-import { jsonLength } from './wire-value.ts'
+import type { ReplyLimits } from './limits.ts'
+import { DELTA_OVERHEAD, FREE_DELTAS, PART_OVERHEAD, VALUE_OVERHEAD } from './limits.ts'
+import { jsonText } from './wire-value.ts'
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** A delta of the batch, which more of the same event may be joined to. */
+type OpenDelta = Mutable<Extract<Delta, { text: string }>> | Mutable<CallDelta>
+
+type CallDelta = Extract<Delta, { type: 'tool-call' }>
 
 export class ReplyDraft {
   #batch: Delta[] = []
+  /** The newest delta, until its event ends or its batch is taken. */
+  #open: OpenDelta | undefined
   #size = 0
+  #parts = 0
+  /** The type of the newest part. */
+  #newest: Delta['type'] | undefined
+  /** The calls that have a part. Made when needed: most replies have none. */
+  #callIds: Set<string> | undefined
+  #maxBytes = Infinity
+  #maxParts = Infinity
+  #hasTooManyParts = false
   #hasContent = false
   #isFrozen = false
   #isReasoningApart = false
 
-  /** The size of the reply so far, in UTF-16 units, including the units given to `count`. */
+  /** The size of the content so far, in UTF-16 units, including the units given to `count`. */
   get size(): number {
     return this.#size
   }
@@ -23,20 +43,53 @@ export class ReplyDraft {
     return this.#hasContent
   }
 
+  /** The limit that the reply exceeds, if any. Content that follows is ignored. */
+  get exceeded(): 'bytes' | 'parts' | undefined {
+    if (this.#hasTooManyParts) return 'parts'
+    return this.#memory > this.#maxBytes ? 'bytes' : undefined
+  }
+
+  limitTo({ replyBytes, replyParts }: ReplyLimits): void {
+    this.#maxBytes = replyBytes
+    this.#maxParts = replyParts
+  }
+
+  /** A new event begins. Content of one type is joined only within an event. */
+  nextEvent(): void {
+    this.#open = undefined
+  }
+
+  /** A block of an event begins. Blocks make deltas of their own unless there are very many. */
+  nextBlock(): void {
+    if (this.#batch.length < FREE_DELTAS) this.#open = undefined
+  }
+
   text(text: string): void {
-    if (text === '') return
-    this.#add({ type: 'text', text }, text.length)
+    if (text === '' || !this.#admits(this.#newest !== 'text')) return
+    const open = this.#open
+    if (open?.type === 'text') open.text += text
+    else this.#add((this.#open = { type: 'text', text }))
+    this.#newest = 'text'
+    this.#size += text.length
   }
 
   /** @param providerData - opaque data to keep with the reasoning, even if the text is empty */
   reasoning(text: string, providerData?: unknown): void {
-    if (providerData === undefined) {
-      if (text !== '') this.#addReasoning({ type: 'reasoning', text }, text.length)
-      return
+    const dataSize = providerData === undefined ? 0 : sizeOf(providerData)
+    if (dataSize === undefined || (text === '' && providerData === undefined)) return
+    const opens = this.#isReasoningApart
+    if (!this.#admits(opens || this.#newest !== 'reasoning')) return
+    const open = this.#open
+    if (open?.type === 'reasoning' && !opens && providerData === undefined) open.text += text
+    else {
+      const delta: OpenDelta = { type: 'reasoning', text }
+      if (providerData !== undefined) delta.providerData = providerData
+      if (opens) delta.opens = true
+      this.#add((this.#open = delta))
     }
-    const dataSize = jsonLength(providerData)
-    if (dataSize === undefined) return
-    this.#addReasoning({ type: 'reasoning', text, providerData }, text.length + dataSize)
+    this.#newest = 'reasoning'
+    this.#isReasoningApart = false
+    this.#size += text.length + dataSize
   }
 
   /** Makes the next reasoning open a new part. */
@@ -45,12 +98,22 @@ export class ReplyDraft {
   }
 
   toolCall(toolCallId: string, toolName: string, inputText: string, providerData?: unknown): void {
-    const dataSize = providerData === undefined ? 0 : jsonLength(providerData)
-    const delta = { type: 'tool-call', toolCallId, toolName, inputText } as const
-    this.#add(
-      dataSize === undefined || providerData === undefined ? delta : { ...delta, providerData },
-      inputText.length + (dataSize ?? 0),
-    )
+    const isNew = this.#callIds?.has(toolCallId) !== true
+    if (!this.#admits(isNew)) return
+    if (isNew) {
+      this.#callIds = (this.#callIds ?? new Set<string>()).add(toolCallId)
+      this.#newest = 'tool-call'
+    }
+    const dataSize = providerData === undefined ? undefined : sizeOf(providerData)
+    const open = this.#open
+    if (dataSize === undefined && open?.type === 'tool-call' && open.toolCallId === toolCallId) {
+      open.inputText += inputText
+    } else {
+      const delta: Mutable<CallDelta> = { type: 'tool-call', toolCallId, toolName, inputText }
+      if (dataSize !== undefined) delta.providerData = providerData
+      this.#add((this.#open = delta))
+    }
+    this.#size += inputText.length + (dataSize ?? 0)
   }
 
   /** Counts memory that a dialect needs and that is in no delta. */
@@ -62,6 +125,7 @@ export class ReplyDraft {
   take(): readonly Delta[] {
     const batch = this.#batch
     if (batch.length > 0) this.#batch = []
+    this.#open = undefined
     return batch
   }
 
@@ -70,18 +134,52 @@ export class ReplyDraft {
     this.#isFrozen = true
   }
 
-  #addReasoning(delta: Extract<Delta, { type: 'reasoning' }>, size: number): void {
-    this.#add(this.#isReasoningApart ? { ...delta, opens: true } : delta, size)
-    this.#isReasoningApart = false
+  /**
+   * What the reply takes, with the objects around its content. The first part and the deltas of an
+   * ordinary read are not counted, so that a plain reply takes as much as its text.
+   */
+  get #memory(): number {
+    const parts = this.#parts > 1 ? (this.#parts - 1) * PART_OVERHEAD : 0
+    const { length } = this.#batch
+    return this.#size + parts + (length > FREE_DELTAS ? (length - FREE_DELTAS) * DELTA_OVERHEAD : 0)
   }
 
-  #add(delta: Delta, size: number): void {
-    if (this.#isFrozen) return
+  /** Returns true if content may be added. Counts the part that it opens. */
+  #admits(opensPart: boolean): boolean {
+    if (this.#isFrozen || this.exceeded !== undefined) return false
+    if (!opensPart) return true
+    if (this.#parts >= this.#maxParts) {
+      this.#hasTooManyParts = true
+      return false
+    }
+    this.#parts += 1
+    return true
+  }
+
+  #add(delta: Delta): void {
     // An array literal of one element allocates no spare capacity; `push` would. Most batches hold
     // one delta.
     if (this.#batch.length === 0) this.#batch = [delta]
     else this.#batch.push(delta)
-    this.#size += size
     this.#hasContent = true
   }
+}
+
+const COMMA = 0x2c
+const BRACE = 0x7b
+const BRACKET = 0x5b
+
+/**
+ * The size of opaque data: its length as JSON, and an overhead for each value in it. Two characters
+ * of JSON may be an object. Returns `undefined` if the data cannot be written as JSON.
+ */
+function sizeOf(data: unknown): number | undefined {
+  const json = jsonText(data)
+  if (json === undefined) return undefined
+  let size = json.length
+  for (let at = 0; at < json.length; at += 1) {
+    const code = json.charCodeAt(at)
+    if (code === COMMA || code === BRACE || code === BRACKET) size += VALUE_OVERHEAD
+  }
+  return size
 }

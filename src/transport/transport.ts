@@ -30,7 +30,7 @@ import { Exchange } from './http/exchange.ts'
 import type { AnswerReader, ExchangePort } from './http/exchange.ts'
 import type { Environment } from './http/proxies.ts'
 import { LearnedQuirks } from './learned-quirks.ts'
-import { EVENT_BYTES, REPLY_BYTES, USAGE_MS } from './limits.ts'
+import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
 import type { ProviderTarget } from './provider-target.ts'
@@ -47,6 +47,8 @@ export interface TransportOptions {
   readonly eventBytes?: number | undefined
   /** The longest reply. @defaultValue 64 MiB */
   readonly replyBytes?: number | undefined
+  /** The most parts of a reply. @defaultValue 10,000 */
+  readonly replyParts?: number | undefined
   /** Makes ids for tool calls that come without one. @defaultValue `crypto.randomUUID` */
   readonly newId?: (() => string) | undefined
   /** Gets the errors that a sink, or the transport itself, throws. */
@@ -122,6 +124,7 @@ class HttpTransport implements Transport {
     this.#limits = {
       eventBytes: options.eventBytes ?? EVENT_BYTES,
       replyBytes: options.replyBytes ?? REPLY_BYTES,
+      replyParts: options.replyParts ?? REPLY_PARTS,
     }
     this.#usageMs = options.usageMs ?? USAGE_MS
     this.#newId = options.newId ?? randomUUID

@@ -20,7 +20,7 @@ import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
 import { messages } from '../../src/transport/dialects/messages/read.ts'
 import { responses } from '../../src/transport/dialects/responses/read.ts'
 import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
-import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
+import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS } from '../../src/transport/limits.ts'
 import { ReplyStream } from '../../src/transport/reply-stream.ts'
 import { collectedHeap } from '../support/heap.ts'
 import { Random } from '../support/random.ts'
@@ -261,7 +261,7 @@ async function decoded(
     target: targetAt('http://provider.invalid'),
     model: 'm',
     timeouts: NO_TIMEOUTS,
-    limits: { eventBytes: EVENT_BYTES, replyBytes: REPLY_BYTES },
+    limits: { eventBytes: EVENT_BYTES, replyBytes: REPLY_BYTES, replyParts: REPLY_PARTS },
     newId: () => String((ids += 1)),
     clock: new ManualClock(),
     usageMs: 1000,

@@ -6,7 +6,7 @@ import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import type { WireDialect } from '../../src/transport/dialects/dialect.ts'
 import { byteString } from '../../src/transport/events/byte-string.ts'
 import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
-import { EVENT_BYTES, REPLY_BYTES } from '../../src/transport/limits.ts'
+import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS } from '../../src/transport/limits.ts'
 import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
 import { targetAt } from './asking.ts'
@@ -26,7 +26,11 @@ export interface Reading {
 export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
   const { dialect = chatCompletions, templates = new EventTemplates(dialect) } = reading
   const draft = new ReplyDraft()
-  const limits = { eventBytes: EVENT_BYTES, replyBytes: reading.replyBytes ?? REPLY_BYTES }
+  const limits = {
+    eventBytes: EVENT_BYTES,
+    replyBytes: reading.replyBytes ?? REPLY_BYTES,
+    replyParts: REPLY_PARTS,
+  }
   const decoder = new ReplyDecoder(draft, 'text/event-stream', {
     dialect,
     templates,

@@ -202,7 +202,7 @@ export interface RetryOptions {
   readonly maxDelayMs?: number | undefined
 }
 
-/** Limits in UTF-16 units, which are bytes as long as the text is ASCII. */
+/** Limits. Bytes are UTF-16 units, which are bytes as long as the text is ASCII. */
 export interface LimitOptions {
   /**
    * The longest event of a stream. A longer one fails the reply with `event-too-large`, and the
@@ -212,12 +212,19 @@ export interface LimitOptions {
    */
   readonly eventBytes?: number | undefined
   /**
-   * The longest reply. A longer one fails with `reply-too-large`, and the content that had come is
-   * kept.
+   * The largest reply: its texts, arguments, pictures and opaque data, with an overhead for each
+   * further part. A larger one fails with `reply-too-large`, and the content that had come is kept.
    *
    * @defaultValue 67,108,864 (64 MiB)
    */
   readonly replyBytes?: number | undefined
+  /**
+   * The most parts of a reply, tool calls included. A reply of more fails with `reply-too-large`,
+   * and that many parts are kept.
+   *
+   * @defaultValue 10,000
+   */
+  readonly replyParts?: number | undefined
 }
 
 export interface DrainOptions {

@@ -80,6 +80,7 @@ const optionsSchema = v.strictObject({
     v.strictObject({
       eventBytes: v.optional(count),
       replyBytes: v.optional(count),
+      replyParts: v.optional(count),
     }),
     {},
   ),

@@ -56,12 +56,12 @@ export class ToolCalls {
 
   /** Adds a fragment of a call in a stream. Some servers send whole calls there too. */
   addFragment(entry: unknown): void {
-    if (isObject(entry)) this.#add(entry, false)
+    if (isObject(entry) && this.#draft.exceeded === undefined) this.#add(entry, false)
   }
 
   /** Adds a call in a JSON answer. Each entry is a call of its own, even without an id. */
   addWhole(entry: unknown): void {
-    if (isObject(entry)) this.#add(entry, true)
+    if (isObject(entry) && this.#draft.exceeded === undefined) this.#add(entry, true)
   }
 
   /** The arguments as text. Some servers send an object; one too deep for JSON is a fault. */

@@ -1,6 +1,7 @@
 /** The limits of an answer: its size, and the wait for its end. */
 import { SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
+import type { ColloquyError } from '../../../src/index.ts'
 import { testChat } from '../../support/engine.ts'
 import { chunk, json, raw, streamed } from '../../support/scripts.ts'
 import { outcomeOf, shown } from '../../support/waiting.ts'
@@ -77,4 +78,44 @@ test('JSON longer than limits.replyBytes is too long also where it comes in one 
   expect(await outcomeOf(engine.complete({ prompt: 'hi' }))).toMatchObject({
     error: { code: 'reply-too-large' },
   })
+})
+
+test('a reply of more parts than limits.replyParts ends the turn, and that many are kept', async () => {
+  const { provider, engine, conversation } = await testChat({ limits: { replyParts: 3 } })
+  const content = ['a', { thinking: 'b' }, 'c', { thinking: 'd' }, 'e']
+  provider.next(
+    (exchange) => exchange.done(chunk({ content })),
+    json({ choices: [{ message: { content }, finish_reason: 'stop' }] }),
+  )
+
+  expect(await outcomeOf((await engine.send(conversation.id, 'hi')).reply)).toMatchObject({
+    error: {
+      code: 'reply-too-large',
+      message: expect.stringContaining('more than 3 parts') as string,
+      partial: {
+        status: 'failed',
+        parts: [
+          { type: 'text', text: 'a' },
+          { type: 'reasoning', text: 'b' },
+          { type: 'text', text: 'c' },
+        ],
+      },
+    },
+  })
+  expect(await outcomeOf(engine.complete({ prompt: 'hi' }))).toMatchObject({
+    error: { code: 'reply-too-large' },
+  })
+})
+
+test('a reply has at most ten thousand parts by default', async () => {
+  const { provider, engine, conversation } = await testChat()
+  const content = Array.from({ length: 10_001 }, (_, n) => (n % 2 ? { thinking: 'b' } : 'a'))
+  provider.next((exchange) => exchange.done(chunk({ content })))
+
+  const { error } = (await outcomeOf((await engine.send(conversation.id, 'hi')).reply)) as {
+    error: ColloquyError
+  }
+
+  expect(error.code).toBe('reply-too-large')
+  expect(error.partial?.parts).toHaveLength(10_000)
 })

@@ -170,6 +170,7 @@ class MessagesReader implements DialectReader {
   /** Adds the content that a block holds already. The block is not a tool call. */
   #content(block: WireObject): void {
     const { type, text, thinking, signature, data } = block
+    this.#draft.nextBlock()
     if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
     if (type !== 'thinking' && type !== 'redacted_thinking') return
     this.#draft.separateReasoning()

@@ -162,6 +162,8 @@ class ResponsesReader implements DialectReader {
     const untold = this.#texts.untold
     const known = this.#calls.ids
     for (const [index, item] of items.entries()) {
+      // Each item takes memory, even without content.
+      if (this.#draft.exceeded !== undefined) return
       if (!isObject(item)) continue
       const key: ItemKey = { id: nonEmpty(item['id']), index }
       const { type } = item

@@ -77,6 +77,7 @@ export class ResponseTexts {
    * @param place - holds the index of the text in its item
    */
   whole(kind: TextKind, value: unknown, key: ItemKey, place: WireObject): void {
+    if (this.#draft.exceeded !== undefined) return
     const text = nonEmpty(value)
     const part = partOf(kind, place)
     const items = this.#itemsOf(kind)
@@ -140,6 +141,7 @@ export class ResponseTexts {
   /** @param isFirst - true if the part of the text had no content before */
   #say(kind: TextKind, text: string, isFirst: boolean): void {
     // The parts of a summary are paragraphs, which come without a separator.
+    if (isFirst) this.#draft.nextBlock()
     const isParagraph = isFirst && kind === 'summary' && this.#last === 'summary'
     this.#last = kind
     if (kind === 'text' || kind === 'refusal') {
