@@ -12,7 +12,7 @@ import type { FinishReason, Usage } from './message.ts'
  *
  * Text and reasoning continue the newest part if it is of their kind; otherwise they open a new
  * part. Reasoning with `opens` always opens a new part. A tool call is known by its id: the first
- * delta with a new id opens its part.
+ * delta with a new id opens its part. A file is a part of its own, complete in one delta.
  */
 export type Delta =
   | { readonly type: 'text'; readonly text: string; readonly providerData?: unknown }
@@ -32,6 +32,12 @@ export type Delta =
       readonly toolName: string
       /** The text to append to the call's `inputText`; may be empty. */
       readonly inputText: string
+      readonly providerData?: unknown
+    }
+  | {
+      readonly type: 'file'
+      readonly mediaType: string
+      readonly url: string
       readonly providerData?: unknown
     }
 

@@ -43,11 +43,12 @@ export interface ToolResultPart {
   readonly providerData?: unknown
 }
 
+/** A file that the host sent, or a picture that the model made. */
 export interface FilePart {
   readonly type: 'file'
   /** An IANA media type, like `image/png`. */
   readonly mediaType: string
-  /** An `https:` or `data:` url. */
+  /** An `https:` or `data:` url. The url of a picture in a reply may be an `http:` url too. */
   readonly url: string
   readonly providerData?: unknown
 }

@@ -34,7 +34,14 @@ interface GrowingCall extends Growing {
   input: unknown
 }
 
-type GrowingPart = GrowingText | GrowingCall
+/** Does not grow: it is complete in one delta. */
+interface GrowingFile extends Growing {
+  readonly type: 'file'
+  readonly mediaType: string
+  readonly url: string
+}
+
+type GrowingPart = GrowingText | GrowingCall | GrowingFile
 
 export class GrowingReply {
   readonly #parts: GrowingPart[] = []
@@ -46,8 +53,9 @@ export class GrowingReply {
   }
 
   add(delta: Delta): void {
-    const part = delta.type === 'tool-call' ? this.#call(delta) : this.#text(delta)
-    part.rest += delta.type === 'tool-call' ? delta.inputText : delta.text
+    const part = this.#partFor(delta)
+    if (delta.type === 'tool-call') part.rest += delta.inputText
+    else if (delta.type !== 'file') part.rest += delta.text
     part.handedOut = undefined
     if (delta.providerData === undefined) return
     part.unjoined ??= []
@@ -75,7 +83,18 @@ export class GrowingReply {
     return this.#parts.flatMap(takeFrom)
   }
 
-  #text(delta: Exclude<Delta, { type: 'tool-call' }>): GrowingText {
+  #partFor(delta: Delta): GrowingPart {
+    if (delta.type === 'tool-call') return this.#call(delta)
+    return delta.type === 'file' ? this.#file(delta) : this.#text(delta)
+  }
+
+  #file({ type, mediaType, url }: Extract<Delta, { type: 'file' }>): GrowingFile {
+    const part = { type, mediaType, url, ...nothing() }
+    this.#parts.push(part)
+    return part
+  }
+
+  #text(delta: Extract<Delta, { text: string }>): GrowingText {
     const { type } = delta
     const last = this.#parts.at(-1)
     if (last?.type === type && !(delta.type === 'reasoning' && delta.opens)) return last
@@ -135,9 +154,14 @@ function opening(part: GrowingPart, text: string, data: unknown): Delta {
 
 function deltaOf(part: GrowingPart, text: string, data: unknown): Delta {
   const providerData = data === undefined ? {} : { providerData: data }
+  if (part.type === 'file') return { ...fileOf(part), ...providerData }
   if (part.type !== 'tool-call') return { type: part.type, text, ...providerData }
   const { type, toolCallId, toolName } = part
   return { type, toolCallId, toolName, inputText: text, ...providerData }
+}
+
+function fileOf({ type, mediaType, url }: GrowingFile): Extract<Delta, { type: 'file' }> {
+  return { type, mediaType, url }
 }
 
 /** Makes the parts of a reply from all of its deltas. */
@@ -151,6 +175,7 @@ export function assembled(deltas: readonly Delta[]): readonly Part[] {
 function toPart(part: GrowingPart): Part {
   const data = dataSoFar(part)
   const providerData = data === undefined ? {} : { providerData: data }
+  if (part.type === 'file') return { ...fileOf(part), ...providerData }
   if (part.type !== 'tool-call') return { type: part.type, text: textSoFar(part), ...providerData }
   const { type, toolCallId, toolName, input } = part
   const inputText = textSoFar(part)

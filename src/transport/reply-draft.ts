@@ -116,6 +116,15 @@ export class ReplyDraft {
     this.#size += inputText.length + (dataSize ?? 0)
   }
 
+  /** @param providerData - opaque data that names the maker of the file */
+  file(mediaType: string, url: string, providerData: object): void {
+    if (!this.#admits(true)) return
+    this.#newest = 'file'
+    this.#open = undefined
+    this.#add({ type: 'file', mediaType, url, providerData })
+    this.#size += mediaType.length + url.length + (sizeOf(providerData) ?? 0)
+  }
+
   /** Counts memory that a dialect needs and that is in no delta. */
   count(units: number): void {
     this.#size += units

@@ -10,6 +10,15 @@ export const someDelta: fc.Arbitrary<Delta> = fc.oneof(
   { weight: 1, arbitrary: piece.map((text): Delta => ({ type: 'reasoning', text, opens: true })) },
   {
     weight: 1,
+    arbitrary: piece.map((data): Delta => ({
+      type: 'file',
+      mediaType: 'image/png',
+      url: `data:image/png;base64,${data}`,
+      providerData: { maker: 'm' },
+    })),
+  },
+  {
+    weight: 1,
     arbitrary: fc
       .tuple(fc.constantFrom('call-1', 'call-2'), piece)
       .map(([toolCallId, inputText]): Delta => ({

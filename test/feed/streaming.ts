@@ -84,6 +84,7 @@ export function told(event: ConversationEvent): string {
 /** Adds a delta to parts. Slow and simple: the model for the growing reply. */
 export function appended(parts: readonly Part[], delta: Delta): readonly Part[] {
   const last = parts.at(-1)
+  if (delta.type === 'file') return [...parts, delta]
   if (delta.type !== 'tool-call') {
     const opens = delta.type === 'reasoning' && delta.opens === true
     if (opens || last?.type !== delta.type)

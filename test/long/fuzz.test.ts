@@ -197,9 +197,10 @@ function essence({ calls, text, reasoning, toolCalls, end, error }: WireRequestI
 }
 
 function sizeOf(asked: WireRequestInfo): number {
-  const lengths = asked.deltas.map((delta) =>
-    delta.type === 'tool-call' ? delta.inputText.length : delta.text.length,
-  )
+  const lengths = asked.deltas.map((delta) => {
+    if (delta.type === 'file') return delta.url.length
+    return delta.type === 'tool-call' ? delta.inputText.length : delta.text.length
+  })
   return lengths.reduce((sum, length) => sum + length, 0)
 }
 

@@ -106,6 +106,27 @@ test('a writer whose turn was taken over writes no more of it', async () => {
   expect(await later.replyOf('t')).toMatchObject({ status: 'interrupted', text: 'Once' })
 })
 
+test('a picture in a checkpoint is kept after a kill, unless the row was damaged', async () => {
+  const picture = {
+    type: 'file',
+    mediaType: 'image/png',
+    url: 'data:image/png;base64,AAAA',
+  } as const
+  const { file, store, database } = await runningTurn()
+  await store.checkpoint({
+    ...checkpoint(1, 'Once'),
+    pieces: [[{ type: 'text', text: 'Here' }, picture], [picture]],
+  })
+  database.exec(`update checkpoint set parts = replace(parts, '"url"', '"other"') where n = 2`)
+  const later = await openUnguarded(sqliteOptions(file))
+  onTestFinished(() => later.close())
+
+  expect(await later.replyOf('t')).toMatchObject({
+    status: 'interrupted',
+    parts: [{ type: 'text', text: 'Here' }, picture],
+  })
+})
+
 /** The sync of each transaction from this call on, and whether it wrote checkpoints. */
 function syncsOf(store: SqlStore) {
   const log: string[] = []

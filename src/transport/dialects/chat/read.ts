@@ -12,7 +12,9 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { DialectReader, WireDialect } from '../dialect.ts'
+import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { pictureIn } from '../picture.ts'
+import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { toUsage } from '../usage.ts'
 import { ChatReasoning } from './reasoning.ts'
@@ -25,7 +27,7 @@ export const chatCompletions: WireDialect = {
   headers: bearer,
   body: chatRequestBody,
   quirksFromError: quirksFromError,
-  reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
+  reader: (draft, newId, asked) => new ChatCompletionsReader(draft, newId, asked),
   textOnly,
   // OpenAI and others pad their events, so that the length of an event does not reveal its text.
   volatileFields: ['id', 'created', 'obfuscation', 'p'],
@@ -47,6 +49,7 @@ const LONGEST_MODEL = 500
 
 class ChatCompletionsReader implements DialectReader {
   readonly #draft: ReplyDraft
+  readonly #asked: WireRequestInfo
   readonly #reasoning: ChatReasoning
   readonly #calls: ToolCalls
   /** The finish reason as the provider wrote it. */
@@ -55,8 +58,9 @@ class ChatCompletionsReader implements DialectReader {
   #usage: WireObject | undefined
   #model: string | undefined
 
-  constructor(draft: ReplyDraft, newId: () => string) {
+  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
+    this.#asked = asked
     this.#reasoning = new ChatReasoning(draft)
     this.#calls = new ToolCalls(draft, newId)
   }
@@ -133,16 +137,28 @@ class ChatCompletionsReader implements DialectReader {
 
   #content(delta: WireObject): void {
     this.#reasoning.read(delta)
-    const { content, refusal } = delta
+    const { content, refusal, images } = delta
     if (typeof content === 'string') this.#draft.text(content)
     else if (Array.isArray(content)) for (const part of content) this.#part(part)
     if (typeof refusal === 'string' && refusal !== '') {
       this.#isRefused = true
       this.#draft.text(refusal)
     }
+    if (Array.isArray(images)) for (const image of images) this.#picture(image, true)
   }
 
-  /** Reads an item of a content array, as Mistral sends it: text, or thinking that holds texts. */
+  /** @param isPicture - true if the value stands in a field for pictures */
+  #picture(value: unknown, isPicture: boolean): void {
+    const picture = pictureIn(value, isPicture)
+    if (picture === undefined) return
+    const maker = providerFingerprint(this.#asked)
+    this.#draft.file(picture.mediaType, picture.url, { maker })
+  }
+
+  /**
+   * Reads an item of a content array: text, a picture, or thinking that holds texts, as Mistral
+   * sends it.
+   */
   #part(part: unknown): void {
     if (typeof part === 'string') this.#draft.text(part)
     if (!isObject(part)) return
@@ -153,6 +169,7 @@ class ChatCompletionsReader implements DialectReader {
         if (isObject(thought)) this.#draft.reasoning(nonEmpty(thought['text']) ?? '')
       }
     } else if (typeof text === 'string') this.#draft.text(text)
+    else this.#picture(part, false)
   }
 
   #finishedWith(choice: WireObject | undefined): ProviderError | undefined {

@@ -13,6 +13,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
+import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { toUsage } from '../usage.ts'
@@ -172,12 +173,20 @@ class MessagesReader implements DialectReader {
     const { type, text, thinking, signature, data } = block
     this.#draft.nextBlock()
     if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
+    if (type === 'image') this.#picture(block)
     if (type !== 'thinking' && type !== 'redacted_thinking') return
     this.#draft.separateReasoning()
     if (type === 'thinking') {
       this.#draft.reasoning(nonEmpty(thinking) ?? '')
       this.#sign(signature)
     } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
+  }
+
+  #picture(block: WireObject): void {
+    const picture = pictureIn(block, true)
+    if (picture === undefined) return
+    const maker = providerFingerprint(this.#asked)
+    this.#draft.file(picture.mediaType, picture.url, { maker })
   }
 
   /** A signature comes after all text of its block, so thinking with a signature is complete. */

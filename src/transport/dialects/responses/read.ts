@@ -3,7 +3,7 @@
  *
  * The same text comes up to four times: in deltas, in the event that ends its part, in its item,
  * and in the final response. The first of them counts. A text that one of them lacks is taken from
- * the next. Items of tools that run at the provider are not read.
+ * the next. Of the items of tools that run at the provider, only generated pictures are read.
  *
  * `request.ts` writes the requests. Knows nothing of bytes, HTTP and time.
  */
@@ -19,6 +19,7 @@ import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
+import { ResponsePictures } from './pictures.ts'
 import { responsesRequestBody } from './request.ts'
 import { textOnly, TEXT_DELTAS } from './text-only.ts'
 import { ResponseTexts } from './texts.ts'
@@ -65,6 +66,7 @@ const INCOMPLETE: ReadonlyMap<unknown, FinishReason> = new Map([
 
 class ResponsesReader implements DialectReader {
   readonly #draft: ReplyDraft
+  readonly #pictures: ResponsePictures
   readonly #texts: ResponseTexts
   readonly #calls: FunctionCalls
   #finish: FinishReason | undefined
@@ -73,7 +75,8 @@ class ResponsesReader implements DialectReader {
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
-    this.#texts = new ResponseTexts(draft, asked)
+    this.#pictures = new ResponsePictures(draft, asked)
+    this.#texts = new ResponseTexts(draft, asked, this.#pictures)
     this.#calls = new FunctionCalls(draft, newId, () => this.#texts.followed())
   }
 
@@ -134,7 +137,10 @@ class ResponsesReader implements DialectReader {
     } else if (type === 'function_call') {
       if (isDone) this.#calls.item(item, key)
       else this.#calls.open(item, key)
-    } else this.#texts.orphaned()
+    } else {
+      this.#texts.orphaned()
+      if (isDone && type === 'image_generation_call') this.#pictures.item(item)
+    }
   }
 
   /** Reads the final response. Takes only content that did not come before. */
@@ -170,7 +176,10 @@ class ResponsesReader implements DialectReader {
       if (type === 'message' || type === 'reasoning') {
         if (untold.has(type)) this.#texts.final(item, key)
       } else if (type === 'function_call') this.#calls.final(item, key, known)
-      else this.#texts.orphaned()
+      else {
+        this.#texts.orphaned()
+        if (type === 'image_generation_call') this.#pictures.item(item)
+      }
     }
   }
 

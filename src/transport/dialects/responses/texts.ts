@@ -9,6 +9,7 @@ import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
+import type { ResponsePictures } from './pictures.ts'
 import { ReasoningKeeper } from './reasoning.ts'
 
 /** `reasoning` is the reasoning itself, `summary` the provider's summary of it. */
@@ -18,6 +19,7 @@ type ItemType = 'message' | 'reasoning'
 
 export class ResponseTexts {
   readonly #draft: ReplyDraft
+  readonly #pictures: ResponsePictures
   readonly #items: Readonly<Record<ItemType, OutputItems>>
   readonly #keeper: ReasoningKeeper
   /** The newest reasoning item, until an item of another kind begins. */
@@ -26,8 +28,9 @@ export class ResponseTexts {
   #last: TextKind | undefined
   #isRefused = false
 
-  constructor(draft: ReplyDraft, asked: WireRequestInfo) {
+  constructor(draft: ReplyDraft, asked: WireRequestInfo, pictures: ResponsePictures) {
     this.#draft = draft
+    this.#pictures = pictures
     this.#keeper = new ReasoningKeeper(draft, asked)
     this.#items = {
       message: new OutputItems(draft, 'index', () => this.followed()),
@@ -112,6 +115,7 @@ export class ResponseTexts {
       const place = { content_index: n }
       const { refusal } = part
       if (part['type'] === 'refusal') this.whole('refusal', refusal, key, place)
+      else if (part['text'] === undefined) this.#pictures.part(part)
       else this.whole('text', part['text'], key, place)
     }
   }

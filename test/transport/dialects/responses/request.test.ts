@@ -234,7 +234,7 @@ describe('reasoning', () => {
       const last = parts.at(-1)
       if (delta.type === 'tool-call') {
         if (delta.inputText === '') parts.push(call(delta.toolCallId))
-      } else if (last?.type === delta.type) {
+      } else if (delta.type !== 'file' && last?.type === delta.type) {
         const providerData = delta.providerData ?? last.providerData
         parts[parts.length - 1] = { ...last, text: last.text + delta.text, providerData }
       } else parts.push(delta)
