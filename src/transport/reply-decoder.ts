@@ -189,7 +189,8 @@ export class ReplyDecoder {
     this.#draft.nextEvent()
     this.#hasEvents = true
     const told = this.#reader.event(event, name)
-    if (told !== undefined && told !== 'end') this.#failing(told)
+    if (typeof told === 'object') this.#failing(told)
+    else if (told === 'another') this.#fail('invalid-response', 'two replies in one stream')
     // Before the end, so that an event which is both is checked too.
     this.#checkSize()
     if (told === 'end') this.#marker()

@@ -53,13 +53,16 @@ export interface WireDialect {
   readonly volatileFields: readonly string[]
 }
 
+/**
+ * What an event says besides content: an error, that the reply is over, or that another reply
+ * begins although this one is not over.
+ */
+export type Told = ProviderError | 'end' | 'another'
+
 /** Reads one reply into a draft. */
 export interface DialectReader {
-  /**
-   * Reads one event of a stream. Returns the error in it, or `'end'` for an event that is the
-   * end marker.
-   */
-  event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined
+  /** Reads one event of a stream. */
+  event(event: WireObject, name: string | undefined): Told | undefined
   /** Reads a whole reply that came as one JSON object. Returns the error in it. */
   answer(answer: WireObject): ProviderError | undefined
   /** True if the provider said why the model stopped. */

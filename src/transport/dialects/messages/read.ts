@@ -12,7 +12,7 @@ import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
+import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
@@ -59,6 +59,8 @@ class MessagesReader implements DialectReader {
    * added to the wrong part.
    */
   #thinking: { readonly index: unknown } | undefined
+  /** True once the message has begun. It is read no further than its end. */
+  #isOpen = false
   /** The stop reason as the provider wrote it. */
   #stopReason: string | undefined
   #usage: WireObject | undefined
@@ -74,7 +76,7 @@ class MessagesReader implements DialectReader {
     return this.#stopReason !== undefined
   }
 
-  event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+  event(event: WireObject, name: string | undefined): Told | undefined {
     const { index, delta, content_block: block, message } = event
     const type = nonEmpty(event['type']) ?? name
     switch (type) {
@@ -88,7 +90,11 @@ class MessagesReader implements DialectReader {
         this.#close()
         return undefined
       case 'message_start':
-        if (isObject(message)) this.#known(message)
+        if (!isObject(message)) return undefined
+        // Two replies would run into one, and their blocks have the same indexes.
+        if (this.#isOpen) return 'another'
+        this.#isOpen = true
+        this.#known(message)
         return undefined
       case 'message_delta':
         this.#close()

@@ -15,7 +15,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
+import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
@@ -69,6 +69,10 @@ class ResponsesReader implements DialectReader {
   readonly #pictures: ResponsePictures
   readonly #texts: ResponseTexts
   readonly #calls: FunctionCalls
+  /** True once an event told that the response begins. */
+  #isOpen = false
+  /** The id of the response, as far as that event told it. */
+  #openId: string | undefined
   #finish: FinishReason | undefined
   #usage: Usage | undefined
   #model: string | undefined
@@ -84,13 +88,14 @@ class ResponsesReader implements DialectReader {
     return this.#finish !== undefined
   }
 
-  event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+  event(event: WireObject, name: string | undefined): Told | undefined {
     const type = nonEmpty(event['type']) ?? name
     const kind = TEXT_DELTAS.get(type)
     if (kind !== undefined) {
       this.#texts.delta(kind, event)
       return undefined
     }
+    if (type === 'response.created' && this.#isAnother(event['response'])) return 'another'
     const whole = WHOLES.get(type)
     if (whole !== undefined) this.#texts.whole(whole[0], event[whole[1]], itemKey(event), event)
     else if (type === 'response.function_call_arguments.delta') this.#calls.delta(event)
@@ -123,6 +128,21 @@ class ResponsesReader implements DialectReader {
       ...(this.#usage !== undefined && { usage: this.#usage }),
       ...(this.#model !== undefined && { model: this.#model }),
     }
+  }
+
+  /**
+   * Returns true if a response begins while another one is open. Some servers announce a response
+   * twice, so ids are compared. Without ids, content before the announcement tells.
+   */
+  #isAnother(response: unknown): boolean {
+    const id = isObject(response) ? nonEmpty(response['id']) : undefined
+    const isFirst = !this.#isOpen
+    this.#isOpen = true
+    if (isFirst) this.#openId = id
+    if (isFirst) return false
+    return id === undefined || this.#openId === undefined
+      ? this.#draft.hasContent
+      : id !== this.#openId
   }
 
   /** Reads an item that begins, or a complete item that is done. */
