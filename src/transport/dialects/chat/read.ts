@@ -13,6 +13,7 @@ import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
@@ -32,17 +33,6 @@ export const chatCompletions: WireDialect = {
   // OpenAI and others pad their events, so that the length of an event does not reveal its text.
   volatileFields: ['id', 'created', 'obfuscation', 'p'],
 }
-
-const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
-  ['stop', 'stop'],
-  ['length', 'length'],
-  ['max_tokens', 'length'],
-  ['model_length', 'length'],
-  ['model_context_window_exceeded', 'length'],
-  ['tool_calls', 'tool-calls'],
-  ['function_call', 'tool-calls'],
-  ['content_filter', 'content-filter'],
-])
 
 /** The longest name of a model that is kept, since it is stored with every reply. */
 const LONGEST_MODEL = 500
@@ -173,9 +163,9 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   #finishedWith(choice: WireObject | undefined): ProviderError | undefined {
-    const reason = nonEmpty(choice?.['finish_reason'])
+    const reason = givenReason(choice?.['finish_reason'])
     if (reason === undefined) return undefined
-    if (reason === 'error') return { message: 'The model failed', kinds: '' }
+    if (isFailure(reason)) return { message: 'The model failed', kinds: '' }
     this.#finish = reason
     return undefined
   }
@@ -183,7 +173,7 @@ class ChatCompletionsReader implements DialectReader {
   #finishReason(): FinishReason | undefined {
     if (this.#isRefused) return 'content-filter'
     if (this.#finish === undefined) return undefined
-    const reason = FINISH_REASONS.get(this.#finish.toLowerCase()) ?? 'other'
+    const reason = finishReasonOf(this.#finish)
     return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
   }
 }

@@ -13,6 +13,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
@@ -34,15 +35,6 @@ export const messages: WireDialect = {
   textOnly,
   volatileFields: [],
 }
-
-const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
-  ['end_turn', 'stop'],
-  ['stop_sequence', 'stop'],
-  ['max_tokens', 'length'],
-  ['model_context_window_exceeded', 'length'],
-  ['tool_use', 'tool-calls'],
-  ['refusal', 'content-filter'],
-])
 
 class MessagesReader implements DialectReader {
   readonly #draft: ReplyDraft
@@ -99,8 +91,7 @@ class MessagesReader implements DialectReader {
       case 'message_delta':
         this.#close()
         this.#known(event)
-        if (isObject(delta)) this.#stopped(delta)
-        return undefined
+        return isObject(delta) ? this.#stopped(delta) : undefined
       case 'message_stop':
         this.#close()
         return 'end'
@@ -115,14 +106,13 @@ class MessagesReader implements DialectReader {
     const { content } = answer
     if (!Array.isArray(content)) return readProviderError(answer)
     this.#known(answer)
-    this.#stopped(answer)
     for (const block of content as unknown[]) {
       if (!isObject(block)) continue
       const { type, id, name, input } = block
       if (type !== 'tool_use') this.#content(block)
       else this.#calls.addWhole({ id, function: { name, arguments: input } })
     }
-    return undefined
+    return this.#stopped(answer)
   }
 
   close(): ProviderError | undefined {
@@ -210,13 +200,18 @@ class MessagesReader implements DialectReader {
     this.#model ??= nonEmpty(model)
   }
 
-  #stopped({ stop_reason: reason }: WireObject): void {
-    this.#stopReason = nonEmpty(reason) ?? this.#stopReason
+  /** Returns an error if the model failed. */
+  #stopped({ stop_reason: given }: WireObject): ProviderError | undefined {
+    const reason = givenReason(given)
+    if (reason === undefined) return undefined
+    if (isFailure(reason)) return { message: 'The model failed', kinds: '' }
+    this.#stopReason = reason
+    return undefined
   }
 
   #finishReason(): FinishReason | undefined {
     if (this.#stopReason === undefined) return undefined
-    const reason = FINISH_REASONS.get(this.#stopReason) ?? 'other'
+    const reason = finishReasonOf(this.#stopReason)
     return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
   }
 }

@@ -16,6 +16,7 @@ import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { finishReasonOf, givenReason } from '../finish-reasons.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
@@ -57,12 +58,6 @@ const ENDS: ReadonlyMap<unknown, string | undefined> = new Map([
 ])
 
 const ERRORS: ReadonlySet<unknown> = new Set(['error', 'response.error'])
-
-const INCOMPLETE: ReadonlyMap<unknown, FinishReason> = new Map([
-  ['max_output_tokens', 'length'],
-  ['max_tokens', 'length'],
-  ['content_filter', 'content-filter'],
-])
 
 class ResponsesReader implements DialectReader {
   readonly #draft: ReplyDraft
@@ -175,7 +170,7 @@ class ResponsesReader implements DialectReader {
     this.#calls.finish()
     if (!this.#draft.hasContent) this.#draft.text(nonEmpty(response['output_text']) ?? '')
     const reason = isObject(details) ? details['reason'] : undefined
-    if (status === 'incomplete') this.#finish = INCOMPLETE.get(reason) ?? 'other'
+    if (status === 'incomplete') this.#finish = incompleteReason(reason)
     else if (status === 'completed') this.#finish = 'stop'
     return 'end'
   }
@@ -207,6 +202,13 @@ class ResponsesReader implements DialectReader {
     if (this.#finish !== undefined && this.#texts.isRefused) return 'content-filter'
     return this.#finish === 'stop' && this.#calls.isAsked ? 'tool-calls' : this.#finish
   }
+}
+
+/** A response that is incomplete came to no natural end, whatever its reason says. */
+function incompleteReason(value: unknown): FinishReason {
+  const given = givenReason(value)
+  const reason = given === undefined ? 'other' : finishReasonOf(given)
+  return reason === 'stop' || reason === 'tool-calls' ? 'other' : reason
 }
 
 /**
