@@ -17,7 +17,7 @@ import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyDraft } from './reply-draft.ts'
-import { isObject, nonEmpty } from './wire-value.ts'
+import { isObject } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
@@ -208,8 +208,9 @@ export class ReplyDecoder {
   }
 
   #noJson(data: string, name: string | undefined): void {
-    const text = nonEmpty(data.trim())
-    if (text === undefined) return
+    const text = withoutComments(data)
+    if (text === '' || (name !== undefined && LIFE_SIGN.test(name))) return
+    if (text !== data.trim()) return void this.#event(text, name)
     this.#hasEvents = true
     if (text.startsWith(END_MARKER)) this.#marker()
     else if (name === 'error') this.#failing({ message: text, kinds: '' })
@@ -276,6 +277,17 @@ export class ReplyDecoder {
     const message = `The reply of endpoint "${this.#target.endpoint}" stopped before its end.`
     return { code: 'stream-truncated', message }
   }
+}
+
+/** Matches the names of events that say only that the server is alive. */
+const LIFE_SIGN = /^(?:ping|pong|keep[ _-]?alive|heart[ _-]?beat)$/i
+
+/** Matches lines of data that are comments, or life signs that should be comments. */
+const COMMENTS = /^[ \t]*(?::.*|(?:ping|pong|keep[ _-]?alive|heart[ _-]?beat)[ \t]*)$/gim
+
+/** The data of an event without the lines that are comments. */
+function withoutComments(data: string): string {
+  return data.replaceAll(COMMENTS, '').trim()
 }
 
 /** Parses JSON. Returns `undefined` if the text is not JSON. */
