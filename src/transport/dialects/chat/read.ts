@@ -13,6 +13,7 @@ import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
@@ -79,7 +80,7 @@ class ChatCompletionsReader implements DialectReader {
     const message = choice?.['message'] ?? choice?.['delta']
     if (isObject(message)) this.#message(message)
     else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
-    else if (choice === undefined) return readProviderError(answer)
+    else if (choice === undefined) return failureIn(answer) ?? readProviderError(answer)
     return this.#finishedWith(choice)
   }
 
@@ -194,7 +195,9 @@ function errorIn(
 ): ProviderError | undefined {
   if (event['error']) return readProviderError(event)
   if (choice?.['error']) return readProviderError(choice)
-  if (choice !== undefined || Array.isArray(event['choices'])) return undefined
+  if (choice !== undefined) return undefined
+  const failure = failureIn(event)
+  if (failure !== undefined || Array.isArray(event['choices'])) return failure
   const isError = name === 'error' || event['object'] === 'error' || event['type'] === 'error'
   if (!isError && event['detail'] === undefined) return undefined
   return readProviderError(event) ?? (isError ? { kinds: '' } : undefined)

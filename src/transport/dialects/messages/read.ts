@@ -13,6 +13,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
@@ -104,7 +105,7 @@ class MessagesReader implements DialectReader {
     const error = errorIn(answer, answer['type'] === 'error')
     if (error !== undefined) return error
     const { content } = answer
-    if (!Array.isArray(content)) return readProviderError(answer)
+    if (!Array.isArray(content)) return failureIn(answer) ?? readProviderError(answer)
     this.#known(answer)
     for (const block of content as unknown[]) {
       if (!isObject(block)) continue
@@ -218,6 +219,8 @@ class MessagesReader implements DialectReader {
 
 /** Reads an error. Proxies send errors in forms of their own, without a type. */
 function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
-  if (!isError && (event['type'] !== undefined || !event['error'])) return undefined
+  if (!isError && event['type'] !== undefined) return undefined
+  if (!isError && !event['error'])
+    return Array.isArray(event['content']) ? undefined : failureIn(event)
   return readProviderError(event) ?? { kinds: '' }
 }

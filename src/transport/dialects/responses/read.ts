@@ -16,6 +16,7 @@ import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason } from '../finish-reasons.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
@@ -106,7 +107,9 @@ class ResponsesReader implements DialectReader {
   answer(answer: WireObject): ProviderError | undefined {
     this.#model ??= nonEmpty(answer['model'])
     const { output, output_text: text } = answer
-    if (!Array.isArray(output) && !nonEmpty(text)) return readProviderError(answer)
+    if (!Array.isArray(output) && !nonEmpty(text)) {
+      return failureIn(answer) ?? readProviderError(answer)
+    }
     const told = this.#over(answer, undefined)
     return told === 'end' ? undefined : told
   }
@@ -217,7 +220,9 @@ function incompleteReason(value: unknown): FinishReason {
  */
 function errorIn(event: WireObject, type: string | undefined): ProviderError | undefined {
   const isError = ERRORS.has(type) || event['object'] === 'error'
-  if (!isError && !event['error'] && event['detail'] === undefined) return undefined
+  if (!isError && !event['error'] && event['detail'] === undefined) {
+    return type === undefined ? failureIn(event) : undefined
+  }
   // If the event itself is the error, its type says only that it is one.
   return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
 }
