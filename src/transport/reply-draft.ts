@@ -26,9 +26,10 @@ export class ReplyDraft {
   #newest: Delta['type'] | undefined
   /** The calls that have a part. Made when needed: most replies have none. */
   #callIds: Set<string> | undefined
-  #maxBytes = Infinity
+  /** How large the content may be, beside the objects around it. */
+  #room = Infinity
   #maxParts = Infinity
-  #hasTooManyParts = false
+  #exceeded: 'bytes' | 'parts' | undefined
   #hasContent = false
   #isFrozen = false
   #isReasoningApart = false
@@ -45,12 +46,11 @@ export class ReplyDraft {
 
   /** The limit that the reply exceeds, if any. Content that follows is ignored. */
   get exceeded(): 'bytes' | 'parts' | undefined {
-    if (this.#hasTooManyParts) return 'parts'
-    return this.#memory > this.#maxBytes ? 'bytes' : undefined
+    return this.#exceeded
   }
 
   limitTo({ replyBytes, replyParts }: ReplyLimits): void {
-    this.#maxBytes = replyBytes
+    this.#room = replyBytes
     this.#maxParts = replyParts
   }
 
@@ -70,7 +70,7 @@ export class ReplyDraft {
     if (open?.type === 'text') open.text += text
     else this.#add((this.#open = { type: 'text', text }))
     this.#newest = 'text'
-    this.#size += text.length
+    this.count(text.length)
   }
 
   /** @param providerData - opaque data to keep with the reasoning, even if the text is empty */
@@ -89,7 +89,7 @@ export class ReplyDraft {
     }
     this.#newest = 'reasoning'
     this.#isReasoningApart = false
-    this.#size += text.length + dataSize
+    this.count(text.length + dataSize)
   }
 
   /** Makes the next reasoning open a new part. */
@@ -113,7 +113,7 @@ export class ReplyDraft {
       if (dataSize !== undefined) delta.providerData = providerData
       this.#add((this.#open = delta))
     }
-    this.#size += inputText.length + (dataSize ?? 0)
+    this.count(inputText.length + (dataSize ?? 0))
   }
 
   /** @param providerData - opaque data that names the maker of the file */
@@ -122,17 +122,19 @@ export class ReplyDraft {
     this.#newest = 'file'
     this.#open = undefined
     this.#add({ type: 'file', mediaType, url, providerData })
-    this.#size += mediaType.length + url.length + (sizeOf(providerData) ?? 0)
+    this.count(mediaType.length + url.length + (sizeOf(providerData) ?? 0))
   }
 
-  /** Counts memory that a dialect needs and that is in no delta. */
+  /** Counts content, or memory that a dialect needs and that is in no delta. */
   count(units: number): void {
     this.#size += units
+    if (this.#size > this.#room) this.#exceeded ??= 'bytes'
   }
 
   /** Returns the deltas that were added since the last call. */
   take(): readonly Delta[] {
     const batch = this.#batch
+    if (batch.length > FREE_DELTAS) this.#room += (batch.length - FREE_DELTAS) * DELTA_OVERHEAD
     if (batch.length > 0) this.#batch = []
     this.#open = undefined
     return batch
@@ -143,25 +145,17 @@ export class ReplyDraft {
     this.#isFrozen = true
   }
 
-  /**
-   * What the reply takes, with the objects around its content. The first part and the deltas of an
-   * ordinary read are not counted, so that a plain reply takes as much as its text.
-   */
-  get #memory(): number {
-    const parts = this.#parts > 1 ? (this.#parts - 1) * PART_OVERHEAD : 0
-    const { length } = this.#batch
-    return this.#size + parts + (length > FREE_DELTAS ? (length - FREE_DELTAS) * DELTA_OVERHEAD : 0)
-  }
-
   /** Returns true if content may be added. Counts the part that it opens. */
   #admits(opensPart: boolean): boolean {
-    if (this.#isFrozen || this.exceeded !== undefined) return false
+    if (this.#isFrozen || this.#exceeded !== undefined) return false
     if (!opensPart) return true
     if (this.#parts >= this.#maxParts) {
-      this.#hasTooManyParts = true
+      this.#exceeded = 'parts'
       return false
     }
     this.#parts += 1
+    // The first part is free, so that a plain reply takes as much as its text.
+    if (this.#parts > 1) this.#room -= PART_OVERHEAD
     return true
   }
 
@@ -169,7 +163,7 @@ export class ReplyDraft {
     // An array literal of one element allocates no spare capacity; `push` would. Most batches hold
     // one delta.
     if (this.#batch.length === 0) this.#batch = [delta]
-    else this.#batch.push(delta)
+    else if (this.#batch.push(delta) > FREE_DELTAS) this.#room -= DELTA_OVERHEAD
     this.#hasContent = true
   }
 }
