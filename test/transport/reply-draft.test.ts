@@ -3,10 +3,12 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../../src/protocol/endpoint.ts'
 import { assembled, GrowingReply } from '../../src/reply/growing-reply.ts'
+import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import { messages } from '../../src/transport/dialects/messages/read.ts'
 import { responses } from '../../src/transport/dialects/responses/read.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
 import type { TransportOptions } from '../../src/transport/transport.ts'
+import type { WireObject } from '../../src/transport/wire-value.ts'
 import { ended, started, stopped } from '../support/messages-events.ts'
 import { startProvider } from '../support/provider.ts'
 import { outputItem, responseEvent } from '../support/response-events.ts'
@@ -14,6 +16,8 @@ import { chunk, json } from '../support/scripts.ts'
 import { reply, targetAt } from './asking.ts'
 import type { WireRequestInfo } from './asking.ts'
 import { decoded } from './decoding-twice.ts'
+
+const DIALECTS = { responses, messages, 'chat-completions': chatCompletions }
 
 const line = (event: object): string => `data: ${JSON.stringify(event)}\n\n`
 const many = <T>(count: number, make: (n: number) => T): T[] =>
@@ -185,7 +189,6 @@ describe.each(REPLIES)('%s', (_, dialect, answer) => {
   })
 
   test('costs in proportion to its length, also beyond the limits', () => {
-    const of = { responses, messages, 'chat-completions': undefined }[dialect]
     const body = (count: number): Buffer => {
       const made = answer(count)
       return Buffer.from(
@@ -193,7 +196,7 @@ describe.each(REPLIES)('%s', (_, dialect, answer) => {
       )
     }
     const [small, large] = [body(4_000), body(16_000)]
-    const reading = of === undefined ? {} : { dialect: of }
+    const reading = { dialect: DIALECTS[dialect] }
     const cost = (bytes: Buffer): number => median(7, () => decoded([bytes], reading))
 
     cost(small)
@@ -290,16 +293,36 @@ test('opaque data counts with its values, not only with its characters', async (
   expect(fits.error).toBeUndefined()
 })
 
-test.each<[Dialect, object]>([
+const EMPTY_ENTRIES: readonly (readonly [Dialect, object])[] = [
   ['chat-completions', { choices: [{ message: { tool_calls: many(20_000, () => ({})) } }] }],
   ['messages', { content: many(20_000, () => ({ type: 'tool_use' })) }],
   ['responses', { output: many(20_000, () => ({ type: 'function_call' })) }],
   ['responses', { output: many(20_000, () => ({ type: 'message' })) }],
-])('entries without content in JSON of %s reach the limit too', async (dialect, answer) => {
-  const { error } = await asked(dialect, answer, { replyBytes: 1_000_000 })
+]
 
-  expect(error).toMatchObject({ code: 'reply-too-large' })
-})
+test.each(EMPTY_ENTRIES)(
+  'entries without content in JSON of %s reach the limit too',
+  async (dialect, answer) => {
+    const { error } = await asked(dialect, answer, { replyBytes: 1_000_000 })
+
+    expect(error).toMatchObject({ code: 'reply-too-large' })
+  },
+)
+
+test.each(EMPTY_ENTRIES)(
+  'entries of %s beyond the limit take no memory any more',
+  (dialect, answer) => {
+    const draft = new ReplyDraft()
+    draft.limitTo({ eventBytes: Infinity, replyBytes: 1_000_000, replyParts: Infinity })
+    const target = targetAt('http://127.0.0.1:1/v1', { dialect })
+    const reader = DIALECTS[dialect].reader(draft, () => 'id', { target, model: 'm' })
+
+    reader.answer(answer as WireObject)
+
+    expect(draft.exceeded).toBe('bytes')
+    expect(draft.size).toBeLessThan(1_001_000)
+  },
+)
 
 type Added = readonly ['text' | 'reasoning', string] | readonly ['call', string] | readonly ['next']
 
