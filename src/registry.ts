@@ -55,6 +55,14 @@ export class Registry<Key, Value extends object> {
     return this.#cells.delete(key)
   }
 
+  /**
+   * Removes the entry if it still has this value. Work that ends uses it: another value may have
+   * taken the key meanwhile. Returns true if an entry was removed.
+   */
+  remove(key: Key, value: Value): boolean {
+    return this.get(key) === value && this.delete(key)
+  }
+
   clear(): void {
     for (const key of this.#cells.keys()) this.delete(key)
   }

@@ -22,6 +22,19 @@ test('gives what was put in, until it is taken out', () => {
   expect(registry.values()).toEqual([value('second')])
 })
 
+test('takes out a value for the work that put it in, and no later one under its key', () => {
+  const registry = new Registry<string, { name: string }>()
+  const [first, second] = [value('first'), value('second')]
+  registry.set('a', first)
+  registry.set('a', second)
+
+  expect(registry.remove('a', first)).toBe(false)
+  expect(registry.get('a')).toBe(second)
+  expect(registry.remove('a', second)).toBe(true)
+  expect(registry.has('a')).toBe(false)
+  expect(registry.remove('a', second)).toBe(false)
+})
+
 test('keeps the place of a value that is replaced', () => {
   const registry = new Registry<string, { name: string }>()
   for (const key of ['a', 'b', 'c']) registry.set(key, value(key))

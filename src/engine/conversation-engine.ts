@@ -173,12 +173,13 @@ export class ConversationEngine implements Engine {
 
   async deleteConversation(id: string): Promise<void> {
     this.#assertOpen()
-    const { store, feed, turns, drains, actors } = this.#parts
+    const { store, feed, turns, drains, actors, titles } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
     for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
       await cancelTurn(actors, live)
     }
     drains.abort(({ conversationId }) => conversationId === id)
+    titles.forget(id)
     if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
     actors.sleep(id)
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' })

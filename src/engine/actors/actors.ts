@@ -8,7 +8,7 @@
  * system whenever one of its actors stops. With one system for all, the end of a turn would cost
  * more, the more turns run beside it.
  */
-import { type Actor, type ActorRefFrom, createActor } from 'xstate'
+import { type Actor, type ActorRefFrom, type AnyActorRef, createActor } from 'xstate'
 import type { conversationMachine, ConversationMachineEvent } from '../../machines/conversation.ts'
 import { conversationActorId, supervisorMachine } from '../../machines/supervisor.ts'
 import type { Clock } from '../../protocol/clock.ts'
@@ -79,8 +79,9 @@ export class Actors {
     this.#machine = supervisorMachine.provide({
       actors: { conversation: machine },
       actions: {
-        release: (_, { conversationId }) => this.#forget(conversationId),
-        abandonConversation: (_, { conversationId, error }) => this.#fail(conversationId, error),
+        release: ({ self }, { conversationId }) => this.#forget(conversationId, self),
+        abandonConversation: ({ self }, { conversationId, error }) =>
+          this.#fail(conversationId, self, error),
       },
     })
   }
@@ -173,9 +174,13 @@ export class Actors {
     )
   }
 
-  #forget(conversationId: string): void {
+  /**
+   * @param under - the supervisor that the actor had. The conversation may be awake under another
+   *   one by now, which is left alone.
+   */
+  #forget(conversationId: string, under: AnyActorRef): void {
     const awake = this.#awake.get(conversationId)
-    if (awake === undefined) return
+    if (awake?.supervisor.actor !== under) return
     this.#awake.delete(conversationId)
     this.#resting.delete(conversationId)
     const { supervisor } = awake
@@ -204,13 +209,13 @@ export class Actors {
   #failSupervisor(supervisor: Supervisor, error: unknown): void {
     this.#drop(supervisor)
     for (const [conversationId, awake] of this.#awake) {
-      if (awake.supervisor === supervisor) this.#fail(conversationId, error)
+      if (awake.supervisor === supervisor) this.#fail(conversationId, supervisor.actor, error)
     }
   }
 
-  #fail(conversationId: string, error: unknown): void {
+  #fail(conversationId: string, under: AnyActorRef, error: unknown): void {
     this.#logger.error({ err: error }, 'The actor of a conversation failed; its turn is ended.')
-    this.#forget(conversationId)
+    this.#forget(conversationId, under)
     this.#onFailure(conversationId, error)
   }
 

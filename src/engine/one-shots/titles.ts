@@ -37,9 +37,15 @@ interface TitleTarget {
   readonly model: string
 }
 
+interface RunningTitle {
+  readonly stop: AbortController
+  readonly over: Promise<void>
+}
+
 export class Titles {
   readonly #parts: TitlesOptions
-  readonly #running = new Map<string, Promise<void>>()
+  /** By conversation id. */
+  readonly #running = new Map<string, RunningTitle>()
   readonly #stop = new AbortController()
 
   constructor(parts: TitlesOptions) {
@@ -50,20 +56,34 @@ export class Titles {
   consider(live: LiveTurn): void {
     const { options } = this.#parts
     const { conversationId, bound } = live
-    if (!options.autoTitle || this.#stop.signal.aborted || this.#running.has(conversationId)) return
+    if (!options.autoTitle || this.#stop.signal.aborted) return
+    if (this.#running.get(conversationId)?.stop.signal.aborted === false) return
     if (bound === undefined || bound.conversation.title !== undefined) return
     const target = { endpoint: live.route.target.endpoint, model: live.route.model }
-    const running = this.#title(conversationId, target)
+    const stop = new AbortController()
+    const signal = AbortSignal.any([this.#stop.signal, stop.signal])
+    const over = this.#title(conversationId, target, signal)
       .catch((error: unknown) => {
         options.logger.warn({ err: error, conversationId }, 'A conversation could not be titled.')
       })
-      .finally(() => this.#running.delete(conversationId))
+      .finally(() => {
+        if (this.#running.get(conversationId) === running) this.#running.delete(conversationId)
+      })
+    const running = { stop, over }
     this.#running.set(conversationId, running)
+  }
+
+  /**
+   * Stops the title of a conversation that is being deleted. Another conversation may get the same
+   * id, and must not get this title.
+   */
+  forget(conversationId: string): void {
+    this.#running.get(conversationId)?.stop.abort()
   }
 
   /** Resolves when no title is being made. */
   async settled(): Promise<void> {
-    await Promise.all(this.#running.values())
+    await Promise.all(Array.from(this.#running.values(), ({ over }) => over))
   }
 
   /**
@@ -74,7 +94,7 @@ export class Titles {
     return this.settled()
   }
 
-  async #title(conversationId: string, target: TitleTarget): Promise<void> {
+  async #title(conversationId: string, target: TitleTarget, signal: AbortSignal): Promise<void> {
     const { store, feed, options } = this.#parts
     const conversation = await store.getConversation(conversationId)
     if (conversation === undefined || conversation.title !== undefined) return
@@ -85,8 +105,8 @@ export class Titles {
     if (userText === undefined) return
     const answer = messages.find((message) => message.role === 'assistant' && message.text !== '')
     const prompt = titlePrompt(userText, textOf(answer?.parts ?? []))
-    const given = await this.#ask(prompt, target)
-    if (this.#stop.signal.aborted) return
+    const given = await this.#ask(prompt, target, signal)
+    if (signal.aborted) return
     const title = given === '' ? fallbackTitle(userText) : given
     // The message has no visible characters.
     if (title === '') return
@@ -101,7 +121,7 @@ export class Titles {
   }
 
   /** The model's title; empty if it gives none. */
-  async #ask(prompt: string, target: TitleTarget): Promise<string> {
+  async #ask(prompt: string, target: TitleTarget, stopped: AbortSignal): Promise<string> {
     const { binder, preferences, oneShots, options } = this.#parts
     const late = new AbortController()
     const timer = options.clock.setTimeout(() => late.abort(), TITLE_MS)
@@ -114,7 +134,7 @@ export class Titles {
         purpose: 'title',
         prompt,
         settings: {},
-        signal: AbortSignal.any([this.#stop.signal, late.signal]),
+        signal: AbortSignal.any([stopped, late.signal]),
       })
       return cleanTitle(text)
     } catch (error) {

@@ -102,7 +102,8 @@ export class Sends {
     const found = await this.#lookUp(request.conversationId, key, () => {
       const live = this.#begin(request)
       this.#keyed.set(name, live)
-      const forget = () => this.#keyed.delete(name)
+      // A refused send ends a moment after its refusal. By then, another send may have its key.
+      const forget = () => this.#keyed.remove(name, live)
       live.accepted.promise.catch(forget)
       void live.over.promise.then(forget)
       return live

@@ -86,6 +86,12 @@ export class Turns {
 
   /** Makes and registers a live turn. The machine does not know it yet. */
   create(request: TurnRequest): LiveTurn {
+    if (this.#live.has(request.turnId)) {
+      throw new ColloquyError(
+        'invalid-option',
+        'The newId function of createEngine returned the id of a turn that is running. Return another id with each call.',
+      )
+    }
     const live = new LiveTurn(request, this.#feed.replyFeed(request))
     this.#live.set(live.turnId, live)
     return live
@@ -208,7 +214,7 @@ export class Turns {
   }
 
   #refuseSecond(live: LiveTurn): void {
-    this.#live.delete(live.turnId)
+    this.#live.remove(live.turnId, live)
     live.accepted.reject(
       new ColloquyError(
         'turn-running',
@@ -236,14 +242,14 @@ export class Turns {
    * the end, so they are told after it.
    */
   #settle(live: LiveTurn, result: TurnResult): void {
-    if (this.#running.get(live.conversationId) === live) this.#running.delete(live.conversationId)
+    this.#running.remove(live.conversationId, live)
     queueMicrotask(() => {
       // The conversation rests by this microtask: a subscriber may send when it gets the end.
       const error = this.#ending.publish(live, result)
       // By this macrotask the events are delivered, and a snapshot reader that waited in `next()`
       // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
-        this.#live.delete(live.turnId)
+        this.#live.remove(live.turnId, live)
         if (error !== undefined) live.reply.reject(error)
         else if (live.ended?.message !== undefined) {
           live.reply.resolve({ message: live.ended.message, turn: live.ended.turn })

@@ -67,7 +67,8 @@ export class Slots {
       next()
     }
     places.isAdmitting = false
-    if (places.taken === 0) this.#endpoints.delete(endpoint)
+    const isCurrent = this.#endpoints.get(endpoint) === places
+    if (isCurrent && places.taken === 0) this.#endpoints.delete(endpoint)
   }
 }
 

@@ -372,3 +372,25 @@ test('conversations that end at once are all titled', async () => {
   const titled = log.filter((event) => event.type === 'conversation.changed')
   expect(new Set(titled.map(({ conversationId }) => conversationId))).toEqual(new Set(ids))
 })
+
+test('a title that is being made of a deleted conversation is not given to a new one of its id', async () => {
+  const gate = closedGate()
+  const { provider, engine } = await titlingEngine(async (exchange) => {
+    await Promise.race([gate.opened, exchange.closed])
+    if (!exchange.isClosed) await says('A secret of the old one')(exchange)
+  })
+  await engine.startConversation({ id: 'c' })
+  await ask(engine, 'c')
+  const title = await provider.request(1)
+
+  await engine.deleteConversation('c')
+  await title.closed
+  await engine.startConversation({ id: 'c' })
+  gate.open()
+  await ask(engine, 'c', 'Something else')
+  const second = await provider.request(3)
+
+  expect((await engine.getConversation('c'))?.title).toBeUndefined()
+  expect(JSON.stringify(second.body)).toContain('Something else')
+  expect(JSON.stringify(second.body)).not.toContain(QUESTION)
+})

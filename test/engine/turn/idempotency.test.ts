@@ -72,6 +72,56 @@ describe('a second send under a key', () => {
     expect(provider.requests).toHaveLength(1)
   })
 
+  test.each([
+    ['endpoint', { endpoint: 'nowhere' }, 'endpoint-not-found'],
+    ['signal', { signal: 'aborted while it is recorded' }, 'cancelled'],
+  ] as const)(
+    'keeps its key when the refused one before it ends: refused by its %s',
+    async (_, reason, code) => {
+      const { provider, engine, conversation } = await testChat()
+      const gate = closedGate()
+      provider.next(streamed(['Once', ' upon'], { gate: gate.opened }))
+      const abort = new AbortController()
+      const options = 'signal' in reason ? { signal: abort.signal } : reason
+      const first = outcomeOf(engine.send(conversation.id, 'hi', { ...KEY, ...options }))
+      // Sent in the tick of the refusal: the first turn is refused, and not over yet.
+      const second = first.then(() => engine.send(conversation.id, 'hi', KEY))
+      abort.abort()
+      expect(await first).toMatchObject({ error: { code } })
+      const running = await second
+      await provider.request(0)
+      await ticks(5)
+
+      const third = await engine.send(conversation.id, 'hi', KEY)
+      const types = lastValueFrom(third.events.pipe(toArray()))
+      gate.open()
+
+      expect(third.id).toBe(running.id)
+      expect((await third.reply).message.text).toBe('Once upon')
+      expect((await types).at(-1)?.type).toBe('turn.done')
+      expect(await engine.listTurns(conversation.id)).toHaveLength(1)
+      expect(provider.requests).toHaveLength(1)
+    },
+  )
+
+  test('is the turn that runs, after however many refusals in a row', async () => {
+    const { provider, engine, conversation } = await testChat()
+    const gate = closedGate()
+    provider.next(streamed(['Once'], { gate: gate.opened }))
+    for (let refused = 0; refused < 3; refused += 1) {
+      const sent = engine.send(conversation.id, 'hi', { ...KEY, endpoint: `nowhere-${refused}` })
+      expect(await outcomeOf(sent)).toMatchObject({ error: { code: 'endpoint-not-found' } })
+    }
+    const running = await engine.send(conversation.id, 'hi', KEY)
+    for (let again = 0; again < 3; again += 1) {
+      await ticks(again)
+      expect((await engine.send(conversation.id, 'hi', KEY)).id).toBe(running.id)
+    }
+    gate.open()
+    await running.reply
+    expect(provider.requests).toHaveLength(1)
+  })
+
   test('is a fresh try if the first was withdrawn while it was recorded', async () => {
     const { engine, conversation } = await testChat()
     const abort = new AbortController()
