@@ -45,7 +45,12 @@ export type {
   ModelPurpose,
   Quirks,
 } from './protocol/endpoint.ts'
-export type { ConversationEvent, ConversationHappening, TurnHappening } from './protocol/event.ts'
+export type {
+  ConversationEvent,
+  ConversationHappening,
+  SettingsChange,
+  TurnHappening,
+} from './protocol/event.ts'
 export type { Logger } from './protocol/logger.ts'
 export type {
   FilePart,

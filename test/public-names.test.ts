@@ -53,6 +53,7 @@ test('colloquy exports these names and no others', async () => {
     'SecretOptions',
     'SendOptions',
     'Settings',
+    'SettingsChange',
     'Snapshot',
     'TerminalStatus',
     'TextPart',

@@ -19,7 +19,7 @@ import type {
   ModelPurpose,
   Quirks,
 } from '../protocol/endpoint.ts'
-import type { ConversationEvent } from '../protocol/event.ts'
+import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
@@ -249,10 +249,21 @@ export interface Engine {
   putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord>
   /** The endpoint without its secrets. */
   getEndpoint(name: string): Promise<EndpointRecord | undefined>
+  /** All endpoints without their secrets, by name. */
+  listEndpoints(): Promise<readonly EndpointRecord[]>
+  /**
+   * Deletes an endpoint with its key and headers. Turns that are bound to it run to their end. Later
+   * sends that name it are refused, and fallbacks to it are left out. `online` and `airplane` may be
+   * deleted too.
+   *
+   * @throws `endpoint-not-found`, `invalid-option`
+   */
+  deleteEndpoint(name: string): Promise<void>
   /**
    * The models that an endpoint offers, by id.
    *
-   * @param endpoint - by default `online`. In airplane mode it is always `airplane`.
+   * @param endpoint - by default `online`, or `airplane` in airplane mode. In airplane mode any
+   *   other name is refused with `airplane-mode`.
    */
   listModels(
     endpoint?: string,
@@ -266,6 +277,19 @@ export interface Engine {
   /** Sets the model for a purpose; `null` removes the preference. */
   setModelPreference(purpose: ModelPurpose, model: string | null): Promise<void>
   getSettings(): Promise<EngineSettings>
+  /**
+   * The changes of airplane mode, model preferences and endpoints, whoever makes them, once they are
+   * on disk. Hot, for any number of subscribers. It never errors, and completes at `close()`. A call
+   * that sets the present mode or model is no change; each `putEndpoint` is one.
+   *
+   * @example
+   * ```ts
+   * engine.settingsChanges.subscribe(({ change }) => {
+   *   if (change === 'airplane-mode') void showMode(engine)
+   * })
+   * ```
+   */
+  readonly settingsChanges: Observable<SettingsChange>
 
   /** @throws `conversation-exists`, `invalid-option` */
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>
@@ -330,6 +354,18 @@ export interface Engine {
   /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
   getTurn(turnId: string): Promise<TurnRecord | undefined>
+  /**
+   * The handle of any turn by its id: one that runs, or one that has ended, even before a restart.
+   * The events of an ended turn are its last snapshot and its terminal event, numbered anew.
+   *
+   * @throws `turn-not-found`
+   * @example
+   * ```ts
+   * const turn = await engine.attachTurn(turnId)
+   * for await (const snapshot of turn.snapshots()) show(snapshot.text)
+   * ```
+   */
+  attachTurn(turnId: string): Promise<Turn>
   /** The turns, oldest first. @throws `conversation-not-found` */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
 

@@ -19,7 +19,7 @@ import {
   type ModelPurpose,
 } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
-import type { ConversationEvent } from '../protocol/event.ts'
+import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message, Part } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -46,6 +46,7 @@ import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { parseInitialMessage, parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
+import { attachTurn } from './turn/attach.ts'
 import { cancelTurn, restedReceipt } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
 import { TurnHandle } from './turn/handle.ts'
@@ -83,7 +84,22 @@ export class ConversationEngine implements Engine {
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
     this.#assertOpen()
-    return this.#parts.endpoints.put(name, options)
+    const { endpoints, feed } = this.#parts
+    const endpoint = await endpoints.put(name, options)
+    feed.announceSettings('endpoint', name)
+    return endpoint
+  }
+
+  async deleteEndpoint(name: string): Promise<void> {
+    this.#assertOpen()
+    const { endpoints, feed } = this.#parts
+    await endpoints.delete(name)
+    feed.announceSettings('endpoint', name)
+  }
+
+  async listEndpoints(): Promise<readonly EndpointRecord[]> {
+    this.#assertOpen()
+    return this.#parts.endpoints.list()
   }
 
   async getEndpoint(name: string): Promise<EndpointRecord | undefined> {
@@ -104,8 +120,8 @@ export class ConversationEngine implements Engine {
   async setAirplaneMode(on: boolean): Promise<void> {
     this.#assertOpen()
     checked(requests.switchPosition, on, 'setAirplaneMode')
-    const { preferences, oneShots, turns, drains, actors } = this.#parts
-    await preferences.setAirplaneMode(on, async () => {
+    const { preferences, oneShots, turns, drains, actors, feed } = this.#parts
+    const isChanged = await preferences.setAirplaneMode(on, async () => {
       const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
       const elsewhere = turns.all.filter((live) => live.concerns(isElsewhere))
       drains.abort(({ endpoint }) => isElsewhere(endpoint))
@@ -114,13 +130,20 @@ export class ConversationEngine implements Engine {
         ...elsewhere.map((live) => cancelTurn(actors, live)),
       ])
     })
+    if (isChanged) feed.announceSettings('airplane-mode')
   }
 
   async setModelPreference(purpose: ModelPurpose, model: string | null): Promise<void> {
     this.#assertOpen()
     checked(requests.modelPurpose, purpose, 'setModelPreference: purpose')
     checked(requests.modelName, model, 'setModelPreference: model')
-    await this.#parts.preferences.setModel(purpose, model)
+    const { preferences, feed } = this.#parts
+    const isChanged = await preferences.setModel(purpose, model)
+    if (isChanged) feed.announceSettings('model-preference', purpose)
+  }
+
+  get settingsChanges(): Observable<SettingsChange> {
+    return this.#parts.feed.settingsChanges
   }
 
   async getSettings(): Promise<EngineSettings> {
@@ -240,6 +263,20 @@ export class ConversationEngine implements Engine {
     if (live?.userMessage === undefined) return undefined
     return new TurnHandle(live, live.userMessage, () =>
       this.cancel(conversationId, { turnId: live.turnId }),
+    )
+  }
+
+  async attachTurn(turnId: string): Promise<Turn> {
+    this.#assertOpen()
+    checked(requests.turnId, turnId, 'attachTurn: id')
+    const { store, turns } = this.#parts
+    return await attachTurn(
+      {
+        store,
+        find: (id) => turns.find(id),
+        cancel: (conversationId, id) => this.cancel(conversationId, { turnId: id }),
+      },
+      turnId,
     )
   }
 

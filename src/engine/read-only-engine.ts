@@ -10,7 +10,7 @@ import type { Store } from '../persistence/store.ts'
 import type { ConversationListOptions, ConversationRecord } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
-import type { ConversationEvent } from '../protocol/event.ts'
+import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import type { CloseOptions, Engine, Turn } from './api.ts'
@@ -18,6 +18,7 @@ import { Endpoints } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
+import { attachTurn } from './turn/attach.ts'
 
 export class ReadOnlyEngine implements Engine {
   readonly #store: Store
@@ -40,6 +41,11 @@ export class ReadOnlyEngine implements Engine {
   async getEndpoint(name: string): Promise<EndpointRecord | undefined> {
     this.#assertOpen()
     return (await Endpoints.open(this.#store, {})).get(name)
+  }
+
+  async listEndpoints(): Promise<readonly EndpointRecord[]> {
+    this.#assertOpen()
+    return (await Endpoints.open(this.#store, {})).list()
   }
 
   async getSettings(): Promise<EngineSettings> {
@@ -82,6 +88,16 @@ export class ReadOnlyEngine implements Engine {
     return this.#store.listTurns(conversationId)
   }
 
+  /** The handle of an ended turn. That of a turn which runs in another engine cannot follow it. */
+  async attachTurn(turnId: string): Promise<Turn> {
+    this.#assertOpen()
+    checked(requests.turnId, turnId, 'attachTurn: id')
+    return await attachTurn(
+      { store: this.#store, find: () => undefined, cancel: this.#refuse, unended: runsElsewhere },
+      turnId,
+    )
+  }
+
   /** No turn runs in this engine. */
   runningTurn(_conversationId: string): Turn | undefined {
     this.#assertOpen()
@@ -93,6 +109,11 @@ export class ReadOnlyEngine implements Engine {
     return this.#feed.events(conversationId)
   }
 
+  /** Nothing is changed through this engine; the observable completes at closing. */
+  get settingsChanges(): Observable<SettingsChange> {
+    return this.#feed.settingsChanges
+  }
+
   /** There are no actors to inspect. */
   inspect(): { unsubscribe(): void } {
     this.#assertOpen()
@@ -100,6 +121,7 @@ export class ReadOnlyEngine implements Engine {
   }
 
   readonly putEndpoint = this.#refuse
+  readonly deleteEndpoint = this.#refuse
   readonly setAirplaneMode = this.#refuse
   readonly setModelPreference = this.#refuse
   readonly startConversation = this.#refuse
@@ -135,4 +157,11 @@ export class ReadOnlyEngine implements Engine {
       'The engine is closed. Create a new one with createEngine().',
     )
   }
+}
+
+function runsElsewhere(): ColloquyError {
+  return new ColloquyError(
+    'turn-running',
+    'The turn has no end yet: the engine that has the database may be running it. Ask that engine, or attach again later.',
+  )
 }

@@ -14,6 +14,7 @@ import {
   type ConversationHappening,
   isContent,
   isTerminal,
+  type SettingsChange,
 } from '../protocol/event.ts'
 import { Registry } from '../registry.ts'
 import { ReplyFeed, type ReplyFeedPort, type FeedTurn } from './reply-feed.ts'
@@ -28,12 +29,13 @@ interface FeedOptions {
 export class Feed implements ReplyFeedPort {
   readonly clock: Clock
   readonly emitIntervalMs: number
-  readonly #everything = new Subscribers()
+  readonly #everything = new Subscribers<ConversationEvent>()
   /** By conversation, made when first needed. */
-  readonly #subscribers = new Registry<string, Subscribers>()
+  readonly #subscribers = new Registry<string, Subscribers<ConversationEvent>>()
+  readonly #settings = new Subscribers<SettingsChange>()
   /** The reply feeds of running turns, by conversation. */
   readonly #replyFeeds = new Registry<string, ReplyFeed>()
-  #queue: ConversationEvent[] = []
+  #queue: (ConversationEvent | SettingsChange)[] = []
   #isDelivering = false
   #isClosed = false
 
@@ -65,8 +67,7 @@ export class Feed implements ReplyFeedPort {
 
   /** Delivers an event to the subscribers that it concerns, after the events queued before it. */
   publish(event: ConversationEvent): void {
-    this.#queue.push(event)
-    if (!this.#isDelivering) this.atomically(() => {})
+    this.#enqueue(event)
   }
 
   atomically(work: () => void): void {
@@ -76,7 +77,7 @@ export class Feed implements ReplyFeedPort {
       work()
     } finally {
       for (let next = 0; next < this.#queue.length; next += 1) {
-        this.#deliver(this.#queue[next] as ConversationEvent)
+        this.#deliver(this.#queue[next] as ConversationEvent | SettingsChange)
       }
       this.#queue = []
       this.#isDelivering = false
@@ -84,14 +85,26 @@ export class Feed implements ReplyFeedPort {
   }
 
   queuedContent(): WeakSet<ConversationEvent> | undefined {
-    const queued = this.#queue.filter(isContent)
-    return queued.length === 0 ? undefined : new WeakSet(queued)
+    const queued = this.#queue.filter((event) => 'type' in event && isContent(event))
+    return queued.length === 0 ? undefined : new WeakSet(queued as ConversationEvent[])
   }
 
   /** Publishes an event of a conversation outside its turns. */
   announce(conversationId: string, happening: ConversationHappening): void {
     this.publish({ seq: 0, conversationId, at: new Date(this.clock.now()), ...happening })
   }
+
+  /** Publishes a change of the settings, in the same order as all events. */
+  announceSettings(change: SettingsChange['change'], name?: string): void {
+    const at = new Date(this.clock.now())
+    this.#enqueue({ change, ...(name !== undefined && { name }), at })
+  }
+
+  /** The changes of the settings from the moment of subscribing, until the feed is closed. */
+  readonly settingsChanges: Observable<SettingsChange> = new Observable((subscriber) => {
+    if (this.#isClosed) return subscriber.complete()
+    this.#settings.add(subscriber)
+  })
 
   /**
    * The events of one conversation, or of all, from the moment of subscribing. A late subscriber
@@ -115,6 +128,12 @@ export class Feed implements ReplyFeedPort {
     for (const replyFeed of this.#replyFeeds.values()) replyFeed.close()
     for (const subscribers of this.#subscribers.values()) subscribers.complete()
     this.#everything.complete()
+    this.#settings.complete()
+  }
+
+  #enqueue(event: ConversationEvent | SettingsChange): void {
+    this.#queue.push(event)
+    if (!this.#isDelivering) this.atomically(() => {})
   }
 
   #running(conversationId: string | undefined): readonly ReplyFeed[] {
@@ -123,11 +142,11 @@ export class Feed implements ReplyFeedPort {
     return replyFeed === undefined ? [] : [replyFeed]
   }
 
-  #subscribersOf(conversationId: string | undefined): Subscribers {
+  #subscribersOf(conversationId: string | undefined): Subscribers<ConversationEvent> {
     if (conversationId === undefined) return this.#everything
     const known = this.#subscribers.get(conversationId)
     if (known !== undefined) return known
-    const subscribers = new Subscribers()
+    const subscribers = new Subscribers<ConversationEvent>()
     this.#subscribers.set(conversationId, subscribers)
     return subscribers
   }
@@ -137,7 +156,8 @@ export class Feed implements ReplyFeedPort {
       this.#subscribers.delete(conversationId)
   }
 
-  #deliver(event: ConversationEvent): void {
+  #deliver(event: ConversationEvent | SettingsChange): void {
+    if (!('type' in event)) return this.#settings.next(event)
     const { conversationId } = event
     const replyFeed = this.#replyFeedOf(event)
     // The reply feed is removed before the delivery: a subscriber that comes during the delivery

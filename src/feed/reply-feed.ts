@@ -46,7 +46,7 @@ export class ReplyFeed implements SnapshotSource {
   readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
   readonly #snapshotReaders = new Set<SnapshotReader>()
-  #subscribers: Subscribers | undefined
+  #subscribers: Subscribers<ConversationEvent> | undefined
   #seq = 0
   /** The number of the newest event that told of content. */
   #contentSeq = 0
@@ -151,7 +151,7 @@ export class ReplyFeed implements SnapshotSource {
       const last = this.#lastEvent
       if (last === undefined) {
         if (this.#feed.isClosed) return subscriber.complete()
-        this.#subscribers ??= new Subscribers()
+        this.#subscribers ??= new Subscribers<ConversationEvent>()
         this.#subscribers.add(subscriber, this.#feed.queuedContent())
       }
       this.#feed.atomically(() => {

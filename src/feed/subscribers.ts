@@ -1,5 +1,6 @@
 /**
- * The subscribers to the same events: of one turn, of one conversation, or of everything.
+ * The subscribers to the same events: of one turn, of one conversation, of everything, or of the
+ * settings.
  *
  * Replaces a Subject of RxJS, which costs half as much again for each delivery. With a Subject, a
  * teardown that throws also keeps the completion from the other subscribers.
@@ -7,24 +8,23 @@
  * Knows nothing of turns and replies.
  */
 import { config, Observable, type Subscriber } from 'rxjs'
-import type { ConversationEvent } from '../protocol/event.ts'
 
-interface Entry {
-  readonly subscriber: Subscriber<ConversationEvent>
-  readonly known: WeakSet<ConversationEvent> | undefined
+interface Entry<Event extends object> {
+  readonly subscriber: Subscriber<Event>
+  readonly known: WeakSet<Event> | undefined
 }
 
-export class Subscribers {
-  readonly #all = new Set<Entry>()
+export class Subscribers<Event extends object> {
+  readonly #all = new Set<Entry<Event>>()
   /** The same entries as an array, which does not change while an event is delivered. */
-  #list: readonly Entry[] | undefined
+  #list: readonly Entry<Event>[] | undefined
 
   get isEmpty(): boolean {
     return this.#all.size === 0
   }
 
   /** @param known - events that this subscriber does not get: its snapshot has their content */
-  add(subscriber: Subscriber<ConversationEvent>, known?: WeakSet<ConversationEvent>): void {
+  add(subscriber: Subscriber<Event>, known?: WeakSet<Event>): void {
     const entry = { subscriber, known }
     this.#all.add(entry)
     this.#list = undefined
@@ -34,7 +34,7 @@ export class Subscribers {
     })
   }
 
-  next(event: ConversationEvent): void {
+  next(event: Event): void {
     this.#list ??= [...this.#all]
     // oxlint-disable-next-line typescript/no-deprecated -- hosts do set it
     const throws = config.useDeprecatedSynchronousErrorHandling
@@ -64,7 +64,7 @@ export class Subscribers {
  * Delivers an event so that RxJS rethrows the error of a subscriber. With the deprecated setting,
  * RxJS rethrows only inside a call of `subscribe`.
  */
-function tellAndThrow(subscriber: Subscriber<ConversationEvent>, event: ConversationEvent): void {
+function tellAndThrow<Event>(subscriber: Subscriber<Event>, event: Event): void {
   new Observable(() => subscriber.next(event)).subscribe()
 }
 

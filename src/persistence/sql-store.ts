@@ -28,9 +28,9 @@ import {
 } from './statements/conversations.ts'
 import { endTurnJob } from './statements/end-turn.ts'
 import { storedEndpoint } from './statements/endpoint-row.ts'
-import { putEndpointJob, SELECT_ENDPOINTS } from './statements/endpoints.ts'
+import { DELETE_ENDPOINT, putEndpointJob, SELECT_ENDPOINTS } from './statements/endpoints.ts'
 import { guarded } from './statements/epoch.ts'
-import { readKeyedTurn } from './statements/keyed-turn.ts'
+import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { messageRecord } from './statements/message-row.ts'
 import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
 import { retryTurnJob } from './statements/retry-turn.ts'
@@ -44,10 +44,10 @@ import type {
   CostedTurn,
   EndedTurn,
   HistoryMessage,
-  KeyedTurn,
   NewConversation,
   Store,
   StoredEndpoint,
+  StoredTurnParts,
   TurnAccept,
   TurnCheckpoint,
   TurnEnd,
@@ -167,10 +167,17 @@ export class SqlStore implements Store {
     return row && turnRecord(row)
   }
 
-  async keyedTurn(conversationId: string, idempotencyKey: string): Promise<KeyedTurn | undefined> {
+  async keyedTurn(
+    conversationId: string,
+    idempotencyKey: string,
+  ): Promise<StoredTurnParts | undefined> {
     return await this.#read((connection) =>
       readKeyedTurn(connection, conversationId, idempotencyKey),
     )
+  }
+
+  async turnParts(turnId: string): Promise<StoredTurnParts | undefined> {
+    return await this.#read((connection) => readTurnParts(connection, turnId))
   }
 
   async replyOf(turnId: string): Promise<Message | undefined> {
@@ -219,6 +226,10 @@ export class SqlStore implements Store {
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
     await this.#write(putEndpointJob(endpoint))
+  }
+
+  async deleteEndpoint(name: string): Promise<boolean> {
+    return (await this.#write((tx) => DELETE_ENDPOINT.run(tx, toText(name)))) > 0
   }
 
   async listSettings(): Promise<ReadonlyMap<string, unknown>> {

@@ -66,8 +66,8 @@ export type HistoryMessage = Pick<Message, 'turnId' | 'role' | 'parts' | 'status
 /** A new turn on the input of the conversation's last turn. */
 export type TurnRetry = Omit<TurnAccept, 'messageId' | 'role' | 'parts'>
 
-/** A turn that was accepted under an idempotency key, with its input and its reply. */
-export interface KeyedTurn {
+/** A turn as it is in the store, with its input and its reply. */
+export interface StoredTurnParts {
   readonly turn: TurnRecord
   readonly input: Message
   readonly reply?: Message
@@ -176,7 +176,8 @@ export interface Store {
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
   lastTurn(conversationId: string): Promise<TurnRecord | undefined>
   /** The turn that the conversation has under this idempotency key. */
-  keyedTurn(conversationId: string, idempotencyKey: string): Promise<KeyedTurn | undefined>
+  keyedTurn(conversationId: string, idempotencyKey: string): Promise<StoredTurnParts | undefined>
+  turnParts(turnId: string): Promise<StoredTurnParts | undefined>
   replyOf(turnId: string): Promise<Message | undefined>
 
   /**
@@ -220,6 +221,8 @@ export interface Store {
 
   listEndpoints(): Promise<readonly StoredEndpoint[]>
   putEndpoint(endpoint: StoredEndpoint): Promise<void>
+  /** Deletes an endpoint with its sealed secrets. Returns true if there was one. */
+  deleteEndpoint(name: string): Promise<boolean>
   /** All settings: JSON values by name. */
   listSettings(): Promise<ReadonlyMap<string, unknown>>
   /** Writes a setting. The value `undefined` deletes it. */

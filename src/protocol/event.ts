@@ -70,6 +70,14 @@ export type ConversationEvent =
   | (TurnEventBase & TurnHappening)
   | (EventBase & ConversationHappening & { readonly turnId?: never })
 
+/** A change of the engine's settings or endpoints, once it is on disk. */
+export interface SettingsChange {
+  readonly change: 'airplane-mode' | 'model-preference' | 'endpoint'
+  /** The name of the endpoint, or the purpose of the preference. Absent for airplane mode. */
+  readonly name?: string
+  readonly at: Date
+}
+
 /** Returns true if the event tells of content. A snapshot of that moment has the same content. */
 export function isContent({ type }: Pick<ConversationEvent, 'type'>): boolean {
   return type === 'reply.delta' || type === 'reply.snapshot'

@@ -25,6 +25,7 @@ async function everything(engine: Engine, id: string) {
     turn: await engine.getTurn(turns[0]?.id ?? ''),
     settings: await engine.getSettings(),
     endpoint: await engine.getEndpoint('online'),
+    endpoints: await engine.listEndpoints(),
   }
 }
 
@@ -71,6 +72,7 @@ test('refuses whatever would write or ask, and does neither', async () => {
 
   const calls: Record<string, () => Promise<unknown>> = {
     putEndpoint: () => viewer.putEndpoint('online', { url: provider.url }),
+    deleteEndpoint: () => viewer.deleteEndpoint('online'),
     setAirplaneMode: () => viewer.setAirplaneMode(true),
     setModelPreference: () => viewer.setModelPreference('chat', 'x'),
     startConversation: () => viewer.startConversation(),

@@ -110,9 +110,19 @@ export class Binder {
     }
   }
 
-  /** The target of a request that needs no model. @throws as `bind` does */
+  /**
+   * The target of a request that needs no model. A named endpoint is never replaced by another one:
+   * the answer would be that of the wrong endpoint. @throws as `bind` does
+   */
   target(wish: Pick<BindingWish, 'endpoint'>): ProviderTarget {
-    return targetOf(this.#endpoints.use(this.endpointName(wish.endpoint)))
+    const name = this.endpointName(wish.endpoint)
+    if (wish.endpoint !== undefined && wish.endpoint !== name) {
+      throw new ColloquyError(
+        'airplane-mode',
+        `Airplane mode is on: endpoint ${JSON.stringify(wish.endpoint)} is not asked. Name ${JSON.stringify(name)} or no endpoint, or switch the mode off.`,
+      )
+    }
+    return targetOf(this.#endpoints.use(name))
   }
 
   /** Returns the wished endpoint, or `airplane` in airplane mode. @throws `airplane-mode` */

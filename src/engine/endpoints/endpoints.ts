@@ -9,6 +9,7 @@ import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endp
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api.ts'
+import { checked, text } from '../options/check.ts'
 import type { SecretOptions } from '../options/options.ts'
 import { type CheckedEndpoint, checkedEndpoint } from './endpoint-options.ts'
 import {
@@ -42,7 +43,8 @@ export class Endpoints {
   readonly #secrets: EndpointSecrets
   readonly #entries = new Map<string, Entry>()
   /**
-   * Settles with the last put. The next put waits for it, since it may keep secrets of the last.
+   * Settles with the last put or deletion. The next one waits for it, since a put may keep secrets
+   * of the last.
    */
   #lastPut: Promise<unknown> = Promise.resolve()
 
@@ -100,6 +102,29 @@ export class Endpoints {
     return this.#entries.get(name)?.stored.options?.hasKeySource === true
   }
 
+  /**
+   * Deletes an endpoint with its secrets. Turns that are bound to it end by themselves.
+   *
+   * @throws `invalid-option`, `endpoint-not-found`
+   */
+  async delete(name: string): Promise<void> {
+    checked(text, name, 'deleteEndpoint: name')
+    const deletion = this.#lastPut.then(async () => {
+      // The row decides: there may be one that could not be read.
+      const isDeleted = await this.#store.deleteEndpoint(name)
+      this.#entries.delete(name)
+      if (!isDeleted) throw endpointNotFound(name)
+    })
+    this.#lastPut = deletion.catch(() => {})
+    return deletion
+  }
+
+  /** All endpoints, by name. */
+  list(): readonly EndpointRecord[] {
+    const records = Array.from(this.#entries.values(), recordOf)
+    return records.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
   get(name: string): EndpointRecord | undefined {
     const entry = this.#entries.get(name)
     return entry === undefined ? undefined : recordOf(entry)
@@ -108,12 +133,7 @@ export class Endpoints {
   /** @throws `endpoint-not-found`, `key-unreadable` */
   use(name: string): UsableEndpoint {
     const entry = this.#entries.get(name)
-    if (entry === undefined) {
-      throw new ColloquyError(
-        'endpoint-not-found',
-        `There is no endpoint named ${JSON.stringify(name)}. Create it with engine.putEndpoint(${JSON.stringify(name)}, { url, model }).`,
-      )
-    }
+    if (entry === undefined) throw endpointNotFound(name)
     const { stored, secrets } = entry
     if (secrets === 'unreadable') {
       throw new ColloquyError(
@@ -165,6 +185,13 @@ export class Endpoints {
     const secrets = changedSecrets(old, given)
     return { secrets, sealedSecrets: this.#secrets.seal(secrets, name, origin) }
   }
+}
+
+function endpointNotFound(name: string): ColloquyError {
+  return new ColloquyError(
+    'endpoint-not-found',
+    `There is no endpoint named ${JSON.stringify(name)}. Create it with engine.putEndpoint(${JSON.stringify(name)}, { url, model }).`,
+  )
 }
 
 function recordOf({ stored, secrets }: Entry): EndpointRecord {

@@ -17,7 +17,7 @@ export class Preferences {
    * The unfinished switch of the mode, if any. The next switch waits for it, so the last call
    * decides.
    */
-  #switching: Promise<void> | undefined
+  #switching: Promise<boolean> | undefined
 
   private constructor(store: Store) {
     this.#store = store
@@ -53,10 +53,11 @@ export class Preferences {
   /**
    * Switches the mode. Airplane mode takes effect at once, before it is on disk, so that no
    * request leaves to another endpoint meanwhile. If it cannot be written, the mode is restored.
+   * Resolves to true if the mode was another one before.
    *
    * @param stopOnlineWork - ends the work at other endpoints before the mode is written
    */
-  setAirplaneMode(on: boolean, stopOnlineWork: () => Promise<void>): Promise<void> {
+  setAirplaneMode(on: boolean, stopOnlineWork: () => Promise<void>): Promise<boolean> {
     const turn = () => this.#switch(on, stopOnlineWork)
     const switching = this.#switching?.then(turn, turn) ?? turn()
     this.#switching = switching
@@ -67,7 +68,7 @@ export class Preferences {
     return switching
   }
 
-  async #switch(on: boolean, stopOnlineWork: () => Promise<void>): Promise<void> {
+  async #switch(on: boolean, stopOnlineWork: () => Promise<void>): Promise<boolean> {
     const before = this.#airplaneMode
     if (on) this.#airplaneMode = true
     try {
@@ -78,11 +79,15 @@ export class Preferences {
       throw error
     }
     this.#airplaneMode = on
+    return before !== on
   }
 
-  async setModel(purpose: ModelPurpose, model: string | null): Promise<void> {
+  /** Returns true if another model, or none, was preferred before. */
+  async setModel(purpose: ModelPurpose, model: string | null): Promise<boolean> {
     await this.#store.putSetting(MODEL_SETTING + purpose, model ?? undefined)
+    const before = this.#models.get(purpose) ?? null
     if (model === null) this.#models.delete(purpose)
     else this.#models.set(purpose, model)
+    return before !== model
   }
 }

@@ -7,7 +7,7 @@
  * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { KeyedTurn, Store } from '../../persistence/store.ts'
+import type { StoredTurnParts, Store } from '../../persistence/store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt } from '../../protocol/turn.ts'
@@ -136,7 +136,7 @@ export class Sends {
     conversationId: string,
     key: string,
     begin: () => LiveTurn,
-  ): Promise<KeyedTurn | LiveTurn> {
+  ): Promise<StoredTurnParts | LiveTurn> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lookups.set(conversationId, promise)
     try {
@@ -149,11 +149,11 @@ export class Sends {
     }
   }
 
-  #stored(conversationId: string, key: string): Promise<KeyedTurn | undefined> {
+  #stored(conversationId: string, key: string): Promise<StoredTurnParts | undefined> {
     return this.#parts.store.keyedTurn(conversationId, key)
   }
 
-  #ended(first: KeyedTurn, request: SendRequest): Turn {
+  #ended(first: StoredTurnParts, request: SendRequest): Turn {
     const { id, conversationId } = first.turn
     const isRetry = first.input.turnId !== id
     assertSame(isRetry ? undefined : first.input, request.input)

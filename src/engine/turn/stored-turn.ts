@@ -3,7 +3,7 @@
  * live turn, and knows neither the feed nor the machines.
  */
 import { Observable } from 'rxjs'
-import type { KeyedTurn } from '../../persistence/store.ts'
+import type { StoredTurnParts } from '../../persistence/store.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
@@ -20,14 +20,20 @@ export class StoredTurn implements Turn {
   readonly #message: Message | undefined
   readonly #cancel: () => Promise<Receipt>
 
-  constructor({ turn, input, reply }: KeyedTurn, cancel: () => Promise<Receipt>) {
+  /** @param unended - the error of `reply` if the turn has no end, in place of `save-failed` */
+  constructor(
+    { turn, input, reply }: StoredTurnParts,
+    cancel: () => Promise<Receipt>,
+    unended?: ColloquyError,
+  ) {
     this.id = turn.id
     this.conversationId = turn.conversationId
     this.userMessage = input
     this.#turn = turn
     this.#message = reply
     this.#cancel = cancel
-    this.reply = replyOf(turn, reply)
+    const isUnended = turn.status === 'pending' || turn.status === 'streaming'
+    this.reply = isUnended && unended ? Promise.reject(unended) : replyOf(turn, reply)
     // An unhandled rejection would end the host's process. Callers that await still get the error.
     this.reply.catch(() => {})
   }

@@ -6,6 +6,8 @@ import { type Connection, Statement } from './statement.ts'
 
 export const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
 
+export const DELETE_ENDPOINT = new Statement('delete from endpoint where name = ?')
+
 const PUT_ENDPOINT = new Statement(`
   insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets,
     fallbacks, options)
@@ -14,6 +16,7 @@ const PUT_ENDPOINT = new Statement(`
     dialect = excluded.dialect, model = excluded.model, local = excluded.local,
     header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets,
     fallbacks = excluded.fallbacks, options = excluded.options`)
+
 export function putEndpointJob(endpoint: StoredEndpoint): (tx: Connection) => Promise<void> {
   const row = endpointRow(endpoint)
   return async (tx) => {

@@ -4,7 +4,7 @@ import { createEngine, type Engine, type EngineOptions } from '../../../src/inde
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { foreignWriter } from '../../support/foreign-writer.ts'
 import type { Provider } from '../../support/provider.ts'
-import { endless, hang, streamed } from '../../support/scripts.ts'
+import { endless, hang, json, streamed } from '../../support/scripts.ts'
 import { nextEvent, outcomeOf, shown } from '../../support/waiting.ts'
 
 /** An engine with both endpoints. Each is a server that counts its sockets and requests. */
@@ -71,6 +71,25 @@ describe('with the mode on', () => {
 
     const seen = airplane.requests.map((request) => request.headers['authorization'])
     expect(seen).toEqual([undefined, 'Bearer meant-for-online'])
+  })
+
+  test('the models of an endpoint that is named are those of airplane only for airplane', async () => {
+    const { engine, online, airplane } = await twoEndpoints()
+    airplane.models(json({ data: [{ id: 'small' }] }))
+    await engine.setAirplaneMode(true)
+
+    expect(await engine.listModels()).toEqual(['small'])
+    expect(await engine.listModels('airplane')).toEqual(['small'])
+    for (const name of ['online', 'nowhere']) {
+      await expect(engine.listModels(name)).rejects.toMatchObject({
+        code: 'airplane-mode',
+        message: expect.stringMatching(new RegExp(`"${name}" is not asked.*switch the mode off`)),
+      })
+    }
+    expect(online.socketsOpened).toBe(0)
+    await engine.setAirplaneMode(false)
+    await engine.listModels('online')
+    expect(online.requests).toHaveLength(1)
   })
 
   test('without an airplane endpoint everything is refused, and says what to do', async () => {

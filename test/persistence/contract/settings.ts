@@ -31,6 +31,24 @@ export function settingContract(open: OpenStore): void {
     expect(await store.listEndpoints()).toEqual([second])
   })
 
+  test('deletes an endpoint by its name, once', async () => {
+    const store = await open()
+    const endpoint = {
+      url: 'http://one.example/v1',
+      origin: 'http://one.example',
+      dialect: 'messages',
+      local: false,
+      headerNames: [],
+      sealedSecrets: 'sealed',
+    } as const
+    for (const name of ['a', 'b\0\ud83d']) await store.putEndpoint({ ...endpoint, name })
+
+    expect(await store.deleteEndpoint('b')).toBe(false)
+    expect(await store.deleteEndpoint('b\0\ud83d')).toBe(true)
+    expect(await store.deleteEndpoint('b\0\ud83d')).toBe(false)
+    expect(await store.listEndpoints()).toEqual([{ ...endpoint, name: 'a' }])
+  })
+
   test('keeps settings by name', async () => {
     const store = await open()
     await store.putSetting('airplane-mode', true)

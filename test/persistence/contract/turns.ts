@@ -48,6 +48,16 @@ export function turnContract(open: OpenStore): void {
     expect(await store.keyedTurn('c', key)).toEqual({ turn, input, reply: message })
   })
 
+  test('finds a turn by its id, with its input and what it left', async () => {
+    const store = await openWith(open, 'c')
+    const input = await store.acceptTurn(accept('c', 't'))
+
+    expect(await store.turnParts('t')).toEqual({ turn: await store.getTurn('t'), input })
+    expect(await store.turnParts('other')).toBeUndefined()
+    const { turn, message } = await store.endTurn(end('c', 't'))
+    expect(await store.turnParts('t')).toEqual({ turn, input, reply: message })
+  })
+
   test('takes a key once in a conversation, whatever else is in its transaction', async () => {
     const store = await openWith(open, 'c', 'other')
     const keyed = (id: string, turnId: string) =>

@@ -1,0 +1,47 @@
+/**
+ * Finds the handle of a turn by its id, whoever began the turn and whenever.
+ *
+ * A running turn has its live handle, an ended one a handle made from the store. Knows nothing of
+ * idempotency keys or of how a turn runs.
+ */
+import type { Store } from '../../persistence/store.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
+import type { Receipt } from '../../protocol/turn.ts'
+import type { Turn } from '../api.ts'
+import { TurnHandle } from './handle.ts'
+import type { LiveTurn } from './live-turn.ts'
+import { StoredTurn } from './stored-turn.ts'
+
+interface AttachParts {
+  readonly store: Store
+  readonly find: (turnId: string) => LiveTurn | undefined
+  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  /** Called for a stored turn without an end, of which there is no live turn. */
+  readonly unended?: () => ColloquyError
+}
+
+/** @throws `turn-not-found` */
+export async function attachTurn(
+  { store, find, cancel, unended }: AttachParts,
+  turnId: string,
+): Promise<Turn> {
+  const handleOf = async (live: LiveTurn | undefined): Promise<Turn | undefined> => {
+    if (live === undefined) return undefined
+    // Only a host that makes its own ids can ask for a turn that is still being recorded.
+    const message = await live.accepted.promise.catch(() => undefined)
+    return message && new TurnHandle(live, message, () => cancel(live.conversationId, turnId))
+  }
+  const running = await handleOf(find(turnId))
+  if (running !== undefined) return running
+  const stored = await store.turnParts(turnId)
+  if (stored === undefined) {
+    throw new ColloquyError(
+      'turn-not-found',
+      `There is no turn ${JSON.stringify(turnId)}. It was never accepted, or its conversation was deleted.`,
+    )
+  }
+  // The turn may have been accepted while the store was read.
+  const begun = stored.turn.endedAt === undefined ? await handleOf(find(turnId)) : undefined
+  if (begun !== undefined) return begun
+  return new StoredTurn(stored, () => cancel(stored.turn.conversationId, turnId), unended?.())
+}
