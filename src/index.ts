@@ -51,6 +51,12 @@ export type {
   SettingsChange,
   TurnHappening,
 } from './protocol/event.ts'
+export type {
+  ActorInspectionEvent,
+  InspectedActor,
+  InspectedEvent,
+  InspectedSnapshot,
+} from './protocol/inspection.ts'
 export type { Logger } from './protocol/logger.ts'
 export type {
   FilePart,

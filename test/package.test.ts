@@ -102,6 +102,8 @@ import type { Provider, Script } from 'colloquy/testing'
 const options: EngineOptions = { database: ':memory:', emitIntervalMs: undefined }
 const engine: Engine = await createEngine(options)
 const turn: Turn = await engine.send('id', [{ type: 'text', text: 'hello' }] satisfies Part[])
+engine.inspect(({ type, rootId, actorRef }) => console.log(type, rootId, actorRef.sessionId))
+engine.settingsChanges.subscribe(({ change, name }) => console.log(change, name?.length))
 turn.events.subscribe((event: ConversationEvent) => {
   if (event.type === 'reply.delta') console.log(event.deltas.length)
 })
@@ -124,6 +126,49 @@ console.log(isLeft)
 await createEngine({ databse: ':memory:' })
 `,
   )
+  expect(await compiled('host.ts', { skipLibCheck: true })).toBe('')
+  // The declarations of our dependencies count here: what our own name of them must hold too.
+  expect(await compiled('host.ts', { skipLibCheck: false })).toBe('')
+})
+
+test('takes observers that are typed with the inspection events of XState, and with its own', async () => {
+  await write(
+    'observers.ts',
+    `import { createEngine } from 'colloquy'
+import type { ActorInspectionEvent, Engine, InspectionObserver } from 'colloquy'
+import type { AnyActorRef, InspectionEvent, Observer } from 'xstate'
+
+declare const engine: Engine
+declare const observer: Observer<InspectionEvent>
+const log: InspectionEvent[] = []
+const typed = (event: InspectionEvent): void => void log.push(event)
+engine.inspect(typed)
+engine.inspect({ next: typed })
+engine.inspect({ next(event: InspectionEvent) { typed(event) } })
+engine.inspect(observer)
+engine.inspect((event) => {
+  typed(event)
+  if (event.type === '@xstate.event') console.log(event.event.type, event.sourceRef?.sessionId)
+  if (event.type === '@xstate.action') console.log(event.action.type)
+  if (event.type === '@xstate.snapshot' && 'value' in event.snapshot) console.log(event.snapshot.value)
+  console.log((event.actorRef as AnyActorRef).id)
+})
+const own: InspectionObserver = (event: ActorInspectionEvent) => console.log(event.type)
+engine.inspect(own).unsubscribe()
+// @ts-expect-error -- nothing of an engine is observed like this
+engine.inspect((event: { readonly type: 'other' }) => console.log(event))
+// @ts-expect-error -- no such kind of event
+engine.inspect((event) => event.type === '@xstate.other')
+await createEngine()
+`,
+  )
+
+  // XState's own declarations do not hold without it.
+  expect(await compiled('observers.ts', { skipLibCheck: true })).toBe('')
+})
+
+/** Compiles a file of the project under the strictest flags. Returns the complaints. */
+async function compiled(file: string, options: { skipLibCheck: boolean }): Promise<string> {
   await write(
     'tsconfig.json',
     JSON.stringify({
@@ -139,16 +184,15 @@ await createEngine({ databse: ':memory:' })
         noPropertyAccessFromIndexSignature: true,
         verbatimModuleSyntax: true,
         isolatedModules: true,
-        skipLibCheck: true,
         noEmit: true,
+        ...options,
       },
-      files: ['host.ts'],
+      files: [file],
     }),
   )
-
   const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
-  expect(await execute(process.execPath, [tsc, '--pretty', 'false', '-p', project])).toBe('')
-})
+  return await execute(process.execPath, [tsc, '--pretty', 'false', '-p', project])
+}
 
 /** Packs the repository. Makes an empty project that depends on the tarball. */
 async function unpackInto(directory: string): Promise<void> {

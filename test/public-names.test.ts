@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 
 test('colloquy exports these names and no others', async () => {
   expect(await exportedBy('index.ts')).toEqual([
+    'ActorInspectionEvent',
     'AddressPolicy',
     'AttemptRecord',
     'Clock',
@@ -34,6 +35,9 @@ test('colloquy exports these names and no others', async () => {
     'FilePart',
     'FinishReason',
     'InitialMessage',
+    'InspectedActor',
+    'InspectedEvent',
+    'InspectedSnapshot',
     'InspectionObserver',
     'LimitOptions',
     'Logger',

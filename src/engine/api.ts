@@ -4,7 +4,6 @@
  * Types only. Knows nothing of the classes that implement them.
  */
 import type { Observable } from 'rxjs'
-import type { InspectionEvent } from 'xstate'
 import type {
   ConversationListOptions,
   ConversationRecord,
@@ -20,6 +19,7 @@ import type {
   Quirks,
 } from '../protocol/endpoint.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
+import type { ActorInspectionEvent } from '../protocol/inspection.ts'
 import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
@@ -228,10 +228,13 @@ export interface CloseOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** Receives XState inspection events: a function, or an object with `next`. */
+/**
+ * Receives XState inspection events: a function, or an object with `next`. One that is typed with
+ * XState's own `InspectionEvent` fits too.
+ */
 export type InspectionObserver =
-  | ((event: InspectionEvent) => void)
-  | { next?(event: InspectionEvent): void }
+  | ((event: ActorInspectionEvent) => void)
+  | { next?(event: ActorInspectionEvent): void }
 
 /** One embedded instance. Two engines in a process share nothing. */
 export interface Engine {
