@@ -46,7 +46,7 @@ export async function closeEngine(
     )
   }
   drains.close()
-  for (const live of turns.all) void cancelTurn(actors, live)
+  for (const live of turns.all) void cancelTurn(actors, live, { cause: 'close' })
   await Promise.all([oneShots.abort(() => true), titles.stop()])
   await within(clock, timeoutMs ?? SAVE_MS, turnsOver())
   for (const live of turns.all) actors.send(live.conversationId, { type: 'turn.give-up' })

@@ -127,7 +127,7 @@ export class ConversationEngine implements Engine {
       drains.abort(({ endpoint }) => isElsewhere(endpoint))
       await Promise.all([
         oneShots.abort(isElsewhere),
-        ...elsewhere.map((live) => cancelTurn(actors, live)),
+        ...elsewhere.map((live) => cancelTurn(actors, live, { cause: 'airplane-mode' })),
       ])
     })
     if (isChanged) feed.announceSettings('airplane-mode')
@@ -199,7 +199,7 @@ export class ConversationEngine implements Engine {
     const { store, feed, turns, drains, actors, titles } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
     for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
-      await cancelTurn(actors, live)
+      await cancelTurn(actors, live, { cause: 'deletion' })
     }
     drains.abort(({ conversationId }) => conversationId === id)
     titles.forget(id)
@@ -249,7 +249,7 @@ export class ConversationEngine implements Engine {
       await send
     }
     const live = turns.runningIn(conversationId)
-    if (live !== undefined) return cancelTurn(actors, live, turnId)
+    if (live !== undefined) return cancelTurn(actors, live, { turnId })
     await this.#existing(conversationId)
     const last =
       turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)

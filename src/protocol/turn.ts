@@ -28,6 +28,10 @@ export interface TurnRecord {
    * were none. The failure of the last attempt is the turn's own `error`.
    */
   readonly failedAttempts?: readonly AttemptRecord[]
+  /**
+   * Why the turn failed. On a cancelled turn, what cancelled it, if that was not a call of `cancel`:
+   * airplane mode, `close`, the signal, or the deletion of the conversation.
+   */
   readonly error?: ErrorRecord
   readonly usage?: Usage
   /** The JSON that the host gave to `send` for this turn. */

@@ -6,15 +6,26 @@
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
+import type { CancelCause } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
+
+interface CancelOptions {
+  readonly turnId?: string | undefined
+  readonly cause?: CancelCause | undefined
+}
 
 /**
  * Cancels a turn. The machine answers, and the save completes the receipt.
  *
- * @param turnId - the turn to cancel, which may be another one than the running turn
+ * @param options - `turnId`: the turn to cancel, which may be another one than the running turn;
+ *   `cause`: absent if a host called `cancel`
  */
-export function cancelTurn(actors: Actors, live: LiveTurn, turnId = live.turnId): Promise<Receipt> {
-  const { request, receipt } = live.requestCancel()
+export function cancelTurn(
+  actors: Actors,
+  live: LiveTurn,
+  { turnId = live.turnId, cause }: CancelOptions = {},
+): Promise<Receipt> {
+  const { request, receipt } = live.requestCancel(cause)
   actors.send(live.conversationId, { type: 'turn.cancel', turnId, request })
   return receipt
 }
@@ -22,7 +33,7 @@ export function cancelTurn(actors: Actors, live: LiveTurn, turnId = live.turnId)
 /** Cancels a turn when the host's signal aborts. The listener is removed when the turn is over. */
 export function cancelOn(actors: Actors, live: LiveTurn, signal: AbortSignal | undefined): void {
   if (signal === undefined) return
-  const cancel = () => void cancelTurn(actors, live)
+  const cancel = () => void cancelTurn(actors, live, { cause: 'signal' })
   signal.addEventListener('abort', cancel, { once: true })
   void live.over.promise.then(() => signal.removeEventListener('abort', cancel))
 }

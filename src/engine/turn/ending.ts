@@ -5,12 +5,13 @@
  */
 import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import type { Store, TurnEnd } from '../../persistence/store.ts'
-import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
+import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { TurnHappening } from '../../protocol/event.ts'
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
 import type { TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { cancelError } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
 import { endingError } from './stored-turn.ts'
 import { UsageEstimate } from './usage-estimate.ts'
@@ -105,7 +106,7 @@ export class TurnEnding {
       failedAttempts: live.failedAttempts,
       fallbackAsked: live.fallbackAsked,
       hasCheckpoints: live.hasCheckpoints,
-      error: outcome === 'failed' ? live.failure : undefined,
+      error: errorOf(live),
       usage: end.usage,
       reply: isKept
         ? {
@@ -149,6 +150,11 @@ export class TurnEnding {
       ...(live.end.usage && { usage: live.end.usage }),
     }
   }
+}
+
+function errorOf({ outcome, failure, cancelCause }: LiveTurn): ErrorRecord | undefined {
+  if (outcome === 'cancelled') return cancelError(cancelCause)
+  return outcome === 'failed' ? failure : undefined
 }
 
 export function statusOf(outcome: Outcome): MessageStatus {

@@ -17,6 +17,7 @@ import type { ReplyHandle } from '../../transport/reply-request.ts'
 import type { Reply, SendOptions } from '../api.ts'
 import type { Binding, Route } from '../endpoints/binding.ts'
 import type { Input } from '../options/input.ts'
+import type { CancelCause } from './cancel-cause.ts'
 
 /** The checked arguments of `send` or `retry`. */
 export interface TurnRequest {
@@ -41,6 +42,7 @@ interface PlannedAttempt {
 }
 
 interface PendingCancel {
+  readonly cause: CancelCause | undefined
   readonly settle: PromiseWithResolvers<Receipt>
   answer?: CancelAnswer
 }
@@ -54,6 +56,10 @@ export class LiveTurn {
   readonly over = Promise.withResolvers<void>()
   readonly #cancels = new Map<number, PendingCancel>()
   #lastRequest = 0
+  /** True once a transition has answered a cancel by cancelling the turn. */
+  #isCancelled = false
+  /** Why the turn was cancelled: the first cancel that took effect decides. */
+  cancelCause: CancelCause | undefined
 
   bound: Bound | undefined
   /** The result of the host's `prepare`, kept only where usage may be estimated from it. */
@@ -172,10 +178,13 @@ export class LiveTurn {
   }
 
   /** Registers a cancel, whose receipt is handed out later. */
-  requestCancel(): { readonly request: number; readonly receipt: Promise<Receipt> } {
+  requestCancel(cause?: CancelCause): {
+    readonly request: number
+    readonly receipt: Promise<Receipt>
+  } {
     const request = (this.#lastRequest += 1)
     const settle = Promise.withResolvers<Receipt>()
-    this.#cancels.set(request, { settle })
+    this.#cancels.set(request, { cause, settle })
     return { request, receipt: settle.promise }
   }
 
@@ -184,6 +193,10 @@ export class LiveTurn {
     const pending = this.#cancels.get(answer.request)
     if (pending === undefined) return
     pending.answer = answer
+    if (answer.outcome === 'cancelled' && !this.#isCancelled) {
+      this.#isCancelled = true
+      this.cancelCause = pending.cause
+    }
     if (answer.outcome === 'not-running') this.#settleCancel(answer.request, pending)
   }
 

@@ -87,7 +87,9 @@ export function endingError(
 ): ColloquyError | undefined {
   if (turn.status === 'done') return undefined
   if (turn.status === 'cancelled') {
-    return new ColloquyError('cancelled', 'The turn was cancelled.', { partial })
+    return new ColloquyError('cancelled', turn.error?.message ?? 'The turn was cancelled.', {
+      partial,
+    })
   }
   if (turn.status === 'pending' || turn.status === 'streaming') {
     return new ColloquyError(
