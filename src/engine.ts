@@ -34,13 +34,15 @@ import { openTransport } from './transport/transport.ts'
  */
 export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   const options = resolveOptions(given)
-  const { clock, newId, logger, emitIntervalMs } = options
-  const feed = new Feed({ clock, emitIntervalMs })
+  const { clock, steadyClock, newId, logger, emitIntervalMs } = options
+  const feed = new Feed({ clock, steadyClock, emitIntervalMs })
+  // Only what belongs to one turn, and may fail with it, uses the host's clock as it is.
+  const steady = { ...options, clock: steadyClock }
   if (options.readOnly) return new ReadOnlyEngine(await openSqliteView(options.database), feed)
   const store = await openSqliteStore({
     database: options.database,
     durability: options.durability,
-    clock,
+    clock: steadyClock,
     newId,
     logger,
   })
@@ -53,14 +55,14 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       timeouts,
       usageMs: timeouts.usageMs,
       ...limits,
-      clock,
+      clock: steadyClock,
       newId,
       logger,
       addressPolicy,
       dispatcher,
     })
-    const oneShots = new OneShots(transport, binder, options)
-    const titles = new Titles({ store, feed, binder, preferences, oneShots, options })
+    const oneShots = new OneShots(transport, binder, steady)
+    const titles = new Titles({ store, feed, binder, preferences, oneShots, options: steady })
     const drains = new Drains({ store, feed, options })
     const turns = new Turns({
       store,
@@ -77,13 +79,13 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     })
     const actors = new Actors({
       machine: turns.machine(),
-      clock,
+      clock: steadyClock,
       logger,
       sleepAfterMs: options.sleepAfterMs,
       onFailure: (conversationId, error) => turns.abandonIn(conversationId, error),
     })
     return new ConversationEngine({
-      options,
+      options: steady,
       store,
       transport,
       feed,

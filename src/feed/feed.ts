@@ -22,12 +22,15 @@ import { Subscribers } from './subscribers.ts'
 
 interface FeedOptions {
   readonly clock: Clock
+  /** The same clock, but never throwing. @defaultValue `clock` */
+  readonly steadyClock?: Clock | undefined
   /** The least time between two snapshots; 0 = one for each delta. */
   readonly emitIntervalMs: number
 }
 
 export class Feed implements ReplyFeedPort {
   readonly clock: Clock
+  readonly steadyClock: Clock
   readonly emitIntervalMs: number
   readonly #everything = new Subscribers<ConversationEvent>()
   /** By conversation, made when first needed. */
@@ -41,6 +44,7 @@ export class Feed implements ReplyFeedPort {
 
   constructor(options: FeedOptions) {
     this.clock = options.clock
+    this.steadyClock = options.steadyClock ?? options.clock
     this.emitIntervalMs = options.emitIntervalMs
   }
 
@@ -91,12 +95,12 @@ export class Feed implements ReplyFeedPort {
 
   /** Publishes an event of a conversation outside its turns. */
   announce(conversationId: string, happening: ConversationHappening): void {
-    this.publish({ seq: 0, conversationId, at: new Date(this.clock.now()), ...happening })
+    this.publish({ seq: 0, conversationId, at: new Date(this.steadyClock.now()), ...happening })
   }
 
   /** Publishes a change of the settings, in the same order as all events. */
   announceSettings(change: SettingsChange['change'], name?: string): void {
-    const at = new Date(this.clock.now())
+    const at = new Date(this.steadyClock.now())
     this.#enqueue({ change, ...(name !== undefined && { name }), at })
   }
 

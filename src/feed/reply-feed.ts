@@ -19,7 +19,10 @@ import { Subscribers } from './subscribers.ts'
 
 /** The part of the feed that a reply feed needs. */
 export interface ReplyFeedPort {
+  /** Dates the events of turns. If it throws, the turn fails. */
   readonly clock: Clock
+  /** Never throws: for timers, and for subscribers that come late. */
+  readonly steadyClock: Clock
   readonly emitIntervalMs: number
   readonly isClosed: boolean
   /** Returns true if the conversation has subscribers, besides those of a single turn. */
@@ -109,13 +112,17 @@ export class ReplyFeed implements SnapshotSource {
     return this.#reply.take()
   }
 
-  /** Numbers an event of the turn, and delivers it if there are subscribers. */
-  publish(happening: TurnHappening): void {
+  /**
+   * Numbers an event of the turn, and delivers it if there are subscribers.
+   *
+   * @param clock - dates the event
+   */
+  publish(happening: TurnHappening, clock = this.#feed.clock): void {
     this.#seq += 1
     // The terminal event is made in any case: it is kept for later subscribers.
     if (!isTerminal(happening) && !this.#hasSubscribers) return
     const { turnId, conversationId } = this
-    const at = new Date(this.#feed.clock.now())
+    const at = new Date(clock.now())
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
   }
 
@@ -169,7 +176,7 @@ export class ReplyFeed implements SnapshotSource {
     if (current === undefined) return undefined
     const { turnId, conversationId } = this
     const { snapshot } = current
-    const at = new Date(this.#feed.clock.now())
+    const at = new Date(this.#feed.steadyClock.now())
     return { seq: snapshot.seq, conversationId, turnId, at, type: 'reply.snapshot', snapshot }
   }
 
@@ -252,7 +259,7 @@ export class ReplyFeed implements SnapshotSource {
   /** Shows the reply at once, then not again before the interval is over. */
   #showAndPause(): void {
     if (!this.#show()) return
-    this.#pause = this.#feed.clock.setTimeout(() => {
+    this.#pause = this.#feed.steadyClock.setTimeout(() => {
       this.#pause = undefined
       this.#readNumber += 1
       this.#feed.atomically(() => this.#showAndPause())
@@ -260,7 +267,7 @@ export class ReplyFeed implements SnapshotSource {
   }
 
   #unpause(): void {
-    if (this.#pause !== undefined) this.#feed.clock.clearTimeout(this.#pause)
+    if (this.#pause !== undefined) this.#feed.steadyClock.clearTimeout(this.#pause)
     this.#pause = undefined
   }
 

@@ -7,13 +7,19 @@
 import { startTimer } from '../../protocol/clock.ts'
 import type { Settings } from '../../protocol/conversation.ts'
 import type { ReplyEnd, ReplySink } from '../../protocol/delta.ts'
-import { ColloquyError, errorFromRecord, errorRecord } from '../../protocol/errors.ts'
+import {
+  ColloquyError,
+  type ErrorRecord,
+  errorFromRecord,
+  errorRecord,
+} from '../../protocol/errors.ts'
 import { textOf } from '../../protocol/message.ts'
 import { GrowingReply } from '../../reply/growing-reply.ts'
 import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Completion } from '../api.ts'
 import type { Binder, Binding, Route } from '../endpoints/binding.ts'
+import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { nextAttempt } from '../turn/retry-policy.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
@@ -143,8 +149,7 @@ export class OneShots {
       } catch (error) {
         if (signal.aborted || input.isOnce === true) throw error
         const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
-        const { retry } = this.#options
-        const next = nextAttempt(errorRecord(error), attemptsHere, at !== -1, retry)
+        const next = this.#next(errorRecord(error), attemptsHere, at !== -1)
         if (next === undefined) throw error
         if (next.elsewhere) {
           route = waiting[at] as Route
@@ -154,6 +159,21 @@ export class OneShots {
         }
         await this.#wait(next.retryInMs, signal)
       }
+    }
+  }
+
+  /** If the host's random function throws, the failure stands. */
+  #next(
+    failure: ErrorRecord,
+    attemptsHere: number,
+    hasFallback: boolean,
+  ): ReturnType<typeof nextAttempt> {
+    const { retry, logger } = this.#options
+    try {
+      return nextAttempt(failure, attemptsHere, hasFallback, retry)
+    } catch (error) {
+      recordFault(error, logger, 'A request could not be tried again.')
+      return undefined
     }
   }
 

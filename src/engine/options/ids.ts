@@ -6,6 +6,8 @@
 import { randomFillSync } from 'node:crypto'
 import { v7 } from 'uuid'
 import type { Clock } from '../../protocol/clock.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
+import { ignoreRejection } from './host-result.ts'
 
 const BYTES_OF_ID = 16
 /**
@@ -23,6 +25,26 @@ const IDS_AT_ONCE = 256
 export function uuidV7Source(clock: Clock, random?: () => number): () => string {
   const bytes = random === undefined ? systemBytes() : () => bytesOf(random)
   return () => v7({ msecs: clock.now(), random: bytes() })
+}
+
+/**
+ * Returns the host's function with coded errors. It is called inside turns, where the text of an
+ * error of the host must not become that of a record.
+ */
+export function guardedIds(newId: () => string): () => string {
+  return () => {
+    let id: unknown
+    try {
+      id = newId()
+    } catch (cause) {
+      throw new ColloquyError('internal', 'The newId or random function of createEngine threw.', {
+        cause,
+      })
+    }
+    if (typeof id === 'string' && id !== '') return id
+    ignoreRejection(id)
+    throw new ColloquyError('internal', 'The newId function of createEngine returned no id.')
+  }
 }
 
 /** Returns a function that hands out every random byte only once. */

@@ -5,6 +5,7 @@
  */
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
+import { ignoreRejection } from './host-result.ts'
 
 /**
  * Writes warnings and errors to stderr, each text once: a library should not fill its host's log.
@@ -26,7 +27,7 @@ export function warningsLogger(): Logger {
 export function guardedLogger(logger: Logger): Logger {
   const guard = (level: keyof Logger) => (details: object, message: string) => {
     try {
-      logger[level](details, message)
+      ignoreRejection(logger[level](details, message))
     } catch {
       // A logger that fails must not decide how a turn ends.
     }

@@ -10,9 +10,10 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 import { checked, count, duration, functionValue, text } from './check.ts'
-import { uuidV7Source } from './ids.ts'
+import { guardedIds, uuidV7Source } from './ids.ts'
 import { guardedLogger, warningsLogger } from './logging.ts'
 import type { CountTokens, EngineOptions, Prepare } from './options.ts'
+import { SteadyClock } from './steady-clock.ts'
 import { systemClock } from './system-clock.ts'
 
 const clock = v.custom<Clock>(
@@ -118,10 +119,14 @@ export function resolveOptions(options: EngineOptions) {
       'createEngine: addressPolicy is of no effect beside a dispatcher. Remove it, and have the dispatcher check the addresses that it connects to.',
     )
   }
+  const log = guardedLogger(given.logger ?? warningsLogger())
+  const steadyClock = new SteadyClock(given.clock, log)
   return {
     ...given,
     retry: { ...given.retry, random: given.random ?? Math.random },
-    logger: guardedLogger(given.logger ?? warningsLogger()),
-    newId: given.newId ?? uuidV7Source(given.clock, given.random),
+    logger: log,
+    /** The host's clock for work that must go on even if that clock throws. */
+    steadyClock,
+    newId: guardedIds(given.newId ?? uuidV7Source(steadyClock, given.random)),
   }
 }

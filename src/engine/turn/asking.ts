@@ -51,7 +51,7 @@ export class Asking {
 
   /** Makes one attempt at the reply of a live turn. */
   async ask(live: LiveTurn, attempt: number, report: Report): Promise<void> {
-    const { logger, clock } = this.#options
+    const { logger, steadyClock } = this.#options
     const prepare = prepareFor(live, this.#options)
     const fail = (error: unknown) => {
       const failure = recordFault(error, logger, 'A turn failed before its request was made.')
@@ -79,7 +79,7 @@ export class Asking {
       }
       live.attempts = attempt
       live.attemptsHere += 1
-      live.askedAt = clock.now()
+      live.askedAt = steadyClock.now()
       live.handle = this.#transport.reply(request, this.#sink(live, report))
     } catch (error) {
       fail(error)
@@ -143,17 +143,17 @@ export class Asking {
 
   /** Plans the next attempt. Returns the wait before it; `undefined` if no attempt can help. */
   #planNext(live: LiveTurn, failure: ErrorRecord): number | undefined {
-    const { retry, clock, logger } = this.#options
+    const { retry, steadyClock, logger } = this.#options
     try {
       const fallback = live.nextFallback((endpoint) => this.#binder.allows(endpoint))
       const next = nextAttempt(failure, live.attemptsHere, fallback !== undefined, retry)
       if (next === undefined) return undefined
       const route = next.elsewhere && fallback !== undefined ? fallback : live.routeIndex
-      live.next = { route, retryInMs: next.retryInMs, decidedAt: clock.now() }
+      live.next = { route, retryInMs: next.retryInMs, decidedAt: steadyClock.now() }
       return next.retryInMs
     } catch (error) {
-      // The host's clock or random function threw. The failure stands, since the machine must get a
-      // report in any case.
+      // The host's random function threw. The failure stands, since the machine must get a report in
+      // any case.
       recordFault(error, logger, 'A turn could not be tried again.')
       return undefined
     }

@@ -3,6 +3,7 @@
  *
  * The turn machine decides when to save, retry and publish; nothing here knows its states.
  */
+import { randomUUID } from 'node:crypto'
 import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import type { Store, TurnEnd } from '../../persistence/store.ts'
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
@@ -48,7 +49,12 @@ export class TurnEnding {
       { turnId, code: error.code },
       `A reply could not be saved yet: ${error.message}`,
     )
-    live.replyFeed.publish({ type: 'turn.save-failed', error, failures, retryInMs })
+    try {
+      live.replyFeed.publish({ type: 'turn.save-failed', error, failures, retryInMs })
+    } catch (fault) {
+      // The machine that saves the turn must not fail by this.
+      recordFault(fault, this.#options.logger, 'A failed save could not be told to readers.')
+    }
   }
 
   /** Tells subscribers how the turn ended. Returns the error that `reply` rejects with, if any. */
@@ -78,24 +84,35 @@ export class TurnEnding {
     return error
   }
 
-  /** A host clock that throws must not leave `reply` unsettled. */
+  /**
+   * A host clock that throws must leave neither `reply` unsettled nor subscribers without the end.
+   * They are then told at the system's time.
+   */
   #tell(live: LiveTurn, end: TurnHappening): void {
+    const { logger, steadyClock } = this.#options
     try {
       live.replyFeed.publish(end)
     } catch (error) {
-      recordFault(
-        error,
-        this.#options.logger,
-        'The end of a turn could not be told to its readers.',
-      )
+      recordFault(error, logger, 'The end of a turn could not be told to its readers.')
+      live.replyFeed.publish(end, steadyClock)
+    }
+  }
+
+  /** A turn must be saved even if the host's function makes no id for its reply. */
+  #newId(): string {
+    try {
+      return this.#options.newId()
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'The reply of a turn has an id of its own making.')
+      return randomUUID()
     }
   }
 
   #end(live: LiveTurn): TurnEnd {
     const { outcome, end } = live
     const parts = live.replyFeed.parts()
-    live.endedAt ??= new Date(this.#options.clock.now())
-    live.replyId ??= this.#options.newId()
+    live.endedAt ??= new Date(this.#options.steadyClock.now())
+    live.replyId ??= this.#newId()
     // A finished reply is kept even if the model said nothing: its usage is real.
     const isKept = parts.length > 0 || outcome === 'done'
     return {
@@ -130,7 +147,7 @@ export class TurnEnding {
       attempts: live.attempts,
       ...(live.failedAttempts && { failedAttempts: live.failedAttempts }),
       error: errorRecord(error),
-      startedAt: live.userMessage?.createdAt ?? new Date(this.#options.clock.now()),
+      startedAt: live.userMessage?.createdAt ?? new Date(this.#options.steadyClock.now()),
     }
   }
 

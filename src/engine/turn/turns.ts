@@ -18,7 +18,7 @@ import {
   errorFromRecord,
   errorRecord,
 } from '../../protocol/errors.ts'
-import type { Message } from '../../protocol/message.ts'
+import type { Message, MessageStatus } from '../../protocol/message.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Binder } from '../endpoints/binding.ts'
@@ -65,7 +65,7 @@ export class Turns {
     this.#drains = parts.drains
     this.#options = parts.options
     this.#onSettled = parts.onSettled
-    const { clock, logger, checkpointMs: everyMs } = parts.options
+    const { steadyClock: clock, logger, checkpointMs: everyMs } = parts.options
     this.#checkpoints = new Checkpoints({ store: parts.store, clock, logger, everyMs })
     this.#asking = new Asking({ ...parts, checkpoints: this.#checkpoints })
     this.#ending = new TurnEnding(parts.store, parts.options)
@@ -210,7 +210,7 @@ export class Turns {
   }
 
   #stopTimer(live: LiveTurn): void {
-    this.#options.clock.clearTimeout(live.timer)
+    this.#options.steadyClock.clearTimeout(live.timer)
   }
 
   #refuseSecond(live: LiveTurn): void {
@@ -225,11 +225,22 @@ export class Turns {
   }
 
   #seal(live: LiveTurn, outcome: Outcome, code: ColloquyErrorCode | undefined): void {
+    // A clock of the host that cannot stop the timer fails the machine while nothing is sealed yet.
+    if (outcome === 'cancelled') this.#options.clock.clearTimeout(live.timer)
     live.outcome = outcome
     this.#checkpoints.end(live)
     if (code === 'timeout-turn') live.failure = turnTimeout(this.#options.timeouts.turnMs)
     if (outcome !== 'cancelled' || !this.#drain(live)) live.abortRequest()
-    live.replyFeed.seal(statusOf(outcome))
+    this.#sealFeed(live, statusOf(outcome))
+  }
+
+  /** A last snapshot that cannot be told must not change how the turn ends. */
+  #sealFeed(live: LiveTurn, status: MessageStatus): void {
+    try {
+      live.replyFeed.seal(status)
+    } catch (error) {
+      recordFault(error, this.#options.logger, 'A last snapshot could not be told to its readers.')
+    }
   }
 
   #drain(live: LiveTurn): boolean {
@@ -275,7 +286,7 @@ export class Turns {
     this.#stopTimer(live)
     live.abortRequest()
     this.#checkpoints.end(live)
-    live.replyFeed.seal('failed')
+    this.#sealFeed(live, 'failed')
     const failure = errorFromRecord(live.failure)
     live.accepted.reject(failure)
     try {

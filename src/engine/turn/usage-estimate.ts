@@ -9,6 +9,7 @@
 import type { Store } from '../../persistence/store.ts'
 import type { Part, Usage } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
+import { ignoreRejection } from '../options/host-result.ts'
 import type { Prepare } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { LiveTurn } from './live-turn.ts'
@@ -79,6 +80,7 @@ export class UsageEstimate {
       const tokens = countTokens?.(text, model)
       if (tokens === undefined) return tokensByBytes(text)
       if (Number.isSafeInteger(tokens) && tokens >= 0) return tokens
+      ignoreRejection(tokens)
       throw new TypeError('countTokens gave something else than a number of tokens.')
     } catch (error) {
       logger.warn({ err: error }, 'countTokens failed; tokens are counted by bytes.')
