@@ -38,7 +38,12 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   const feed = new Feed({ clock, steadyClock, emitIntervalMs })
   // Only what belongs to one turn, and may fail with it, uses the host's clock as it is.
   const steady = { ...options, clock: steadyClock }
-  if (options.readOnly) return new ReadOnlyEngine(await openSqliteView(options.database), feed)
+  const { database } = options
+  if (options.readOnly) {
+    const view = await openSqliteView(database)
+    logger.info({ database, readOnly: true }, 'An engine was opened.')
+    return new ReadOnlyEngine(view, feed)
+  }
   const store = await openSqliteStore({
     database: options.database,
     durability: options.durability,
@@ -49,7 +54,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   try {
     const endpoints = await Endpoints.open(store, options.secrets)
     const preferences = await Preferences.open(store)
-    const binder = new Binder(endpoints, preferences, logger)
+    const binder = new Binder(endpoints, preferences, options.warnings)
     const { timeouts, limits, addressPolicy, dispatcher } = options
     const transport = openTransport({
       timeouts,
@@ -84,6 +89,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       sleepAfterMs: options.sleepAfterMs,
       onFailure: (conversationId, error) => turns.abandonIn(conversationId, error),
     })
+    logger.info({ database, readOnly: false, epoch: store.epoch }, 'An engine was opened.')
     return new ConversationEngine({
       options: steady,
       store,

@@ -20,6 +20,7 @@ import {
 } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
+import type { Logger } from '../protocol/logger.ts'
 import type { Message, Part } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -86,6 +87,7 @@ export class ConversationEngine implements Engine {
     this.#assertOpen()
     const { endpoints, feed } = this.#parts
     const endpoint = await endpoints.put(name, options)
+    this.#logger.debug({ endpoint: name }, 'An endpoint was put.')
     feed.announceSettings('endpoint', name)
     return endpoint
   }
@@ -94,6 +96,7 @@ export class ConversationEngine implements Engine {
     this.#assertOpen()
     const { endpoints, feed } = this.#parts
     await endpoints.delete(name)
+    this.#logger.debug({ endpoint: name }, 'An endpoint was deleted.')
     feed.announceSettings('endpoint', name)
   }
 
@@ -130,6 +133,7 @@ export class ConversationEngine implements Engine {
         ...elsewhere.map((live) => cancelTurn(actors, live, { cause: 'airplane-mode' })),
       ])
     })
+    this.#logger.debug({ airplaneMode: on }, 'Airplane mode was set.')
     if (isChanged) feed.announceSettings('airplane-mode')
   }
 
@@ -139,6 +143,7 @@ export class ConversationEngine implements Engine {
     checked(requests.modelName, model, 'setModelPreference: model')
     const { preferences, feed } = this.#parts
     const isChanged = await preferences.setModel(purpose, model)
+    this.#logger.debug({ purpose, model }, 'A model preference was set.')
     if (isChanged) feed.announceSettings('model-preference', purpose)
   }
 
@@ -205,6 +210,7 @@ export class ConversationEngine implements Engine {
     titles.forget(id)
     if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
     actors.sleep(id)
+    this.#logger.debug({ conversationId: id }, 'A conversation was deleted.')
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' })
   }
 
@@ -249,6 +255,7 @@ export class ConversationEngine implements Engine {
       await send
     }
     const live = turns.runningIn(conversationId)
+    this.#logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
     if (live !== undefined) return cancelTurn(actors, live, { turnId })
     await this.#existing(conversationId)
     const last =
@@ -323,6 +330,7 @@ export class ConversationEngine implements Engine {
 
   async close(options: CloseOptions = {}): Promise<void> {
     const { running, timeoutMs } = checked(requests.closeOptions, options, 'close')
+    if (this.#closing === undefined) this.#logger.debug({ running }, 'The engine is closing.')
     this.#closing ??= closeEngine(this.#parts, running, timeoutMs)
     await this.#closing
   }
@@ -355,6 +363,10 @@ export class ConversationEngine implements Engine {
     const conversation = await this.#parts.store.getConversation(conversationId)
     if (conversation === undefined) throw conversationNotFound(conversationId)
     return conversation
+  }
+
+  get #logger(): Logger {
+    return this.#parts.options.logger
   }
 
   #now(): Date {

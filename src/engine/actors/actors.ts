@@ -51,6 +51,8 @@ interface Awake {
 interface Inspection {
   readonly observer: InspectionObserver
   readonly subscriptions: Map<Supervisor, { unsubscribe(): void }>
+  /** True once the observer has thrown: it sees every event, and is named once. */
+  hasThrown: boolean
 }
 
 export class Actors {
@@ -118,7 +120,7 @@ export class Actors {
   }
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
-    const inspection: Inspection = { observer, subscriptions: new Map() }
+    const inspection: Inspection = { observer, subscriptions: new Map(), hasThrown: false }
     this.#inspections.add(inspection)
     for (const supervisor of this.#supervisors) this.#observe(supervisor, inspection)
     return {
@@ -165,13 +167,14 @@ export class Actors {
     return supervisor
   }
 
-  #observe(supervisor: Supervisor, { observer, subscriptions }: Inspection): void {
-    subscriptions.set(
-      supervisor,
-      observeSystem(supervisor.actor, observer, (error: unknown) =>
-        this.#logger.warn({ err: error }, 'An inspection observer threw.'),
-      ),
-    )
+  #observe(supervisor: Supervisor, inspection: Inspection): void {
+    const { observer, subscriptions } = inspection
+    const onThrow = (error: unknown) => {
+      if (inspection.hasThrown) return
+      inspection.hasThrown = true
+      this.#logger.warn({ err: error }, 'An inspection observer threw.')
+    }
+    subscriptions.set(supervisor, observeSystem(supervisor.actor, observer, onThrow))
   }
 
   /**

@@ -6,8 +6,8 @@
  */
 import { AIRPLANE, type FallbackRecord, ONLINE } from '../../protocol/endpoint.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
-import type { Logger } from '../../protocol/logger.ts'
 import type { ProviderTarget } from '../../transport/provider-target.ts'
+import type { Warnings } from '../options/logging.ts'
 import type { Endpoints, UsableEndpoint } from './endpoints.ts'
 import type { Preferences } from './preferences.ts'
 
@@ -43,12 +43,12 @@ interface BindingWish {
 export class Binder {
   readonly #endpoints: Endpoints
   readonly #preferences: Preferences
-  readonly #logger: Logger
+  readonly #warnings: Warnings
 
-  constructor(endpoints: Endpoints, preferences: Preferences, logger: Logger) {
+  constructor(endpoints: Endpoints, preferences: Preferences, warnings: Warnings) {
     this.#endpoints = endpoints
     this.#preferences = preferences
-    this.#logger = logger
+    this.#warnings = warnings
   }
 
   /** @throws `endpoint-not-found`, `airplane-mode`, `key-unreadable`, `model-missing` */
@@ -98,11 +98,15 @@ export class Binder {
    * never need the fallback.
    */
   #usable(name: string): UsableEndpoint | undefined {
+    const subject = `fallback ${name}`
     try {
-      return this.#endpoints.use(name)
+      const endpoint = this.#endpoints.use(name)
+      this.#warnings.over(subject)
+      return endpoint
     } catch (error) {
       const { code } = errorRecord(error)
-      this.#logger.warn(
+      this.#warnings.warn(
+        subject,
         { endpoint: name, code },
         `The fallback endpoint ${JSON.stringify(name)} is left out: ${errorRecord(error).message}`,
       )

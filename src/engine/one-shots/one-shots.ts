@@ -151,6 +151,12 @@ export class OneShots {
         const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
         const next = this.#next(errorRecord(error), attemptsHere, at !== -1)
         if (next === undefined) throw error
+        const { endpoint } = route.target
+        const { code } = errorRecord(error)
+        this.#options.logger.warn(
+          { endpoint, code, purpose: input.purpose, retryInMs: next.retryInMs },
+          `A request failed and is followed by another: ${code}.`,
+        )
         if (next.elsewhere) {
           route = waiting[at] as Route
           waiting.splice(0, at + 1)

@@ -64,7 +64,11 @@ export class Titles {
     const signal = AbortSignal.any([this.#stop.signal, stop.signal])
     const over = this.#title(conversationId, target, signal)
       .catch((error: unknown) => {
-        options.logger.warn({ err: error, conversationId }, 'A conversation could not be titled.')
+        options.warnings.warn(
+          'title',
+          { err: error, conversationId },
+          'A conversation could not be titled.',
+        )
       })
       .finally(() => {
         if (this.#running.get(conversationId) === running) this.#running.delete(conversationId)

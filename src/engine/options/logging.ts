@@ -35,6 +35,35 @@ export function guardedLogger(logger: Logger): Logger {
   return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
 }
 
+/** More subjects than an engine has at once. Beyond it, a warning may be repeated. */
+const MOST_SUBJECTS = 1_000
+
+/**
+ * Warns once for a cause: a subject is named again only with another message, or after it was well
+ * in between.
+ */
+export class Warnings {
+  readonly #logger: Logger
+  /** The last message by subject. */
+  readonly #said = new Map<string, string>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  warn(subject: string, details: object, message: string): void {
+    if (this.#said.get(subject) === message) return
+    if (this.#said.size >= MOST_SUBJECTS) this.#said.clear()
+    this.#said.set(subject, message)
+    this.#logger.warn(details, message)
+  }
+
+  /** Notes that the cause of a warning is gone. */
+  over(subject: string): void {
+    this.#said.delete(subject)
+  }
+}
+
 /**
  * Returns an error as a record. An error that is not a `ColloquyError` is a fault of this library,
  * and its text goes to the log only.

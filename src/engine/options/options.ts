@@ -118,7 +118,9 @@ export interface EngineOptions {
    */
   readonly dispatcher?: RequestDispatcher | undefined
   /**
-   * Gets the log entries, with the methods and arguments of a pino logger.
+   * Gets the log entries, with the methods and arguments of a pino logger: failed turns and retries
+   * as warnings; openings, recoveries and migrations as information; the rest for debugging. They
+   * have codes and ids, and never texts or secrets.
    *
    * @defaultValue writes warnings and errors to stderr, each text once
    */

@@ -11,7 +11,7 @@ import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 import { checked, count, duration, functionValue, text } from './check.ts'
 import { guardedIds, uuidV7Source } from './ids.ts'
-import { guardedLogger, warningsLogger } from './logging.ts'
+import { guardedLogger, Warnings, warningsLogger } from './logging.ts'
 import type { CountTokens, EngineOptions, Prepare } from './options.ts'
 import { SteadyClock } from './steady-clock.ts'
 import { systemClock } from './system-clock.ts'
@@ -125,6 +125,7 @@ export function resolveOptions(options: EngineOptions) {
     ...given,
     retry: { ...given.retry, random: given.random ?? Math.random },
     logger: log,
+    warnings: new Warnings(log),
     /** The host's clock for work that must go on even if that clock throws. */
     steadyClock,
     newId: guardedIds(given.newId ?? uuidV7Source(steadyClock, given.random)),

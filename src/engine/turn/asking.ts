@@ -101,14 +101,23 @@ export class Asking {
       endedAt: new Date(next.decidedAt),
     }
     live.failedAttempts = [...(live.failedAttempts ?? []), failed]
+    const { turnId, conversationId, attempts: attempt } = live
+    const { endpoint } = target
+    const { code } = failure
+    const { retryInMs } = next
+    const nextEndpoint = live.routeAt(next.route).target.endpoint
+    this.#options.logger.warn(
+      { turnId, conversationId, attempt, code, endpoint, model, nextEndpoint, retryInMs },
+      `An attempt failed and is followed by another: ${code}.`,
+    )
     live.failure = undefined
     live.end = {}
     live.replyFeed.publish({
       type: 'turn.retrying',
-      attempt: live.attempts,
+      attempt,
       error: failure,
-      retryInMs: next.retryInMs,
-      endpoint: live.routeAt(next.route).target.endpoint,
+      retryInMs,
+      endpoint: nextEndpoint,
     })
   }
 

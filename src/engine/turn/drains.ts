@@ -88,7 +88,11 @@ export class Drains {
       if (turn === undefined || this.#isClosed) return
       this.#feed.announce(conversationId, { type: 'turn.usage', ...turn })
     } catch (error) {
-      this.#options.logger.warn({ err: error, turnId }, 'The cost of a turn could not be saved.')
+      this.#options.warnings.warn(
+        'drain',
+        { err: error, turnId },
+        'The cost of a turn could not be saved.',
+      )
     }
   }
 }

@@ -33,6 +33,7 @@ export class TurnEnding {
     await this.#estimate.complete(live)
     try {
       live.ended = await this.#store.endTurn(this.#end(live))
+      this.#options.warnings.over('save')
       return { type: live.ended.written ? 'turn.saved' : 'turn.lost' }
     } catch (error) {
       live.saveFailure = recordFault(error, this.#options.logger, 'A reply could not be saved yet.')
@@ -45,7 +46,8 @@ export class TurnEnding {
   reportFailure(live: LiveTurn, failures: number, retryInMs: number): void {
     const error = live.saveFailure ?? errorRecord(undefined)
     const { turnId } = live
-    this.#options.logger.warn(
+    this.#options.warnings.warn(
+      'save',
       { turnId, code: error.code },
       `A reply could not be saved yet: ${error.message}`,
     )

@@ -194,6 +194,8 @@ export class Turns {
     const message = live.userMessage as Message
     this.#feed.openReply(live.replyFeed)
     live.replyFeed.publish({ type: 'turn.accepted', message })
+    const { turnId, conversationId, asked } = live
+    this.#options.logger.debug({ turnId, conversationId, ...asked }, 'A turn was accepted.')
     live.accepted.resolve(message)
   }
 
@@ -257,6 +259,7 @@ export class Turns {
     queueMicrotask(() => {
       // The conversation rests by this microtask: a subscriber may send when it gets the end.
       const error = this.#ending.publish(live, result)
+      this.#logEnd(live, result, error)
       // By this macrotask the events are delivered, and a snapshot reader that waited in `next()`
       // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
@@ -271,6 +274,23 @@ export class Turns {
         this.#onSettled(live, result)
       })
     })
+  }
+
+  /** Never text: messages of errors quote providers. */
+  #logEnd(live: LiveTurn, result: TurnResult, error: ColloquyError | undefined): void {
+    const { turnId, conversationId, attempts, asked } = live
+    const { logger } = this.#options
+    const ids = { turnId, conversationId, ...asked, attempts }
+    if (result === 'failed' || result === 'unsaved') {
+      const { code = 'internal', status } = error ?? {}
+      const details = { ...ids, code, ...(status !== undefined && { status }) }
+      logger.warn(details, `A turn failed: ${code}.`)
+    } else if (result === 'rejected') {
+      const { code } = errorRecord(live.refusal)
+      logger.debug({ turnId, conversationId, code }, 'A send was refused.')
+    } else {
+      logger.debug({ ...ids, result }, 'A turn ended.')
+    }
   }
 
   /**

@@ -36,7 +36,11 @@ export class UsageEstimate {
       const usage = await this.#of(live)
       if (usage !== undefined) live.end = { ...live.end, usage }
     } catch (error) {
-      this.#options.logger.warn({ err: error }, 'The cost of a cancelled turn is not known.')
+      this.#options.warnings.warn(
+        'estimate',
+        { err: error },
+        'The cost of a cancelled turn is not known.',
+      )
     }
   }
 
@@ -75,7 +79,7 @@ export class UsageEstimate {
   }
 
   #count(text: string, model: string): number {
-    const { countTokens, logger } = this.#options
+    const { countTokens, warnings } = this.#options
     try {
       const tokens = countTokens?.(text, model)
       if (tokens === undefined) return tokensByBytes(text)
@@ -83,7 +87,11 @@ export class UsageEstimate {
       ignoreRejection(tokens)
       throw new TypeError('countTokens gave something else than a number of tokens.')
     } catch (error) {
-      logger.warn({ err: error }, 'countTokens failed; tokens are counted by bytes.')
+      warnings.warn(
+        'countTokens',
+        { err: error },
+        'countTokens failed; tokens are counted by bytes.',
+      )
       return tokensByBytes(text)
     }
   }

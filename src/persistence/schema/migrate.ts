@@ -14,16 +14,17 @@ export const MIGRATION_TABLE = 'colloquy_migration'
  * Runs the missing migrations in one transaction, which also looks up the executed ones. If two
  * processes migrate at once, one finds the database busy. Its retry then finds nothing left to do.
  *
+ * @returns the names of the migrations that were run
  * @throws `database-too-new`
  */
-export async function migrate(orm: MikroORM): Promise<void> {
+export async function migrate(orm: MikroORM): Promise<readonly string[]> {
   try {
-    await migrateOnce(orm)
+    return await migrateOnce(orm)
   } catch (first) {
     if (!isTaken(first)) throw first
     try {
       // Another process may have created the table of migrations since it was looked up.
-      await migrateOnce(orm)
+      return await migrateOnce(orm)
     } catch (cause) {
       if (!isTaken(cause)) throw cause
       throw new ColloquyError(
@@ -35,9 +36,10 @@ export async function migrate(orm: MikroORM): Promise<void> {
   }
 }
 
-async function migrateOnce(orm: MikroORM): Promise<void> {
+async function migrateOnce(orm: MikroORM): Promise<readonly string[]> {
   const executed = await orm.migrator.getExecuted()
-  if (isBehind(executed.map(({ name }) => name))) await orm.migrator.up()
+  if (!isBehind(executed.map(({ name }) => name))) return []
+  return (await orm.migrator.up()).map(({ name }) => name)
 }
 
 /**

@@ -161,7 +161,10 @@ async function prepare(orm: MikroORM, options: SqliteStoreOptions): Promise<void
   for (;;) {
     try {
       await configure(orm, options)
-      await migrate(orm)
+      const migrations = await migrate(orm)
+      if (migrations.length > 0) {
+        options.logger?.info({ migrations }, 'The schema of the database was brought up to date.')
+      }
       return
     } catch (cause) {
       const error = databaseError(cause)

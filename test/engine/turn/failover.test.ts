@@ -282,7 +282,9 @@ describe('a fallback that cannot be used', () => {
     await put('later', second, { model: 'late' })
     expect((await ask()).turn).toMatchObject({ endpoint: 'later', model: 'late' })
 
-    expect(warnings).toEqual([expect.stringMatching(/fallback endpoint "later" is left out/)])
+    expect(warnings.filter((text) => text.includes('left out'))).toEqual([
+      expect.stringMatching(/fallback endpoint "later" is left out/),
+    ])
   })
 
   test('is left out when its key cannot be read', async () => {
@@ -299,7 +301,9 @@ describe('a fallback that cannot be used', () => {
 
     expect(turn.endpoint).toBe('third')
     expect(before.second.socketsOpened).toBe(0)
-    expect(warnings).toEqual([expect.stringMatching(/"second" is left out/)])
+    expect(warnings.filter((text) => text.includes('left out'))).toEqual([
+      expect.stringMatching(/"second" is left out/),
+    ])
   })
 })
 
