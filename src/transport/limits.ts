@@ -29,6 +29,9 @@ export const FREE_DELTAS = 256
 /** The memory of a value in opaque data besides its JSON. */
 export const VALUE_OVERHEAD = 16
 
+/** The longest list of models. The longest one known, of a router, has half a megabyte. */
+export const MODEL_LIST_BYTES = 4 * MIB
+
 /** A longer error body is cut off here, and its beginning is read. */
 export const ERROR_BODY_BYTES = 64 * 1024
 /** How long an error body may take after its headers. */

@@ -1,8 +1,10 @@
 /** Asks a provider for the names of its models. Knows nothing of how a request is sent. */
 import { ColloquyError, errorFromRecord } from '../protocol/errors.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
 import { errorInAnswer } from './http/http-error.ts'
+import { MODEL_LIST_BYTES } from './limits.ts'
 import { readProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
@@ -11,16 +13,12 @@ import { isObject, nonEmpty } from './wire-value.ts'
 /** Collects one JSON answer. */
 export class ModelListReader implements AnswerReader {
   readonly #target: ProviderTarget
-  readonly #limit: number
   readonly #names = Promise.withResolvers<readonly string[]>()
   #exchange: Exchange | undefined
-  #pieces: Buffer[] = []
-  #size = 0
+  readonly #body = new GrowingBytes()
 
-  /** @param limit - the longest answer that is read, in bytes */
-  constructor(target: ProviderTarget, limit: number) {
+  constructor(target: ProviderTarget) {
     this.#target = target
-    this.#limit = limit
   }
 
   /** Starts the exchange. The promise rejects with a coded error: `cancelled` after an abort. */
@@ -47,15 +45,17 @@ export class ModelListReader implements AnswerReader {
   }
 
   read(bytes: Buffer): void {
-    this.#pieces.push(bytes)
-    this.#size += bytes.length
-    if (this.#size <= this.#limit) return
+    if (this.#body.length + bytes.length <= MODEL_LIST_BYTES) return this.#body.add(bytes)
     this.#exchange?.cut()
-    this.failed({ code: 'reply-too-large', message: `${this.#name} sent too long a list.` })
+    this.failed({
+      code: 'reply-too-large',
+      message: `${this.#name} sent a list of models of more than ${MODEL_LIST_BYTES} bytes.`,
+    })
   }
 
   ended(): void {
-    const value = parsed(Buffer.concat(this.#pieces).toString())
+    const value = parsed(this.#body.view().toString())
+    this.#body.clear()
     const names = namesIn(value)
     if (names !== undefined) return this.#names.resolve(names)
     const error = readProviderError(value)

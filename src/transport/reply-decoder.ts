@@ -9,9 +9,10 @@
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { DialectReader, TextOnlyEvent, WireDialect } from './dialects/dialect.ts'
-import { type ByteString, utf8Text } from './events/byte-string.ts'
+import type { ByteString } from './events/byte-string.ts'
 import { EventStream } from './events/event-stream.ts'
 import type { EventTemplates } from './events/shortcut/templates.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 import { errorInAnswer } from './http/http-error.ts'
 import type { ReplyLimits } from './limits.ts'
 import type { ProviderError } from './provider-error.ts'
@@ -29,6 +30,8 @@ const BLANKS = /^[\s\u00ef\u00bb\u00bf]+/
 const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/
 /** Enough characters to recognise an event stream: the longest field name and its colon. */
 const SNIFF_LENGTH = 6
+/** As many characters are looked at: the start of an event stream may be a field and blanks. */
+const SNIFF_HELD = 64
 
 export interface DecoderOptions {
   readonly dialect: WireDialect
@@ -51,8 +54,7 @@ export class ReplyDecoder {
   #events: EventStream | undefined
   #kind: 'unknown' | 'events' | 'json' = 'unknown'
   /** The start of a body of unknown kind, or all of a JSON body so far. */
-  #held: ByteString[] = []
-  #heldLength = 0
+  readonly #held = new GrowingBytes()
   #hasEvents = false
   #isEnding = false
   /** The error that the provider reported, while usage may still follow. */
@@ -114,7 +116,7 @@ export class ReplyDecoder {
   #endBody(): void {
     if (this.#ending !== undefined) return
     this.#isEnding = true
-    if (this.#kind === 'unknown' && this.#heldLength > 0) this.#recognise(true)
+    if (this.#kind === 'unknown' && this.#held.length > 0) this.#recognise(true)
     if (this.#ending === undefined) this.#events?.end()
     if (this.#kind === 'json') this.#answer()
     if (this.#reader.isFinished) this.#close()
@@ -123,29 +125,29 @@ export class ReplyDecoder {
   #take(bytes: ByteString): void {
     if (this.#kind === 'events') return this.#feed(bytes)
     // Servers send blank lines to keep a connection alive, even before JSON. A BOM is dropped too.
-    const rest = this.#heldLength === 0 ? bytes.replace(BLANKS, '') : bytes
+    const rest = this.#held.length === 0 ? bytes.replace(BLANKS, '') : bytes
     if (rest.length === 0) return
-    this.#held.push(rest)
-    this.#heldLength += rest.length
+    this.#held.addString(rest)
     if (this.#kind === 'unknown') this.#recognise(false)
     // After the kind is known, so that a body that came in one read is checked too.
-    if (this.#kind === 'json' && this.#heldLength > this.#limits.replyBytes) {
+    if (this.#kind === 'json' && this.#held.length > this.#limits.replyBytes) {
       this.#replyTooLarge('bytes')
     }
   }
 
   /** Finds the kind of the body by its first characters, which are never blank. */
   #recognise(isAll: boolean): void {
-    if (this.#heldLength === 0) return
-    const start = this.#held.join('')
+    if (this.#held.length === 0) return
+    const start = this.#held.view().toString('latin1', 0, SNIFF_HELD)
     if (start.startsWith('{') || start.startsWith('[')) {
       this.#kind = 'json'
     } else if (start.startsWith('<')) {
       this.#fail('invalid-response', 'a web page instead of a reply. Check the url')
     } else if (this.#contentType.includes('event-stream') || EVENT_STREAM.test(start)) {
       this.#kind = 'events'
-      this.#held = []
-      this.#feed(start)
+      const all = this.#held.view().toString('latin1')
+      this.#held.clear()
+      this.#feed(all)
     } else if (isAll || start.length >= SNIFF_LENGTH) {
       this.#fail('invalid-response', 'something that is neither JSON nor an event stream')
     }
@@ -220,8 +222,8 @@ export class ReplyDecoder {
 
   #answer(): void {
     if (this.#ending !== undefined) return
-    const value = parsed(utf8Text(this.#held.join('')))
-    this.#held = []
+    const value = parsed(this.#held.view().toString())
+    this.#held.clear()
     // Some servers wrap an error in a list. None wraps a reply.
     const answer: unknown = Array.isArray(value) ? value[0] : value
     if (!isObject(answer)) return this.#fail('invalid-response', 'JSON that is broken or no reply')
@@ -259,7 +261,7 @@ export class ReplyDecoder {
   #fail(code: ErrorRecord['code'], what: string): void {
     const message = `Endpoint "${this.#target.endpoint}" answered with ${what}.`
     this.#ending ??= this.#fault ?? { code, message }
-    this.#held = []
+    this.#held.clear()
   }
 
   #replyTooLarge(unit: 'bytes' | 'parts'): void {

@@ -169,7 +169,7 @@ class HttpTransport implements Transport {
 
   async listModels(given: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
     const target = given.keySource === undefined ? given : await this.#keyed(given, signal)
-    const list = new ModelListReader(target, this.#limits.replyBytes)
+    const list = new ModelListReader(target)
     const dialect = DIALECTS[target.dialect]
     const url = operationUrl(target.url, '/models')
     for (const [name, value] of Object.entries(dialect.modelsQuery ?? {})) {

@@ -3,13 +3,13 @@
  * the body's format.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { GrowingBytes } from '../growing-bytes.ts'
 import { ERROR_BODY_BYTES } from '../limits.ts'
 
 export class BadAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  readonly #pieces: Buffer[] = []
-  #size = 0
+  readonly #bytes = new GrowingBytes()
 
   constructor(status: number, headers: IncomingHttpHeaders) {
     this.status = status
@@ -17,16 +17,15 @@ export class BadAnswer {
   }
 
   add(bytes: Buffer): void {
-    this.#pieces.push(bytes)
-    this.#size += bytes.length
+    this.#bytes.add(bytes.subarray(0, ERROR_BODY_BYTES - this.#bytes.length))
   }
 
   /** True if the limit is reached: no more of the body is read. */
   get isRead(): boolean {
-    return this.#size >= ERROR_BODY_BYTES
+    return this.#bytes.length >= ERROR_BODY_BYTES
   }
 
   get text(): string {
-    return Buffer.concat(this.#pieces).subarray(0, ERROR_BODY_BYTES).toString()
+    return this.#bytes.view().toString()
   }
 }
