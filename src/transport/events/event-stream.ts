@@ -34,6 +34,12 @@ interface EventReader {
 /** After this many failures in a row, no template is made: the events of the stream differ. */
 const MOST_FAILED_TEMPLATES = 8
 
+/**
+ * A stream may try as many templates in its life. A template costs as much as parsing its event some
+ * ten times, and a stream could have one match after each.
+ */
+const MOST_TRIED_TEMPLATES = 64
+
 export class EventStream {
   readonly #reader: EventReader
   readonly #templates: EventTemplates
@@ -43,6 +49,8 @@ export class EventStream {
   #template: EventTemplate | undefined
   /** How many templates were tried since an event matched one. */
   #failedTemplates = 0
+  /** How many templates were tried in all. */
+  #triedTemplates = 0
   /** True if the parser has no part of an event yet. */
   #isBetween = true
   /** The bytes that the parser is given, if they are one whole event. */
@@ -90,7 +98,7 @@ export class EventStream {
    * where `bytes` ends.
    */
   #parse(bytes: ByteString, at: number, blankLine: string): number {
-    const blank = this.#failedTemplates < MOST_FAILED_TEMPLATES ? bytes.indexOf(blankLine, at) : -1
+    const blank = this.#mayTry() ? bytes.indexOf(blankLine, at) : -1
     const end = blank === -1 ? bytes.length : blank + blankLine.length
     const piece = bytes.slice(at, end)
     if (this.#isBetween && blank !== -1) this.#raw = piece
@@ -98,6 +106,12 @@ export class EventStream {
     this.#parser.feed(this.#text.decode(piece))
     this.#raw = undefined
     return end
+  }
+
+  #mayTry(): boolean {
+    return (
+      this.#failedTemplates < MOST_FAILED_TEMPLATES && this.#triedTemplates < MOST_TRIED_TEMPLATES
+    )
   }
 
   #event(data: string, name: string | undefined): void {
@@ -112,6 +126,7 @@ export class EventStream {
     this.#template = this.#templates.find(event)
     if (this.#template !== undefined) return
     this.#failedTemplates += 1
+    this.#triedTemplates += 1
     this.#template = this.#templates.learn(event)
   }
 }

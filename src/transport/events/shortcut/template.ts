@@ -46,6 +46,12 @@ const BLANK_LINES = ['\n\n', '\r\n\r\n']
 /** A longer event is mostly text, which has to be read in any case: a template saves little. */
 const LONGEST = 16 * 1024
 
+/**
+ * Each place where a text or a field might stand costs a probe, which parses the whole event. An
+ * event with more places than this gets no template, or no hole for that field.
+ */
+const MOST_PLACES = 4
+
 /** Probes: values put into a hole, which must come out of the parser if the hole is right. */
 const PROBES = {
   text: 'a text that no event holds',
@@ -138,7 +144,7 @@ export class EventTemplate {
  */
 function textHole(data: string, added: TextOnlyEvent, { textOnly }: EventForm): Hole | undefined {
   const token = JSON.stringify(added.text)
-  for (let at = data.indexOf(token); at !== -1; at = data.indexOf(token, at + 1)) {
+  for (const at of placesOf(token, data)) {
     const hole: Hole = { kind: 'text', start: at + 1, end: at + token.length - 1 }
     const found = textOnly(probed(data, hole))
     if (found?.text === PROBES.text && found.type === added.type) return hole
@@ -146,10 +152,22 @@ function textHole(data: string, added: TextOnlyEvent, { textOnly }: EventForm): 
   return undefined
 }
 
+/** Finds where a token stands. Returns nothing if it stands in too many places. */
+function placesOf(token: string, data: string): readonly number[] {
+  const places: number[] = []
+  for (let at = data.indexOf(token); at !== -1; at = data.indexOf(token, at + 1)) {
+    if (places.length === MOST_PLACES) return []
+    places.push(at)
+  }
+  return places
+}
+
 /** Finds the hole for the value of a top-level field, if it is a string or a whole number. */
 function fieldHole(data: string, field: string): Hole | undefined {
-  for (const { 0: name, index } of data.matchAll(new RegExp(`"${field}"\\s*:\\s*`, 'g'))) {
-    const start = index + name.length
+  const name = `"${field}"`
+  for (const at of placesOf(name, data)) {
+    const start = startOfValue(data, at + name.length)
+    if (start === -1) continue
     const isString = data[start] === '"'
     const hole: Hole = isString
       ? { kind: 'string', start: start + 1, end: endOfString(data, start + 1) }
@@ -159,6 +177,13 @@ function fieldHole(data: string, field: string): Hole | undefined {
     if (probed(data, hole)?.[field] === probe) return hole
   }
   return undefined
+}
+
+/** Returns where the value after a field's name starts; -1 if no colon follows the name. */
+function startOfValue(data: string, from: number): number {
+  const colon = /\s*:\s*/y
+  colon.lastIndex = from
+  return colon.test(data) ? colon.lastIndex : -1
 }
 
 /** Finds blanks before the brace that closes an event. They are inside no string. */
