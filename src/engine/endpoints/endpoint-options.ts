@@ -63,7 +63,7 @@ function parsedUrl(given: string): URL {
   if (url === undefined) {
     throw new ColloquyError(
       'invalid-url',
-      'putEndpoint: url is not an absolute http: or https: address. Give one like https://llm.example/v1.',
+      'putEndpoint: url is not an absolute http: or https: address of at most 8 KiB. Give one like https://llm.example/v1.',
     )
   }
   if (url.username !== '' || url.password !== '') {

@@ -7,6 +7,9 @@ import { ColloquyError } from '../../protocol/errors.ts'
 /** The operations that an endpoint's url may already end in. */
 const OPERATIONS = ['/chat/completions', '/responses', '/messages', '/models']
 
+/** The longest url of an endpoint. Servers refuse a request line that is much longer. */
+const LONGEST_URL = 8 * 1024
+
 /** More urls than a host uses, as a rule. If it uses more, they are parsed again. */
 const MOST_KEPT = 100
 
@@ -41,10 +44,10 @@ export function operationUrl(endpointUrl: string, operation: string): URL {
   if (url === undefined) {
     throw new ColloquyError(
       'invalid-url',
-      'The url of the endpoint is no http: or https: address; set it again with putEndpoint.',
+      'The url of the endpoint is no http: or https: address of at most 8 KiB; set it again with putEndpoint.',
     )
   }
-  let base = url.pathname.replace(/\/+$/, '')
+  let base = withoutSlashes(url.pathname)
   for (const known of OPERATIONS) {
     if (base.endsWith(known)) {
       base = base.slice(0, -known.length)
@@ -59,8 +62,24 @@ export function operationUrl(endpointUrl: string, operation: string): URL {
   return url
 }
 
-/** Parses an absolute `http:` or `https:` url. Returns `undefined` for anything else. */
+/** Cut by index: a regex would try each slash as the first one, which costs their square. */
+function withoutSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end -= 1
+  return path.slice(0, end)
+}
+
+/**
+ * Parses an absolute `http:` or `https:` url of at most 8 KiB, as given and as it is sent. Returns
+ * `undefined` for anything else.
+ */
 export function httpUrl(given: string): URL | undefined {
+  if (given.length > LONGEST_URL) return undefined
+  const url = parsedUrl(given)
+  return url !== undefined && url.href.length <= LONGEST_URL ? url : undefined
+}
+
+function parsedUrl(given: string): URL | undefined {
   const url = URL.parse(given)
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined
 }
