@@ -37,6 +37,15 @@ export const ERROR_BODY_BYTES = 64 * 1024
 /** How long an error body may take after its headers. */
 export const ERROR_BODY_MS = 2000
 
+/**
+ * A compressed body may decompress to this many bytes, and to this many times its bytes, beside
+ * its content. Deflate reaches 1032 times at most, brotli a million times.
+ */
+export const DECODED_FREE_BYTES = MIB
+export const DECODED_RATIO = 1000
+/** How many bytes of a body a unit of content accounts for: a chunk may hold one character. */
+export const BYTES_OF_UNIT = 512
+
 export const CONNECT_MS = 10_000
 export const REDIRECT_HOPS = 5
 

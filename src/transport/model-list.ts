@@ -53,6 +53,10 @@ export class ModelListReader implements AnswerReader {
     })
   }
 
+  accounted(): number {
+    return this.#body.length
+  }
+
   ended(): void {
     const value = parsed(this.#body.view().toString())
     this.#body.clear()

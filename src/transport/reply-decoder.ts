@@ -10,6 +10,7 @@ import type { ReplyEnd } from '../protocol/delta.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { DialectReader, TextOnlyEvent, WireDialect } from './dialects/dialect.ts'
 import type { ByteString } from './events/byte-string.ts'
+import { BLANKS, EVENT_STREAM, SNIFF_LENGTH } from './events/event-stream-start.ts'
 import { EventStream } from './events/event-stream.ts'
 import type { EventTemplates } from './events/shortcut/templates.ts'
 import { GrowingBytes } from './growing-bytes.ts'
@@ -23,13 +24,6 @@ import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
 
-/** Blanks, and the bytes of a BOM, which may arrive in pieces. */
-const BLANKS = /^[\s\u00ef\u00bb\u00bf]+/
-
-/** The first characters of an event stream. A `:` opens a comment. */
-const EVENT_STREAM = /^(?::|(?:data|event|id|retry)\s*(?::|\r|\n))/
-/** Enough characters to recognise an event stream: the longest field name and its colon. */
-const SNIFF_LENGTH = 6
 /** As many characters are looked at: the start of an event stream may be a field and blanks. */
 const SNIFF_HELD = 64
 
@@ -82,6 +76,11 @@ export class ReplyDecoder {
     if (this.#ending !== undefined) return undefined
     if (this.#fault !== undefined) return 'failed'
     return this.#reader.isFinished ? 'finished' : undefined
+  }
+
+  /** How many bytes belong to something that is not complete: an event, or all of a JSON body. */
+  get unfinished(): number {
+    return this.#events?.unfinished ?? this.#held.length
   }
 
   /** Finish reason, usage and model, as far as they are known. */

@@ -14,7 +14,7 @@ import type { Logger } from '../protocol/logger.ts'
 import type { Admission } from './admission/admission.ts'
 import { byteString } from './events/byte-string.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
-import { AFTER_ERROR_MS } from './limits.ts'
+import { AFTER_ERROR_MS, BYTES_OF_UNIT } from './limits.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
@@ -168,6 +168,10 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (this.#isScheduled) return
     this.#isScheduled = true
     queueMicrotask(this.#gathered)
+  }
+
+  accounted(): number {
+    return this.#draft.size * BYTES_OF_UNIT + (this.#decoder?.unfinished ?? 0)
   }
 
   ended(): void {

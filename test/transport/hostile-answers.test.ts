@@ -429,8 +429,7 @@ test.each(['content-encoding', 'content-type', 'retry-after', 'retry-after-ms', 
 
     const [good, bad] = [await reply(urls[0] as string), await reply(urls[1] as string)]
 
-    if (name === 'content-encoding') expect(good.error?.code).toBe('invalid-response')
-    else expect(good.text).toBe('a')
+    expect(good.text).toBe('a')
     expect(bad.error).toMatchObject({ code: 'overloaded', status: 503 })
   },
 )

@@ -53,6 +53,8 @@ export class EventStream {
   #triedTemplates = 0
   /** True if the parser has no part of an event yet. */
   #isBetween = true
+  /** How many bytes the parser was given since the last event ended. */
+  #unfinished = 0
   /** The bytes that the parser is given, if they are one whole event. */
   #raw: ByteString | undefined
 
@@ -68,6 +70,11 @@ export class EventStream {
       },
       maxBufferSize: eventBytes,
     })
+  }
+
+  /** How many bytes of an unfinished event were read, at most as many as an event may have. */
+  get unfinished(): number {
+    return Math.min(this.#unfinished, this.#eventBytes)
   }
 
   /** Reads the next bytes of the stream. */
@@ -103,9 +110,16 @@ export class EventStream {
     const piece = bytes.slice(at, end)
     if (this.#isBetween && blank !== -1) this.#raw = piece
     this.#isBetween = piece.endsWith(blankLine)
+    if (this.#isBetween) this.#unfinished = 0
+    else this.#wait(piece, blankLine)
     this.#parser.feed(this.#text.decode(piece))
     this.#raw = undefined
     return end
+  }
+
+  #wait(piece: ByteString, blankLine: string): void {
+    const last = piece.lastIndexOf(blankLine)
+    this.#unfinished = last === -1 ? this.#unfinished + piece.length : piece.length - last
   }
 
   #mayTry(): boolean {

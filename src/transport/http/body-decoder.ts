@@ -5,20 +5,18 @@
  * a delta comes out as soon as its bytes are in. The decoder knows nothing of the content.
  */
 import type { Transform } from 'node:stream'
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createInflateRaw,
-} from 'node:zlib'
+// Not by name: Node 20 has no zstd, and the package can still be imported there.
+import * as zlib from 'node:zlib'
+import type { ContentCoding } from './content-coding.ts'
+
+const { constants } = zlib
 
 /**
  * Receives the decoded bytes, and pauses the source while the decoder lags behind.
  *
  * Contract: `data` is called any number of times, then `end` or `error`.
  */
-interface BodyDecoderPort {
+export interface BodyDecoderPort {
   data(bytes: Buffer): void
   end(): void
   /** The bytes are not in the encoding that the header named. */
@@ -27,19 +25,13 @@ interface BodyDecoderPort {
   resume(): void
 }
 
-/** A body is `plain` if it needs no decoding, and `unknown` if it cannot be decoded. */
-export function encodingKind(encoding: string): 'plain' | 'encoded' | 'unknown' {
-  if (encoding === '' || encoding === 'identity') return 'plain'
-  return /^(x-)?gzip$|^br$|^deflate$/.test(encoding) ? 'encoded' : 'unknown'
-}
-
 export class BodyDecoder {
-  readonly #encoding: string
+  readonly #coding: ContentCoding
   readonly #port: BodyDecoderPort
   #stream: Transform | undefined
 
-  constructor(encoding: string, port: BodyDecoderPort) {
-    this.#encoding = encoding
+  constructor(coding: ContentCoding, port: BodyDecoderPort) {
+    this.#coding = coding
     this.#port = port
   }
 
@@ -62,7 +54,7 @@ export class BodyDecoder {
   }
 
   #open(first: Buffer): Transform {
-    const stream = decompressor(this.#encoding, first)
+    const stream = decompressor(this.#coding, first)
     stream.on('data', (bytes: Buffer) => this.#port.data(bytes))
     stream.on('end', () => this.#port.end())
     stream.on('error', (error: Error) => this.#port.error(error))
@@ -70,19 +62,25 @@ export class BodyDecoder {
   }
 }
 
-function decompressor(encoding: string, first: Buffer): Transform {
-  if (encoding === 'br') {
+function decompressor(coding: ContentCoding, first: Buffer): Transform {
+  if (coding === 'br') {
     const { BROTLI_OPERATION_FLUSH } = constants
-    return createBrotliDecompress({
+    return zlib.createBrotliDecompress({
       flush: BROTLI_OPERATION_FLUSH,
       finishFlush: BROTLI_OPERATION_FLUSH,
+    })
+  }
+  if (coding === 'zstd') {
+    return zlib.createZstdDecompress({
+      flush: constants.ZSTD_e_flush,
+      finishFlush: constants.ZSTD_e_flush,
     })
   }
   // A flush in place of a final check: a truncated body still yields all its bytes. The content
   // shows that it was truncated.
   const options = { flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }
-  if (encoding !== 'deflate') return createGunzip(options)
+  if (coding === 'gzip') return zlib.createGunzip(options)
   // `deflate` means the zlib format, but some servers send a raw deflate stream.
   const isZlib = ((first[0] ?? 0) & 0x0f) === 0x08
-  return isZlib ? createInflate(options) : createInflateRaw(options)
+  return isZlib ? zlib.createInflate(options) : zlib.createInflateRaw(options)
 }

@@ -17,15 +17,19 @@ import type { ProviderTarget } from '../provider-target.ts'
 import { timeoutError } from '../timeouts.ts'
 import type { TimeoutCode, Timeouts } from '../timeouts.ts'
 import { BadAnswer } from './bad-answer.ts'
-import { BodyDecoder, encodingKind } from './body-decoder.ts'
+import { BodyDecoder } from './body-decoder.ts'
+import type { BodyDecoderPort } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
+import { contentCoding } from './content-coding.ts'
 import type { Dispatchers, HttpConnection } from './dispatchers.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
 import { headerText, httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
+import { Inflation } from './inflation.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
 import { requestHeaders } from './request-headers.ts'
+import { UnknownCoding } from './unknown-coding.ts'
 
 /** Shared by all exchanges of a transport. */
 export interface ExchangePort {
@@ -46,6 +50,8 @@ export interface AnswerReader {
   /** The answer has a status of success. */
   began(contentType: string): void
   read(bytes: Buffer): void
+  /** How many bytes of the body brought content, or may bring some once they are complete. */
+  accounted(): number
   /** The body is complete by the rules of HTTP. */
   ended(): void
   /** The body broke off. */
@@ -66,7 +72,9 @@ export class Exchange implements PushReceiver {
   #isProxied = false
   /** Decides about body bytes: `good` reads them, `bad` keeps them, `ended` only counts them. */
   #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
-  #decoder: BodyDecoder | undefined
+  #decoder: BodyDecoder | UnknownCoding | undefined
+  /** Absent for a body that is not compressed. */
+  #inflation: Inflation | undefined
   #watch: IdleWatch | undefined
   #timer: unknown
   /** The answer, in phase `bad`. */
@@ -139,16 +147,23 @@ export class Exchange implements PushReceiver {
     if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
     if (status === 204 || status === 205)
       return this.#refuse('empty-response', 'no content', status)
-    const encoding = headerText(headers, 'content-encoding').trim().toLowerCase()
-    const kind = encodingKind(encoding)
-    if (kind === 'encoded') this.#decoder = new BodyDecoder(encoding, this.#decoderPort())
+    const coding = contentCoding(headerText(headers, 'content-encoding'))
+    if (coding !== 'plain' && coding !== 'unknown') {
+      this.#inflation = new Inflation()
+      this.#decoder = new BodyDecoder(
+        coding,
+        this.#decoderPort('a body that is not encoded as it says'),
+      )
+    }
     if (status >= 400) {
       this.#phase = 'bad'
       this.#bad = new BadAnswer(status, headers)
       this.#timer = this.#port.clock.setTimeout(() => this.#badBodyRead(), ERROR_BODY_MS)
       return
     }
-    if (kind === 'unknown') return this.#refuse('invalid-response', 'an unknown content encoding')
+    if (coding === 'unknown') {
+      this.#decoder = new UnknownCoding(this.#decoderPort('an unknown content encoding'))
+    }
     this.#phase = 'good'
     this.#watch = new IdleWatch(this.#port.clock, this.#port.timeouts.idleMs, () =>
       this.#timedOut('timeout-idle'),
@@ -167,7 +182,10 @@ export class Exchange implements PushReceiver {
       this.#bytesAfterEnd += bytes.length
       if (this.#bytesAfterEnd > AFTER_END_BYTES) this.cut()
     } else if (this.#decoder === undefined) this.#body(bytes)
-    else this.#decoder.write(bytes)
+    else {
+      this.#inflation?.came(bytes.length)
+      this.#decoder.write(bytes)
+    }
   }
 
   end(): void {
@@ -249,16 +267,25 @@ export class Exchange implements PushReceiver {
   }
 
   /** An error answer is reported by its status, even if its body cannot be decoded. */
-  #undecodable(): void {
+  #undecodable(what: string): void {
     if (this.#phase === 'bad') this.#badBodyRead()
-    else this.#refuse('invalid-response', 'a body that is not encoded as it says')
+    else this.#refuse('invalid-response', what)
   }
 
-  #decoderPort(): ConstructorParameters<typeof BodyDecoder>[1] {
+  #decoded(bytes: Buffer): void {
+    this.#inflation?.became(bytes.length)
+    this.#body(bytes)
+    if (this.#phase !== 'good') return
+    if (this.#inflation?.isExcessive(() => this.#reader.accounted()) !== true) return
+    this.#refuse('invalid-response', 'a compressed body that holds hardly any content')
+  }
+
+  /** @param undecodable - describes the answer if its body cannot be decoded */
+  #decoderPort(undecodable: string): BodyDecoderPort {
     return {
-      data: (bytes) => this.#body(bytes),
+      data: (bytes) => this.#decoded(bytes),
       end: () => this.#bodyEnded(),
-      error: () => this.#undecodable(),
+      error: () => this.#undecodable(undecodable),
       pause: () => this.#push?.pause(),
       resume: () => this.#push?.resume(),
     }

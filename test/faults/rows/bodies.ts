@@ -17,6 +17,12 @@ import { call, called, done, said, sse, stop } from '../wire.ts'
 
 const whole = said('Hi ') + said('ö') + stop + done
 
+/** Unreadable as what it was, and no coding that anybody knows. */
+const rot13 = (text: string): string =>
+  text.replaceAll(/[a-z]/gi, (letter) =>
+    String.fromCharCode(letter.charCodeAt(0) + (letter.toLowerCase() < 'n' ? 13 : -13)),
+  )
+
 /** A stream in an unusual form. It is read like any other. */
 function written(name: string, body: string | readonly (string | Uint8Array)[], headers?: object) {
   return {
@@ -186,8 +192,18 @@ export const bodies: readonly Fault[] = [
   },
   {
     name: 'compresses in a way that nobody knows',
-    upstream: raw([whole], { headers: { 'content-encoding': 'rot13' } }),
+    upstream: raw([rot13(whole)], { headers: { 'content-encoding': 'rot13' } }),
     expected: failure('invalid-response'),
+  },
+  {
+    name: 'names an encoding that nobody knows and uses none',
+    upstream: raw([whole], { headers: { 'content-encoding': 'rot13' } }),
+    expected: success('Hi ö'),
+  },
+  {
+    name: 'says that its encoding is none',
+    upstream: raw([whole], { headers: { 'content-encoding': 'none' } }),
+    expected: success('Hi ö'),
   },
   {
     name: 'cuts a compressed body',
