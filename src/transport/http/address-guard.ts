@@ -17,16 +17,22 @@ export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 }
 
-// From the IANA registries of special-purpose addresses (RFC 6890).
+// From the IANA registries of special-purpose addresses (RFC 6890), and addresses that look public
+// but lead to the inside of a cloud. The metadata of most clouds is at link-local, carrier-grade or
+// private addresses.
 const SPECIAL_IPV4: readonly (readonly [network: string, prefix: number])[] = [
   ['0.0.0.0', 8], // this network
   ['10.0.0.0', 8], // private, RFC 1918
   ['100.64.0.0', 10], // carrier-grade NAT, RFC 6598
   ['127.0.0.0', 8], // loopback
   ['169.254.0.0', 16], // link-local, and the metadata services of clouds
+  ['161.26.0.0', 16], // services inside IBM's cloud
+  ['166.8.0.0', 14], // the same
+  ['168.63.129.16', 32], // Azure's host: metadata, DNS, health
   ['172.16.0.0', 12], // private
   ['192.0.0.0', 24], // protocol assignments
   ['192.0.2.0', 24], // documentation
+  ['192.80.8.124', 32], // Equinix Metal's metadata
   ['192.88.99.0', 24], // 6to4 relays
   ['192.168.0.0', 16], // private
   ['198.18.0.0', 15], // benchmarks

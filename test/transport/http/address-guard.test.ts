@@ -17,6 +17,20 @@ const PRIVATE = [
   '127.0.0.1',
   '127.255.255.254',
   '169.254.169.254',
+  // Metadata and inner services of clouds: Alibaba, AWS, Azure, Equinix, Google, IBM, Oracle, Tencent.
+  '100.100.100.200',
+  '169.254.170.2',
+  'fd00:ec2::254',
+  '168.63.129.16',
+  '::ffff:168.63.129.16',
+  '64:ff9b::168.63.129.16',
+  '2002:a83f:8110::1',
+  '192.80.8.124',
+  'fd20:ce::254',
+  '161.26.0.6',
+  '166.9.24.45',
+  '192.0.0.192',
+  '169.254.0.23',
   '172.16.0.1',
   '172.31.255.255',
   '192.168.1.1',
@@ -49,6 +63,13 @@ const PUBLIC = [
   '172.15.0.1',
   '172.32.0.1',
   '192.167.1.1',
+  '168.63.129.15',
+  '168.63.129.17',
+  '192.80.8.123',
+  '161.25.255.255',
+  '161.27.0.0',
+  '166.7.255.255',
+  '166.12.0.0',
   '223.255.255.255',
   '2606:4700::1111',
   '2a00:1450:4001::1',
@@ -110,6 +131,8 @@ async function listener() {
 test.each([
   '127.0.0.1',
   '127.1',
+  '168.63.129.16',
+  '0xa83f8110',
   '0x7f000001',
   '2130706433',
   '0177.0.0.1',
@@ -200,6 +223,7 @@ test('refuses a special address that is written out before a proxy is asked for 
     (await ask(transport, requestTo(url)).ended).error?.code
 
   expect(await code('http://169.254.169.254/latest')).toBe('address-refused')
+  expect(await code('http://168.63.129.16/metadata')).toBe('address-refused')
   expect(await code('http://inside.invalid/v1')).toBe('address-refused')
   expect(proxy.requests).toEqual([])
   // The proxy resolves the name.
