@@ -5,25 +5,18 @@
  * The url of a proxy may hold a password, so no message repeats any of it. This file knows nothing
  * of connections.
  */
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import { ColloquyError } from '../../protocol/errors.ts'
 import { httpUrl } from './endpoint-url.ts'
+import { ProxyExceptions } from './proxy-exceptions.ts'
 
 /** The environment variables. Only those about proxies are read. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-interface Exception {
-  readonly host: string
-  /** Absent: any port. */
-  readonly port: string | undefined
-}
-
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
-
 export class Proxies {
   readonly #http: string
   readonly #https: string
-  readonly #exceptions: readonly Exception[]
+  readonly #exceptions: ProxyExceptions
 
   /** @param environment - read here, and never again. */
   constructor(environment: Environment) {
@@ -32,7 +25,7 @@ export class Proxies {
     this.#http = named('http_proxy') ?? named('all_proxy') ?? ''
     // If only `http_proxy` is set, the network has no other way out, so https takes it too.
     this.#https = named('https_proxy') ?? named('all_proxy') ?? this.#http
-    this.#exceptions = (named('no_proxy') ?? '').split(/[\s,]+/).flatMap(exceptionOf)
+    this.#exceptions = new ProxyExceptions(named('no_proxy') ?? '')
   }
 
   /**
@@ -42,21 +35,11 @@ export class Proxies {
    */
   for(url: URL): URL | undefined {
     const given = url.protocol === 'https:' ? this.#https : this.#http
-    if (given === '' || isLoopback(url.hostname) || this.#isExcepted(url)) return undefined
+    if (given === '' || isLoopback(url.hostname) || this.#exceptions.has(url)) return undefined
     // `proxy.local:3128` means a host and a port, but as a url its scheme is `proxy.local:`.
     const proxy = httpUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`)
     if (proxy === undefined) throw unusableProxy()
     return proxy
-  }
-
-  #isExcepted({ hostname, port, protocol }: URL): boolean {
-    const host = hostname.toLowerCase().replace(/\.$/, '')
-    const used = port === '' ? DEFAULT_PORTS[protocol] : port
-    return this.#exceptions.some(
-      (exception) =>
-        (exception.port ?? used) === used &&
-        (exception.host === '*' || host === exception.host || host.endsWith(`.${exception.host}`)),
-    )
   }
 }
 
@@ -66,18 +49,6 @@ export function unusableProxy(): ColloquyError {
     'connection-failed',
     'The proxy that the environment names cannot be used: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY take http: and https: addresses.',
   )
-}
-
-/** Reads `host`, `.suffix`, `*.suffix` or `*`, each with or without a port. */
-function exceptionOf(entry: string): readonly Exception[] {
-  // IPv6 addresses are written with or without brackets.
-  if (isIPv6(entry)) return [{ host: `[${entry.toLowerCase()}]`, port: undefined }]
-  const [, given = '', port] = /^(.+?)(?::(\d+))?$/.exec(entry) ?? []
-  const host = given
-    .toLowerCase()
-    .replace(/^\*?\./, '')
-    .replace(/\.$/, '')
-  return host === '' ? [] : [{ host, port }]
 }
 
 function isLoopback(hostname: string): boolean {
