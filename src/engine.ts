@@ -65,6 +65,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       logger,
       addressPolicy,
       dispatcher,
+      allows: (endpoint) => binder.allows(endpoint),
     })
     const oneShots = new OneShots(transport, binder, steady)
     const titles = new Titles({ store, feed, binder, preferences, oneShots, options: steady })

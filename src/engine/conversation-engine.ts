@@ -123,15 +123,18 @@ export class ConversationEngine implements Engine {
   async setAirplaneMode(on: boolean): Promise<void> {
     this.#assertOpen()
     checked(requests.switchPosition, on, 'setAirplaneMode')
-    const { preferences, oneShots, turns, drains, actors, feed } = this.#parts
+    const { preferences, oneShots, turns, drains, actors, feed, endpoints, transport } = this.#parts
     const isChanged = await preferences.setAirplaneMode(on, async () => {
       const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
       const elsewhere = turns.all.filter((live) => live.concerns(isElsewhere))
       drains.abort(({ endpoint }) => isElsewhere(endpoint))
-      await Promise.all([
+      const ended = Promise.all([
         oneShots.abort(isElsewhere),
         ...elsewhere.map((live) => cancelTurn(actors, live, { cause: 'airplane-mode' })),
       ])
+      // The requests are aborted by now. A connection that is still being made would greet later.
+      transport.closeConnections(endpoints.get(AIRPLANE)?.url)
+      await ended
     })
     this.#logger.debug({ airplaneMode: on }, 'Airplane mode was set.')
     if (isChanged) feed.announceSettings('airplane-mode')

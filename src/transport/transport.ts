@@ -59,6 +59,11 @@ export interface TransportOptions {
   readonly addressPolicy?: AddressPolicy | undefined
   /** Resolves host names to addresses. @defaultValue the system's resolver */
   readonly lookup?: LookupFunction | undefined
+  /**
+   * Returns true if a request may be sent to the endpoint now. No connection is made for others.
+   * @defaultValue always
+   */
+  readonly allows?: ((endpoint: string) => boolean) | undefined
   /** Sends the requests in place of our own connections. The transport never closes it. */
   readonly dispatcher?: RequestDispatcher | undefined
 }
@@ -78,6 +83,13 @@ export interface Transport {
    * signal aborts
    */
   listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]>
+  /**
+   * Destroys the connections, idle or not, except those to the origin of a url that take no proxy.
+   * Requests on them fail: abort them first.
+   *
+   * @param url - `undefined` keeps no connection
+   */
+  closeConnections(url: string | undefined): void
   /**
    * Destroys every connection. Requests under way fail with `engine-closed`, and
    * so do later requests.
@@ -182,6 +194,11 @@ class HttpTransport implements Transport {
       authentication: dialect.headers(target.apiKey),
     }
     return await list.ask(this.#open(list, request), signal)
+  }
+
+  closeConnections(url: string | undefined): void {
+    const origin = url === undefined ? undefined : URL.parse(url)?.origin
+    this.#port.dispatchers.closeConnections(origin)
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { AddressRefused } from './address-guard.ts'
+import { ConnectionUnwanted } from './demand.ts'
 
 const UNREACHED = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|EPIPE|UND_ERR_(SOCKET|CONNECT))/
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/
@@ -24,6 +25,12 @@ export function connectionFailed(
       message:
         `${url.origin} (${endpoint}) has no public address, and addressPolicy of createEngine allows no other. ` +
         'If it is yours, mark the endpoint with local: true.',
+    }
+  }
+  if (error instanceof ConnectionUnwanted) {
+    return {
+      code: 'airplane-mode',
+      message: `Airplane mode is on: no connection is made for ${endpoint}.`,
     }
   }
   if (isProxied && UNREACHED.test(code)) {

@@ -204,7 +204,7 @@ export class Exchange implements PushReceiver {
   /** If no connection can be used, fails the exchange and returns `undefined`. */
   #connection(url: URL): HttpConnection | undefined {
     try {
-      return this.#port.dispatchers.for(url, this.#target.direct)
+      return this.#port.dispatchers.for(url, this.#target.endpoint, this.#target.direct)
     } catch (error) {
       this.#failed(errorRecord(error))
       return undefined

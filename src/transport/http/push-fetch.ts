@@ -120,6 +120,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // undici calls this right before it writes the request.
+    this.#connection.settled()
     if (this.#isOver) controller.abort(CUT)
     else this.#controller = controller
   }
@@ -155,6 +156,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   /** Ends the request. Returns the receiver, which may still be told of the end. */
   #over(reason: Error): PushReceiver | undefined {
     const receiver = this.#receiver
+    this.#connection.settled()
     this.#isOver = true
     this.#receiver = undefined
     this.#controller = undefined
@@ -182,6 +184,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
       headersTimeout: 0,
       bodyTimeout: 0,
     } satisfies Dispatcher.DispatchOptions
+    this.#connection.waits()
     try {
       this.#connection.dispatcher.dispatch(options, this)
     } catch (error) {
