@@ -9,7 +9,7 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api.ts'
-import { checked, count, functionValue, headers, text } from '../options/check.ts'
+import { apiKey, checked, count, functionValue, headers, text } from '../options/check.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'
 
 const fallback = v.pipe(
@@ -25,7 +25,7 @@ const optionsSchema = v.strictObject({
   url: v.string(),
   model: v.optional(text),
   apiKey: v.nullish(
-    v.union([text, functionValue<KeySource>()], 'a non-empty string or a function'),
+    v.union([apiKey, functionValue<KeySource>()], 'a non-empty string or a function'),
   ),
   headers: v.nullish(headers),
   dialect: v.optional(v.picklist(DIALECTS), 'chat-completions'),

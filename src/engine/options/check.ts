@@ -6,6 +6,11 @@
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError, type ColloquyErrorCode } from '../../protocol/errors.ts'
+import {
+  CONNECTION_HEADERS,
+  isHeaderValue,
+  isHostHeader,
+} from '../../transport/http/request-headers.ts'
 
 /**
  * Returns the value if the schema accepts it.
@@ -79,12 +84,30 @@ export const json = v.custom<unknown>((value) => {
   }
 }, 'a value that JSON can hold')
 
-/** HTTP headers. Names are tokens; no value has a character that could start another header. */
+/**
+ * HTTP headers that can be sent. Names are tokens; no value has a character that could start another
+ * header. The headers that frame a request are not for hosts to set.
+ */
 export const headers = v.pipe(
   v.record(
     v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'header names')),
-    v.pipe(v.string(), v.regex(/^[^\0\r\n]*$/, 'header values without line breaks')),
+    v.pipe(
+      v.string(),
+      v.check(isHeaderValue, 'a header value without line breaks and letters beyond Latin-1'),
+    ),
   ),
+  v.check(
+    (given) => Object.entries(given).every(([name, value]) => isHostHeader(name, value)),
+    `no ${CONNECTION_HEADERS.join(', ')}, and no connection but close or keep-alive: they are set for each request`,
+  ),
+)
+
+/** A provider's key. Blanks and line breaks around it, which files of keys end with, are removed. */
+export const apiKey = v.pipe(
+  v.string(),
+  v.trim(),
+  v.check((value) => value.length > 0, 'a non-empty string or a function'),
+  v.check(isHeaderValue, 'a key without line breaks and letters beyond Latin-1 inside'),
 )
 
 /** A number of things, of which there must be at least one. */

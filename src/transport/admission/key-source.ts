@@ -41,9 +41,10 @@ export function fetchKey(request: KeyRequest, receiver: KeyReceiver): () => void
     fail(`gave no key within timeouts.headersMs (${waitMs} ms)`),
   )
   called(source).then(
-    (apiKey: unknown) => {
+    (given: unknown) => {
       if (isOver) return
-      if (typeof apiKey !== 'string') return fail('gave something that is no string')
+      if (typeof given !== 'string') return fail('gave something that is no string')
+      const apiKey = given.trim()
       if (apiKey === '') return fail('gave an empty key')
       stop()
       receiver.found(apiKey)
