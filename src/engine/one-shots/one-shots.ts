@@ -20,6 +20,7 @@ import type { Transport } from '../../transport/transport.ts'
 import type { Completion } from '../api.ts'
 import type { Binder, Binding, Route } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
+import { onAbort } from '../host-signal.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { nextAttempt } from '../turn/retry-policy.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
@@ -100,9 +101,8 @@ export class OneShots {
       )
     }
     const stop = new AbortController()
-    const abort = () => stop.abort()
     if (signal?.aborted === true) stop.abort()
-    signal?.addEventListener('abort', abort, { once: true })
+    const stopListening = onAbort(signal, () => stop.abort())
     const asked: OneShotRequest = { endpoint, stop, over: Promise.resolve() }
     const over = ask(stop.signal, asked)
     asked.over = over
@@ -111,7 +111,7 @@ export class OneShots {
       return await over
     } finally {
       this.#asked.delete(asked)
-      signal?.removeEventListener('abort', abort)
+      stopListening()
     }
   }
 

@@ -6,7 +6,7 @@
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
-import { headers, json, settings, text } from './check.ts'
+import { abortSignal, headers, json, settings, text } from './check.ts'
 
 const MAX_ID_LENGTH = 200
 
@@ -14,7 +14,7 @@ const id = v.pipe(
   text,
   v.check((value) => value.length <= MAX_ID_LENGTH, `at most ${MAX_ID_LENGTH} characters`),
 )
-const signal = v.optional(v.instance(AbortSignal))
+const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
 
 const tool = v.strictObject({

@@ -75,6 +75,23 @@ export function functionValue<TFunction>(): v.GenericSchema<TFunction> {
   return v.custom<TFunction>((value) => typeof value === 'function', 'a function')
 }
 
+/**
+ * A signal, even of another realm or a polyfill. These are no instances of our `AbortSignal`, and
+ * `AbortSignal.any` refuses them: only `aborted` and the event may be used.
+ */
+export const abortSignal = v.custom<AbortSignal>(isSignal, 'an AbortSignal')
+
+function isSignal(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    const { aborted, addEventListener } = value as Partial<AbortSignal>
+    return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+  } catch {
+    // A getter of the host's threw.
+    return false
+  }
+}
+
 /** Any value that JSON can hold; checked before it is stored. */
 export const json = v.custom<unknown>((value) => {
   try {

@@ -6,6 +6,7 @@
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
+import { onAbort } from '../host-signal.ts'
 import type { CancelCause } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
 
@@ -30,12 +31,21 @@ export function cancelTurn(
   return receipt
 }
 
-/** Cancels a turn when the host's signal aborts. The listener is removed when the turn is over. */
-export function cancelOn(actors: Actors, live: LiveTurn, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return
-  const cancel = () => void cancelTurn(actors, live, { cause: 'signal' })
-  signal.addEventListener('abort', cancel, { once: true })
-  void live.over.promise.then(() => signal.removeEventListener('abort', cancel))
+/**
+ * Cancels a turn when the host's signal aborts. The returned function stops listening.
+ *
+ * @param live - returns the turn, or `undefined` if there is none yet
+ * @throws `invalid-option` if the signal cannot be listened to
+ */
+export function cancelOn(
+  actors: Actors,
+  signal: AbortSignal | undefined,
+  live: () => LiveTurn | undefined,
+): () => void {
+  return onAbort(signal, () => {
+    const turn = live()
+    if (turn !== undefined) void cancelTurn(actors, turn, { cause: 'signal' })
+  })
 }
 
 /** The receipt of a cancel while no turn runs, made from the last turn, if there was one. */

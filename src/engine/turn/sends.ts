@@ -83,8 +83,11 @@ export class Sends {
   #begin(request: SendRequest): LiveTurn {
     const { actors, turns, options } = this.#parts
     assertWanted(request)
-    const live = turns.create({ ...request, turnId: options.newId() })
-    cancelOn(actors, live, request.options.signal)
+    let live: LiveTurn | undefined
+    // Before the turn exists, because a signal may throw.
+    const stopListening = cancelOn(actors, request.options.signal, () => live)
+    live = turns.create({ ...request, turnId: options.newId() })
+    void live.over.promise.then(stopListening)
     actors.send(live.conversationId, { type: 'conversation.send', turnId: live.turnId })
     return live
   }
@@ -123,7 +126,8 @@ export class Sends {
   async #join(live: LiveTurn, request: SendRequest): Promise<Turn | undefined> {
     assertWanted(request)
     assertSame(live.request.input, request.input)
-    cancelOn(this.#parts.actors, live, request.options.signal)
+    const stopListening = cancelOn(this.#parts.actors, request.options.signal, () => live)
+    void live.over.promise.then(stopListening)
     try {
       return await this.#accepted(live)
     } catch {

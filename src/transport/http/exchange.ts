@@ -295,6 +295,6 @@ export class Exchange implements PushReceiver {
 function unsendableHeaders({ endpoint }: ProviderTarget): ErrorRecord {
   return {
     code: 'invalid-option',
-    message: `The API key or a header of endpoint "${endpoint}" has characters that no HTTP header can have.`,
+    message: `The API key or a header of endpoint "${endpoint}" has characters that no HTTP header can have, or is a header that a host cannot set. Put the endpoint again.`,
   }
 }
