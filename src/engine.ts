@@ -14,6 +14,7 @@ import { Titles } from './engine/one-shots/titles.ts'
 import type { EngineOptions } from './engine/options/options.ts'
 import { resolveOptions } from './engine/options/resolve-options.ts'
 import { ReadOnlyEngine } from './engine/read-only-engine.ts'
+import { assertRuntime } from './engine/runtime.ts'
 import { Drains } from './engine/turn/drains.ts'
 import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
@@ -29,10 +30,11 @@ import { openTransport } from './transport/transport.ts'
  *
  * With `readOnly` the engine only reads, even from a database that another engine has open.
  *
- * @throws `invalid-option`, `database-in-use`, `database-too-new`, `database-too-old`,
+ * @throws `unsupported-runtime`, `invalid-option`, `database-in-use`, `database-too-new`, `database-too-old`,
  *   `database-busy`, `database-failed`
  */
 export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
+  assertRuntime(process.versions)
   const options = resolveOptions(given)
   const { clock, steadyClock, newId, logger, emitIntervalMs } = options
   const feed = new Feed({ clock, steadyClock, emitIntervalMs })

@@ -30,6 +30,7 @@ export type ColloquyErrorCode =
   | 'read-only'
   | 'key-unreadable'
   | 'prepare-failed'
+  | 'unsupported-runtime'
   // Errors that tell how a turn ended
   | 'cancelled'
   | 'interrupted'
