@@ -6,10 +6,10 @@ Object.defineProperty(process, 'versions', {
   value: { ...process.versions, ...(JSON.parse(versions) as object) },
 })
 const loaded: unknown[] = []
-const dlopen = process.dlopen
+const dlopen = process.dlopen.bind(process)
 process.dlopen = (...args) => {
   loaded.push(args[1])
-  dlopen.apply(process, args)
+  dlopen(...args)
 }
 
 // Imported only here, so that its loading is watched too.
