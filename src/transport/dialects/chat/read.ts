@@ -14,11 +14,12 @@ import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect } from '../dialect.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { UsageTally } from '../usage-tally.ts'
 import { toUsage } from '../usage.ts'
 import { ChatReasoning } from './reasoning.ts'
 import { chatRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
-import { laterUsage, usageIn } from './usage.ts'
+import { usageIn } from './usage.ts'
 
 export const chatCompletions: WireDialect = {
   path: '/chat/completions',
@@ -52,7 +53,7 @@ class ChatCompletionsReader implements DialectReader {
   /** The finish reason as the provider wrote it. */
   #finish: string | undefined
   #isRefused = false
-  #usage: WireObject | undefined
+  readonly #usage = new UsageTally()
   #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string) {
@@ -96,9 +97,10 @@ class ChatCompletionsReader implements DialectReader {
 
   end(): ReplyEnd {
     const finishReason = this.#finishReason()
+    const { raw } = this.#usage
     return {
       ...(finishReason !== undefined && { finishReason }),
-      ...(this.#usage !== undefined && { usage: toUsage(this.#usage) }),
+      ...(raw !== undefined && { usage: toUsage(raw) }),
       ...(this.#model !== undefined && { model: this.#model }),
     }
   }
@@ -107,7 +109,7 @@ class ChatCompletionsReader implements DialectReader {
   #known(event: WireObject): WireObject | undefined {
     const choice = firstChoice(event['choices'])
     const usage = usageIn(event, choice)
-    if (usage !== undefined) this.#usage = laterUsage(this.#usage, usage)
+    if (usage !== undefined) this.#usage.add(usage)
     this.#model ??= nonEmpty(event['model'])?.slice(0, LONGEST_MODEL)
     return choice
   }

@@ -15,10 +15,10 @@ import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { UsageTally } from '../usage-tally.ts'
 import { toUsage } from '../usage.ts'
 import { messagesRequestBody } from './request.ts'
 import { textOnly } from './text-only.ts'
-import { addedUsage } from './usage.ts'
 
 export const messages: WireDialect = {
   path: '/messages',
@@ -60,7 +60,12 @@ class MessagesReader implements DialectReader {
   #thinking: { readonly index: unknown } | undefined
   /** The stop reason as the provider wrote it. */
   #stopReason: string | undefined
-  #usage: WireObject | undefined
+  /**
+   * The input tokens come in `message_start`, the output tokens in `message_delta`. Input tokens
+   * leave out those read from a cache or written to one, unlike in other dialects. Output tokens
+   * include thinking, even where its text is not shown.
+   */
+  readonly #usage = new UsageTally()
   #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
@@ -125,9 +130,10 @@ class MessagesReader implements DialectReader {
 
   end(): ReplyEnd {
     const finishReason = this.#finishReason()
+    const { raw } = this.#usage
     return {
       ...(finishReason !== undefined && { finishReason }),
-      ...(this.#usage !== undefined && { usage: toUsage(this.#usage) }),
+      ...(raw !== undefined && { usage: toUsage(raw) }),
       ...(this.#model !== undefined && { model: this.#model }),
     }
   }
@@ -190,7 +196,7 @@ class MessagesReader implements DialectReader {
 
   #known(event: WireObject): void {
     const { usage, model } = event
-    if (isObject(usage)) this.#usage = addedUsage(this.#usage, usage)
+    if (isObject(usage)) this.#usage.add(usage)
     this.#model ??= nonEmpty(model)
   }
 
