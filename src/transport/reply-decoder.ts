@@ -55,6 +55,8 @@ export class ReplyDecoder {
   #heldLength = 0
   #hasEvents = false
   #isEnding = false
+  /** True if the body ended inside an event. */
+  #isCut = false
   /** The error that the provider reported, while usage may still follow. */
   #fault: ErrorRecord | undefined
   #ending: 'finished' | ErrorRecord | undefined
@@ -93,6 +95,8 @@ export class ReplyDecoder {
   /** The body ended. `ending` is set afterwards. */
   end(): void {
     this.#endBody()
+    const isWhole = this.#reader.isWhole && !this.#isCut && this.#fault === undefined
+    if (this.#ending === undefined && (this.#reader.isFinished || isWhole)) this.#close()
     this.#ending ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
   }
 
@@ -102,12 +106,13 @@ export class ReplyDecoder {
    */
   lost(error: ErrorRecord): void {
     if (this.#kind !== 'json') this.#endBody()
+    if (this.#ending === undefined && this.#reader.isFinished) this.#close()
     this.#ending ??= this.#fault ?? error
   }
 
   /** The wait for usage is over: a reply whose content has ended is over too. */
   expire(): void {
-    if (this.contentEnd !== undefined) this.#close()
+    if (this.#fault !== undefined || this.#reader.isFinished) this.#close()
   }
 
   #endBody(): void {
@@ -116,7 +121,6 @@ export class ReplyDecoder {
     if (this.#kind === 'unknown' && this.#heldLength > 0) this.#recognise(true)
     if (this.#ending === undefined) this.#events?.end()
     if (this.#kind === 'json') this.#answer()
-    if (this.#reader.isFinished) this.#close()
   }
 
   #take(bytes: ByteString): void {
@@ -206,7 +210,8 @@ export class ReplyDecoder {
     if (text.startsWith(END_MARKER)) this.#marker()
     else if (name === 'error') this.#failing({ message: text, kinds: '' })
     // Half an event at the end is no error of its own: the stream was cut.
-    else if (!this.#isEnding) this.#fail('invalid-response', 'an event that is no JSON')
+    else if (this.#isEnding) this.#isCut = true
+    else this.#fail('invalid-response', 'an event that is no JSON')
   }
 
   #answer(): void {
@@ -229,8 +234,13 @@ export class ReplyDecoder {
   /** The provider sent an end marker, or a JSON answer: nothing more comes. */
   #marker(): void {
     if (this.#fault !== undefined) this.#ending ??= this.#fault
-    else if (this.#reader.isFinished || this.#draft.hasContent) this.#close()
-    else this.#ending ??= this.#empty()
+    else if (this.#reader.isFinished) this.#close()
+    else {
+      // Content that was held back is content too.
+      const error = this.#reader.close()
+      if (this.#draft.hasContent || error !== undefined) this.#close()
+      else this.#ending ??= this.#empty()
+    }
   }
 
   #close(): void {

@@ -10,6 +10,8 @@ export class ReplyDraft {
   #batch: Delta[] = []
   #size = 0
   #hasContent = false
+  #hasAnswer = false
+  #said = 0
   #isFrozen = false
   #isReasoningApart = false
 
@@ -21,6 +23,16 @@ export class ReplyDraft {
   /** True once a delta was added, even if a batch has taken it. */
   get hasContent(): boolean {
     return this.#hasContent
+  }
+
+  /** True once anything but reasoning was added. */
+  get hasAnswer(): boolean {
+    return this.#hasAnswer
+  }
+
+  /** Grows with each delta, unless it holds nothing but opaque data. */
+  get said(): number {
+    return this.#said
   }
 
   text(text: string): void {
@@ -83,5 +95,8 @@ export class ReplyDraft {
     else this.#batch.push(delta)
     this.#size += size
     this.#hasContent = true
+    if (delta.type !== 'reasoning') this.#hasAnswer = true
+    else if (delta.text === '') return
+    this.#said += 1
   }
 }

@@ -64,9 +64,11 @@ export interface DialectReader {
   answer(answer: WireObject): ProviderError | undefined
   /** True if the provider said why the model stopped. */
   readonly isFinished: boolean
+  /** True if the content can be complete although the provider did not say that it is. */
+  readonly isWhole: boolean
   /**
-   * Called when nothing more comes. Returns an error if content that is still held back cannot be
-   * used.
+   * Called when nothing more comes, perhaps more than once. Adds the content that was held back.
+   * Returns an error if the reply cannot be used.
    */
   close(): ProviderError | undefined
   /** Finish reason, usage and model, as far as they are known. May be called at any time. */

@@ -4,7 +4,6 @@ import { events } from '../../support/messages-events.ts'
 import { startProvider } from '../../support/provider.ts'
 import type { Script } from '../../support/provider.ts'
 import { chunk, json } from '../../support/scripts.ts'
-import type { ChunkDelta } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
 import type { WireRequestInfo } from '../asking.ts'
 
@@ -17,7 +16,7 @@ export const fin = (reason = 'stop', fields: object = {}): object =>
   chunk({}, { finish_reason: reason, ...fields })
 
 export const calls = (...entries: readonly object[]): object =>
-  chunk({ tool_calls: entries } as ChunkDelta)
+  chunk({ tool_calls: entries })
 
 async function answered(
   dialect: Dialect,

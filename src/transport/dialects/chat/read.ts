@@ -14,8 +14,9 @@ import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect } from '../dialect.ts'
 import { ToolCalls } from '../tool-calls.ts'
-import { UsageTally } from '../usage-tally.ts'
+import { unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
+import { UsageTally } from '../usage-tally.ts'
 import { ChatReasoning } from './reasoning.ts'
 import { chatRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
@@ -52,6 +53,8 @@ class ChatCompletionsReader implements DialectReader {
   readonly #calls: ToolCalls
   /** The finish reason as the provider wrote it. */
   #finish: string | undefined
+  /** How much the draft said when the newest fragment of a call came. */
+  #saidAtCall = -1
   #isRefused = false
   readonly #usage = new UsageTally()
   #model: string | undefined
@@ -59,11 +62,15 @@ class ChatCompletionsReader implements DialectReader {
   constructor(draft: ReplyDraft, newId: () => string) {
     this.#draft = draft
     this.#reasoning = new ChatReasoning(draft)
-    this.#calls = new ToolCalls(draft, newId)
+    this.#calls = new ToolCalls(draft, newId, { namesGrow: true })
   }
 
   get isFinished(): boolean {
     return this.#finish !== undefined
+  }
+
+  get isWhole(): boolean {
+    return this.#saidAtCall === this.#draft.said && this.#calls.areWhole
   }
 
   event(event: WireObject, name: string | undefined): ProviderError | undefined {
@@ -74,7 +81,9 @@ class ChatCompletionsReader implements DialectReader {
       if (isObject(delta)) this.#delta(delta)
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
-      else if (isObject(message) && !this.#draft.hasContent) this.#message(message)
+      else if (isObject(message) && !this.#draft.hasContent && !this.#calls.isAsked) {
+        this.#message(message)
+      }
     }
     return error ?? this.#finishedWith(choice)
   }
@@ -91,8 +100,9 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    const { fault } = this.#calls
-    return fault === undefined ? undefined : { message: fault, kinds: '' }
+    this.#calls.finish()
+    const isAsking = this.#finishReason() === 'tool-calls'
+    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#calls.unknownKind)
   }
 
   end(): ReplyEnd {
@@ -117,11 +127,12 @@ class ChatCompletionsReader implements DialectReader {
   #delta(delta: WireObject): void {
     this.#content(delta)
     const calls = delta['tool_calls']
-    if (Array.isArray(calls)) for (const call of calls) this.#calls.addFragment(call)
+    const hasCalls = Array.isArray(calls) && calls.length > 0
+    if (hasCalls) this.#calls.addFragments(calls)
     // The predecessor of tool calls: one call, without id or index.
-    if (isObject(delta['function_call'])) {
-      this.#calls.addFragment({ function: delta['function_call'] })
-    }
+    const called = delta['function_call']
+    if (isObject(called)) this.#calls.addFragment({ index: 'function_call', function: called })
+    if (hasCalls || called) this.#saidAtCall = this.#draft.said
   }
 
   #message(message: WireObject): void {
@@ -134,8 +145,10 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   #content(delta: WireObject): void {
-    this.#reasoning.read(delta)
     const { content, refusal } = delta
+    // Parts stand in the order in which they came, so calls that are held back open theirs first.
+    if (this.#calls.isAsked && content) this.#calls.open()
+    this.#reasoning.read(delta)
     if (typeof content === 'string') this.#draft.text(content)
     else if (Array.isArray(content)) for (const part of content) this.#part(part)
     if (typeof refusal === 'string' && refusal !== '') {
@@ -167,10 +180,15 @@ class ChatCompletionsReader implements DialectReader {
 
   #finishReason(): FinishReason | undefined {
     if (this.#isRefused) return 'content-filter'
-    if (this.#finish === undefined) return undefined
-    const reason = FINISH_REASONS.get(this.#finish.toLowerCase()) ?? 'other'
-    return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
+    const reason = this.#finish
+    if (reason === undefined) return undefined
+    const meaning = meaningOf(reason)
+    return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning
   }
+}
+
+function meaningOf(reason: string): FinishReason {
+  return FINISH_REASONS.get(reason.toLowerCase()) ?? 'other'
 }
 
 /** The choice with index 0; a missing index counts as 0. No other choice is read. */

@@ -15,8 +15,9 @@ import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
-import { UsageTally } from '../usage-tally.ts'
+import { kindOf, unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
+import { UsageTally } from '../usage-tally.ts'
 import { messagesRequestBody } from './request.ts'
 import { textOnly } from './text-only.ts'
 
@@ -60,6 +61,8 @@ class MessagesReader implements DialectReader {
   #thinking: { readonly index: unknown } | undefined
   /** The stop reason as the provider wrote it. */
   #stopReason: string | undefined
+  /** The type of the first block that is not part of a reply, if there was one. */
+  #unread: string | undefined
   /**
    * The input tokens come in `message_start`, the output tokens in `message_delta`. Input tokens
    * leave out those read from a cache or written to one, unlike in other dialects. Output tokens
@@ -71,11 +74,16 @@ class MessagesReader implements DialectReader {
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
-    this.#calls = new ToolCalls(draft, newId)
+    this.#calls = new ToolCalls(draft, newId, { namesGrow: false })
   }
 
   get isFinished(): boolean {
     return this.#stopReason !== undefined
+  }
+
+  /** The format has an event for the end of a message, so a message without it was cut. */
+  get isWhole(): boolean {
+    return false
   }
 
   event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
@@ -113,19 +121,20 @@ class MessagesReader implements DialectReader {
     const { content } = answer
     if (!Array.isArray(content)) return readProviderError(answer)
     this.#known(answer)
-    this.#stopped(answer)
     for (const block of content as unknown[]) {
       if (!isObject(block)) continue
       const { type, id, name, input } = block
       if (type !== 'tool_use') this.#content(block)
       else this.#calls.addWhole({ id, function: { name, arguments: input } })
     }
+    this.#stopped(answer)
     return undefined
   }
 
   close(): ProviderError | undefined {
-    const { fault } = this.#calls
-    return fault === undefined ? undefined : { message: fault, kinds: '' }
+    this.#calls.finish()
+    const isAsking = this.#finishReason() === 'tool-calls'
+    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#unread)
   }
 
   end(): ReplyEnd {
@@ -177,7 +186,10 @@ class MessagesReader implements DialectReader {
   #content(block: WireObject): void {
     const { type, text, thinking, signature, data } = block
     if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
-    if (type !== 'thinking' && type !== 'redacted_thinking') return
+    if (!isThinking(type)) {
+      if (type !== 'text' && !isOfProvider(type)) this.#unread ??= kindOf(type)
+      return
+    }
     this.#draft.separateReasoning()
     if (type === 'thinking') {
       this.#draft.reasoning(nonEmpty(thinking) ?? '')
@@ -205,14 +217,28 @@ class MessagesReader implements DialectReader {
   }
 
   #finishReason(): FinishReason | undefined {
-    if (this.#stopReason === undefined) return undefined
-    const reason = FINISH_REASONS.get(this.#stopReason) ?? 'other'
-    return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
+    const reason = this.#stopReason
+    if (reason === undefined) return undefined
+    const meaning = meaningOf(reason)
+    return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning
   }
+}
+
+function meaningOf(reason: string): FinishReason {
+  return FINISH_REASONS.get(reason) ?? 'other'
 }
 
 /** Reads an error. Proxies send errors in forms of their own, without a type. */
 function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
   if (!isError && (event['type'] !== undefined || !event['error'])) return undefined
   return readProviderError(event) ?? { kinds: '' }
+}
+
+function isThinking(type: unknown): boolean {
+  return type === 'thinking' || type === 'redacted_thinking'
+}
+
+/** Returns true for the blocks of tools that run at the provider: nobody has to answer them. */
+function isOfProvider(type: unknown): boolean {
+  return typeof type === 'string' && /^(server|mcp)_tool_use$|_tool_result$|^compaction$/.test(type)
 }

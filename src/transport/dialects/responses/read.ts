@@ -16,6 +16,7 @@ import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
+import { kindOf } from '../unread.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
@@ -55,6 +56,32 @@ const ENDS: ReadonlyMap<unknown, string | undefined> = new Map([
   ['response.cancelled', 'cancelled'],
 ])
 
+/** The events with a fragment of the input of a call, and those that repeat the complete input. */
+const INPUT_DELTAS: ReadonlySet<unknown> = new Set([
+  'response.function_call_arguments.delta',
+  'response.custom_tool_call_input.delta',
+])
+const INPUT_WHOLES: ReadonlySet<unknown> = new Set([
+  'response.function_call_arguments.done',
+  'response.custom_tool_call_input.done',
+])
+
+/** The items that are calls of the host's tools. */
+const CALLS: ReadonlySet<unknown> = new Set(['function_call', 'custom_tool_call'])
+
+/** The items of tools that run at the provider: nobody has to answer them. */
+const PROVIDER_ITEMS: ReadonlySet<unknown> = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'mcp_list_tools',
+  'mcp_call',
+  'tool_search_call',
+  'tool_search_output',
+  'compaction',
+])
+
 const ERRORS: ReadonlySet<unknown> = new Set(['error', 'response.error'])
 
 const INCOMPLETE: ReadonlyMap<unknown, FinishReason> = new Map([
@@ -68,6 +95,8 @@ class ResponsesReader implements DialectReader {
   readonly #texts: ResponseTexts
   readonly #calls: FunctionCalls
   #finish: FinishReason | undefined
+  /** The type of the first item that is not part of a reply, if there was one. */
+  #unread: string | undefined
   #usage: Usage | undefined
   #model: string | undefined
 
@@ -81,6 +110,11 @@ class ResponsesReader implements DialectReader {
     return this.#finish !== undefined
   }
 
+  /** The format has an event for the end of a response, so a response without it was cut. */
+  get isWhole(): boolean {
+    return false
+  }
+
   event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
     const type = nonEmpty(event['type']) ?? name
     const kind = TEXT_DELTAS.get(type)
@@ -90,8 +124,8 @@ class ResponsesReader implements DialectReader {
     }
     const whole = WHOLES.get(type)
     if (whole !== undefined) this.#texts.whole(whole[0], event[whole[1]], itemKey(event), event)
-    else if (type === 'response.function_call_arguments.delta') this.#calls.delta(event)
-    else if (type === 'response.function_call_arguments.done') this.#calls.whole(event)
+    else if (INPUT_DELTAS.has(type)) this.#calls.delta(event)
+    else if (INPUT_WHOLES.has(type)) this.#calls.whole(event)
     else if (type === 'response.output_item.added') this.#item(event, false)
     else if (type === 'response.output_item.done') this.#item(event, true)
     const { response } = event
@@ -109,8 +143,7 @@ class ResponsesReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    const { fault } = this.#calls
-    return fault === undefined ? undefined : { message: fault, kinds: '' }
+    return this.#calls.close(this.#unread)
   }
 
   end(): ReplyEnd {
@@ -131,10 +164,10 @@ class ResponsesReader implements DialectReader {
     if (type === 'message' || type === 'reasoning') {
       if (isDone) this.#texts.item(item, key)
       else this.#texts.open(type, key)
-    } else if (type === 'function_call') {
+    } else if (CALLS.has(type)) {
       if (isDone) this.#calls.item(item, key)
       else this.#calls.open(item, key)
-    } else this.#texts.orphaned()
+    } else this.#orphaned(type)
   }
 
   /** Reads the final response. Takes only content that did not come before. */
@@ -167,9 +200,14 @@ class ResponsesReader implements DialectReader {
       const { type } = item
       if (type === 'message' || type === 'reasoning') {
         if (untold.has(type)) this.#texts.final(item, key)
-      } else if (type === 'function_call') this.#calls.final(item, key, known)
-      else this.#texts.orphaned()
+      } else if (CALLS.has(type)) this.#calls.final(item, key, known)
+      else this.#orphaned(type)
     }
+  }
+
+  #orphaned(type: unknown): void {
+    if (!PROVIDER_ITEMS.has(type)) this.#unread ??= kindOf(type)
+    this.#texts.orphaned()
   }
 
   #finishReason(): FinishReason | undefined {
