@@ -76,11 +76,14 @@ export class ReplyDecoder {
     return this.#ending
   }
 
-  /** How the content ended, by a finish reason or an error, while only usage may still come. */
+  /**
+   * How the content ended, by an error or by a finish reason that can be believed, while only usage
+   * may still come.
+   */
   get contentEnd(): 'finished' | 'failed' | undefined {
     if (this.#ending !== undefined) return undefined
     if (this.#fault !== undefined) return 'failed'
-    return this.#reader.isFinished ? 'finished' : undefined
+    return this.#reader.isCertain ? 'finished' : undefined
   }
 
   /** Finish reason, usage and model, as far as they are known. */
@@ -101,12 +104,16 @@ export class ReplyDecoder {
   }
 
   /**
-   * The body broke off. The reply is complete if the model had finished. Otherwise it ends with the
-   * error that the provider reported, or else with `error`.
+   * The body broke off. The reply is complete if the model had finished, and said anything.
+   * Otherwise it ends with the error that the provider reported, or else with `error`.
    */
   lost(error: ErrorRecord): void {
     if (this.#kind !== 'json') this.#endBody()
-    if (this.#ending === undefined && this.#reader.isFinished) this.#close()
+    if (this.#ending === undefined && this.#reader.isFinished) {
+      // A finish reason that came before all content is not enough.
+      this.#reader.close()
+      if (this.#draft.hasContent) this.#close()
+    }
     this.#ending ??= this.#fault ?? error
   }
 

@@ -62,8 +62,10 @@ export interface DialectReader {
   event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined
   /** Reads a whole reply that came as one JSON object. Returns the error in it. */
   answer(answer: WireObject): ProviderError | undefined
-  /** True if the provider said why the model stopped. */
+  /** True if the provider said why the model stopped, and no content has come since. */
   readonly isFinished: boolean
+  /** True if the reply is finished and only usage can follow, as far as anybody can tell. */
+  readonly isCertain: boolean
   /** True if the content can be complete although the provider did not say that it is. */
   readonly isWhole: boolean
   /**

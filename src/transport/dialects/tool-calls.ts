@@ -37,6 +37,7 @@ export class ToolCalls {
   /** How many calls at the start of the list are shown. */
   #shown = 0
   #event = 0
+  #heard = 0
   #unknownKind: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, options: ToolCallOptions) {
@@ -48,6 +49,11 @@ export class ToolCalls {
   /** True if the model asked for any tool by its name. */
   get isAsked(): boolean {
     return this.#calls.some((call) => call.name !== undefined)
+  }
+
+  /** Grows with each fragment that says anything. */
+  get heard(): number {
+    return this.#heard
   }
 
   /** True if there are calls, and the arguments of each are complete. */
@@ -125,6 +131,7 @@ export class ToolCalls {
     const call = known ?? this.#open(index, isObject(entry['custom']))
     this.#identify(call, id)
     this.#name(call, name)
+    if (name !== undefined || text !== '') this.#heard += 1
     const data = signatureOf(entry)
     if (data !== undefined) call.data = data
     this.#feed(call, text, id, isLast)

@@ -15,8 +15,7 @@ export const DONE = 'data: [DONE]\n\n'
 export const fin = (reason = 'stop', fields: object = {}): object =>
   chunk({}, { finish_reason: reason, ...fields })
 
-export const calls = (...entries: readonly object[]): object =>
-  chunk({ tool_calls: entries })
+export const calls = (...entries: readonly object[]): object => chunk({ tool_calls: entries })
 
 async function answered(
   dialect: Dialect,

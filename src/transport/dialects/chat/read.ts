@@ -13,6 +13,7 @@ import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect } from '../dialect.ts'
+import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
@@ -51,8 +52,7 @@ class ChatCompletionsReader implements DialectReader {
   readonly #draft: ReplyDraft
   readonly #reasoning: ChatReasoning
   readonly #calls: ToolCalls
-  /** The finish reason as the provider wrote it. */
-  #finish: string | undefined
+  readonly #end: StatedEnd
   /** How much the draft said when the newest fragment of a call came. */
   #saidAtCall = -1
   #isRefused = false
@@ -63,10 +63,15 @@ class ChatCompletionsReader implements DialectReader {
     this.#draft = draft
     this.#reasoning = new ChatReasoning(draft)
     this.#calls = new ToolCalls(draft, newId, { namesGrow: true })
+    this.#end = new StatedEnd(draft, this.#calls)
   }
 
   get isFinished(): boolean {
-    return this.#finish !== undefined
+    return this.#end.isStated
+  }
+
+  get isCertain(): boolean {
+    return this.#end.isCertain
   }
 
   get isWhole(): boolean {
@@ -74,6 +79,7 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   event(event: WireObject, name: string | undefined): ProviderError | undefined {
+    const before = this.#end.progress
     const choice = this.#known(event)
     const error = errorIn(event, choice, name)
     if (choice !== undefined && error === undefined) {
@@ -81,11 +87,9 @@ class ChatCompletionsReader implements DialectReader {
       if (isObject(delta)) this.#delta(delta)
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
-      else if (isObject(message) && !this.#draft.hasContent && !this.#calls.isAsked) {
-        this.#message(message)
-      }
+      else if (isObject(message) && before === 0) this.#message(message)
     }
-    return error ?? this.#finishedWith(choice)
+    return error ?? this.#finishedWith(choice, before)
   }
 
   answer(answer: WireObject): ProviderError | undefined {
@@ -96,11 +100,12 @@ class ChatCompletionsReader implements DialectReader {
     if (isObject(message)) this.#message(message)
     else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
     else if (choice === undefined) return readProviderError(answer)
-    return this.#finishedWith(choice)
+    return this.#finishedWith(choice, 0)
   }
 
   close(): ProviderError | undefined {
     this.#calls.finish()
+    this.#end.close()
     const isAsking = this.#finishReason() === 'tool-calls'
     return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#calls.unknownKind)
   }
@@ -170,17 +175,17 @@ class ChatCompletionsReader implements DialectReader {
     } else if (typeof text === 'string') this.#draft.text(text)
   }
 
-  #finishedWith(choice: WireObject | undefined): ProviderError | undefined {
+  #finishedWith(choice: WireObject | undefined, before: number): ProviderError | undefined {
     const reason = nonEmpty(choice?.['finish_reason'])
     if (reason === undefined) return undefined
     if (reason === 'error') return { message: 'The model failed', kinds: '' }
-    this.#finish = reason
+    this.#end.state(reason, meaningOf(reason), before)
     return undefined
   }
 
   #finishReason(): FinishReason | undefined {
     if (this.#isRefused) return 'content-filter'
-    const reason = this.#finish
+    const { reason } = this.#end
     if (reason === undefined) return undefined
     const meaning = meaningOf(reason)
     return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning

@@ -14,6 +14,7 @@ import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
+import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { kindOf, unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
@@ -59,8 +60,7 @@ class MessagesReader implements DialectReader {
    * added to the wrong part.
    */
   #thinking: { readonly index: unknown } | undefined
-  /** The stop reason as the provider wrote it. */
-  #stopReason: string | undefined
+  readonly #end: StatedEnd
   /** The type of the first block that is not part of a reply, if there was one. */
   #unread: string | undefined
   /**
@@ -75,10 +75,15 @@ class MessagesReader implements DialectReader {
     this.#draft = draft
     this.#asked = asked
     this.#calls = new ToolCalls(draft, newId, { namesGrow: false })
+    this.#end = new StatedEnd(draft, this.#calls)
   }
 
   get isFinished(): boolean {
-    return this.#stopReason !== undefined
+    return this.#end.isStated
+  }
+
+  get isCertain(): boolean {
+    return this.#end.isCertain
   }
 
   /** The format has an event for the end of a message, so a message without it was cut. */
@@ -133,6 +138,7 @@ class MessagesReader implements DialectReader {
 
   close(): ProviderError | undefined {
     this.#calls.finish()
+    this.#end.close()
     const isAsking = this.#finishReason() === 'tool-calls'
     return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#unread)
   }
@@ -213,11 +219,12 @@ class MessagesReader implements DialectReader {
   }
 
   #stopped({ stop_reason: reason }: WireObject): void {
-    this.#stopReason = nonEmpty(reason) ?? this.#stopReason
+    const said = nonEmpty(reason)
+    if (said !== undefined) this.#end.state(said, meaningOf(said), this.#end.progress)
   }
 
   #finishReason(): FinishReason | undefined {
-    const reason = this.#stopReason
+    const { reason } = this.#end
     if (reason === undefined) return undefined
     const meaning = meaningOf(reason)
     return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning

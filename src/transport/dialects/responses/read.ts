@@ -110,6 +110,11 @@ class ResponsesReader implements DialectReader {
     return this.#finish !== undefined
   }
 
+  /** The event with the status ends the response, so nothing is waited for after it. */
+  get isCertain(): boolean {
+    return this.isFinished
+  }
+
   /** The format has an event for the end of a response, so a response without it was cut. */
   get isWhole(): boolean {
     return false

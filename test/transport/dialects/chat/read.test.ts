@@ -296,13 +296,13 @@ test('waits for usage after a finish reason, but not for ever', async () => {
   const rest = closedGate()
   provider.next(
     async (exchange) => {
-      exchange.write(chunk({ content: 'a' }, { finish_reason: 'stop' }))
+      exchange.write(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' }))
       await rest.opened
       exchange.write({ choices: [], usage }, 'data: [DONE]\n\n')
       await exchange.closed
     },
     async (exchange) => {
-      exchange.write(chunk({ content: 'a' }, { finish_reason: 'stop' }))
+      exchange.write(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' }))
       await exchange.closed
     },
   )
