@@ -18,6 +18,7 @@ import { ToolCalls } from '../tool-calls.ts'
 import { unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
 import { UsageTally } from '../usage-tally.ts'
+import { unwrapped } from '../wrapper.ts'
 import { ChatReasoning } from './reasoning.ts'
 import { chatRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
@@ -78,7 +79,8 @@ class ChatCompletionsReader implements DialectReader {
     return this.#saidAtCall === this.#draft.said && this.#calls.areWhole
   }
 
-  event(event: WireObject, name: string | undefined): ProviderError | undefined {
+  event(given: WireObject, name: string | undefined): ProviderError | undefined {
+    const event = unwrapped(given, hasChoices)
     const before = this.#end.progress
     const choice = this.#known(event)
     const error = errorIn(event, choice, name)
@@ -92,7 +94,8 @@ class ChatCompletionsReader implements DialectReader {
     return error ?? this.#finishedWith(choice, before)
   }
 
-  answer(answer: WireObject): ProviderError | undefined {
+  answer(given: WireObject): ProviderError | undefined {
+    const answer = unwrapped(given, hasChoices)
     const choice = this.#known(answer)
     const error = errorIn(answer, choice, undefined)
     if (error !== undefined) return error
@@ -194,6 +197,10 @@ class ChatCompletionsReader implements DialectReader {
 
 function meaningOf(reason: string): FinishReason {
   return FINISH_REASONS.get(reason.toLowerCase()) ?? 'other'
+}
+
+function hasChoices(event: WireObject): boolean {
+  return Array.isArray(event['choices'])
 }
 
 /** The choice with index 0; a missing index counts as 0. No other choice is read. */

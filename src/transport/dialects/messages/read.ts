@@ -19,6 +19,7 @@ import { ToolCalls } from '../tool-calls.ts'
 import { kindOf, unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
 import { UsageTally } from '../usage-tally.ts'
+import { unwrapped } from '../wrapper.ts'
 import { messagesRequestBody } from './request.ts'
 import { textOnly } from './text-only.ts'
 
@@ -91,7 +92,8 @@ class MessagesReader implements DialectReader {
     return false
   }
 
-  event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+  event(given: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+    const event = unwrapped(given, isOurs)
     const { index, delta, content_block: block, message } = event
     const type = nonEmpty(event['type']) ?? name
     switch (type) {
@@ -120,7 +122,8 @@ class MessagesReader implements DialectReader {
     }
   }
 
-  answer(answer: WireObject): ProviderError | undefined {
+  answer(given: WireObject): ProviderError | undefined {
+    const answer = unwrapped(given, isOurs)
     const error = errorIn(answer, answer['type'] === 'error')
     if (error !== undefined) return error
     const { content } = answer
@@ -233,6 +236,11 @@ class MessagesReader implements DialectReader {
 
 function meaningOf(reason: string): FinishReason {
   return FINISH_REASONS.get(reason) ?? 'other'
+}
+
+/** The events and answers of the format have a type, whose first word is one of two. */
+function isOurs({ type }: WireObject): boolean {
+  return typeof type === 'string' && /^(message|content)(_|$)/.test(type)
 }
 
 /** Reads an error. Proxies send errors in forms of their own, without a type. */

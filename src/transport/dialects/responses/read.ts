@@ -17,6 +17,7 @@ import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
 import { kindOf } from '../unread.ts'
+import { unwrapped } from '../wrapper.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
@@ -120,7 +121,8 @@ class ResponsesReader implements DialectReader {
     return false
   }
 
-  event(event: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+  event(given: WireObject, name: string | undefined): ProviderError | 'end' | undefined {
+    const event = unwrapped(given, isOurs)
     const type = nonEmpty(event['type']) ?? name
     const kind = TEXT_DELTAS.get(type)
     if (kind !== undefined) {
@@ -139,7 +141,8 @@ class ResponsesReader implements DialectReader {
     return ERRORS.has(type) || !nonEmpty(event['type']) ? errorIn(event, type) : undefined
   }
 
-  answer(answer: WireObject): ProviderError | undefined {
+  answer(given: WireObject): ProviderError | undefined {
+    const answer = unwrapped(given, isOurs)
     this.#model ??= nonEmpty(answer['model'])
     const { output, output_text: text } = answer
     if (!Array.isArray(output) && !nonEmpty(text)) return readProviderError(answer)
@@ -230,4 +233,9 @@ function errorIn(event: WireObject, type: string | undefined): ProviderError | u
   if (!isError && !event['error'] && event['detail'] === undefined) return undefined
   // If the event itself is the error, its type says only that it is one.
   return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
+}
+
+/** The events of the format have a type that says so; an answer is named as an object. */
+function isOurs({ type, object }: WireObject): boolean {
+  return (typeof type === 'string' && type.startsWith('response.')) || object === 'response'
 }
