@@ -51,6 +51,8 @@ export class ReplyDecoder {
   readonly #held = new GrowingBytes()
   #hasEvents = false
   #isEnding = false
+  /** True if the body ended inside an event. */
+  #isCut = false
   /** The error that the provider reported, while usage may still follow. */
   #fault: ErrorRecord | undefined
   #ending: 'finished' | ErrorRecord | undefined
@@ -71,11 +73,14 @@ export class ReplyDecoder {
     return this.#ending
   }
 
-  /** How the content ended, by a finish reason or an error, while only usage may still come. */
+  /**
+   * How the content ended, by an error or by a finish reason that can be believed, while only usage
+   * may still come.
+   */
   get contentEnd(): 'finished' | 'failed' | undefined {
     if (this.#ending !== undefined) return undefined
     if (this.#fault !== undefined) return 'failed'
-    return this.#reader.isFinished ? 'finished' : undefined
+    return this.#reader.isCertain ? 'finished' : undefined
   }
 
   /** How many bytes belong to something that is not complete: an event, or all of a JSON body. */
@@ -95,21 +100,28 @@ export class ReplyDecoder {
   /** The body ended. `ending` is set afterwards. */
   end(): void {
     this.#endBody()
+    const isWhole = this.#reader.isWhole && !this.#isCut && this.#fault === undefined
+    if (this.#ending === undefined && (this.#reader.isFinished || isWhole)) this.#close()
     this.#ending ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
   }
 
   /**
-   * The body broke off. The reply is complete if the model had finished. Otherwise it ends with the
-   * error that the provider reported, or else with `error`.
+   * The body broke off. The reply is complete if the model had finished, and said anything.
+   * Otherwise it ends with the error that the provider reported, or else with `error`.
    */
   lost(error: ErrorRecord): void {
     if (this.#kind !== 'json') this.#endBody()
+    if (this.#ending === undefined && this.#reader.isFinished) {
+      // A finish reason that came before all content is not enough.
+      this.#reader.close()
+      if (this.#draft.hasContent) this.#close()
+    }
     this.#ending ??= this.#fault ?? error
   }
 
   /** The wait for usage is over: a reply whose content has ended is over too. */
   expire(): void {
-    if (this.contentEnd !== undefined) this.#close()
+    if (this.#fault !== undefined || this.#reader.isFinished) this.#close()
   }
 
   #endBody(): void {
@@ -118,7 +130,6 @@ export class ReplyDecoder {
     if (this.#kind === 'unknown' && this.#held.length > 0) this.#recognise(true)
     if (this.#ending === undefined) this.#events?.end()
     if (this.#kind === 'json') this.#answer()
-    if (this.#reader.isFinished) this.#close()
   }
 
   #take(bytes: ByteString): void {
@@ -216,7 +227,8 @@ export class ReplyDecoder {
     if (text.startsWith(END_MARKER)) this.#marker()
     else if (name === 'error') this.#failing({ message: text, kinds: '' })
     // Half an event at the end is no error of its own: the stream was cut.
-    else if (!this.#isEnding) this.#fail('invalid-response', 'an event that is no JSON')
+    else if (this.#isEnding) this.#isCut = true
+    else this.#fail('invalid-response', 'an event that is no JSON')
   }
 
   #answer(): void {
@@ -239,8 +251,13 @@ export class ReplyDecoder {
   /** The provider sent an end marker, or a JSON answer: nothing more comes. */
   #marker(): void {
     if (this.#fault !== undefined) this.#ending ??= this.#fault
-    else if (this.#reader.isFinished || this.#draft.hasContent) this.#close()
-    else this.#ending ??= this.#empty()
+    else if (this.#reader.isFinished) this.#close()
+    else {
+      // Content that was held back is content too.
+      const error = this.#reader.close()
+      if (this.#draft.hasContent || error !== undefined) this.#close()
+      else this.#ending ??= this.#empty()
+    }
   }
 
   #close(): void {
@@ -248,6 +265,8 @@ export class ReplyDecoder {
     if (error !== undefined) {
       this.#ending ??= { ...errorInAnswer(error, this.#target), code: 'invalid-response' }
     }
+    // Calls that were held back are handed on as the reader closes.
+    this.#checkSize()
     this.#ending ??= this.#fault ?? 'finished'
   }
 

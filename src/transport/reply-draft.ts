@@ -31,6 +31,8 @@ export class ReplyDraft {
   #maxParts = Infinity
   #exceeded: 'bytes' | 'parts' | undefined
   #hasContent = false
+  #hasAnswer = false
+  #said = 0
   #isFrozen = false
   #isReasoningApart = false
 
@@ -62,6 +64,16 @@ export class ReplyDraft {
   /** A block of an event begins. Blocks make deltas of their own unless there are very many. */
   nextBlock(): void {
     if (this.#batch.length < FREE_DELTAS) this.#open = undefined
+  }
+
+  /** True once anything but reasoning was added. */
+  get hasAnswer(): boolean {
+    return this.#hasAnswer
+  }
+
+  /** Grows with each delta, unless it holds nothing but opaque data. */
+  get said(): number {
+    return this.#said
   }
 
   text(text: string): void {
@@ -165,6 +177,9 @@ export class ReplyDraft {
     if (this.#batch.length === 0) this.#batch = [delta]
     else if (this.#batch.push(delta) > FREE_DELTAS) this.#room -= DELTA_OVERHEAD
     this.#hasContent = true
+    if (delta.type !== 'reasoning') this.#hasAnswer = true
+    else if (delta.text === '') return
+    this.#said += 1
   }
 }
 

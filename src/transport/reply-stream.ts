@@ -242,11 +242,16 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#tellEnd(() => this.#sink.finished(end))
   }
 
-  /** Waits a short time for usage, which some servers report after the last content. */
+  /**
+   * Waits a short time for usage, which some servers report after the last content. Content that
+   * comes instead ends the wait.
+   */
   #waitForUsage(over: 'finished' | 'failed' | undefined): void {
-    if (over === undefined || this.#isWaitingForUsage) return
-    this.#isWaitingForUsage = true
+    if ((over !== undefined) === this.#isWaitingForUsage) return
     const { clock, usageMs } = this.#options
+    this.#isWaitingForUsage = over !== undefined
+    // More content came after the finish reason.
+    if (over === undefined) return clock.clearTimeout(this.#timer)
     clock.clearTimeout(this.#timer)
     const waitMs = over === 'failed' ? AFTER_ERROR_MS : usageMs
     this.#timer = clock.setTimeout(() => {

@@ -171,7 +171,8 @@ export interface TimeoutOptions {
   readonly turnMs?: number | undefined
   /**
    * From the finish reason to the usage that the provider reports. A reply without usage is
-   * complete all the same. A finite number; 0 does not wait. @defaultValue 1,000
+   * complete all the same. Begins only if the reason comes by itself after content. A finite
+   * number; 0 does not wait. @defaultValue 1,000
    */
   readonly usageMs?: number | undefined
 }

@@ -65,11 +65,15 @@ export interface DialectReader {
   event(event: WireObject, name: string | undefined): Told | undefined
   /** Reads a whole reply that came as one JSON object. Returns the error in it. */
   answer(answer: WireObject): ProviderError | undefined
-  /** True if the provider said why the model stopped. */
+  /** True if the provider said why the model stopped, and no content has come since. */
   readonly isFinished: boolean
+  /** True if the reply is finished and only usage can follow, as far as anybody can tell. */
+  readonly isCertain: boolean
+  /** True if the content can be complete although the provider did not say that it is. */
+  readonly isWhole: boolean
   /**
-   * Called when nothing more comes. Returns an error if content that is still held back cannot be
-   * used.
+   * Called when nothing more comes, perhaps more than once. Adds the content that was held back.
+   * Returns an error if the reply cannot be used.
    */
   close(): ProviderError | undefined
   /** Finish reason, usage and model, as far as they are known. May be called at any time. */

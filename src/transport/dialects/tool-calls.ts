@@ -2,66 +2,95 @@
  * Assembles the tool calls of one reply from their fragments.
  *
  * Servers differ in how they mark the call that a fragment belongs to: by an index, by an id, by
- * both, or by neither. The index is a key, never a position, so absurd indexes do no harm. This
- * file knows nothing of the events that carry the fragments.
+ * both, or by neither. Marks alone are not trusted: what the fragments make together decides. The
+ * index is a key, never a position, so absurd indexes do no harm. This file knows nothing of the
+ * events that carry the fragments.
  */
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
+import { GrowingCall } from './growing-call.ts'
+import { kindOf } from './unread.ts'
 
 /** Memory of a call besides its texts, counted so that endless empty calls reach the limit. */
 const CALL_OVERHEAD = 256
 
-/** Longer arguments are not checked for their end: every fragment would parse them again. */
-const LONGEST_CHECK = 64 * 1024
-
-interface Call {
-  /** The provider's id for the call. Only the first one counts. */
-  givenId: string | undefined
-  /** The id in the reply: the given id, unless that is missing, late, or taken. */
-  id: string | undefined
-  name: string | undefined
-  /** The arguments so far. Nothing is handed on until the name is known. */
-  inputText: string
-  isShown: boolean
+export interface ToolCallOptions {
+  /**
+   * True if a name may come in pieces. A call is then shown once it has arguments, since its name
+   * does not change after that.
+   */
+  readonly namesGrow: boolean
 }
+
+type Index = number | string | undefined
 
 export class ToolCalls {
   readonly #draft: ReplyDraft
   readonly #newId: () => string
-  readonly #calls: Call[] = []
+  readonly #namesGrow: boolean
+  readonly #calls: GrowingCall[] = []
   // Created when needed: most replies call no tool, and even an empty map is not small.
-  #byIndex: Map<unknown, Call> | undefined
-  #byId: Map<string, Call> | undefined
+  #byIndex: Map<unknown, GrowingCall> | undefined
+  #byId: Map<string, GrowingCall> | undefined
   #isUnwritable = false
+  /** How many calls at the start of the list are shown. */
+  #shown = 0
+  #event = 0
+  #heard = 0
+  #unknownKind: string | undefined
 
-  constructor(draft: ReplyDraft, newId: () => string) {
+  constructor(draft: ReplyDraft, newId: () => string, options: ToolCallOptions) {
     this.#draft = draft
     this.#newId = newId
+    this.#namesGrow = options.namesGrow
   }
 
-  /** True if the model asked for any tool. */
+  /** True if the model asked for any tool by its name. */
   get isAsked(): boolean {
-    return this.#calls.some((call) => call.isShown)
+    return this.#calls.some((call) => call.name !== undefined)
+  }
+
+  /** Grows with each fragment that says anything. */
+  get heard(): number {
+    return this.#heard
+  }
+
+  /** True if there are calls, and the arguments of each are complete. */
+  get areWhole(): boolean {
+    return (
+      this.isAsked &&
+      this.#calls.every((call) => isHusk(call) || (call.name !== undefined && call.isWhole))
+    )
+  }
+
+  /** The kind of a call that could not be read, if there was one. */
+  get unknownKind(): string | undefined {
+    return this.#unknownKind
   }
 
   /** The reason why the calls cannot be used, if there is one. */
   get fault(): string | undefined {
     if (this.#isUnwritable) return 'The arguments of a tool call are nested too deep'
-    const isNameless = this.#calls.some(
-      (call) => !call.isShown && (call.givenId ?? call.inputText) !== '',
-    )
+    const isNameless = this.#calls.some((call) => call.name === undefined && !isHusk(call))
     return isNameless ? 'The model asked for a tool without naming it' : undefined
   }
 
-  /** Adds a fragment of a call in a stream. Some servers send whole calls there too. */
-  addFragment(entry: unknown): void {
-    if (isObject(entry) && this.#draft.exceeded === undefined) this.#add(entry, false)
+  /** Adds the fragments of one event of a stream. Some servers send whole calls there too. */
+  addFragments(entries: readonly unknown[]): void {
+    this.#event += 1
+    for (const entry of entries) if (isObject(entry)) this.#add(entry, false, false)
+  }
+
+  /** @param isLast - true if the fragment completes its call */
+  addFragment(entry: WireObject, isLast = false): void {
+    this.#event += 1
+    this.#add(entry, false, isLast)
   }
 
   /** Adds a call in a JSON answer. Each entry is a call of its own, even without an id. */
   addWhole(entry: unknown): void {
-    if (isObject(entry) && this.#draft.exceeded === undefined) this.#add(entry, true)
+    if (isObject(entry)) this.#add(entry, true, true)
   }
 
   /** The arguments as text. Some servers send an object; one too deep for JSON is a fault. */
@@ -73,81 +102,209 @@ export class ToolCalls {
     return text ?? ''
   }
 
-  #add(entry: WireObject, isWhole: boolean): void {
-    const called = isObject(entry['function']) ? entry['function'] : {}
+  /** Opens the parts of all calls that have a name, so that later content comes after them. */
+  open(): void {
+    this.#openUntil(this.#calls.length)
+  }
+
+  /** Shows what was held back. Called when nothing more comes. */
+  finish(): void {
+    // Grows while it is read: an object that follows the arguments may be another call.
+    for (const call of this.#calls) {
+      const following = call.takeFollowing(true)
+      if (following !== undefined) this.#follow(call, following)
+      if (call.name !== undefined) this.#handOn(call)
+    }
+  }
+
+  #add(entry: WireObject, isWhole: boolean, isLast: boolean): void {
+    if (this.#draft.exceeded !== undefined) return
+    const called = calledIn(entry)
+    if (called === undefined) {
+      this.#unknownKind ??= kindOf(entry['type'])
+      return
+    }
     const id = nonEmpty(entry['id'])
     const name = nonEmpty(called['name'])
-    const text = this.argumentsText(called['arguments'])
-    const call = isWhole ? this.#open() : this.#callFor(entry['index'], id, name, text)
-    if (id !== undefined && call.givenId === undefined && !call.isShown) {
-      call.givenId = id
-      this.#byId ??= new Map()
-      if (!this.#byId.has(id)) call.id = id
-      this.#byId.set(id, call)
-    }
-    call.name ??= name
-    call.inputText += text
-    if (call.name === undefined) this.#draft.count(text.length)
-    else this.#show(call, call.name, text, signatureOf(entry))
+    const text = this.argumentsText(called['arguments'] ?? called['input'])
+    const index = isWhole ? undefined : indexIn(entry['index'])
+    const known = isWhole ? undefined : this.#callFor(index, id, name, text)
+    const call = known ?? this.#open(index, isObject(entry['custom']))
+    this.#identify(call, id)
+    this.#name(call, name)
+    if (name !== undefined || text !== '') this.#heard += 1
+    const data = signatureOf(entry)
+    if (data !== undefined) call.data = data
+    this.#feed(call, text, id, isLast)
   }
 
-  #show(call: Call, name: string, text: string, providerData: object | undefined): void {
-    if (call.isShown && text === '' && providerData === undefined) return
+  /** The first id of a call counts, until the call is shown. */
+  #identify(call: GrowingCall, id: string | undefined): void {
+    if (id === undefined || call.givenId !== undefined || call.isShown) return
+    call.givenId = id
+    this.#byId ??= new Map()
+    if (!this.#byId.has(id)) call.id = id
+    this.#byId.set(id, call)
+  }
+
+  #name(call: GrowingCall, name: string | undefined): void {
+    if (name === undefined || call.isShown) return
+    if (call.name !== undefined && !(this.#namesGrow && call.isEmpty)) return
+    call.name = grownName(call.name, name)
+    this.#draft.count(name.length)
+  }
+
+  #feed(first: GrowingCall, text: string, id: string | undefined, isLast: boolean): void {
+    let call = first
+    call.event = this.#event
+    for (let at = 0; at < text.length;) {
+      at = call.add(text, at, id)
+      const following = call.takeFollowing(false)
+      if (following !== undefined) call = this.#follow(call, following)
+    }
+    const isShown = this.#show(call, isLast)
+    // Text that is held back is in no delta.
+    if (!isShown || call.hasFollowing) this.#draft.count(text.length)
+  }
+
+  /** Opens another call of the same tool, with arguments that came after those of `call`. */
+  #follow(call: GrowingCall, { text, id }: { text: string; id: string | undefined }): GrowingCall {
+    this.#show(call, true)
+    const other = this.#open(call.index, false)
+    this.#identify(other, id === call.givenId ? undefined : id)
+    this.#name(other, call.name)
+    other.event = this.#event
+    other.add(text, 0, undefined)
+    return other
+  }
+
+  /** Hands on a call, unless that is too early. Returns true if all of its text is handed on. */
+  #show(call: GrowingCall, isLast: boolean): boolean {
+    if (call.name === undefined) return false
+    if (call.isUnclear && !isLast) {
+      if (!this.#namesGrow) this.#openPart(call)
+      return false
+    }
+    if (!call.isShown) this.#openUntil(call.position)
+    this.#handOn(call)
+    return true
+  }
+
+  /** Opens the parts of the first calls. The order of parts is the order of calls. */
+  #openUntil(count: number): void {
+    for (; this.#shown < count; this.#shown += 1) {
+      const call = this.#calls[this.#shown]
+      if (call?.name !== undefined) this.#openPart(call)
+    }
+  }
+
+  #openPart(call: GrowingCall): void {
+    if (!call.isShown) this.#deliver(call, '')
+  }
+
+  #handOn(call: GrowingCall): void {
+    const text = call.takeText()
+    if (!call.isShown || text !== '' || call.data !== undefined) this.#deliver(call, text)
+  }
+
+  #deliver(call: GrowingCall, text: string): void {
     if (!call.isShown) {
       call.id ??= `call_${this.#newId()}`
-      this.#draft.count(call.id.length + name.length)
+      this.#draft.count(call.id.length)
     }
-    this.#draft.toolCall(call.id ?? '', name, call.isShown ? text : call.inputText, providerData)
+    this.#draft.toolCall(call.id ?? '', call.name ?? '', text, call.data)
     call.isShown = true
+    call.data = undefined
   }
 
-  #callFor(index: unknown, id: string | undefined, name: string | undefined, text: string): Call {
-    const isIndexed = typeof index === 'number' || typeof index === 'string'
+  /** Finds the call that a fragment of a stream goes on with; `undefined` if it opens another. */
+  #callFor(
+    index: Index,
+    id: string | undefined,
+    name: string | undefined,
+    text: string,
+  ): GrowingCall | undefined {
     const known = id === undefined ? undefined : this.#byId?.get(id)
-    const candidate = isIndexed ? this.#byIndex?.get(index) : (known ?? this.#calls.at(-1))
-    if (candidate !== undefined && continues(candidate, id, name, text)) return candidate
-    if (known !== undefined && name === undefined) return known
-    const call = this.#open()
-    if (isIndexed) (this.#byIndex ??= new Map()).set(index, call)
-    return call
+    const placed = index === undefined ? (known ?? this.#calls.at(-1)) : this.#byIndex?.get(index)
+    if (placed === undefined) return name === undefined ? known : undefined
+    if (name === undefined) return isOtherId(placed, id) ? (known ?? placed) : placed
+    if (!this.#isAnother(placed, index, id, name, text)) return placed
+    return known !== placed && known?.name === name && known.isOpen ? known : undefined
   }
 
-  #open(): Call {
-    const call: Call = {
-      givenId: undefined,
-      id: undefined,
-      name: undefined,
-      inputText: '',
-      isShown: false,
+  /** Returns true if a fragment with a name belongs to another call than the one in its place. */
+  #isAnother(
+    call: GrowingCall,
+    index: Index,
+    id: string | undefined,
+    name: string,
+    text: string,
+  ): boolean {
+    const isIndexed = index !== undefined
+    const isOther = isOtherId(call, id)
+    if (call.name === undefined) return isOther && !isIndexed
+    const isSameName = call.name === name
+    if (call.isEmpty) {
+      // A server that makes a new id for each fragment repeats the name with the arguments.
+      if (isOther) return !(isIndexed && isSameName && text !== '')
+      // The pieces of a name come in events of their own, and before the call is shown.
+      const mayGrow = this.#namesGrow && !call.isShown && call.event !== this.#event
+      return !isSameName && !mayGrow
     }
+    const beginsObject = /^\s*\{/.test(text)
+    if (call.isComplete) {
+      if (isOther || !isSameName) return true
+      // Whole calls without any mark, or side by side in one event, are calls of their own. Any
+      // other object may be the same arguments again.
+      return beginsObject && id === undefined && (!isIndexed || call.event === this.#event)
+    }
+    if (isOther) {
+      return !(isIndexed && isSameName && call.isOpen && text !== '' && !beginsObject)
+    }
+    const isSameId = id !== undefined && call.givenId !== undefined
+    return !isSameName && (beginsObject || !isSameId)
+  }
+
+  #open(index: Index, isPlain: boolean): GrowingCall {
+    const call = new GrowingCall(this.#calls.length, index, isPlain)
     this.#calls.push(call)
+    if (index !== undefined) (this.#byIndex ??= new Map()).set(index, call)
     this.#draft.count(CALL_OVERHEAD)
     return call
   }
 }
 
-/** Returns true if a fragment continues a call, false if it opens another one in its place. */
-function continues(
-  call: Call,
-  id: string | undefined,
-  name: string | undefined,
-  text: string,
-): boolean {
-  if (id !== undefined && call.givenId !== undefined) return id === call.givenId
-  if (name === undefined || call.name === undefined) return true
-  // Some servers repeat the name with every fragment. Others send whole calls, all with the same
-  // index and without ids. An object after a complete object can only belong to another call.
-  return name === call.name && !(/^\s*\{/.test(text) && isComplete(call.inputText))
+function isOtherId(call: GrowingCall, id: string | undefined): boolean {
+  return id !== undefined && call.givenId !== undefined && id !== call.givenId
 }
 
-function isComplete(inputText: string): boolean {
-  if (inputText.length > LONGEST_CHECK) return false
-  try {
-    JSON.parse(inputText)
-    return true
-  } catch {
-    return false
-  }
+/** Returns true if an entry said nothing of its call. */
+function isHusk(call: GrowingCall): boolean {
+  return call.name === undefined && call.givenId === undefined && !call.hasText
+}
+
+/** A name comes whole, in pieces, or with each fragment: whole again, or all of it so far. */
+function grownName(name: string | undefined, added: string): string {
+  if (name === undefined) return added
+  return added.length >= name.length && added.startsWith(name) ? added : name + added
+}
+
+function indexIn(index: unknown): Index {
+  return typeof index === 'number' || typeof index === 'string' ? index : undefined
+}
+
+/**
+ * Finds name and input of a call: in a field named after its type, which is `function` or `custom`,
+ * or in the entry itself. Returns `undefined` for a call of a kind that has neither.
+ */
+function calledIn(entry: WireObject): WireObject | undefined {
+  const { type, function: called, custom } = entry
+  if (isObject(called)) return called
+  if (isObject(custom)) return custom
+  const named = typeof type === 'string' ? entry[type] : undefined
+  if (isObject(named) && nonEmpty(named['name'])) return named
+  const isUnknown = typeof type === 'string' && type !== 'function' && type !== 'custom'
+  return isUnknown && !nonEmpty(entry['name']) ? undefined : entry
 }
 
 /** Gemini's thought signatures, which must be sent back with the call. */

@@ -56,7 +56,8 @@ test.each([
 ])('usage that does not come is given up %s', async (_, options, ms) => {
   const clock = new SimulatedClock()
   const { provider, engine, conversation } = await testChat({ ...options, clock })
-  const content = `data: ${JSON.stringify(chunk({ content: 'Hi' }, { finish_reason: 'stop' }))}\n\n`
+  const events = [chunk({ content: 'Hi' }), chunk({}, { finish_reason: 'stop' })]
+  const content = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')
   provider.next(raw([content], { end: false }))
   const turn = await engine.send(conversation.id, 'hi')
   await shown(turn, 2)

@@ -14,7 +14,7 @@ import {
 } from '../../../src/testing.ts'
 import { snapshotReader } from '../../support/reading.ts'
 import { type Fault, failure, success } from '../fault.ts'
-import { call, done, said, sse, stop, thought, usage } from '../wire.ts'
+import { call, called, done, said, sse, stop, thought, usage } from '../wire.ts'
 
 const counted = { inputTokens: 7, outputTokens: 3 }
 
@@ -140,6 +140,58 @@ export const endings: readonly Fault[] = [
     upstream: inOrder(send(call(0, 'weather', '{"city":"Os')), end()),
     expected: failure('stream-truncated', {
       toolCalls: [{ name: 'weather', inputText: '{"city":"Os' }],
+    }),
+  },
+  {
+    name: 'ends after a whole tool call, and says nothing more',
+    upstream: inOrder(
+      send(
+        call(0, 'weather', '{"city":"Os') + called({ index: 0, function: { arguments: 'lo"}' } }),
+      ),
+      end(),
+    ),
+    expected: {
+      outcome: 'done',
+      text: '',
+      toolCalls: [{ name: 'weather', inputText: '{"city":"Oslo"}' }],
+    },
+  },
+  {
+    name: 'says that it stopped before it begins',
+    upstream: inOrder(send(stop + said('Once') + said(' upon') + stop + done), end()),
+    expected: success('Once upon'),
+  },
+  {
+    name: 'says that it stopped, goes on, and breaks off',
+    upstream: inOrder(send(said('Once') + stop + said(' upon')), cut()),
+    expected: failure('connection-lost', { text: 'Once upon' }),
+  },
+  {
+    name: 'says that it stopped for a tool, and asks for none',
+    upstream: inOrder(
+      send(sse({ choices: [{ delta: {}, finish_reason: 'tool_calls' }] }) + done),
+      end(),
+    ),
+    expected: failure('invalid-response', { says: /no call of a tool/ }),
+  },
+  {
+    name: 'asks for a custom tool',
+    upstream: inOrder(
+      send(
+        called({
+          index: 0,
+          id: 'c',
+          type: 'custom',
+          custom: { name: 'search', input: 'plain text' },
+        }) +
+          stop +
+          done,
+      ),
+      end(),
+    ),
+    expected: success('', {
+      finishReason: 'tool-calls',
+      toolCalls: [{ name: 'search', inputText: 'plain text' }],
     }),
   },
   {

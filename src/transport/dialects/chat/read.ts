@@ -17,12 +17,16 @@ import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
+import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
+import { UsageTally } from '../usage-tally.ts'
+import { unwrapped } from '../wrapper.ts'
 import { ChatReasoning } from './reasoning.ts'
 import { chatRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
-import { laterUsage, usageIn } from './usage.ts'
+import { usageIn } from './usage.ts'
 
 export const chatCompletions: WireDialect = {
   path: '/chat/completions',
@@ -43,24 +47,36 @@ class ChatCompletionsReader implements DialectReader {
   readonly #asked: WireRequestInfo
   readonly #reasoning: ChatReasoning
   readonly #calls: ToolCalls
-  /** The finish reason as the provider wrote it. */
-  #finish: string | undefined
+  readonly #end: StatedEnd
+  /** How much the draft said when the newest fragment of a call came. */
+  #saidAtCall = -1
   #isRefused = false
-  #usage: WireObject | undefined
+  readonly #usage = new UsageTally()
   #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
     this.#reasoning = new ChatReasoning(draft)
-    this.#calls = new ToolCalls(draft, newId)
+    this.#calls = new ToolCalls(draft, newId, { namesGrow: true })
+    this.#end = new StatedEnd(draft, this.#calls)
   }
 
   get isFinished(): boolean {
-    return this.#finish !== undefined
+    return this.#end.isStated
   }
 
-  event(event: WireObject, name: string | undefined): ProviderError | undefined {
+  get isCertain(): boolean {
+    return this.#end.isCertain
+  }
+
+  get isWhole(): boolean {
+    return this.#saidAtCall === this.#draft.said && this.#calls.areWhole
+  }
+
+  event(given: WireObject, name: string | undefined): ProviderError | undefined {
+    const event = unwrapped(given, hasChoices)
+    const before = this.#end.progress
     const choice = this.#known(event)
     const error = errorIn(event, choice, name)
     if (choice !== undefined && error === undefined) {
@@ -68,12 +84,13 @@ class ChatCompletionsReader implements DialectReader {
       if (isObject(delta)) this.#delta(delta)
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
-      else if (isObject(message) && !this.#draft.hasContent) this.#message(message)
+      else if (isObject(message) && before === 0) this.#message(message)
     }
-    return error ?? this.#finishedWith(choice)
+    return error ?? this.#finishedWith(choice, before)
   }
 
-  answer(answer: WireObject): ProviderError | undefined {
+  answer(given: WireObject): ProviderError | undefined {
+    const answer = unwrapped(given, hasChoices)
     const choice = this.#known(answer)
     const error = errorIn(answer, choice, undefined)
     if (error !== undefined) return error
@@ -81,19 +98,22 @@ class ChatCompletionsReader implements DialectReader {
     if (isObject(message)) this.#message(message)
     else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
     else if (choice === undefined) return failureIn(answer) ?? readProviderError(answer)
-    return this.#finishedWith(choice)
+    return this.#finishedWith(choice, 0)
   }
 
   close(): ProviderError | undefined {
-    const { fault } = this.#calls
-    return fault === undefined ? undefined : { message: fault, kinds: '' }
+    this.#calls.finish()
+    this.#end.close()
+    const isAsking = this.#finishReason() === 'tool-calls'
+    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#calls.unknownKind)
   }
 
   end(): ReplyEnd {
     const finishReason = this.#finishReason()
+    const { raw } = this.#usage
     return {
       ...(finishReason !== undefined && { finishReason }),
-      ...(this.#usage !== undefined && { usage: toUsage(this.#usage) }),
+      ...(raw !== undefined && { usage: toUsage(raw) }),
       ...(this.#model !== undefined && { model: this.#model }),
     }
   }
@@ -102,7 +122,7 @@ class ChatCompletionsReader implements DialectReader {
   #known(event: WireObject): WireObject | undefined {
     const choice = firstChoice(event['choices'])
     const usage = usageIn(event, choice)
-    if (usage !== undefined) this.#usage = laterUsage(this.#usage, usage)
+    if (usage !== undefined) this.#usage.add(usage)
     this.#model ??= nonEmpty(event['model'])?.slice(0, LONGEST_MODEL)
     return choice
   }
@@ -110,11 +130,12 @@ class ChatCompletionsReader implements DialectReader {
   #delta(delta: WireObject): void {
     this.#content(delta)
     const calls = delta['tool_calls']
-    if (Array.isArray(calls)) for (const call of calls) this.#calls.addFragment(call)
+    const hasCalls = Array.isArray(calls) && calls.length > 0
+    if (hasCalls) this.#calls.addFragments(calls)
     // The predecessor of tool calls: one call, without id or index.
-    if (isObject(delta['function_call'])) {
-      this.#calls.addFragment({ function: delta['function_call'] })
-    }
+    const called = delta['function_call']
+    if (isObject(called)) this.#calls.addFragment({ index: 'function_call', function: called })
+    if (hasCalls || called) this.#saidAtCall = this.#draft.said
   }
 
   #message(message: WireObject): void {
@@ -127,8 +148,10 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   #content(delta: WireObject): void {
-    this.#reasoning.read(delta)
     const { content, refusal, images } = delta
+    // Parts stand in the order in which they came, so calls that are held back open theirs first.
+    if (this.#calls.isAsked && (content || images)) this.#calls.open()
+    this.#reasoning.read(delta)
     if (typeof content === 'string') this.#draft.text(content)
     else if (Array.isArray(content)) for (const part of content) this.#part(part)
     if (typeof refusal === 'string' && refusal !== '') {
@@ -163,20 +186,25 @@ class ChatCompletionsReader implements DialectReader {
     else this.#picture(part, false)
   }
 
-  #finishedWith(choice: WireObject | undefined): ProviderError | undefined {
+  #finishedWith(choice: WireObject | undefined, before: number): ProviderError | undefined {
     const reason = givenReason(choice?.['finish_reason'])
     if (reason === undefined) return undefined
     if (isFailure(reason)) return { message: 'The model failed', kinds: '' }
-    this.#finish = reason
+    this.#end.state(reason, finishReasonOf(reason), before)
     return undefined
   }
 
   #finishReason(): FinishReason | undefined {
     if (this.#isRefused) return 'content-filter'
-    if (this.#finish === undefined) return undefined
-    const reason = finishReasonOf(this.#finish)
-    return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
+    const { reason } = this.#end
+    if (reason === undefined) return undefined
+    const meaning = finishReasonOf(reason)
+    return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning
   }
+}
+
+function hasChoices(event: WireObject): boolean {
+  return Array.isArray(event['choices'])
 }
 
 /** The choice with index 0; a missing index counts as 0. No other choice is read. */

@@ -13,9 +13,3 @@ export function usageIn(event: WireObject, choice: WireObject | undefined): Wire
   const ofChoice = choice?.['usage']
   return isObject(ofChoice) ? ofChoice : undefined
 }
-
-/** The object to keep. Counts are cumulative, so none are summed; zeros replace nothing. */
-export function laterUsage(kept: WireObject | undefined, next: WireObject): WireObject {
-  if (kept === undefined) return next
-  return Object.values(next).some((count) => typeof count === 'number' && count > 0) ? next : kept
-}

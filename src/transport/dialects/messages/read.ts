@@ -17,11 +17,14 @@ import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
+import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { kindOf, unreadFault } from '../unread.ts'
 import { toUsage } from '../usage.ts'
+import { UsageTally } from '../usage-tally.ts'
+import { unwrapped } from '../wrapper.ts'
 import { messagesRequestBody } from './request.ts'
 import { textOnly } from './text-only.ts'
-import { addedUsage } from './usage.ts'
 
 export const messages: WireDialect = {
   path: '/messages',
@@ -54,22 +57,39 @@ class MessagesReader implements DialectReader {
   #thinking: { readonly index: unknown } | undefined
   /** True once the message has begun. It is read no further than its end. */
   #isOpen = false
-  /** The stop reason as the provider wrote it. */
-  #stopReason: string | undefined
-  #usage: WireObject | undefined
+  readonly #end: StatedEnd
+  /** The type of the first block that is not part of a reply, if there was one. */
+  #unread: string | undefined
+  /**
+   * The input tokens come in `message_start`, the output tokens in `message_delta`. Input tokens
+   * leave out those read from a cache or written to one, unlike in other dialects. Output tokens
+   * include thinking, even where its text is not shown.
+   */
+  readonly #usage = new UsageTally()
   #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
-    this.#calls = new ToolCalls(draft, newId)
+    this.#calls = new ToolCalls(draft, newId, { namesGrow: false })
+    this.#end = new StatedEnd(draft, this.#calls)
   }
 
   get isFinished(): boolean {
-    return this.#stopReason !== undefined
+    return this.#end.isStated
   }
 
-  event(event: WireObject, name: string | undefined): Told | undefined {
+  get isCertain(): boolean {
+    return this.#end.isCertain
+  }
+
+  /** The format has an event for the end of a message, so a message without it was cut. */
+  get isWhole(): boolean {
+    return false
+  }
+
+  event(given: WireObject, name: string | undefined): Told | undefined {
+    const event = unwrapped(given, isOurs)
     const { index, delta, content_block: block, message } = event
     const type = nonEmpty(event['type']) ?? name
     switch (type) {
@@ -101,7 +121,8 @@ class MessagesReader implements DialectReader {
     }
   }
 
-  answer(answer: WireObject): ProviderError | undefined {
+  answer(given: WireObject): ProviderError | undefined {
+    const answer = unwrapped(given, isOurs)
     const error = errorIn(answer, answer['type'] === 'error')
     if (error !== undefined) return error
     const { content } = answer
@@ -117,15 +138,18 @@ class MessagesReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    const { fault } = this.#calls
-    return fault === undefined ? undefined : { message: fault, kinds: '' }
+    this.#calls.finish()
+    this.#end.close()
+    const isAsking = this.#finishReason() === 'tool-calls'
+    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#unread)
   }
 
   end(): ReplyEnd {
     const finishReason = this.#finishReason()
+    const { raw } = this.#usage
     return {
       ...(finishReason !== undefined && { finishReason }),
-      ...(this.#usage !== undefined && { usage: toUsage(this.#usage) }),
+      ...(raw !== undefined && { usage: toUsage(raw) }),
       ...(this.#model !== undefined && { model: this.#model }),
     }
   }
@@ -171,7 +195,11 @@ class MessagesReader implements DialectReader {
     this.#draft.nextBlock()
     if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
     if (type === 'image') this.#picture(block)
-    if (type !== 'thinking' && type !== 'redacted_thinking') return
+    if (!isThinking(type)) {
+      const isRead = type === 'text' || type === 'image' || isOfProvider(type)
+      if (!isRead) this.#unread ??= kindOf(type)
+      return
+    }
     this.#draft.separateReasoning()
     if (type === 'thinking') {
       this.#draft.reasoning(nonEmpty(thinking) ?? '')
@@ -197,7 +225,7 @@ class MessagesReader implements DialectReader {
 
   #known(event: WireObject): void {
     const { usage, model } = event
-    if (isObject(usage)) this.#usage = addedUsage(this.#usage, usage)
+    if (isObject(usage)) this.#usage.add(usage)
     this.#model ??= nonEmpty(model)
   }
 
@@ -206,15 +234,21 @@ class MessagesReader implements DialectReader {
     const reason = givenReason(given)
     if (reason === undefined) return undefined
     if (isFailure(reason)) return { message: 'The model failed', kinds: '' }
-    this.#stopReason = reason
+    this.#end.state(reason, finishReasonOf(reason), this.#end.progress)
     return undefined
   }
 
   #finishReason(): FinishReason | undefined {
-    if (this.#stopReason === undefined) return undefined
-    const reason = finishReasonOf(this.#stopReason)
-    return reason === 'stop' && this.#calls.isAsked ? 'tool-calls' : reason
+    const { reason } = this.#end
+    if (reason === undefined) return undefined
+    const meaning = finishReasonOf(reason)
+    return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning
   }
+}
+
+/** The events and answers of the format have a type, whose first word is one of two. */
+function isOurs({ type }: WireObject): boolean {
+  return typeof type === 'string' && /^(message|content)(_|$)/.test(type)
 }
 
 /** Reads an error. Proxies send errors in forms of their own, without a type. */
@@ -223,4 +257,13 @@ function errorIn(event: WireObject, isError: boolean): ProviderError | undefined
   if (!isError && !event['error'])
     return Array.isArray(event['content']) ? undefined : failureIn(event)
   return readProviderError(event) ?? { kinds: '' }
+}
+
+function isThinking(type: unknown): boolean {
+  return type === 'thinking' || type === 'redacted_thinking'
+}
+
+/** Returns true for the blocks of tools that run at the provider: nobody has to answer them. */
+function isOfProvider(type: unknown): boolean {
+  return typeof type === 'string' && /^(server|mcp)_tool_use$|_tool_result$|^compaction$/.test(type)
 }

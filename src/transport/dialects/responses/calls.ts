@@ -1,17 +1,21 @@
 /**
- * Follows the function calls of one response through its events.
+ * Follows the calls of functions and custom tools of one response through its events.
  *
  * Knows nothing of the ids that calls have in the reply: `ToolCalls` decides them.
  */
 import type { ReplyDraft } from '../../reply-draft.ts'
+import type { ProviderError } from '../../provider-error.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { unreadFault } from '../unread.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
 
 interface FunctionCall {
   readonly number: number
+  /** True if the input is text, as that of a custom tool. */
+  isCustom: boolean
   callId: string | undefined
   name: string | undefined
   /** The arguments so far. */
@@ -21,14 +25,16 @@ interface FunctionCall {
 }
 
 export class FunctionCalls {
+  readonly #draft: ReplyDraft
   readonly #items: OutputItems
   readonly #calls: ToolCalls
   readonly #states = new Map<OutputItem, FunctionCall>()
 
   /** @param opened - called when a call begins */
   constructor(draft: ReplyDraft, newId: () => string, opened: () => void) {
+    this.#draft = draft
     this.#items = new OutputItems(draft, 'id', opened)
-    this.#calls = new ToolCalls(draft, newId)
+    this.#calls = new ToolCalls(draft, newId, { namesGrow: false })
   }
 
   /** True if the model called a function. */
@@ -36,9 +42,14 @@ export class FunctionCalls {
     return this.#calls.isAsked
   }
 
-  /** Why the calls cannot be used; `undefined` if they can. */
-  get fault(): string | undefined {
-    return this.#calls.fault
+  /**
+   * Nothing more comes. Returns an error if the reply cannot be used.
+   *
+   * @param unread - the type of an item that is not part of a reply, if there was one
+   */
+  close(unread: string | undefined): ProviderError | undefined {
+    this.#calls.finish()
+    return unreadFault(this.#draft, this.#calls.fault, false, unread)
   }
 
   /** The calls that have a call id, by that id. */
@@ -53,13 +64,14 @@ export class FunctionCalls {
   /** A call's item begins. */
   open(item: WireObject, key: ItemKey): void {
     const call = this.#stateOf(this.#items.open(key))
-    call.announced = this.#calls.argumentsText(item['arguments'])
+    call.announced = this.#inputText(call, item)
     this.#add(call, item, '')
   }
 
   /** Reads an event with a fragment of the arguments. */
   delta(event: WireObject): void {
     const call = this.#stateOf(this.#items.at(itemKey(event)))
+    call.isCustom ||= isCustomInput(event)
     this.#add(call, event, this.#calls.argumentsText(event['delta']))
   }
 
@@ -98,28 +110,51 @@ export class FunctionCalls {
     const known = this.#states.get(item)
     if (known !== undefined) return known
     const { number } = item
-    const call = { number, callId: undefined, name: undefined, inputText: '', announced: '' }
+    const call: FunctionCall = {
+      number,
+      isCustom: false,
+      callId: undefined,
+      name: undefined,
+      inputText: '',
+      announced: '',
+    }
     this.#states.set(item, call)
     return call
   }
 
-  /**
-   * Adds the rest of the arguments. If the complete text does not begin with the text so far, it is
-   * the same arguments in another notation, and is ignored.
-   */
-  #complete(call: FunctionCall, told: WireObject): void {
-    const text = this.#calls.argumentsText(told['arguments'])
-    const isLonger = text.startsWith(call.inputText)
-    this.#add(call, told, isLonger ? text.slice(call.inputText.length) : '')
+  /** Reads the input that an item or an event has. */
+  #inputText(call: FunctionCall, told: WireObject): string {
+    call.isCustom ||= isCustomInput(told)
+    return this.#calls.argumentsText(told[call.isCustom ? 'input' : 'arguments'])
   }
 
-  #add(call: FunctionCall, told: WireObject, text: string): void {
+  /**
+   * Adds the rest of the arguments. If the complete text does not begin with the text so far, it is
+   * the same arguments in another notation, and is ignored, unless an empty object kept the place.
+   */
+  #complete(call: FunctionCall, told: WireObject): void {
+    const text = this.#inputText(call, told)
+    const isLonger = text.startsWith(call.inputText)
+    if (isLonger) this.#add(call, told, text.slice(call.inputText.length), true)
+    else this.#add(call, told, !call.isCustom && EMPTY.test(call.inputText) ? text : '', true)
+  }
+
+  #add(call: FunctionCall, told: WireObject, text: string, isLast = false): void {
     const { number: index } = call
     const id = call.callId === undefined ? nonEmpty(told['call_id']) : undefined
     const name = call.name === undefined ? nonEmpty(told['name']) : undefined
     call.callId ??= id
     call.name ??= name
     call.inputText += text
-    this.#calls.addFragment({ index, id, function: { name, arguments: text } })
+    const called = { name, arguments: text }
+    this.#calls.addFragment({ index, id, [call.isCustom ? 'custom' : 'function']: called }, isLast)
   }
+}
+
+/** An object that holds nothing, which some servers send before the arguments. */
+const EMPTY = /^\s*\{\s*\}\s*$/
+
+/** Returns true for an item or an event of a custom tool, whose input is text. */
+function isCustomInput({ type }: WireObject): boolean {
+  return typeof type === 'string' && /\bcustom_tool_call/.test(type)
 }

@@ -18,6 +18,8 @@ import { bearer } from '../bearer.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason } from '../finish-reasons.ts'
+import { kindOf } from '../unread.ts'
+import { unwrapped } from '../wrapper.ts'
 import { FunctionCalls } from './calls.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
@@ -58,6 +60,32 @@ const ENDS: ReadonlyMap<unknown, string | undefined> = new Map([
   ['response.cancelled', 'cancelled'],
 ])
 
+/** The events with a fragment of the input of a call, and those that repeat the complete input. */
+const INPUT_DELTAS: ReadonlySet<unknown> = new Set([
+  'response.function_call_arguments.delta',
+  'response.custom_tool_call_input.delta',
+])
+const INPUT_WHOLES: ReadonlySet<unknown> = new Set([
+  'response.function_call_arguments.done',
+  'response.custom_tool_call_input.done',
+])
+
+/** The items that are calls of the host's tools. */
+const CALLS: ReadonlySet<unknown> = new Set(['function_call', 'custom_tool_call'])
+
+/** The items of tools that run at the provider: nobody has to answer them. */
+const PROVIDER_ITEMS: ReadonlySet<unknown> = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'mcp_list_tools',
+  'mcp_call',
+  'tool_search_call',
+  'tool_search_output',
+  'compaction',
+])
+
 const ERRORS: ReadonlySet<unknown> = new Set(['error', 'response.error'])
 
 class ResponsesReader implements DialectReader {
@@ -70,6 +98,8 @@ class ResponsesReader implements DialectReader {
   /** The id of the response, as far as that event told it. */
   #openId: string | undefined
   #finish: FinishReason | undefined
+  /** The type of the first item that is not part of a reply, if there was one. */
+  #unread: string | undefined
   #usage: Usage | undefined
   #model: string | undefined
 
@@ -84,7 +114,18 @@ class ResponsesReader implements DialectReader {
     return this.#finish !== undefined
   }
 
-  event(event: WireObject, name: string | undefined): Told | undefined {
+  /** The event with the status ends the response, so nothing is waited for after it. */
+  get isCertain(): boolean {
+    return this.isFinished
+  }
+
+  /** The format has an event for the end of a response, so a response without it was cut. */
+  get isWhole(): boolean {
+    return false
+  }
+
+  event(given: WireObject, name: string | undefined): Told | undefined {
+    const event = unwrapped(given, isOurs)
     const type = nonEmpty(event['type']) ?? name
     const kind = TEXT_DELTAS.get(type)
     if (kind !== undefined) {
@@ -94,8 +135,8 @@ class ResponsesReader implements DialectReader {
     if (type === 'response.created' && this.#isAnother(event['response'])) return 'another'
     const whole = WHOLES.get(type)
     if (whole !== undefined) this.#texts.whole(whole[0], event[whole[1]], itemKey(event), event)
-    else if (type === 'response.function_call_arguments.delta') this.#calls.delta(event)
-    else if (type === 'response.function_call_arguments.done') this.#calls.whole(event)
+    else if (INPUT_DELTAS.has(type)) this.#calls.delta(event)
+    else if (INPUT_WHOLES.has(type)) this.#calls.whole(event)
     else if (type === 'response.output_item.added') this.#item(event, false)
     else if (type === 'response.output_item.done') this.#item(event, true)
     const { response } = event
@@ -104,7 +145,8 @@ class ResponsesReader implements DialectReader {
     return ERRORS.has(type) || !nonEmpty(event['type']) ? errorIn(event, type) : undefined
   }
 
-  answer(answer: WireObject): ProviderError | undefined {
+  answer(given: WireObject): ProviderError | undefined {
+    const answer = unwrapped(given, isOurs)
     this.#model ??= nonEmpty(answer['model'])
     const { output, output_text: text } = answer
     if (!Array.isArray(output) && !nonEmpty(text)) {
@@ -115,8 +157,7 @@ class ResponsesReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    const { fault } = this.#calls
-    return fault === undefined ? undefined : { message: fault, kinds: '' }
+    return this.#calls.close(this.#unread)
   }
 
   end(): ReplyEnd {
@@ -152,11 +193,11 @@ class ResponsesReader implements DialectReader {
     if (type === 'message' || type === 'reasoning') {
       if (isDone) this.#texts.item(item, key)
       else this.#texts.open(type, key)
-    } else if (type === 'function_call') {
+    } else if (CALLS.has(type)) {
       if (isDone) this.#calls.item(item, key)
       else this.#calls.open(item, key)
     } else {
-      this.#texts.orphaned()
+      this.#orphaned(type)
       if (isDone && type === 'image_generation_call') this.#pictures.item(item)
     }
   }
@@ -193,12 +234,17 @@ class ResponsesReader implements DialectReader {
       const { type } = item
       if (type === 'message' || type === 'reasoning') {
         if (untold.has(type)) this.#texts.final(item, key)
-      } else if (type === 'function_call') this.#calls.final(item, key, known)
+      } else if (CALLS.has(type)) this.#calls.final(item, key, known)
       else {
-        this.#texts.orphaned()
+        this.#orphaned(type)
         if (type === 'image_generation_call') this.#pictures.item(item)
       }
     }
+  }
+
+  #orphaned(type: unknown): void {
+    if (!PROVIDER_ITEMS.has(type)) this.#unread ??= kindOf(type)
+    this.#texts.orphaned()
   }
 
   #finishReason(): FinishReason | undefined {
@@ -225,4 +271,9 @@ function errorIn(event: WireObject, type: string | undefined): ProviderError | u
   }
   // If the event itself is the error, its type says only that it is one.
   return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
+}
+
+/** The events of the format have a type that says so; an answer is named as an object. */
+function isOurs({ type, object }: WireObject): boolean {
+  return (typeof type === 'string' && type.startsWith('response.')) || object === 'response'
 }
