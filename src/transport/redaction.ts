@@ -5,9 +5,11 @@
  * up in events, in the database and in logs. Knows nothing of their meaning.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
+import type { AnsweredError } from './http/http-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 
 const LONGEST_MESSAGE = 1000
+const LONGEST_ID = 200
 const SHORTEST_KEY = 4
 const SHORTEST_VALUE = 8
 const REDACTED = '[redacted]'
@@ -16,13 +18,23 @@ const REDACTED = '[redacted]'
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 
-/** Copies an error record without secrets of the target, and without long or unprintable text. */
-export function redacted(error: ErrorRecord, target: ProviderTarget): ErrorRecord {
+/**
+ * Copies an error record without secrets of the target, and without long or unprintable text.
+ *
+ * @param requestId - the provider's id of the request, as its headers have it
+ */
+export function redacted(
+  { refusal: _, ...error }: AnsweredError,
+  target: ProviderTarget,
+  requestId: string | undefined,
+): ErrorRecord {
   const secrets = secretsOf(target)
+  const id = requestId ?? error.requestId
   return {
     ...error,
     message: clean(error.message, secrets),
     ...(error.providerCode !== undefined && { providerCode: clean(error.providerCode, secrets) }),
+    ...(id !== undefined && { requestId: clean(id, secrets).slice(0, LONGEST_ID) }),
   }
 }
 

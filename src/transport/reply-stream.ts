@@ -256,7 +256,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     const end = this.endSoFar()
     this.#over()
     this.#exchange?.cut()
-    this.#tellEnd(() => this.#sink.failed(redacted(error, this.#target), end))
+    const { requestId } = this.#exchange ?? {}
+    const failure = redacted(error, this.#target, requestId)
+    this.#tellEnd(() => this.#sink.failed(failure, end))
   }
 
   #over(): void {

@@ -6,7 +6,7 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
-import { readProviderError } from '../../provider-error.ts'
+import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
@@ -187,8 +187,10 @@ function errorIn(
 ): ProviderError | undefined {
   if (event['error']) return readProviderError(event)
   if (choice?.['error']) return readProviderError(choice)
-  if (choice !== undefined || Array.isArray(event['choices'])) return undefined
+  const { choices } = event
+  if (choice !== undefined) return undefined
+  if (Array.isArray(choices)) return choices.length === 0 ? reportedError(event) : undefined
   const isError = name === 'error' || event['object'] === 'error' || event['type'] === 'error'
-  if (!isError && event['detail'] === undefined) return undefined
+  if (!isError && event['detail'] === undefined) return reportedError(event)
   return readProviderError(event) ?? (isError ? { kinds: '' } : undefined)
 }

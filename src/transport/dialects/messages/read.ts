@@ -7,7 +7,7 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
-import { readProviderError } from '../../provider-error.ts'
+import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
@@ -207,6 +207,7 @@ class MessagesReader implements DialectReader {
 
 /** Reads an error. Proxies send errors in forms of their own, without a type. */
 function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
-  if (!isError && (event['type'] !== undefined || !event['error'])) return undefined
+  if (!isError && event['type'] !== undefined) return undefined
+  if (!isError && !event['error']) return reportedError(event)
   return readProviderError(event) ?? { kinds: '' }
 }

@@ -9,7 +9,7 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason, Usage } from '../../../protocol/message.ts'
-import { readProviderError } from '../../provider-error.ts'
+import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
@@ -184,7 +184,7 @@ class ResponsesReader implements DialectReader {
  */
 function errorIn(event: WireObject, type: string | undefined): ProviderError | undefined {
   const isError = ERRORS.has(type) || event['object'] === 'error'
-  if (!isError && !event['error'] && event['detail'] === undefined) return undefined
+  if (!isError && !event['error'] && event['detail'] === undefined) return reportedError(event)
   // If the event itself is the error, its type says only that it is one.
   return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
 }
