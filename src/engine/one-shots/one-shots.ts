@@ -15,6 +15,7 @@ import type { Transport } from '../../transport/transport.ts'
 import type { Completion } from '../api.ts'
 import type { Binder, Binding, Route } from '../endpoints/binding.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { LoadingWait } from '../turn/loading-wait.ts'
 import { nextAttempt } from '../turn/retry-policy.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
 
@@ -135,18 +136,31 @@ export class OneShots {
     asked: { endpoint: string },
   ): Promise<Completion> {
     const { fallbacks } = input.binding
+    const { retry, clock, timeouts } = this.#options
     const waiting = input.isOnce === true ? [] : [...fallbacks]
     let route: Route = input.binding
+    let loading: LoadingWait | undefined
     for (let attemptsHere = 1; ; attemptsHere += 1) {
+      const askedAt = clock.now()
       try {
         return await this.#askOnce(route, input, signal)
       } catch (error) {
         if (signal.aborted || input.isOnce === true) throw error
+        const failure = errorRecord(error)
+        const isLoading = failure.isLoading === true
+        if (isLoading) loading ??= new LoadingWait(askedAt, timeouts.headersMs, retry.random)
+        const loadingMs = isLoading ? loading?.next(failure, clock.now()) : undefined
+        if (loadingMs !== undefined) {
+          // The server did nothing, so the attempt does not count.
+          attemptsHere -= 1
+          await this.#wait(loadingMs, signal)
+          continue
+        }
         const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
-        const { retry } = this.#options
-        const next = nextAttempt(errorRecord(error), attemptsHere, at !== -1, retry)
+        const next = nextAttempt(failure, isLoading ? Infinity : attemptsHere, at !== -1, retry)
         if (next === undefined) throw error
         if (next.elsewhere) {
+          loading = undefined
           route = waiting[at] as Route
           waiting.splice(0, at + 1)
           attemptsHere = 0
