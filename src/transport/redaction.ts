@@ -5,7 +5,7 @@
  * up in events, in the database and in logs. Knows nothing of their meaning.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { AnsweredError } from './http/http-error.ts'
+import type { AnsweredError } from './refusal.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { formsOf } from './secret-forms.ts'
 

@@ -14,6 +14,7 @@ import type { Logger } from '../protocol/logger.ts'
 import type { Admission } from './admission/admission.ts'
 import { byteString } from './events/byte-string.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
+import type { AnsweredError } from './refusal.ts'
 import { AFTER_ERROR_MS } from './limits.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
@@ -42,7 +43,7 @@ export interface AttemptSource {
   /** Makes an exchange of the request with `target`, which has the key. */
   open(target: ProviderTarget): Exchange
   /** Returns true if the same request, sent once more at once, may be accepted. */
-  retryWithQuirks(error: ErrorRecord): boolean
+  retryWithQuirks(error: AnsweredError): boolean
 }
 
 export class ReplyStream implements AnswerReader, ReplyHandle {

@@ -8,6 +8,7 @@ import { errorCode, isLoading } from '../error-code.ts'
 import { readProviderError } from '../provider-error.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ProviderTarget } from '../provider-target.ts'
+import type { AnsweredError } from '../refusal.ts'
 import { headerText } from './header-text.ts'
 import { retryAfter } from './retry-after.ts'
 
@@ -21,19 +22,6 @@ const ADVICE: Partial<Record<ColloquyErrorCode, string>> = {
   'quota-exceeded': 'Check the account with the provider.',
   'rate-limited': 'Try again later.',
   overloaded: 'Try again later.',
-}
-
-/** A refusal in the provider's words, from which the transport learns. Never handed on. */
-export interface Refusal {
-  readonly status: number
-  /** The field of the request that is refused, if the provider names it apart. */
-  readonly param: string | undefined
-  readonly text: string
-}
-
-/** The record of an error answer. `redacted` takes the refusal out. */
-export interface AnsweredError extends ErrorRecord {
-  readonly refusal?: Refusal
 }
 
 /** @param body - the error body as far as it was read. It may be empty or truncated. */

@@ -29,6 +29,7 @@ export const messages: WireDialect = {
     ...(apiKey && { 'x-api-key': apiKey }),
   }),
   body: messagesRequestBody,
+  ownFields: [{ path: 'tool_choice' }],
   reader: (draft, newId, asked) => new MessagesReader(draft, newId, asked),
   textOnly,
   volatileFields: [],

@@ -29,6 +29,13 @@ export const responses: WireDialect = {
   path: '/responses',
   headers: bearer,
   body: responsesRequestBody,
+  ownFields: [
+    // Azure names models as its customers like, so the name does not tell which ones reason.
+    { path: 'include', words: /encrypted[ _]content/ },
+    { path: 'store' },
+    { path: 'tools[].strict' },
+    { path: 'input[].content[].detail' },
+  ],
   reader: (draft, newId, asked) => new ResponsesReader(draft, newId, asked),
   textOnly,
   // Where the index of an item is known, the reader of texts does not need its id.
