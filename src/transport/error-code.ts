@@ -37,6 +37,8 @@ const OVERFLOW: readonly RegExp[] = [
   /tokens? (limit|count) exceed|exceeds? (the )?(max|maximum|token) (number of )?(input )?(tokens|limit)/, // z.ai and proxies
   /(prompt|input|上下文).{0,20}(超长|超出|超过)/, // Zhipu, Qwen
   /too many (input |prompt )?tokens(?! per)/,
+  /context( window| length| size)? (is )?full\b/, // gateways
+  /\binputs?\b.{0,60}must (have|be) (less|fewer|at most|no more|under|<=)[^.]{0,40}\d/, // TGI
   // The rules behind all of these, for wordings that were not met yet.
   new RegExp(String.raw`\b(?:input|prompts?|context)\b${GAP}${EXCEEDS}${GAP}${SIZE}`),
   new RegExp(
@@ -46,12 +48,13 @@ const OVERFLOW: readonly RegExp[] = [
   new RegExp(
     String.raw`\b(?:request|messages?|conversation|history|text|query|document|sequence)\b${GAP}${EXCEEDS}${GAP}(?:context|${TOKENS})`,
   ),
+  new RegExp(String.raw`${TOKENS} (?:are |were |have )?(?:exceed|overflow)`),
   new RegExp(String.raw`\bcontext (?:length|window|size|limit)\b${GAP}${EXCEEDS}`),
 ]
 
 /** Wordings for limits of a time, which are never a matter of the context. */
 const COUNTED =
-  /\bper[ -](second|sec|minute|min|hour|day|week|month)\b|\/ ?(s|sec|min|minute|hour|day)\b|\b[tr]p[smhd]\b|\b(hourly|daily|weekly|monthly) /
+  /\b(per|(for|in) (the|this))[ -](second|sec|minute|min|hour|day|week|month)\b|\btoday\b|\/ ?(s|sec|min|minute|hour|day)\b|\b[tr]p[smhd]\b|\b(hourly|daily|weekly|monthly) /
 
 /** Names of errors, with `_` between their words. */
 const KINDS: readonly Meaning[] = [
@@ -98,16 +101,19 @@ const WRONG_KEY: readonly RegExp[] = [
     String.raw`\b(?:invalid|incorrect|wrong|expired|revoked|missing|malformed|unknown|no|bad)(?: or \w+)? (?:[\w-]+ ){0,2}?["'\x60]?${KEY}`,
   ),
   /\b(authentication|authorization) (fail\w*|error)|fail(ed|ure) to authenticate|\bunauthorized\b|\bunauthenticated\b/, // DeepSeek, gateways
+  /\b(your|the|this|provided) key\b(?! ?["'`[])[^.;]{0,40}?\b(not (valid|found|recognized)|invalid|incorrect|wrong|expired|revoked|unknown)\b|\b(wrong|incorrect|expired|revoked) key\b/, // gateways
+  /\b(expired token|token (is |has )?(expired|revoked)|(security|session) token\b.{0,60}\b(invalid|expired))|^invalid token\.?$/, // AWS, One API
   /\b(please|could not|cannot) (provide|verify|find) (a |an |your )?(valid )?api key/, // gateways
   /身份验证失败|令牌(已过期|无效|不正确)|无效的? ?api ?key/, // Zhipu, One API
 ]
 
 const NO_MODEL: readonly RegExp[] = [
-  /\bmodel\b.{0,120}\b(not found|(does not|doesn't|do not|not) exist|could not be found|(is )?not available|is not supported)\b/, // OpenAI, DeepSeek, Ollama
+  /\bmodel\b.{0,120}\b(not found|(does not|doesn't|do not|not) exist|(could not|cannot|can't) be found|(is )?not available|is not supported)\b/, // OpenAI, DeepSeek, Ollama
   /\bmodel\b(?! parameter)[^.;]{0,80}\b(is|was|has been) (not (a )?(valid|known|recognized)|invalid|unknown|unrecognized|unsupported|deprecated|retired|decommissioned|no longer (available|supported))\b/, // Bedrock, Groq
   /(?<!\b(for|of) (the )?)\b(invalid|unknown|unrecognized|unsupported|nonexistent|no such|undefined)( value for| parameter)? ["'`]?model\b(?! parameter)/, // LiteLLM, vLLM
   /\b(could not|cannot|can't|couldn't|unable to) (find|locate|resolve)( the| a| any)? (\w+ )?model\b/, // gateways
-  /not a valid model|\bno (available )?model\b.{0,60}\b(match|found|named|called|exists?|with)/, // OpenRouter, LocalAI
+  /\bmodel ["'`]?[\w./:@-]{1,100}["'`]? (unknown|invalid|unavailable|not (known|valid|recognized))\b/, // gateways
+  /not a (valid|known|supported|recognized) model|\bmodel_not_(found|exist)|\bno (available )?model\b.{0,60}\b(match|found|named|called|exists?|with)/, // OpenRouter, LocalAI
   /\bno (allowed )?(endpoints|providers|deployments?|channels?)( are)? (found|available|configured) for\b/, // OpenRouter, LiteLLM
   /\bdeployment\b.{0,60}\bdoes not exist/, // Azure
   /pull(ing)? (it|the model)|no models? (is |are )?loaded/, // Ollama, LM Studio
@@ -136,7 +142,7 @@ const BUSY: readonly RegExp[] = [
 /** Wordings for a model that loads: the server answers once that is done. */
 const LOADING: readonly RegExp[] = [
   /\bload(ing|s) (the |a |your )?(\S{1,80} )?model\b/, // llama.cpp, Ollama
-  /\bmodel\b.{0,120}\b(loading|being loaded|warming up|starting( up)?|initiali[sz]ing|not (yet )?ready|isn't ready)\b/, // Hugging Face, vLLM, TGI
+  /\bmodel\b.{0,120}\b(loading|being loaded|warming up|starting( up)?|initiali[sz]ing|not (yet )?ready|isn't ready|not loaded yet|not yet loaded)\b/, // Hugging Face, vLLM, TGI
   /\b(server|service|engine|worker|container|instance|backend|runner|endpoint)s?\b.{0,40}\b(starting( up)?|warming up|initiali[sz]ing|loading|booting|not (yet )?ready|isn't ready)\b/, // SGLang, NIM
   /\bwarming up\b|\bcold start/, // serverless hosts
 ]
@@ -145,7 +151,7 @@ const NOT_LOADING =
   /\b(fail\w*|error|unable|cannot|could ?n[o']?t)( to| in| while| when)? (re)?load/
 
 /** A longer message is searched only so far. */
-const SEARCHED = 4000
+const SEARCHED = 2000
 
 /** Finds the code for a failure. `status` is absent for an error inside a stream. */
 export function errorCode(

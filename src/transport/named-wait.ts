@@ -51,7 +51,7 @@ const BARE = /\bretry[-_ ]?after["']?[:=]?\s{0,3}["']?(\d{1,9}(?:\.\d{1,12})?)(?
 const EACH_STEP = new RegExp(STEP, 'gi')
 
 /** A longer text is searched only so far. */
-const SEARCHED = 4000
+const SEARCHED = 2000
 
 /** The wait that one of the fields holds, in milliseconds. */
 export function waitInField(fields: ReadonlyMap<string, unknown>): number | undefined {

@@ -59,6 +59,14 @@ const WORDINGS: readonly Wording[] = [
   ['a gateway', 400, said('Your access token has expired: token expired'), 'bad-key'],
   ['a proxy', 400, said('Missing bearer token'), 'bad-key'],
   ['Zhipu', 400, said('令牌已过期或验证不正确', { code: '1000' }), 'bad-key'],
+  ['a gateway', 400, said('The key you provided is wrong'), 'bad-key'],
+  ['One API', 400, said('Invalid token'), 'bad-key'],
+  [
+    'Bedrock',
+    400,
+    { message: 'The security token included in the request is invalid.' },
+    'bad-key',
+  ],
   // Models.
   ['DeepSeek', 400, said('Model Not Exist', { type: 'invalid_request_error' }), 'model-not-found'],
   [
@@ -90,6 +98,8 @@ const WORDINGS: readonly Wording[] = [
   ['a gateway', 400, said('unknown model "tiny"'), 'model-not-found'],
   ['LM Studio', 400, said('No models loaded. Please load a model.'), 'model-not-found'],
   ['Zhipu', 400, said('模型不存在，请检查模型代码。', { code: '1211' }), 'model-not-found'],
+  ['a gateway', 400, said('model tiny-1 unknown'), 'model-not-found'],
+  ['a gateway', 400, said("'tiny' is not a supported model"), 'model-not-found'],
   // Contexts.
   [
     'LM Studio',
@@ -137,6 +147,18 @@ const WORDINGS: readonly Wording[] = [
   ],
   ['LiteLLM', 400, said('No', { type: 'ContextWindowExceededError' }), 'context-overflow'],
   ['Zhipu', 400, said('Prompt 超长', { code: '1261' }), 'context-overflow'],
+  [
+    'TGI',
+    422,
+    {
+      error:
+        'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens',
+      error_type: 'validation',
+    },
+    'context-overflow',
+  ],
+  ['a gateway', 400, said('input tokens exceeded: 9000 > 8192'), 'context-overflow'],
+  ['a gateway', 400, said('The context window is full'), 'context-overflow'],
   // Limits of a time are none of the context.
   [
     'Groq',
@@ -149,6 +171,7 @@ const WORDINGS: readonly Wording[] = [
   ['a gateway', 400, said('Input tokens exceed the limit of 9000 per day'), 'rate-limited'],
   ['a gateway', 403, said('Daily token limit exceeded'), 'rate-limited'],
   ['a gateway', 400, said('Rate limit exceeded'), 'rate-limited'],
+  ['a gateway', 403, said('Quota exceeded for the day'), 'rate-limited'],
   // Money.
   ['DeepSeek', 400, said('Insufficient Balance'), 'quota-exceeded'],
   ['Qwen', 400, { code: 'Arrearage', message: 'Access denied.' }, 'quota-exceeded'],
@@ -188,6 +211,9 @@ const WORDINGS: readonly Wording[] = [
     'request-rejected',
   ],
   ['OpenAI', 400, said('The parameter "functions" has been deprecated'), 'request-rejected'],
+  ['a gateway', 400, said("The key 'x' is not valid in this schema"), 'request-rejected'],
+  ['a gateway', 400, said('Unexpected token < in JSON at position 0'), 'request-rejected'],
+  ['a gateway', 400, said('This model does not support image input'), 'request-rejected'],
   ['Ollama', 500, said('error loading model: out of memory'), 'provider-error'],
 ]
 
