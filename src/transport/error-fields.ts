@@ -53,10 +53,23 @@ const ERRORS = ['error', 'fault', 'exception'] as const
 /** Codes that report no failure, besides the numbers 0 and 200 to 299. */
 const SUCCESSES: ReadonlySet<string> = new Set(['ok', 'success', 'succeeded', 'completed', 'none'])
 
+/** No error has more fields in one object. */
+const MOST_FIELDS = 200
+
+/** The first fields of an object, in their order. */
+export function firstFields(value: WireObject): readonly (readonly [string, unknown])[] {
+  const fields: (readonly [string, unknown])[] = []
+  for (const name in value) {
+    if (fields.length >= MOST_FIELDS) break
+    fields.push([name, value[name]])
+  }
+  return fields
+}
+
 /** The fields of an object by their normal names. Of two with one name the first with a value counts. */
 export function named(value: WireObject): Fields {
   const fields = new Map<string, unknown>()
-  for (const [name, field] of Object.entries(value)) {
+  for (const [name, field] of firstFields(value)) {
     if (name.length > LONGEST_KIND || field === null || field === undefined || field === '')
       continue
     const normal = name.toLowerCase().replaceAll(/(?<=[a-z\d])[_-]/g, '')

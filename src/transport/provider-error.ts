@@ -14,6 +14,7 @@ import {
   STATUSES,
   TEXTS,
   TYPES,
+  firstFields,
   hasFailureCode,
   isAboutFailure,
   isSuccess,
@@ -49,6 +50,8 @@ export interface ProviderError {
 const DEEPEST = 10
 /** The number of items of a list, or of fields with names of their own, that are read. */
 const MOST_ITEMS = 5
+/** The number of objects that are read. Errors have a few, and reading one costs microseconds. */
+const MOST_OBJECTS = 100
 /** A longer text is not parsed as JSON. */
 const LONGEST_JSON = 64 * 1024
 
@@ -68,7 +71,7 @@ export function readProviderError(given: unknown): ProviderError | undefined {
 export function reportedError(value: WireObject): ProviderError | undefined {
   const isReported =
     reportsFailure(named(value)) ||
-    Object.values(value).some((field) => isObject(field) && hasFailureCode(named(field)))
+    firstFields(value).some(([, field]) => isObject(field) && hasFailureCode(named(field)))
   return isReported ? readProviderError(value) : undefined
 }
 
@@ -84,6 +87,8 @@ class ErrorSearch {
   #hasLoadingTime = false
   /** Each object is read once, so that the cost does not grow faster than the value. */
   readonly #seen = new Set<object>()
+  /** How many objects with details were read. */
+  #noted = 0
 
   result(value: WireObject): ProviderError | undefined {
     const fields = named(value)
@@ -137,7 +142,7 @@ class ErrorSearch {
   }
 
   #inObject(value: WireObject, depth: number): string | undefined {
-    if (this.#seen.has(value)) return undefined
+    if (this.#seen.has(value) || this.#seen.size >= MOST_OBJECTS) return undefined
     this.#seen.add(value)
     const fields = named(value)
     const error = fields.get('error')
@@ -168,7 +173,7 @@ class ErrorSearch {
   /** Reads a record of complaints, each under the name of the field that it is about. */
   #byName(value: unknown, depth: number): string | undefined {
     if (depth <= 0 || !isObject(value)) return undefined
-    const lines = Object.entries(value)
+    const lines = firstFields(value)
       .slice(0, MOST_ITEMS)
       .flatMap(([name, complaint]) => {
         const isComplaint = typeof complaint === 'string' || Array.isArray(complaint)
@@ -180,8 +185,9 @@ class ErrorSearch {
 
   /** Looks under names of any kind for an object that is about a failure. */
   #below(value: WireObject, depth: number): string | undefined {
-    for (const field of Object.values(value)) {
-      if (depth <= 0 || !isObject(field) || this.#seen.has(field)) continue
+    for (const [, field] of firstFields(value)) {
+      if (depth <= 0 || this.#seen.size >= MOST_OBJECTS) return undefined
+      if (!isObject(field) || this.#seen.has(field)) continue
       const text = isAboutFailure(named(field)) ? this.#inObject(field, depth) : undefined
       if (text !== undefined) return text
     }
@@ -200,7 +206,8 @@ class ErrorSearch {
   #noteDetails(value: unknown, depth: number): void {
     const items = Array.isArray(value) ? (value as unknown[]).slice(0, 4 * MOST_ITEMS) : [value]
     for (const item of items) {
-      if (!isObject(item)) continue
+      if (!isObject(item) || this.#noted >= MOST_OBJECTS) continue
+      this.#noted += 1
       const fields = named(item)
       for (const name of [...CODES, ...TYPES, 'reason']) this.#addTo(this.#others, fields.get(name))
       this.#noteFacts(fields)

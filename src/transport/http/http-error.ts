@@ -81,7 +81,7 @@ const NO_PATH = /^(unexpected endpoint|invalid url \(|unrecognized request url|c
 
 /** A url ends with its version, such as `/v1` or `/v1beta/openai`. Without one, it may be missing. */
 function pathAdvice({ url }: ProviderTarget): string {
-  return /\/v\d/.test(url) ? 'Check its url.' : 'Check its url: is /v1 missing at its end?'
+  return /\/v\d/.test(url) ? 'Check its url.' : 'Check its url: is /v1 missing?'
 }
 
 function advised(message: string, advice: string | undefined): string {

@@ -1,6 +1,8 @@
 /** The wordings of errors that were met, one a line: what each means, and what the message holds. */
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ColloquyErrorCode } from '../../../src/index.ts'
+import { readProviderError } from '../../../src/transport/provider-error.ts'
 import { startProvider } from '../../support/provider.ts'
 import { json, raw } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
@@ -476,8 +478,35 @@ test('says nothing of the url where it is the model that is missing', async () =
   expect((await reply(new URL(provider.url).origin)).error?.message).not.toMatch(/url/)
 })
 
-test('reads an error in a time that grows with its length', async () => {
-  const { readProviderError } = await import('../../../src/transport/provider-error.ts')
+test('reads any JSON at all, and finds a text in it that is a part of it', () => {
+  const names = fc.constantFrom(
+    'error',
+    'message',
+    'detail',
+    'errors',
+    'code',
+    'metadata',
+    'raw',
+    'x',
+  )
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 8 },
+      fc.constantFrom<unknown>(null, 0, 429, true, 'no way', '{"message":"no way"}', '[[', ''),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(names, tie('value'), { maxKeys: 4 }),
+    ),
+  }))
+  fc.assert(
+    fc.property(value, (given) => {
+      const error = readProviderError(given)
+      const { message } = error ?? {}
+      return message === undefined || /no way|\[\[/.test(message) || message.includes('message')
+    }),
+  )
+})
+
+test('reads an error in a time that grows with its length', () => {
   const shapes: readonly ((n: number) => unknown)[] = [
     (n) => ({ error: { message: '{"a":'.repeat(n) + '}' } }),
     (n) => ({ message: '[{'.repeat(n) + '"}]' }),
