@@ -8,6 +8,10 @@
 const ESCAPE = '\u001B'
 // oxlint-disable-next-line no-control-regex -- these are what this file is about
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/
+/** Characters that are invisible or change the order of others: an override can disguise a text. */
+const FORMAT = /\p{Cf}/u
+/** Joiners stay after a visible character, where scripts and emoji need them. */
+const JOINER = /[\u200C\u200D]/
 /** These open a string that only its own terminator ends: after an escape, or as one character. */
 const STRING_AFTER_ESCAPE = ']PX^_'
 const STRING = '\u0090\u0098\u009D\u009E\u009F'
@@ -15,13 +19,26 @@ const STRING_END = '\u0007\u009C'
 
 export class PlainText {
   #inside: 'text' | 'escape' | 'sequence' | 'string' = 'text'
+  /** The last character that was shown. */
+  #last = ' '
 
   /** The part of the next piece that may be shown. */
   add(piece: string): string {
-    if (this.#inside === 'text' && !CONTROL.test(piece)) return piece
+    if (this.#inside === 'text' && !CONTROL.test(piece) && !FORMAT.test(piece)) {
+      this.#last = piece.at(-1) ?? this.#last
+      return piece
+    }
     let shown = ''
-    for (const char of piece) if (this.#shows(char)) shown += char
+    for (const char of piece) {
+      if (!this.#shows(char) || (FORMAT.test(char) && !this.#joins(char))) continue
+      this.#last = char
+      shown += char
+    }
     return shown
+  }
+
+  #joins(char: string): boolean {
+    return JOINER.test(char) && !JOINER.test(this.#last) && !/\s/.test(this.#last)
   }
 
   #shows(char: string): boolean {

@@ -82,6 +82,10 @@ export interface ErrorRecord {
   readonly providerCode?: string
   /** True if the provider said to retry the same request, false if it said not to. */
   readonly shouldRetry?: boolean
+  /** The provider's id of the request, for its support and its logs. At most 200 characters. */
+  readonly requestId?: string
+  /** True if the server is still loading the model, so that the same request will be accepted. */
+  readonly isLoading?: true
 }
 
 /** The details that an error may carry besides its code and message. */
@@ -90,6 +94,8 @@ export interface ColloquyErrorDetails {
   readonly retryAfterMs?: number | undefined
   readonly providerCode?: string | undefined
   readonly shouldRetry?: boolean | undefined
+  readonly requestId?: string | undefined
+  readonly isLoading?: true | undefined
   readonly partial?: Message | undefined
   readonly cause?: unknown
 }
@@ -103,6 +109,8 @@ export class ColloquyError extends Error {
   declare readonly retryAfterMs?: number
   declare readonly providerCode?: string
   declare readonly shouldRetry?: boolean
+  declare readonly requestId?: string
+  declare readonly isLoading?: true
   /** The reply as far as it came. It is the stored reply if the turn could be saved. */
   declare readonly partial?: Message
 
@@ -113,6 +121,8 @@ export class ColloquyError extends Error {
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs
     if (details.providerCode !== undefined) this.providerCode = details.providerCode
     if (details.shouldRetry !== undefined) this.shouldRetry = details.shouldRetry
+    if (details.requestId !== undefined) this.requestId = details.requestId
+    if (details.isLoading === true) this.isLoading = true
     if (details.partial !== undefined) this.partial = details.partial
   }
 
@@ -138,6 +148,8 @@ export function errorRecord(error: unknown): ErrorRecord {
     ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
     ...(error.providerCode !== undefined && { providerCode: error.providerCode }),
     ...(error.shouldRetry !== undefined && { shouldRetry: error.shouldRetry }),
+    ...(error.requestId !== undefined && { requestId: error.requestId }),
+    ...(error.isLoading === true && { isLoading: true }),
   }
 }
 

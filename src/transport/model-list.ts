@@ -75,7 +75,7 @@ export class ModelListReader implements AnswerReader {
   }
 
   failed(error: ErrorRecord): void {
-    this.#names.reject(errorFromRecord(redacted(error, this.#target)))
+    this.#names.reject(errorFromRecord(redacted(error, this.#target, this.#exchange?.requestId)))
   }
 
   get #name(): string {

@@ -5,9 +5,14 @@
  * up in events, in the database and in logs. Knows nothing of their meaning.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
+import type { AnsweredError } from './refusal.ts'
 import type { ProviderTarget } from './provider-target.ts'
+import { formsOf } from './secret-forms.ts'
 
 const LONGEST_MESSAGE = 1000
+const LONGEST_ID = 200
+/** Only so much of a text is searched for secrets. */
+const SEARCHED = 64 * 1024
 const SHORTEST_KEY = 4
 const SHORTEST_VALUE = 8
 const REDACTED = '[redacted]'
@@ -15,35 +20,127 @@ const REDACTED = '[redacted]'
 // Control characters would let a provider write to the terminal that shows its message.
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
+/** Characters that are invisible, or change the order in which others are shown. */
+const FORMAT = /(?![\u200c\u200d])\p{Cf}/gu
+/** Joiners stay between two characters, where scripts and emoji need them. */
+const JOINERS = /[\u200c\u200d]/g
+/** Characters that a reader does not see. A secret is found even if some stand in it. */
+// oxlint-disable-next-line no-control-regex
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Cf}/gu
 
-/** Copies an error record without secrets of the target, and without long or unprintable text. */
-export function redacted(error: ErrorRecord, target: ProviderTarget): ErrorRecord {
+/**
+ * Copies an error record without secrets of the target, and without long or unprintable text.
+ *
+ * @param requestId - the provider's id of the request, as its headers have it
+ */
+export function redacted(
+  { refusal: _, ...error }: AnsweredError,
+  target: ProviderTarget,
+  requestId: string | undefined,
+): ErrorRecord {
   const secrets = secretsOf(target)
+  const id = requestId ?? error.requestId
   return {
     ...error,
-    message: clean(error.message, secrets),
-    ...(error.providerCode !== undefined && { providerCode: clean(error.providerCode, secrets) }),
+    message: clean(error.message, secrets, LONGEST_MESSAGE),
+    ...(error.providerCode !== undefined && {
+      providerCode: clean(error.providerCode, secrets, LONGEST_MESSAGE),
+    }),
+    ...(id !== undefined && { requestId: clean(id, secrets, LONGEST_ID).slice(0, LONGEST_ID) }),
   }
 }
 
-function clean(text: string, secrets: readonly string[]): string {
-  const printable = strike(strike(text, secrets).replace(CONTROL, ' '), secrets).trim()
-  return printable.length > LONGEST_MESSAGE ? `${printable.slice(0, LONGEST_MESSAGE)}…` : printable
+function clean(text: string, secrets: readonly string[], longest: number): string {
+  const printable = struck(text, secrets)
+    .replace(FORMAT, '')
+    .replace(CONTROL, ' ')
+    .replace(JOINERS, isolatedJoiner)
+    .trim()
+  return printable.length > longest ? `${printable.slice(0, longest).toWellFormed()}…` : printable
 }
 
-function strike(text: string, secrets: readonly string[]): string {
-  let struck = text
-  for (const secret of secrets) struck = struck.replaceAll(secret, REDACTED)
-  return struck
+/** Replaces a joiner that joins nothing, or comes twice. */
+function isolatedJoiner(joiner: string, at: number, text: string): string {
+  const joins = (char: string | undefined): boolean => /[^\s\u200c\u200d]/.test(char ?? '')
+  return joins(text[at - 1]) && joins(text[at + 1]) ? joiner : ''
 }
 
-/** All secret texts. The longest comes first: a shorter one could leave a rest of a longer one. */
+/** The beginning of a text, with its secrets replaced. */
+function struck(text: string, secrets: readonly string[]): string {
+  const searched = text.slice(0, SEARCHED)
+  const { seen, places } = seenPartOf(searched)
+  const folded = foldCase(seen)
+  const found = secrets.flatMap((secret) => rangesOf(folded, secret))
+  let result = ''
+  let from = 0
+  for (const { start, end } of merged(found)) {
+    result += searched.slice(from, places?.[start] ?? start) + REDACTED
+    from = (places?.[end - 1] ?? end - 1) + 1
+  }
+  result += searched.slice(from)
+  // The cut may have left the beginning of a secret at the end.
+  const longest = searched.length < text.length ? Math.max(0, ...secrets.map((s) => s.length)) : 0
+  return result.slice(0, result.length - longest)
+}
+
+interface Range {
+  readonly start: number
+  readonly end: number
+}
+
+/** The text without unseen characters, and the place of each character in the whole text. */
+function seenPartOf(text: string): { seen: string; places: Uint32Array | undefined } {
+  if (text.search(UNSEEN) === -1) return { seen: text, places: undefined }
+  const places = new Uint32Array(text.length)
+  let seen = ''
+  let from = 0
+  const keep = (end: number): void => {
+    for (let at = from; at < end; at += 1) places[seen.length + at - from] = at
+    seen += text.slice(from, end)
+  }
+  for (const { 0: unseen, index } of text.matchAll(UNSEEN)) {
+    keep(index)
+    from = index + unseen.length
+  }
+  keep(text.length)
+  return { seen, places }
+}
+
+/** Lower case in which each character keeps its place. */
+function foldCase(text: string): string {
+  const lower = text.toLowerCase()
+  return lower.length === text.length
+    ? lower
+    : text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+function rangesOf(text: string, secret: string): readonly Range[] {
+  const ranges: Range[] = []
+  for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length)) {
+    ranges.push({ start: at, end: at + secret.length })
+  }
+  return ranges
+}
+
+/** Joins ranges that overlap: of two secrets, one may hold the other, or its beginning. */
+function merged(ranges: readonly Range[]): readonly Range[] {
+  const joined: Range[] = []
+  for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
+    const last = joined.at(-1)
+    if (last === undefined || range.start >= last.end) joined.push(range)
+    else if (range.end > last.end) joined[joined.length - 1] = { start: last.start, end: range.end }
+  }
+  return joined
+}
+
+/** All secret texts in all their forms, in lower case and without unseen characters. */
 function secretsOf(target: ProviderTarget): readonly string[] {
   const secrets = new Set<string>()
   const add = (secret: string): void => {
-    secrets.add(secret)
-    secrets.add(encodeURIComponent(secret.toWellFormed()))
-    secrets.add(JSON.stringify(secret).slice(1, -1))
+    for (const form of formsOf(secret)) {
+      const seen = foldCase(form.replace(UNSEEN, ''))
+      if (seen.length >= SHORTEST_KEY) secrets.add(seen)
+    }
   }
   if (target.apiKey !== undefined && target.apiKey.length >= SHORTEST_KEY) add(target.apiKey)
   for (const value of Object.values(target.headers)) {
@@ -52,5 +149,5 @@ function secretsOf(target: ProviderTarget): readonly string[] {
       if (secret.length >= SHORTEST_VALUE) add(secret)
     }
   }
-  return [...secrets].toSorted((a, b) => b.length - a.length)
+  return [...secrets]
 }

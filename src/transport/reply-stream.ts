@@ -15,6 +15,7 @@ import type { Admission } from './admission/admission.ts'
 import { byteString } from './events/byte-string.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
 import { AFTER_ERROR_MS, BYTES_OF_UNIT } from './limits.ts'
+import type { AnsweredError } from './refusal.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
@@ -42,7 +43,7 @@ export interface AttemptSource {
   /** Makes an exchange of the request with `target`, which has the key. */
   open(target: ProviderTarget): Exchange
   /** Returns true if the same request, sent once more at once, may be accepted. */
-  retryWithQuirks(error: ErrorRecord): boolean
+  retryWithQuirks(error: AnsweredError): boolean
 }
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
@@ -265,7 +266,9 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     const end = this.endSoFar()
     this.#over()
     this.#exchange?.cut()
-    this.#tellEnd(() => this.#sink.failed(redacted(error, this.#target), end))
+    const { requestId } = this.#exchange ?? {}
+    const failure = redacted(error, this.#target, requestId)
+    this.#tellEnd(() => this.#sink.failed(failure, end))
   }
 
   #over(): void {

@@ -163,16 +163,17 @@ class HttpTransport implements Transport {
         ? new Admission(this.#admissions, target, request.isBackground === true)
         : undefined,
     })
+    const lessons = this.#quirks.of(request, dialect)
     const source: AttemptSource = {
       open: (ready) =>
         this.#open(reply, {
           target: ready,
           url: this.#urls.of(target.url, dialect.path),
-          accept: stream ? 'text/event-stream' : 'application/json',
+          accept: lessons.stream ? 'text/event-stream' : 'application/json',
           authentication: dialect.headers(ready.apiKey),
-          body: JSON.stringify(dialect.body(this.#quirks.applied(request))),
+          body: JSON.stringify(lessons.body()),
         }),
-      retryWithQuirks: (error) => this.#quirks.learn(request, error, dialect),
+      retryWithQuirks: (error) => lessons.learn(error),
     }
     // The sink is told nothing before the caller has the handle.
     queueMicrotask(() => reply.start(source))

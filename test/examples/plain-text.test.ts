@@ -16,12 +16,17 @@ test.each([
   ['a carriage return, which overwrites', 'safe\rtext', 'safetext'],
   ['a backspace, a bell, a NUL, a DEL', 'a\bb\u0007c\u0000d\u007Fe', 'abcde'],
   ['an escape at the end', 'a\u001B', 'a'],
+  ['an override of the order', 'a\u202Egnp.exe\u202C', 'agnp.exe'],
+  ['an isolate', 'a\u2066b\u2069c', 'abc'],
+  ['characters without a width', 'a\u200Bb\uFEFFc\u2060d\u00ADe', 'abcde'],
+  ['tags, which hide a text', 'a\u{E0041}\u{E0042}b', 'ab'],
+  ['joiners that join nothing', '\u200Da \u200Cb\u200D\u200Dc', 'a b\u200Dc'],
 ])('takes out %s', (_, text, shown) => {
   expect(plain(text)).toBe(shown)
 })
 
 test('lets newlines, tabs and every script pass', () => {
-  const text = 'a\tb\nπ 語 🙂 é — עברית\n'
+  const text = 'a\tb\nπ 語 🙂 é — עברית 👩‍👩‍👧 می\u200Cخواهم\n'
 
   expect(plain(text)).toBe(text)
 })
@@ -42,4 +47,10 @@ test('finds a sequence wherever a stream splits it', () => {
 test('cuts a line by characters, not in the middle of one', () => {
   expect(plainLine('one\n  two\tthree', 20)).toBe('one two three')
   expect(plainLine('🙂🙂🙂🙂', 3)).toBe('🙂🙂…')
+})
+
+test('knows a joiner at the start of a piece by the piece before', () => {
+  const filter = new PlainText()
+
+  expect(filter.add('👩') + filter.add('\u200D👧 ') + filter.add('\u200Da')).toBe('👩\u200D👧 a')
 })

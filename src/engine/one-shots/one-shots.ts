@@ -22,6 +22,7 @@ import type { Binder, Binding, Route } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import { onAbort } from '../host-signal.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { LoadingWait } from '../turn/loading-wait.ts'
 import { nextAttempt } from '../turn/retry-policy.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
 
@@ -141,15 +142,28 @@ export class OneShots {
     asked: { endpoint: string },
   ): Promise<Completion> {
     const { fallbacks } = input.binding
+    const { retry, steadyClock, timeouts } = this.#options
     const waiting = input.isOnce === true ? [] : [...fallbacks]
     let route: Route = input.binding
+    let loading: LoadingWait | undefined
     for (let attemptsHere = 1; ; attemptsHere += 1) {
+      const askedAt = steadyClock.now()
       try {
         return await this.#askOnce(route, input, signal)
       } catch (error) {
         if (signal.aborted || input.isOnce === true) throw error
+        const failure = errorRecord(error)
+        const isLoading = failure.isLoading === true
+        if (isLoading) loading ??= new LoadingWait(askedAt, timeouts.headersMs, retry.random)
+        const loadingMs = isLoading ? loading?.next(failure, steadyClock.now()) : undefined
+        if (loadingMs !== undefined) {
+          // The server did nothing, so the attempt does not count.
+          attemptsHere -= 1
+          await this.#wait(loadingMs, signal)
+          continue
+        }
         const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
-        const next = this.#next(errorRecord(error), attemptsHere, at !== -1)
+        const next = this.#next(failure, isLoading ? Infinity : attemptsHere, at !== -1)
         if (next === undefined) throw error
         const { endpoint } = route.target
         const { code } = errorRecord(error)
@@ -158,6 +172,7 @@ export class OneShots {
           `A request failed and is followed by another: ${code}.`,
         )
         if (next.elsewhere) {
+          loading = undefined
           route = waiting[at] as Route
           waiting.splice(0, at + 1)
           attemptsHere = 0

@@ -17,6 +17,7 @@ import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Checkpoints } from './checkpointer.ts'
 import type { Bound, LiveTurn } from './live-turn.ts'
+import { LoadingWait } from './loading-wait.ts'
 import { nextAttempt } from './retry-policy.ts'
 import { replyRequest } from './step-request.ts'
 import { prepareFor } from './usage-estimate.ts'
@@ -100,7 +101,7 @@ export class Asking {
       startedAt: new Date(live.askedAt),
       endedAt: new Date(next.decidedAt),
     }
-    live.failedAttempts = [...(live.failedAttempts ?? []), failed]
+    live.failedAttempts = withAttempt(live.failedAttempts ?? [], failed)
     const { turnId, conversationId, attempts: attempt } = live
     const { endpoint } = target
     const { code } = failure
@@ -154,8 +155,16 @@ export class Asking {
   #planNext(live: LiveTurn, failure: ErrorRecord): number | undefined {
     const { retry, steadyClock, logger } = this.#options
     try {
+      const loadingMs = this.#loadingWait(live, failure)
+      if (loadingMs !== undefined) {
+        // The server did nothing, so the attempt does not count.
+        live.attemptsHere -= 1
+        live.next = { route: live.routeIndex, retryInMs: loadingMs, decidedAt: steadyClock.now() }
+        return loadingMs
+      }
       const fallback = live.nextFallback((endpoint) => this.#binder.allows(endpoint))
-      const next = nextAttempt(failure, live.attemptsHere, fallback !== undefined, retry)
+      const attemptsHere = failure.isLoading === true ? Infinity : live.attemptsHere
+      const next = nextAttempt(failure, attemptsHere, fallback !== undefined, retry)
       if (next === undefined) return undefined
       const route = next.elsewhere && fallback !== undefined ? fallback : live.routeIndex
       live.next = { route, retryInMs: next.retryInMs, decidedAt: steadyClock.now() }
@@ -167,4 +176,27 @@ export class Asking {
       return undefined
     }
   }
+
+  /** The wait for a server that loads; `undefined` if it does not, or its time is over. */
+  #loadingWait(live: LiveTurn, failure: ErrorRecord): number | undefined {
+    if (failure.isLoading !== true) return undefined
+    const { retry, steadyClock, timeouts } = this.#options
+    live.loading ??= new LoadingWait(live.askedAt, timeouts.headersMs, retry.random)
+    return live.loading.next(failure, steadyClock.now())
+  }
+}
+
+/** Adds an attempt. Attempts that met the same server loading are one, however many they were. */
+function withAttempt(
+  attempts: readonly AttemptRecord[],
+  failed: AttemptRecord,
+): readonly AttemptRecord[] {
+  const last = attempts.at(-1)
+  const isSame =
+    last?.error.isLoading === true &&
+    failed.error.isLoading === true &&
+    last.endpoint === failed.endpoint &&
+    last.model === failed.model
+  if (!isSame) return [...attempts, failed]
+  return [...attempts.slice(0, -1), { ...failed, startedAt: last.startedAt }]
 }

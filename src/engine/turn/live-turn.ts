@@ -18,6 +18,7 @@ import type { Reply, SendOptions } from '../api.ts'
 import type { Binding, Route } from '../endpoints/binding.ts'
 import type { Input } from '../options/input.ts'
 import type { CancelCause } from './cancel-cause.ts'
+import type { LoadingWait } from './loading-wait.ts'
 
 /** The checked arguments of `send` or `retry`. */
 export interface TurnRequest {
@@ -78,6 +79,8 @@ export class LiveTurn {
   /** The attempts made at the current route. */
   attemptsHere = 0
   askedAt = 0
+  /** The waits for the server of the current route, while it loads its model. */
+  loading: LoadingWait | undefined
   /** The index of the current route: 0 is the first endpoint, then come its fallbacks. */
   routeIndex = 0
   next: PlannedAttempt | undefined
@@ -159,7 +162,10 @@ export class LiveTurn {
   /** Makes the planned attempt the current one, if there is one. */
   startPlannedAttempt(): void {
     if (this.next === undefined) return
-    if (this.next.route !== this.routeIndex) this.attemptsHere = 0
+    if (this.next.route !== this.routeIndex) {
+      this.attemptsHere = 0
+      this.loading = undefined
+    }
     this.routeIndex = this.next.route
     this.next = undefined
   }

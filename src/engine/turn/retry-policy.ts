@@ -57,7 +57,7 @@ const REMEDIES: Readonly<Partial<Record<ColloquyErrorCode, Remedy>>> = {
 const PASSING = new Set([408, 409, 425])
 
 /**
- * @param attemptsHere - the attempts made at the endpoint that failed
+ * @param attemptsHere - the attempts made at the endpoint that failed; `Infinity` if none is left
  * @param hasFallback - true if there is another endpoint to ask
  * @returns `undefined` if the failure stands
  */
@@ -84,9 +84,9 @@ function remedyFor({ code, status, providerCode }: ErrorRecord): Remedy {
   if (code === 'request-rejected' && status !== undefined && PASSING.has(status)) return 'again'
   const remedy = REMEDIES[code] ?? 'none'
   if (remedy !== 'again' || status !== undefined || code.startsWith('connection-')) return remedy
-  // An error inside a successful answer is no refusal: the provider had begun to work. It has no
-  // status either, which would tell whose fault it is.
-  return /invalid_?request/i.test(providerCode ?? '') ? 'none' : 'elsewhere'
+  // An error inside a successful answer means the same as one with a status, but has no status that
+  // would tell whose fault it is.
+  return /invalid_?request/i.test(providerCode ?? '') ? 'none' : 'again'
 }
 
 /**

@@ -4,7 +4,8 @@
  */
 import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
 import type { Quirks } from '../../protocol/endpoint.ts'
-import type { ErrorRecord } from '../../protocol/errors.ts'
+import type { Refusal } from '../refusal.ts'
+import type { OwnField } from '../own-fields.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import type { ReplyRequest } from '../reply-request.ts'
@@ -33,10 +34,15 @@ export interface WireDialect {
    */
   body(request: ReplyRequest): object
   /**
-   * The quirks that an error reveals. With them, the server may accept the request. A quirk that
-   * the request already has is never returned, so that no two errors reveal the same one.
+   * The fields that the body has although neither the host nor the format demands them. The request
+   * is sent without those that the server refuses.
    */
-  quirksFromError?(request: ReplyRequest, error: ErrorRecord): Quirks | undefined
+  readonly ownFields?: readonly OwnField[]
+  /**
+   * The quirks that a refusal reveals. With them, the server may accept the request. A quirk that
+   * the request already has is never returned, so that no two refusals reveal the same one.
+   */
+  quirksFromError?(request: ReplyRequest, refusal: Refusal): Quirks | undefined
   /**
    * @param newId - makes ids for tool calls that come without an id.
    * @param asked - the provider and the model that answer.

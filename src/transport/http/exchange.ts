@@ -23,13 +23,15 @@ import { connectionFailed, connectionLost } from './connection-error.ts'
 import { contentCoding } from './content-coding.ts'
 import type { Dispatchers, HttpConnection } from './dispatchers.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
-import { headerText, httpError } from './http-error.ts'
+import { headerText } from './header-text.ts'
+import { httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { Inflation } from './inflation.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
 import { requestHeaders } from './request-headers.ts'
 import { UnknownCoding } from './unknown-coding.ts'
+import { requestIdIn } from './request-id.ts'
 
 /** Shared by all exchanges of a transport. */
 export interface ExchangePort {
@@ -81,12 +83,18 @@ export class Exchange implements PushReceiver {
   #bad: BadAnswer | undefined
   #brokenBy: Error | undefined
   #bytesAfterEnd = 0
+  #requestId: string | undefined
 
   constructor(port: ExchangePort, request: ExchangeRequest, reader: AnswerReader) {
     this.#port = port
     this.#target = request.target
     this.#request = request
     this.#reader = reader
+  }
+
+  /** The provider's id of the request, once an answer has come with one. */
+  get requestId(): string | undefined {
+    return this.#requestId
   }
 
   /** Sends the request, unless the exchange was aborted before. */
@@ -143,6 +151,7 @@ export class Exchange implements PushReceiver {
   head(status: number, headers: IncomingHttpHeaders): void {
     if (this.#phase !== 'asked') return
     this.#request = undefined
+    this.#requestId = requestIdIn(headers)
     this.#port.clock.clearTimeout(this.#timer)
     if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)
     if (status === 204 || status === 205)

@@ -4,9 +4,13 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ColloquyErrorCode, ErrorRecord } from '../../protocol/errors.ts'
-import { errorCode, readProviderError } from '../provider-error.ts'
+import { errorCode, isLoading } from '../error-code.ts'
+import { readProviderError } from '../provider-error.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ProviderTarget } from '../provider-target.ts'
+import type { AnsweredError } from '../refusal.ts'
+import { headerText } from './header-text.ts'
+import { retryAfter } from './retry-after.ts'
 
 const LONGEST_PLAIN_TEXT = 500
 
@@ -27,22 +31,26 @@ export function httpError(
   body: string,
   target: ProviderTarget,
   now: number,
-): ErrorRecord {
+): AnsweredError {
   const said = readErrorBody(body)
   const code = errorCode(status, said)
-  const retryAfterMs = retryAfter(headers, now)
+  const retryAfterMs = retryAfter(headers, now) ?? said?.retryAfterMs
   // OpenAI and Anthropic send this header, and their own clients obey it.
-  const shouldRetry = headers['x-should-retry']
+  const shouldRetry = headerText(headers, 'x-should-retry')
   const message = `Endpoint "${target.endpoint}" answered ${status}: ${said?.message ?? 'no reason given.'}`
+  const isPathWrong = PATH_STATUSES.has(status) && code === 'request-rejected'
   return {
     code,
-    message: advised(message, code),
+    message: advised(message, isPathWrong ? pathAdvice(target) : ADVICE[code]),
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(said?.providerCode !== undefined && { providerCode: said.providerCode }),
     ...((shouldRetry === 'true' || shouldRetry === 'false') && {
       shouldRetry: shouldRetry === 'true',
     }),
+    ...(said?.requestId !== undefined && { requestId: said.requestId }),
+    ...(isLoading(status, said) && { isLoading: true }),
+    refusal: { status, param: said?.param, text: said?.message ?? '' },
   }
 }
 
@@ -53,15 +61,30 @@ export function httpError(
 export function errorInAnswer(said: ProviderError, target: ProviderTarget): ErrorRecord {
   const code = errorCode(undefined, said)
   const message = `Endpoint "${target.endpoint}" reported an error: ${said.message ?? 'no reason given.'}`
+  // LM Studio answers 200 where it does not know the path.
+  const isPathWrong = NO_PATH.test(said.message ?? '')
   return {
     code,
-    message: advised(message, code),
+    message: advised(message, isPathWrong ? pathAdvice(target) : ADVICE[code]),
+    ...(said.retryAfterMs !== undefined && { retryAfterMs: said.retryAfterMs }),
     ...(said.providerCode !== undefined && { providerCode: said.providerCode }),
+    ...(said.requestId !== undefined && { requestId: said.requestId }),
+    ...(isLoading(undefined, said) && { isLoading: true }),
   }
 }
 
-function advised(message: string, code: ColloquyErrorCode): string {
-  const advice = ADVICE[code]
+/** The statuses of a path, or a method on it, that the server does not have. */
+const PATH_STATUSES: ReadonlySet<number> = new Set([404, 405])
+
+/** Wordings for a path that the server does not have, where no status says so. */
+const NO_PATH = /^(unexpected endpoint|invalid url \(|unrecognized request url|cannot post \/)/i
+
+/** A url ends with its version, such as `/v1` or `/v1beta/openai`. Without one, it may be missing. */
+function pathAdvice({ url }: ProviderTarget): string {
+  return /\/v\d/.test(url) ? 'Check its url.' : 'Check its url: is /v1 missing?'
+}
+
+function advised(message: string, advice: string | undefined): string {
   if (advice === undefined) return message
   return `${message}${/[.!?…]$/.test(message) ? '' : '.'} ${advice}`
 }
@@ -80,31 +103,17 @@ function readErrorBody(body: string): ProviderError | undefined {
   return readProviderError(value)
 }
 
+/** The field with the text of an error, in JSON that is cut. */
+const CUT_TEXT = /"(?:message|msg|error_?msg|status_msg|error|detail)"\s*:\s*("(?:[^"\\]|\\.)*")/i
+
 function readCutJson(text: string): ProviderError | undefined {
   // The error event of a stream, with or without its `event:` line.
   const line = /^(?:event:[^\n]*\n)?data:\s*(\{.*\})\s*$/m.exec(text)?.[1]
   if (line !== undefined && line !== text) return readErrorBody(line)
   if (/^[[{]/.test(text)) {
-    const message = /"message"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(text)?.[1]
+    const message = CUT_TEXT.exec(text)?.[1]
     return message === undefined ? undefined : readErrorBody(`{"message":${message}}`)
   }
   if (text.startsWith('<') || text.length > LONGEST_PLAIN_TEXT) return undefined
   return { message: text, kinds: '' }
-}
-
-/** The value of a header. Several values are joined by commas. Empty if there is none. */
-export function headerText(headers: IncomingHttpHeaders, name: string): string {
-  const value = headers[name] ?? ''
-  return typeof value === 'string' ? value : value.join(', ')
-}
-
-/** The wait that the provider asks for: `retry-after-ms`, or `Retry-After` (seconds or a date). */
-function retryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
-  const inMs = Number.parseFloat(headerText(headers, 'retry-after-ms'))
-  if (inMs >= 0 && Number.isFinite(inMs)) return Math.round(inMs)
-  const value = headerText(headers, 'retry-after')
-  if (/^\s*\d+(\.\d+)?\s*$/.test(value)) return Math.round(Number(value) * 1000)
-  // `Date.parse` takes a bare number for a year.
-  const date = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }

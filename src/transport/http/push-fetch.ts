@@ -13,7 +13,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { HttpConnection } from './dispatchers.ts'
-import { headerText } from './http-error.ts'
+import { headerText } from './header-text.ts'
 import { followed } from './redirect.ts'
 import { sentOnce } from './request-body.ts'
 

@@ -3,7 +3,7 @@ import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import type { CompletionOptions, EngineOptions } from '../../../src/index.ts'
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
-import { chunk, hang, json, raw } from '../../support/scripts.ts'
+import { chunk, hang, json, raw, streamed } from '../../support/scripts.ts'
 import { eventLog } from '../../support/waiting.ts'
 
 async function askingEngine(options: EngineOptions = {}) {
@@ -112,6 +112,20 @@ test('reads an answer that is streamed all the same, without its reasoning', asy
     text: 'An actor',
     finishReason: 'length',
   })
+})
+
+test('asks a model that answers only in streams for one, and gathers it', async () => {
+  const { provider, engine } = await askingEngine()
+  const refusal = 'parameter.enable_thinking must be set to false for non-streaming calls'
+  provider.always(({ body }) =>
+    body.stream === true
+      ? streamed(['An', ' actor'])
+      : json({ error: { message: refusal } }, { status: 400 }),
+  )
+
+  expect((await engine.complete({ prompt: 'hello' })).text).toBe('An actor')
+  expect((await engine.complete({ prompt: 'hello', purpose: 'title' })).text).toBe('An actor')
+  expect(provider.requests.map(({ body }) => body.stream)).toEqual([false, true, true])
 })
 
 test('stores nothing, and tells nobody', async () => {

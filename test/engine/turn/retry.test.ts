@@ -82,6 +82,16 @@ describe('what is tried again', () => {
   const troubles: readonly (readonly [string, Script, string])[] = [
     ['a connection that is cut before the headers', cut, 'connection-failed'],
     ['one that is cut before any content', raw([': hi\n\n'], { end: 'cut' }), 'connection-lost'],
+    ['an overload inside a stream', streamError({ type: 'overloaded_error' }), 'overloaded'],
+    ['a rate limit inside a stream', streamError({ code: 429, message: 'slow' }), 'rate-limited'],
+    [
+      'a rate limit as the first event',
+      streamError({ code: 'rate_limit_exceeded', message: 'Slow down.' }),
+      'rate-limited',
+    ],
+    ['a status of the server inside a stream', streamError({ code: 502 }), 'provider-error'],
+    ['an error without a name inside a stream', streamError({ message: 'oh' }), 'provider-error'],
+    ['an overload with status 200', json({ error: { type: 'overloaded' } }), 'overloaded'],
   ]
   test.each(troubles)('%s', async (_, script, code) => {
     const { provider, ask, retries } = await quickChat()
@@ -92,6 +102,31 @@ describe('what is tried again', () => {
     expect(message.text).toBe('Hello')
     expect(turn.attempts).toBe(2)
     expect(retries().map(({ error }) => error.code)).toEqual([code])
+  })
+
+  test('an error inside a stream, after the wait that it names', async () => {
+    const { provider, clock, backingOff } = await timedChat()
+    provider.next(streamError({ code: 'rate_limit_exceeded', message: 'Please retry in 1.5s.' }))
+
+    const { turn, retrying } = await backingOff()
+
+    expect(retrying).toMatchObject({ retryInMs: 1_500, endpoint: 'online' })
+    clock.increment(1_499)
+    expect(provider.requests).toHaveLength(1)
+    clock.increment(1)
+    expect((await turn.reply).message.text).toBe('Hello')
+  })
+
+  test('a limit of which only the body says how long it lasts', async () => {
+    const { provider, clock, backingOff } = await timedChat()
+    const message = 'You exceeded your current quota… Please retry in 1.137906927s.'
+    provider.next(json([{ error: { code: 429, message } }], { status: 429 }))
+
+    const { turn, retrying } = await backingOff()
+
+    expect(retrying).toMatchObject({ retryInMs: 1_138, error: { code: 'rate-limited' } })
+    clock.increment(1_138)
+    expect((await turn.reply).message.text).toBe('Hello')
   })
 
   test('a server that is not there yet', async () => {
@@ -129,12 +164,8 @@ describe('what is not tried again', () => {
       'stream-truncated',
     ],
     ['an answer without a body', raw([]), 'empty-response'],
-    ['an overload inside a stream', streamError({ type: 'overloaded_error' }), 'overloaded'],
-    ['a rate limit inside a stream', streamError({ code: 429, message: 'slow' }), 'rate-limited'],
-    ['a status of the server inside a stream', streamError({ code: 502 }), 'provider-error'],
     ['a conflict inside a stream', streamError({ code: 409 }), 'request-rejected'],
-    ['an error without a name inside a stream', streamError({ message: 'oh' }), 'provider-error'],
-    ['an overload with status 200', json({ error: { type: 'overloaded' } }), 'overloaded'],
+    ['a bad key inside a stream', streamError({ code: 'invalid_api_key' }), 'bad-key'],
     ['what the provider says not to', failing(503, { 'x-should-retry': 'false' }), 'overloaded'],
   ]
   test.each(refusals)('%s', async (_, script, code) => {
@@ -342,7 +373,10 @@ describe('the wait', () => {
   const NOW = Date.UTC(2026, 0, 1)
   test.each([
     ['seconds', { 'retry-after': '3' }],
-    ['a date', { 'retry-after': new Date(NOW + 3_000).toUTCString() }],
+    [
+      'a date',
+      { 'retry-after': new Date(NOW + 3_000).toUTCString(), date: new Date(NOW).toUTCString() },
+    ],
     ['milliseconds', { 'retry-after-ms': '3000' }],
   ])('is at least what the provider asks for in %s', async (_, headers) => {
     const simulated = new SimulatedClock()

@@ -4,6 +4,7 @@ import {
   chunk,
   errorReply,
   inOrder,
+  json,
   reply,
   reset,
   send,
@@ -47,6 +48,23 @@ export const recoveries: readonly Fault[] = [
   ),
   recovers('resets the connection before it answers', reset()),
   recovers('resets the connection after its headers', inOrder(send(': hi\n\n'), reset())),
+  ...[
+    { type: 'overloaded_error', message: 'busy' },
+    { code: 'rate_limit_exceeded', message: 'busy' },
+    { code: 500, message: 'oh' },
+    { message: 'oh' },
+  ].flatMap((error) => [
+    recovers(`reports ${JSON.stringify(error)} before any text`, inOrder(send(sse({ error })))),
+    recovers(`answers 200 with ${JSON.stringify(error)}`, json({ error })),
+  ]),
+  ...[1, 5].map((times) =>
+    recovers(
+      `loads its model for ${times} requests`,
+      ...Array.from({ length: times }, () =>
+        json({ error: { message: 'Loading model', retry_after_ms: 1 } }, { status: 503 }),
+      ),
+    ),
+  ),
   recovers(
     'is busy for as long as it says',
     errorReply(429, 'wait', { headers: { 'retry-after-ms': '5' } }),

@@ -88,7 +88,10 @@ function waits(
   } satisfies Fault
 }
 
-const inHalfAMinute = new Date(Date.now() + 60_000).toUTCString()
+const untilADate = {
+  'retry-after': 'Tue, 14 Nov 2023 22:13:50 GMT',
+  date: 'Tue, 14 Nov 2023 22:13:20 GMT',
+}
 const noWay = '{"error":{"message":"no way","x":"'
 
 /** A 500 whose body has a fault itself. */
@@ -105,7 +108,7 @@ export const statuses: readonly Fault[] = [
   waits('in seconds', { 'retry-after': '2' }, 2000),
   waits('in fractions of a second', { 'retry-after': '0.25' }, 250),
   waits('in milliseconds', { 'retry-after-ms': '1500', 'retry-after': '9' }, 1500),
-  waits('until a date', { 'retry-after': inHalfAMinute }, [1, 61_000]),
+  waits('until a date', untilADate, 30_000),
   waits('until a date in the past', { 'retry-after': 'Tue, 14 Nov 2000 22:13:50 GMT' }, 0),
   {
     name: 'is busy and asks to wait in words',

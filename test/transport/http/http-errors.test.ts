@@ -85,7 +85,7 @@ test.each([
     undefined,
   ],
   [{ errors: [{ message: 'no way' }] }, 'no way', undefined],
-  [[{ error: { message: 'no way', status: 'INVALID_ARGUMENT' } }], 'no way', undefined],
+  [[{ error: { message: 'no way', status: 'INVALID_ARGUMENT' } }], 'no way', 'INVALID_ARGUMENT'],
   ['"no way"', 'no way', undefined],
   ['no way', 'no way', undefined],
   ['\n\n{"error":{"message":"no way"}}', 'no way', undefined],
@@ -113,12 +113,20 @@ test.each([
   expect(error?.providerCode).toBe(providerCode)
 })
 
+function fromDate(seconds: number): string {
+  return new Date(Date.UTC(2031, 0, 1) + seconds * 1000).toUTCString()
+}
+
 test.each([
   [{ 'retry-after-ms': '1500', 'retry-after': '9' }, 1500],
   [{ 'retry-after': '2' }, 2000],
   [{ 'retry-after': '0.5' }, 500],
-  [{ 'retry-after': 'Tue, 14 Nov 2023 22:13:50 GMT' }, 30_000],
+  [{ 'retry-after': 'Tue, 14 Nov 2023 22:13:50 GMT', date: 'yesterday' }, 30_000],
+  // The clock of the provider, which is years ahead of this one, and the other way round.
+  [{ 'retry-after': fromDate(42), date: fromDate(0) }, 42_000],
+  [{ 'retry-after': 'Fri, 14 Nov 2003 22:13:50 GMT', date: 'Fri, 14 Nov 2003 22:13:43 GMT' }, 7000],
   [{ 'retry-after': 'Tue, 14 Nov 2000 22:13:50 GMT' }, 0],
+  [{ 'retry-after': '9'.repeat(400) }, undefined],
   [{ 'retry-after': 'soon' }, undefined],
   [{ 'retry-after': '-1' }, undefined],
   [{}, undefined],
@@ -142,6 +150,53 @@ test.each([
   const { error } = await reply(provider.url)
 
   expect(error?.shouldRetry).toBe(shouldRetry)
+})
+
+test.each([
+  [{ 'x-request-id': 'req-1', 'cf-ray': 'ray-1' }, {}, 'req-1'],
+  [{ 'request-id': 'req_2' }, {}, 'req_2'],
+  [{ 'x-amzn-requestid': 'aws-3' }, {}, 'aws-3'],
+  [{ 'apim-request-id': 'az-4' }, {}, 'az-4'],
+  [{ 'cf-ray': 'ray-5' }, {}, 'ray-5'],
+  [{}, { request_id: 'body-6', error: { message: 'no' } }, 'body-6'],
+  [{}, { Response: { Error: { Message: 'no' }, RequestId: 'body-7' } }, 'body-7'],
+  [{ 'x-request-id': 'x'.repeat(5000) }, {}, 'x'.repeat(200)],
+  [{ 'x-request-id': 'for sk-canary-key' }, {}, 'for [redacted]'],
+  [{}, { request_id: 'a\u001b[2J\u202eb', error: 'no' }, 'a [2Jb'],
+  [{}, {}, undefined],
+])('hands on the id of the request in %j and %j', async (headers, body, requestId) => {
+  await using provider = await startProvider()
+  provider.next(json(body, { status: 500, headers }))
+
+  expect((await reply(provider.url)).error?.requestId).toBe(requestId)
+})
+
+test('hands on the id of a request that fails after its headers', async () => {
+  const headers = { 'content-type': 'text/event-stream', 'x-request-id': 'req-1' }
+  const bodies: readonly [string, string][] = [
+    ['data: {"error":{"message":"no"}}\n\n', 'provider-error'],
+    ['data: {"choices":[{"delta":{"content":"a"}}]}\n\n', 'stream-truncated'],
+    ['<html>', 'invalid-response'],
+    ['', 'empty-response'],
+  ]
+  for (const [body, code] of bodies) {
+    await using provider = await startProvider()
+    provider.next(raw([body], { headers }))
+
+    expect((await reply(provider.url)).error).toMatchObject({ code, requestId: 'req-1' })
+  }
+})
+
+test('hands on the id of a request for models', async () => {
+  await using provider = await startProvider()
+  await using transport = transportFor()
+  for (const status of [401, 200]) {
+    provider.models(json({ error: 'no' }, { status, headers: { 'request-id': 'req-2' } }))
+
+    await expect(transport.listModels(targetAt(provider.url))).rejects.toMatchObject({
+      requestId: 'req-2',
+    })
+  }
 })
 
 test('strikes secrets out of what a provider echoes', async () => {

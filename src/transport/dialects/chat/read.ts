@@ -6,14 +6,13 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
-import { readProviderError } from '../../provider-error.ts'
+import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
-import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
@@ -97,7 +96,7 @@ class ChatCompletionsReader implements DialectReader {
     const message = choice?.['message'] ?? choice?.['delta']
     if (isObject(message)) this.#message(message)
     else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
-    else if (choice === undefined) return failureIn(answer) ?? readProviderError(answer)
+    else if (choice === undefined) return reportedError(answer) ?? readProviderError(answer)
     return this.#finishedWith(choice, 0)
   }
 
@@ -223,10 +222,10 @@ function errorIn(
 ): ProviderError | undefined {
   if (event['error']) return readProviderError(event)
   if (choice?.['error']) return readProviderError(choice)
+  const { choices } = event
   if (choice !== undefined) return undefined
-  const failure = failureIn(event)
-  if (failure !== undefined || Array.isArray(event['choices'])) return failure
+  if (Array.isArray(choices)) return reportedError(event)
   const isError = name === 'error' || event['object'] === 'error' || event['type'] === 'error'
-  if (!isError && event['detail'] === undefined) return undefined
+  if (!isError && event['detail'] === undefined) return reportedError(event)
   return readProviderError(event) ?? (isError ? { kinds: '' } : undefined)
 }

@@ -3,10 +3,10 @@
  * Knows nothing of headers, sockets or answers.
  */
 import type { Quirks } from '../../../protocol/endpoint.ts'
-import type { ErrorRecord } from '../../../protocol/errors.ts'
 import type { FilePart, Part, ToolCallPart, ToolResultPart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
 import type { ToolDefinitions } from '../../../protocol/tool.ts'
+import type { Refusal } from '../../refusal.ts'
 import type { ReplyRequest, RequestMessage } from '../../reply-request.ts'
 import { isObject } from '../../wire-value.ts'
 
@@ -32,15 +32,13 @@ export function chatRequestBody(request: ReplyRequest): object {
   }
 }
 
-/** The statuses with which strict servers refuse a field; 422 is that of FastAPI. */
-const REFUSALS = new Set([400, 422])
-
 /** The quirk that a refusal reveals, unless the host has set it or the field itself. */
-export function quirksFromError(request: ReplyRequest, error: ErrorRecord): Quirks | undefined {
+export function quirksFromError(request: ReplyRequest, refusal: Refusal): Quirks | undefined {
   const { target, settings, stream, extraBody = {} } = request
-  if (!REFUSALS.has(error.status ?? 0)) return undefined
   const { quirks = {} } = target
-  const names = (field: string): boolean => error.message.includes(field) && !(field in extraBody)
+  const { param, text } = refusal
+  const names = (field: string): boolean =>
+    (param === field || text.includes(field)) && !(field in extraBody)
   if (stream && quirks.streamOptions === undefined && names('stream_options')) {
     return { streamOptions: false }
   }

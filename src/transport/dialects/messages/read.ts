@@ -7,13 +7,12 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
-import { readProviderError } from '../../provider-error.ts'
+import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
-import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
@@ -35,6 +34,7 @@ export const messages: WireDialect = {
     ...(apiKey && { 'x-api-key': apiKey }),
   }),
   body: messagesRequestBody,
+  ownFields: [{ path: 'tool_choice' }],
   reader: (draft, newId, asked) => new MessagesReader(draft, newId, asked),
   textOnly,
   volatileFields: [],
@@ -126,7 +126,7 @@ class MessagesReader implements DialectReader {
     const error = errorIn(answer, answer['type'] === 'error')
     if (error !== undefined) return error
     const { content } = answer
-    if (!Array.isArray(content)) return failureIn(answer) ?? readProviderError(answer)
+    if (!Array.isArray(content)) return reportedError(answer) ?? readProviderError(answer)
     this.#known(answer)
     for (const block of content as unknown[]) {
       if (!isObject(block)) continue
@@ -254,8 +254,9 @@ function isOurs({ type }: WireObject): boolean {
 /** Reads an error. Proxies send errors in forms of their own, without a type. */
 function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
   if (!isError && event['type'] !== undefined) return undefined
-  if (!isError && !event['error'])
-    return Array.isArray(event['content']) ? undefined : failureIn(event)
+  if (!isError && !event['error']) {
+    return Array.isArray(event['content']) ? undefined : reportedError(event)
+  }
   return readProviderError(event) ?? { kinds: '' }
 }
 

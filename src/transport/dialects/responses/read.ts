@@ -9,14 +9,13 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason, Usage } from '../../../protocol/message.ts'
-import { readProviderError } from '../../provider-error.ts'
+import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
-import { failureIn } from '../failing-event.ts'
 import { finishReasonOf, givenReason } from '../finish-reasons.ts'
 import { kindOf } from '../unread.ts'
 import { unwrapped } from '../wrapper.ts'
@@ -34,6 +33,13 @@ export const responses: WireDialect = {
   path: '/responses',
   headers: bearer,
   body: responsesRequestBody,
+  ownFields: [
+    // Azure names models as its customers like, so the name does not tell which ones reason.
+    { path: 'include', words: /encrypted[ _]content/ },
+    { path: 'store' },
+    { path: 'tools[].strict' },
+    { path: 'input[].content[].detail' },
+  ],
   reader: (draft, newId, asked) => new ResponsesReader(draft, newId, asked),
   textOnly,
   // Where the index of an item is known, the reader of texts does not need its id.
@@ -150,7 +156,7 @@ class ResponsesReader implements DialectReader {
     this.#model ??= nonEmpty(answer['model'])
     const { output, output_text: text } = answer
     if (!Array.isArray(output) && !nonEmpty(text)) {
-      return failureIn(answer) ?? readProviderError(answer)
+      return reportedError(answer) ?? readProviderError(answer)
     }
     const told = this.#over(answer, undefined)
     return told === 'end' ? undefined : told
@@ -267,7 +273,7 @@ function incompleteReason(value: unknown): FinishReason {
 function errorIn(event: WireObject, type: string | undefined): ProviderError | undefined {
   const isError = ERRORS.has(type) || event['object'] === 'error'
   if (!isError && !event['error'] && event['detail'] === undefined) {
-    return type === undefined ? failureIn(event) : undefined
+    return type === undefined ? reportedError(event) : undefined
   }
   // If the event itself is the error, its type says only that it is one.
   return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
