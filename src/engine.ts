@@ -36,7 +36,8 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   const options = resolveOptions(given)
   const { clock, newId, logger, emitIntervalMs } = options
   const feed = new Feed({ clock, emitIntervalMs })
-  if (options.readOnly) return new ReadOnlyEngine(await openSqliteView(options.database), feed)
+  if (options.readOnly)
+    return new ReadOnlyEngine(await openSqliteView(options.database, logger), feed)
   const store = await openSqliteStore({
     database: options.database,
     durability: options.durability,
