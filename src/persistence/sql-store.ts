@@ -67,6 +67,8 @@ const END_PATIENCE_MS = 500
 /** No limit. */
 const NO_LIMIT = 2_147_483_647
 
+type Job<T> = (tx: Connection) => Promise<T>
+
 export class SqlStore implements Store {
   readonly epoch: number
   readonly #database: SqlDatabase
@@ -93,7 +95,7 @@ export class SqlStore implements Store {
   }
 
   async createConversation(conversation: NewConversation): Promise<ConversationRecord> {
-    const created = await this.#write(createConversationJob(conversation))
+    const created = await this.#write(() => createConversationJob(conversation))
     if (created !== undefined) return created
     throw new ColloquyError(
       'conversation-exists',
@@ -121,7 +123,7 @@ export class SqlStore implements Store {
     changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const row = await this.#write(updateConversationJob(id, changes, at))
+    const row = await this.#write(() => updateConversationJob(id, changes, at))
     return row && conversationRecord(row)
   }
 
@@ -130,14 +132,14 @@ export class SqlStore implements Store {
     title: string,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const row = await this.#write((tx) =>
-      TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id)),
+    const row = await this.#write(
+      () => (tx) => TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id)),
     )
     return row && conversationRecord(row)
   }
 
   async deleteConversation(id: string): Promise<boolean> {
-    return (await this.#write((tx) => DELETE_CONVERSATION.run(tx, toText(id)))) > 0
+    return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, toText(id)))) > 0
   }
 
   async listMessages(conversationId: string): Promise<readonly Message[]> {
@@ -179,11 +181,11 @@ export class SqlStore implements Store {
   }
 
   async acceptTurn(accept: TurnAccept): Promise<Message> {
-    return await this.#begin(acceptTurnJob(accept, this.epoch), accept)
+    return await this.#begin(() => acceptTurnJob(accept, this.epoch), accept)
   }
 
   async retryTurn(retry: TurnRetry): Promise<Message> {
-    return await this.#begin(retryTurnJob(retry, this.epoch), retry)
+    return await this.#begin(() => retryTurnJob(retry, this.epoch), retry)
   }
 
   withdrawTurn(turnId: string): void {
@@ -209,7 +211,7 @@ export class SqlStore implements Store {
   }
 
   async recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined> {
-    return await this.#write(recordUsageJob(turnId, usage, this.epoch))
+    return await this.#write(() => recordUsageJob(turnId, usage, this.epoch))
   }
 
   async listEndpoints(): Promise<readonly StoredEndpoint[]> {
@@ -218,7 +220,7 @@ export class SqlStore implements Store {
   }
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
-    await this.#write(putEndpointJob(endpoint))
+    await this.#write(() => putEndpointJob(endpoint))
   }
 
   async listSettings(): Promise<ReadonlyMap<string, unknown>> {
@@ -226,7 +228,7 @@ export class SqlStore implements Store {
   }
 
   async putSetting(name: string, value: unknown): Promise<void> {
-    await this.#write(putSettingJob(name, value))
+    await this.#write(() => putSettingJob(name, value))
   }
 
   close(): Promise<void> {
@@ -245,30 +247,31 @@ export class SqlStore implements Store {
 
   /** Writes the beginning of a turn. It is urgent, because a caller waits for it. */
   async #begin(
-    job: (tx: Connection) => Promise<Acceptance | undefined>,
+    makeJob: () => Job<Acceptance | undefined>,
     { conversationId, turnId }: Pick<TurnAccept, 'conversationId' | 'turnId'>,
   ): Promise<Message> {
-    const acceptance = await this.#held(job, { isUrgent: true, name: turnId })
+    const acceptance = await this.#held(makeJob, { isUrgent: true, name: turnId })
     if (acceptance === undefined) throw conversationNotFound(conversationId)
     if ('refusal' in acceptance) throw acceptance.refusal
     return acceptance.message
   }
 
-  async #write<T>(job: (tx: Connection) => Promise<T>): Promise<T> {
-    return await this.#held(guarded(job, this.epoch), {})
+  async #write<T>(makeJob: () => Job<T>): Promise<T> {
+    return await this.#held(() => guarded(makeJob(), this.epoch), {})
   }
 
   /**
-   * Submits a write once the queue has capacity. Only checkpoints and ends of turns are never held
-   * back: they do not come here.
+   * Makes and submits a write once the queue has capacity. A caller that waits has built nothing
+   * from its data yet, so any number of them may wait. Only checkpoints and ends of turns are never
+   * held back: they do not come here.
    */
   async #held<T>(
-    job: (tx: Connection) => Promise<T>,
+    makeJob: () => Job<T>,
     options: Pick<WriteOptions, 'isUrgent' | 'name'>,
   ): Promise<T> {
     const { name } = options
     if (this.#writer.isFull) await this.#writer.capacity({ patienceMs: CAPACITY_PATIENCE_MS, name })
-    return await this.#writer.submit(job, { patienceMs: PATIENCE_MS, ...options })
+    return await this.#writer.submit(makeJob(), { patienceMs: PATIENCE_MS, ...options })
   }
 
   async #read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
