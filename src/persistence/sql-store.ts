@@ -11,10 +11,13 @@ import type {
   ConversationUpdate,
 } from '../protocol/conversation.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
+import type { Logger } from '../protocol/logger.ts'
 import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
+import { BrokenRows } from './broken-rows.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Acceptance, acceptTurnJob } from './statements/accept-turn.ts'
+import { readRows } from './statements/checked-row.ts'
 import { checkpointJob } from './statements/checkpoints.ts'
 import { conversationRecord } from './statements/conversation-row.ts'
 import {
@@ -23,7 +26,7 @@ import {
   SELECT_CONVERSATION,
   SELECT_CONVERSATIONS,
   SELECT_CONVERSATIONS_OF,
-  TITLE_CONVERSATION,
+  titleConversationJob,
   DELETE_CONVERSATION,
 } from './statements/conversations.ts'
 import { endTurnJob } from './statements/end-turn.ts'
@@ -69,24 +72,33 @@ const NO_LIMIT = 2_147_483_647
 
 type Job<T> = (tx: Connection) => Promise<T>
 
+export interface SqlStoreParts {
+  /** Releases the lock of the database; called last. */
+  readonly release?: (() => void) | undefined
+  /** Returns false if another engine could acquire the lock. */
+  readonly isLocked?: (() => boolean) | undefined
+  readonly logger?: Logger | undefined
+}
+
 export class SqlStore implements Store {
   readonly epoch: number
   readonly #database: SqlDatabase
   readonly #writer: WriterQueue<Connection>
-  readonly #release: () => void
+  readonly #parts: SqlStoreParts
+  readonly #brokenRows: BrokenRows
   #closing: Promise<void> | undefined
 
-  /** @param release - releases the lock of the database; called last */
   constructor(
     database: SqlDatabase,
     writer: WriterQueue<Connection>,
     epoch: number,
-    release: () => void,
+    parts: SqlStoreParts = {},
   ) {
     this.#database = database
     this.#writer = writer
     this.epoch = epoch
-    this.#release = release
+    this.#parts = parts
+    this.#brokenRows = new BrokenRows(parts.logger)
   }
 
   /** The number of committed write transactions. */
@@ -115,7 +127,7 @@ export class SqlStore implements Store {
         ? SELECT_CONVERSATIONS.all(connection, limit)
         : SELECT_CONVERSATIONS_OF.all(connection, toText(ownerId), limit),
     )
-    return rows.map((row) => conversationRecord(row))
+    return readRows(rows, conversationRecord, this.#brokenRows.report)
   }
 
   async updateConversation(
@@ -123,8 +135,7 @@ export class SqlStore implements Store {
     changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const row = await this.#write(() => updateConversationJob(id, changes, at))
-    return row && conversationRecord(row)
+    return await this.#write(() => updateConversationJob(id, changes, at))
   }
 
   async titleConversation(
@@ -132,10 +143,7 @@ export class SqlStore implements Store {
     title: string,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const row = await this.#write(
-      () => (tx) => TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id)),
-    )
-    return row && conversationRecord(row)
+    return await this.#write(() => titleConversationJob(id, title, at))
   }
 
   async deleteConversation(id: string): Promise<boolean> {
@@ -143,11 +151,15 @@ export class SqlStore implements Store {
   }
 
   async listMessages(conversationId: string): Promise<readonly Message[]> {
-    return await this.#read((connection) => readMessages(connection, conversationId))
+    return await this.#read((connection) =>
+      readMessages(connection, conversationId, this.#brokenRows.report),
+    )
   }
 
   async listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]> {
-    return await this.#read((connection) => readHistory(connection, conversationId, upTo))
+    return await this.#read((connection) =>
+      readHistory(connection, conversationId, upTo, this.#brokenRows.report),
+    )
   }
 
   async getTurn(id: string): Promise<TurnRecord | undefined> {
@@ -159,7 +171,7 @@ export class SqlStore implements Store {
     const rows = await this.#read((connection) =>
       SELECT_TURNS.all(connection, toText(conversationId)),
     )
-    return rows.map((row) => turnRecord(row))
+    return readRows(rows, turnRecord, this.#brokenRows.report)
   }
 
   async lastTurn(conversationId: string): Promise<TurnRecord | undefined> {
@@ -216,7 +228,7 @@ export class SqlStore implements Store {
 
   async listEndpoints(): Promise<readonly StoredEndpoint[]> {
     const rows = await this.#read((connection) => SELECT_ENDPOINTS.all(connection))
-    return rows.map((row) => storedEndpoint(row))
+    return readRows(rows, storedEndpoint, this.#brokenRows.report)
   }
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
@@ -224,7 +236,7 @@ export class SqlStore implements Store {
   }
 
   async listSettings(): Promise<ReadonlyMap<string, unknown>> {
-    return await this.#read((connection) => readSettings(connection))
+    return await this.#read((connection) => readSettings(connection, this.#brokenRows.report))
   }
 
   async putSetting(name: string, value: unknown): Promise<void> {
@@ -241,7 +253,7 @@ export class SqlStore implements Store {
     try {
       await this.#database.close()
     } finally {
-      this.#release()
+      this.#parts.release?.()
     }
   }
 

@@ -6,6 +6,7 @@ export interface ForeignWriter {
   /** Begins a write: nobody else can until it is ended. */
   lock(): void
   unlock(): void
+  close(): void
   /** Runs a statement. */
   run(sql: string, ...values: readonly unknown[]): void
 }
@@ -16,6 +17,7 @@ export function foreignWriter(file: string): ForeignWriter {
   onTestFinished(() => void database.close())
   return {
     lock: () => void database.exec('begin immediate'),
+    close: () => void database.close(),
     unlock: () => void database.exec('rollback'),
     run: (sql, ...values) => void database.prepare(sql).run(...values),
   }

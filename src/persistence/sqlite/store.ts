@@ -100,7 +100,11 @@ export async function openUnguarded(
     if (interrupted > 0) {
       options.logger?.info({ interrupted }, 'Turns of a process that had died were ended.')
     }
-    return new SqlStore(database, writer, epoch, release)
+    return new SqlStore(database, writer, epoch, {
+      release,
+      isLocked: () => lock?.isHeld ?? true,
+      logger: options.logger,
+    })
   } catch (cause) {
     await orm?.close(true).catch(() => undefined)
     release()

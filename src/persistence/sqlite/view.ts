@@ -64,7 +64,7 @@ export async function openSqliteView(database: string, logger?: Logger): Promise
     disconnect: async () => void opened.close(),
   })
   const writer = new WriterQueue<Connection>(() => Promise.reject(readOnly()))
-  return new SqlStore(view, writer, 0, () => undefined)
+  return new SqlStore(view, writer, 0, { isLocked: () => false, logger })
 }
 
 function openReadable(path: string): Database.Database {
