@@ -46,7 +46,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     logger,
   })
   try {
-    const endpoints = await Endpoints.open(store, options.secrets)
+    const endpoints = await Endpoints.open(store, options.secrets, logger)
     const preferences = await Preferences.open(store)
     const binder = new Binder(endpoints, preferences, logger)
     const { timeouts, limits, addressPolicy, dispatcher } = options

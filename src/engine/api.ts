@@ -141,13 +141,21 @@ export interface Fallback {
 
 /** A provider address, and how to use it. */
 export interface EndpointOptions {
-  /** `http:` or `https:`, with or without the path of the operation, and without credentials. */
+  /**
+   * `http:` or `https:`, with or without the path of the operation, and without credentials.
+   *
+   * Values of the query under names like `key`, `token`, `sig` or `code` are secrets like the key:
+   * they are bound to the origin, sealed, and not in the record. A put without any of them keeps
+   * those of the same origin; one with an empty value (`?key=`) removes them.
+   */
   readonly url: string
   /** The model, where neither `send`, the conversation nor a preference names one. */
   readonly model?: string | undefined
   /**
    * The key, bound to the url's origin. If it is absent, the present key stays where the origin is
-   * unchanged, and is dropped otherwise. `null` removes the key.
+   * unchanged, and is dropped otherwise. `null` removes the key. A key that cannot be read (held in
+   * memory before a restart, or sealed with another encryption key) stays missing until it is put
+   * again or removed.
    *
    * A function is called for each request, for keys that expire. It has `timeouts.headersMs` to
    * return a key. If it throws or returns none, the request fails with `key-unavailable`. The
@@ -244,10 +252,11 @@ export interface Engine {
    * ```ts
    * await engine.putEndpoint('online', { url: 'http://127.0.0.1:8080/v1', model: 'small' })
    * ```
-   * @throws `invalid-url`, `credentials-in-url`, `invalid-option`
+   * @throws `invalid-url`, `credentials-in-url`, `invalid-option`; `key-unreadable` if the secrets
+   *   in the database are sealed with another encryption key
    */
   putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord>
-  /** The endpoint without its secrets. */
+  /** The endpoint without its secrets. @throws `database-failed` if its row cannot be read */
   getEndpoint(name: string): Promise<EndpointRecord | undefined>
   /**
    * The models that an endpoint offers, by id.

@@ -14,7 +14,7 @@ import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import type { CloseOptions, Engine, Turn } from './api.ts'
-import { Endpoints } from './endpoints/endpoints.ts'
+import { storedRecord } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
@@ -39,7 +39,7 @@ export class ReadOnlyEngine implements Engine {
 
   async getEndpoint(name: string): Promise<EndpointRecord | undefined> {
     this.#assertOpen()
-    return (await Endpoints.open(this.#store, {})).get(name)
+    return await storedRecord(this.#store, name)
   }
 
   async getSettings(): Promise<EngineSettings> {

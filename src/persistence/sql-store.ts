@@ -17,7 +17,7 @@ import type { TurnRecord } from '../protocol/turn.ts'
 import { BrokenRows } from './broken-rows.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Acceptance, acceptTurnJob } from './statements/accept-turn.ts'
-import { readRows } from './statements/checked-row.ts'
+import { readable, readRows, text } from './statements/checked-row.ts'
 import { checkpointJob } from './statements/checkpoints.ts'
 import { conversationRecord } from './statements/conversation-row.ts'
 import {
@@ -226,9 +226,14 @@ export class SqlStore implements Store {
     return await this.#write(() => recordUsageJob(turnId, usage, this.epoch))
   }
 
-  async listEndpoints(): Promise<readonly StoredEndpoint[]> {
+  async listEndpoints(onBroken?: (name: string) => void): Promise<readonly StoredEndpoint[]> {
     const rows = await this.#read((connection) => SELECT_ENDPOINTS.all(connection))
-    return readRows(rows, storedEndpoint, this.#brokenRows.report)
+    if (onBroken === undefined) return readRows(rows, storedEndpoint, this.#brokenRows.report)
+    return rows.flatMap((row) => {
+      const endpoint = readable(() => storedEndpoint(row))
+      if (endpoint === undefined) onBroken(readable(() => text(row.name)) ?? '')
+      return endpoint ?? []
+    })
   }
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {

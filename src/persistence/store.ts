@@ -125,6 +125,7 @@ export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
 export interface StoredEndpoint {
   readonly name: string
   readonly url: string
+  /** The origin of `url`, whatever the database has. */
   readonly origin: string
   readonly dialect: Dialect
   readonly model?: string | undefined
@@ -142,6 +143,10 @@ export interface StoredEndpointOptions {
   readonly quirks?: Quirks | undefined
   /** True if the key comes from a function of the host. A function cannot be stored. */
   readonly hasKeySource?: boolean | undefined
+  /** True if there is a key as text, sealed or in memory only; absent in older rows. */
+  readonly hasKey?: boolean | undefined
+  /** The names of the secrets in the url's query. `url` is stored without them. */
+  readonly secretQuery?: readonly string[] | undefined
 }
 
 export interface Store {
@@ -218,7 +223,14 @@ export interface Store {
    */
   recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined>
 
-  listEndpoints(): Promise<readonly StoredEndpoint[]>
+  /**
+   * The endpoints by name. `options` and `fallbacks` may hold any JSON: another program may have
+   * changed them.
+   *
+   * @param onBroken - gets the name of each endpoint whose row cannot be read; without it, the
+   *   store logs a warning
+   */
+  listEndpoints(onBroken?: (name: string) => void): Promise<readonly StoredEndpoint[]>
   putEndpoint(endpoint: StoredEndpoint): Promise<void>
   /** All settings: JSON values by name. */
   listSettings(): Promise<ReadonlyMap<string, unknown>>
