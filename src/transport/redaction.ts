@@ -5,6 +5,8 @@
  * up in events, in the database and in logs. Knows nothing of their meaning.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
+import { basicCredentials } from './basic-credentials.ts'
+import { secretQueryValues } from './http/secret-query.ts'
 import type { ProviderTarget } from './provider-target.ts'
 
 const LONGEST_MESSAGE = 1000
@@ -51,6 +53,8 @@ function secretsOf(target: ProviderTarget): readonly string[] {
     for (const secret of [value, ...value.split(/\s+/)]) {
       if (secret.length >= SHORTEST_VALUE) add(secret)
     }
+    for (const secret of basicCredentials(value)) if (secret.length >= SHORTEST_KEY) add(secret)
   }
+  for (const value of secretQueryValues(target.url)) if (value.length >= SHORTEST_KEY) add(value)
   return [...secrets].toSorted((a, b) => b.length - a.length)
 }
