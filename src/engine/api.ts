@@ -19,6 +19,7 @@ import type {
   ModelPurpose,
   Quirks,
 } from '../protocol/endpoint.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
@@ -241,6 +242,20 @@ export type InspectionObserver =
   | ((event: InspectionEvent) => void)
   | { next?(event: InspectionEvent): void }
 
+/** Whether an engine can do its work at present; see {@link Engine.checkHealth}. */
+export interface EngineHealth {
+  /** True if the engine has its lock and can write. */
+  readonly ok: boolean
+  /** False if the lock beside the database was deleted, so that another engine could open it. */
+  readonly hasLock: boolean
+  /** True if a write that changes nothing was committed. */
+  readonly canWrite: boolean
+  /** The number of writes that waited for the disk when the check began. */
+  readonly queuedWrites: number
+  /** Why `ok` is false. */
+  readonly error?: ErrorRecord
+}
+
 /** One embedded instance. Two engines in a process share nothing. */
 export interface Engine {
   /**
@@ -275,6 +290,19 @@ export interface Engine {
   /** Sets the model for a purpose; `null` removes the preference. */
   setModelPreference(purpose: ModelPurpose, model: string | null): Promise<void>
   getSettings(): Promise<EngineSettings>
+  /**
+   * Tells whether the database can be written, for a health route. Commits a write that leaves
+   * nothing behind; concurrent calls share one. Resolves within about half a second unless the disk
+   * itself hangs, and rejects only if the engine is closed or read-only. No provider is asked.
+   *
+   * @example
+   * ```ts
+   * const health = await engine.checkHealth()
+   * response.writeHead(health.ok ? 200 : 503).end(JSON.stringify(health))
+   * ```
+   * @throws `engine-closed`, `read-only`
+   */
+  checkHealth(): Promise<EngineHealth>
 
   /** @throws `conversation-exists`, `invalid-option` */
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>

@@ -110,6 +110,7 @@ export class ReadOnlyEngine implements Engine {
   readonly cancel = this.#refuse
   readonly complete = this.#refuse
   readonly listModels = this.#refuse
+  readonly checkHealth = this.#refuse
 
   async close(options: CloseOptions = {}): Promise<void> {
     checked(requests.closeOptions, options, 'close')

@@ -10,7 +10,7 @@ import type {
   ConversationRecord,
   ConversationUpdate,
 } from '../protocol/conversation.ts'
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
+import { ColloquyError, conversationNotFound, errorRecord } from '../protocol/errors.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
@@ -36,6 +36,7 @@ import { guarded } from './statements/epoch.ts'
 import { readKeyedTurn } from './statements/keyed-turn.ts'
 import { messageRecord } from './statements/message-row.ts'
 import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
+import { probeJob } from './statements/probe.ts'
 import { retryTurnJob } from './statements/retry-turn.ts'
 import { putSettingJob, readSettings } from './statements/settings.ts'
 import { type Connection } from './statements/statement.ts'
@@ -51,6 +52,7 @@ import type {
   NewConversation,
   Store,
   StoredEndpoint,
+  StoreHealth,
   TurnAccept,
   TurnCheckpoint,
   TurnEnd,
@@ -86,6 +88,7 @@ export class SqlStore implements Store {
   readonly #writer: WriterQueue<Connection>
   readonly #parts: SqlStoreParts
   readonly #brokenRows: BrokenRows
+  #checking: Promise<StoreHealth> | undefined
   #closing: Promise<void> | undefined
 
   constructor(
@@ -246,6 +249,26 @@ export class SqlStore implements Store {
 
   async putSetting(name: string, value: unknown): Promise<void> {
     await this.#write(() => putSettingJob(name, value))
+  }
+
+  health(): Promise<StoreHealth> {
+    // Calls that come meanwhile share one write: a health route must not fill the queue.
+    this.#checking ??= this.#health().finally(() => (this.#checking = undefined))
+    return this.#checking
+  }
+
+  async #health(): Promise<StoreHealth> {
+    const found = {
+      hasLock: this.#parts.isLocked?.() ?? true,
+      queuedWrites: this.#writer.waiting,
+    }
+    try {
+      const job = guarded(probeJob, this.epoch)
+      await this.#writer.submit(job, { patienceMs: END_PATIENCE_MS, isUrgent: true })
+      return { ...found, canWrite: true }
+    } catch (error) {
+      return { ...found, canWrite: false, error: errorRecord(error) }
+    }
   }
 
   close(): Promise<void> {

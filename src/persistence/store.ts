@@ -149,6 +149,17 @@ export interface StoredEndpointOptions {
   readonly secretQuery?: readonly string[] | undefined
 }
 
+/** Whether the database can be written at present. */
+export interface StoreHealth {
+  /** False if another engine could acquire the lock. */
+  readonly hasLock: boolean
+  readonly canWrite: boolean
+  /** The number of writes that waited when the check began. */
+  readonly queuedWrites: number
+  /** The error of the write; absent if it succeeded. */
+  readonly error?: ErrorRecord
+}
+
 export interface Store {
   /** Grows with each opening of the database. Each turn has the epoch of its writer. */
   readonly epoch: number
@@ -236,6 +247,9 @@ export interface Store {
   listSettings(): Promise<ReadonlyMap<string, unknown>>
   /** Writes a setting. The value `undefined` deletes it. */
   putSetting(name: string, value: unknown): Promise<void>
+
+  /** Writes nothing, in a transaction of its own, and tells whether that was possible. */
+  health(): Promise<StoreHealth>
 
   /** Finishes the queued writes, then closes the database and releases its lock. */
   close(): Promise<void>
