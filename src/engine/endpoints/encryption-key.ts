@@ -4,7 +4,7 @@
  *
  * A value that is sealed with the key stands in the settings. Without it a wrong passphrase would
  * show only when an endpoint is used, and keys that were put meanwhile would be lost to the right
- * one. Knows nothing of what the endpoints' secrets are.
+ * one. Knows nothing of endpoints.
  */
 import { randomBytes } from 'node:crypto'
 import type { Store } from '../../persistence/store.ts'

@@ -85,7 +85,7 @@ function newKey(given: string | KeySource | null): Pick<Secrets, 'apiKey' | 'key
   return typeof given === 'function' ? { keySource: given } : { apiKey: given ?? undefined }
 }
 
-/** What the row remembers of the secrets: names only. */
+/** The names of the secrets, for the row: they outlast a restart. */
 export function rememberedSecrets({
   known,
   lost,

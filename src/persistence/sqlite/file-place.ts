@@ -85,7 +85,7 @@ export class FilePlace {
   claim(): void {
     const client = new Database(this.#path, { timeout: 0 })
     try {
-      client.pragma('locking_mode = exclusive')
+      client.exec('pragma locking_mode = exclusive')
       client.exec('begin exclusive')
       if (idIn(client) !== this.#id) this.#write(client)
       client.exec('commit')
@@ -123,7 +123,7 @@ export class FilePlace {
       if (this.isOther(client)) throw this.#inUse()
       // No engine has claimed the file yet, or it is a copy of one that an engine has claimed.
       this.#write(client)
-      client.pragma('wal_checkpoint(passive)')
+      client.exec('pragma wal_checkpoint(passive)')
     } finally {
       client.close()
     }
@@ -134,7 +134,7 @@ export class FilePlace {
   }
 
   #write(client: Database.Database): void {
-    client.pragma(`application_id = ${this.#id}`)
+    client.exec(`pragma application_id = ${this.#id}`)
   }
 
   #inUse(): ColloquyError {
@@ -146,7 +146,7 @@ export class FilePlace {
 }
 
 function idIn(client: Database.Database): number {
-  return client.pragma('application_id', { simple: true }) as number
+  return client.prepare('pragma application_id').pluck().get() as number
 }
 
 function bitsOf(text: string, bits: number): number {

@@ -11,6 +11,8 @@ import { foreignWriter } from '../../support/foreign-writer.ts'
 import type { Provider } from '../../support/provider.ts'
 
 const PASSPHRASE = 'correct horse battery staple'
+/** Opens at once, unlike a passphrase. */
+const BYTES = new Uint8Array(32).fill(9)
 
 /** Runs an engine on a file and closes it. */
 async function session<T>(
@@ -262,9 +264,9 @@ describe('with an encryption key', () => {
 
 describe('a database that was tampered with', () => {
   test('ciphertext with any byte changed is refused', async () => {
-    const { provider, database } = await storedKey()
+    const { provider, database } = await storedKey(BYTES)
     const bytes = Buffer.from(sealedSecrets(database).slice('v1.'.length), 'base64')
-    const { id } = await session(database, PASSPHRASE, (engine) => engine.startConversation())
+    const { id } = await session(database, BYTES, (engine) => engine.startConversation())
 
     // The nonce, the tag and the text.
     for (const at of [0, 12, 28, bytes.length - 1]) {
@@ -274,7 +276,7 @@ describe('a database that was tampered with', () => {
         'update endpoint set sealed_secrets = ?',
         `v1.${changed.toString('base64')}`,
       )
-      await session(database, PASSPHRASE, (engine) =>
+      await session(database, BYTES, (engine) =>
         expect(engine.send(id, 'hello')).rejects.toMatchObject({ code: 'key-unreadable' }),
       )
     }
