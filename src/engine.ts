@@ -42,7 +42,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   const steady = { ...options, clock: steadyClock }
   const { database } = options
   if (options.readOnly) {
-    const view = await openSqliteView(database)
+    const view = await openSqliteView(database, logger)
     logger.info({ database, readOnly: true }, 'An engine was opened.')
     return new ReadOnlyEngine(view, feed)
   }
@@ -54,7 +54,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     logger,
   })
   try {
-    const endpoints = await Endpoints.open(store, options.secrets)
+    const endpoints = await Endpoints.open(store, options.secrets, logger)
     const preferences = await Preferences.open(store)
     const binder = new Binder(endpoints, preferences, options.warnings)
     const { timeouts, limits, addressPolicy, dispatcher } = options

@@ -7,6 +7,7 @@ export type {
   ConversationOptions,
   EndpointOptions,
   Engine,
+  EngineHealth,
   Fallback,
   InspectionObserver,
   Reply,

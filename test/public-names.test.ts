@@ -27,6 +27,7 @@ test('colloquy exports these names and no others', async () => {
     'EndpointOptions',
     'EndpointRecord',
     'Engine',
+    'EngineHealth',
     'EngineOptions',
     'EngineSettings',
     'ErrorRecord',

@@ -20,6 +20,7 @@ import type {
 } from '../protocol/endpoint.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { ActorInspectionEvent } from '../protocol/inspection.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
@@ -141,13 +142,21 @@ export interface Fallback {
 
 /** A provider address, and how to use it. */
 export interface EndpointOptions {
-  /** `http:` or `https:`, with or without the path of the operation, and without credentials. */
+  /**
+   * `http:` or `https:`, with or without the path of the operation, and without credentials.
+   *
+   * Values of the query under names like `key`, `token`, `sig` or `code` are secrets like the key:
+   * they are bound to the origin, sealed, and not in the record. A put without any of them keeps
+   * those of the same origin; one with an empty value (`?key=`) removes them.
+   */
   readonly url: string
   /** The model, where neither `send`, the conversation nor a preference names one. */
   readonly model?: string | undefined
   /**
    * The key, bound to the url's origin. If it is absent, the present key stays where the origin is
-   * unchanged, and is dropped otherwise. `null` removes the key.
+   * unchanged, and is dropped otherwise. `null` removes the key. A key that cannot be read (held in
+   * memory before a restart, or sealed with another encryption key) stays missing until it is put
+   * again or removed.
    *
    * A function is called for each request, for keys that expire. It has `timeouts.headersMs` to
    * return a key. If it throws or returns none, the request fails with `key-unavailable`. The
@@ -236,6 +245,20 @@ export type InspectionObserver =
   | ((event: ActorInspectionEvent) => void)
   | { next?(event: ActorInspectionEvent): void }
 
+/** Whether an engine can do its work at present; see {@link Engine.checkHealth}. */
+export interface EngineHealth {
+  /** True if the engine has its lock and can write. */
+  readonly ok: boolean
+  /** False if the lock beside the database was deleted, so that another engine could open it. */
+  readonly hasLock: boolean
+  /** True if a write that changes nothing was committed. */
+  readonly canWrite: boolean
+  /** The number of writes that waited for the disk when the check began. */
+  readonly queuedWrites: number
+  /** Why `ok` is false. */
+  readonly error?: ErrorRecord
+}
+
 /** One embedded instance. Two engines in a process share nothing. */
 export interface Engine {
   /**
@@ -247,10 +270,11 @@ export interface Engine {
    * ```ts
    * await engine.putEndpoint('online', { url: 'http://127.0.0.1:8080/v1', model: 'small' })
    * ```
-   * @throws `invalid-url`, `credentials-in-url`, `invalid-option`
+   * @throws `invalid-url`, `credentials-in-url`, `invalid-option`; `key-unreadable` if the secrets
+   *   in the database are sealed with another encryption key
    */
   putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord>
-  /** The endpoint without its secrets. */
+  /** The endpoint without its secrets. @throws `database-failed` if its row cannot be read */
   getEndpoint(name: string): Promise<EndpointRecord | undefined>
   /** All endpoints without their secrets, by name. */
   listEndpoints(): Promise<readonly EndpointRecord[]>
@@ -293,6 +317,19 @@ export interface Engine {
    * ```
    */
   readonly settingsChanges: Observable<SettingsChange>
+  /**
+   * Tells whether the database can be written, for a health route. Commits a write that leaves
+   * nothing behind; concurrent calls share one. Resolves within about half a second unless the disk
+   * itself hangs, and rejects only if the engine is closed or read-only. No provider is asked.
+   *
+   * @example
+   * ```ts
+   * const health = await engine.checkHealth()
+   * response.writeHead(health.ok ? 200 : 503).end(JSON.stringify(health))
+   * ```
+   * @throws `engine-closed`, `read-only`
+   */
+  checkHealth(): Promise<EngineHealth>
 
   /** @throws `conversation-exists`, `invalid-option` */
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>

@@ -32,6 +32,7 @@ import type {
   ConversationOptions,
   EndpointOptions,
   Engine,
+  EngineHealth,
   InspectionObserver,
   SendOptions,
   Turn,
@@ -40,6 +41,7 @@ import { closeEngine } from './close.ts'
 import type { Binder } from './endpoints/binding.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import type { Preferences } from './endpoints/preferences.ts'
+import { healthOf } from './health.ts'
 import type { OneShots } from './one-shots/one-shots.ts'
 import { cleanTitle } from './one-shots/title.ts'
 import type { Titles } from './one-shots/titles.ts'
@@ -157,6 +159,11 @@ export class ConversationEngine implements Engine {
   async getSettings(): Promise<EngineSettings> {
     this.#assertOpen()
     return this.#parts.preferences.settings
+  }
+
+  async checkHealth(): Promise<EngineHealth> {
+    this.#assertOpen()
+    return healthOf(await this.#parts.store.health())
   }
 
   async startConversation(options: ConversationOptions = {}): Promise<ConversationRecord> {

@@ -14,7 +14,7 @@ import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import type { CloseOptions, Engine, Turn } from './api.ts'
-import { Endpoints } from './endpoints/endpoints.ts'
+import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
@@ -40,12 +40,12 @@ export class ReadOnlyEngine implements Engine {
 
   async getEndpoint(name: string): Promise<EndpointRecord | undefined> {
     this.#assertOpen()
-    return (await Endpoints.open(this.#store, {})).get(name)
+    return await storedRecord(this.#store, name)
   }
 
   async listEndpoints(): Promise<readonly EndpointRecord[]> {
     this.#assertOpen()
-    return (await Endpoints.open(this.#store, {})).list()
+    return storedRecords(this.#store)
   }
 
   async getSettings(): Promise<EngineSettings> {
@@ -132,6 +132,7 @@ export class ReadOnlyEngine implements Engine {
   readonly cancel = this.#refuse
   readonly complete = this.#refuse
   readonly listModels = this.#refuse
+  readonly checkHealth = this.#refuse
 
   async close(options: CloseOptions = {}): Promise<void> {
     checked(requests.closeOptions, options, 'close')

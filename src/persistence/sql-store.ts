@@ -10,11 +10,14 @@ import type {
   ConversationRecord,
   ConversationUpdate,
 } from '../protocol/conversation.ts'
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
+import { ColloquyError, conversationNotFound, errorRecord } from '../protocol/errors.ts'
+import type { Logger } from '../protocol/logger.ts'
 import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
+import { BrokenRows } from './broken-rows.ts'
 import type { SqlDatabase } from './sql-database.ts'
 import { type Acceptance, acceptTurnJob } from './statements/accept-turn.ts'
+import { readable, readRows, text } from './statements/checked-row.ts'
 import { checkpointJob } from './statements/checkpoints.ts'
 import { conversationRecord } from './statements/conversation-row.ts'
 import {
@@ -23,7 +26,7 @@ import {
   SELECT_CONVERSATION,
   SELECT_CONVERSATIONS,
   SELECT_CONVERSATIONS_OF,
-  TITLE_CONVERSATION,
+  titleConversationJob,
   DELETE_CONVERSATION,
 } from './statements/conversations.ts'
 import { endTurnJob } from './statements/end-turn.ts'
@@ -33,6 +36,7 @@ import { guarded } from './statements/epoch.ts'
 import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { messageRecord } from './statements/message-row.ts'
 import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
+import { probeJob } from './statements/probe.ts'
 import { retryTurnJob } from './statements/retry-turn.ts'
 import { putSettingJob, readSettings } from './statements/settings.ts'
 import { type Connection } from './statements/statement.ts'
@@ -47,6 +51,7 @@ import type {
   NewConversation,
   Store,
   StoredEndpoint,
+  StoreHealth,
   StoredTurnParts,
   TurnAccept,
   TurnCheckpoint,
@@ -67,24 +72,36 @@ const END_PATIENCE_MS = 500
 /** No limit. */
 const NO_LIMIT = 2_147_483_647
 
+type Job<T> = (tx: Connection) => Promise<T>
+
+export interface SqlStoreParts {
+  /** Releases the lock of the database; called last. */
+  readonly release?: (() => void) | undefined
+  /** Returns false if another engine could acquire the lock. */
+  readonly isLocked?: (() => boolean) | undefined
+  readonly logger?: Logger | undefined
+}
+
 export class SqlStore implements Store {
   readonly epoch: number
   readonly #database: SqlDatabase
   readonly #writer: WriterQueue<Connection>
-  readonly #release: () => void
+  readonly #parts: SqlStoreParts
+  readonly #brokenRows: BrokenRows
+  #checking: Promise<StoreHealth> | undefined
   #closing: Promise<void> | undefined
 
-  /** @param release - releases the lock of the database; called last */
   constructor(
     database: SqlDatabase,
     writer: WriterQueue<Connection>,
     epoch: number,
-    release: () => void,
+    parts: SqlStoreParts = {},
   ) {
     this.#database = database
     this.#writer = writer
     this.epoch = epoch
-    this.#release = release
+    this.#parts = parts
+    this.#brokenRows = new BrokenRows(parts.logger)
   }
 
   /** The number of committed write transactions. */
@@ -93,7 +110,7 @@ export class SqlStore implements Store {
   }
 
   async createConversation(conversation: NewConversation): Promise<ConversationRecord> {
-    const created = await this.#write(createConversationJob(conversation))
+    const created = await this.#write(() => createConversationJob(conversation))
     if (created !== undefined) return created
     throw new ColloquyError(
       'conversation-exists',
@@ -113,7 +130,7 @@ export class SqlStore implements Store {
         ? SELECT_CONVERSATIONS.all(connection, limit)
         : SELECT_CONVERSATIONS_OF.all(connection, toText(ownerId), limit),
     )
-    return rows.map((row) => conversationRecord(row))
+    return readRows(rows, conversationRecord, this.#brokenRows.report)
   }
 
   async updateConversation(
@@ -121,8 +138,7 @@ export class SqlStore implements Store {
     changes: ConversationUpdate,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const row = await this.#write(updateConversationJob(id, changes, at))
-    return row && conversationRecord(row)
+    return await this.#write(() => updateConversationJob(id, changes, at))
   }
 
   async titleConversation(
@@ -130,22 +146,23 @@ export class SqlStore implements Store {
     title: string,
     at: Date,
   ): Promise<ConversationRecord | undefined> {
-    const row = await this.#write((tx) =>
-      TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id)),
-    )
-    return row && conversationRecord(row)
+    return await this.#write(() => titleConversationJob(id, title, at))
   }
 
   async deleteConversation(id: string): Promise<boolean> {
-    return (await this.#write((tx) => DELETE_CONVERSATION.run(tx, toText(id)))) > 0
+    return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, toText(id)))) > 0
   }
 
   async listMessages(conversationId: string): Promise<readonly Message[]> {
-    return await this.#read((connection) => readMessages(connection, conversationId))
+    return await this.#read((connection) =>
+      readMessages(connection, conversationId, this.#brokenRows.report),
+    )
   }
 
   async listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]> {
-    return await this.#read((connection) => readHistory(connection, conversationId, upTo))
+    return await this.#read((connection) =>
+      readHistory(connection, conversationId, upTo, this.#brokenRows.report),
+    )
   }
 
   async getTurn(id: string): Promise<TurnRecord | undefined> {
@@ -157,7 +174,7 @@ export class SqlStore implements Store {
     const rows = await this.#read((connection) =>
       SELECT_TURNS.all(connection, toText(conversationId)),
     )
-    return rows.map((row) => turnRecord(row))
+    return readRows(rows, turnRecord, this.#brokenRows.report)
   }
 
   async lastTurn(conversationId: string): Promise<TurnRecord | undefined> {
@@ -186,11 +203,11 @@ export class SqlStore implements Store {
   }
 
   async acceptTurn(accept: TurnAccept): Promise<Message> {
-    return await this.#begin(acceptTurnJob(accept, this.epoch), accept)
+    return await this.#begin(() => acceptTurnJob(accept, this.epoch), accept)
   }
 
   async retryTurn(retry: TurnRetry): Promise<Message> {
-    return await this.#begin(retryTurnJob(retry, this.epoch), retry)
+    return await this.#begin(() => retryTurnJob(retry, this.epoch), retry)
   }
 
   withdrawTurn(turnId: string): void {
@@ -216,28 +233,53 @@ export class SqlStore implements Store {
   }
 
   async recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined> {
-    return await this.#write(recordUsageJob(turnId, usage, this.epoch))
+    return await this.#write(() => recordUsageJob(turnId, usage, this.epoch))
   }
 
-  async listEndpoints(): Promise<readonly StoredEndpoint[]> {
+  async listEndpoints(onBroken?: (name: string) => void): Promise<readonly StoredEndpoint[]> {
     const rows = await this.#read((connection) => SELECT_ENDPOINTS.all(connection))
-    return rows.map((row) => storedEndpoint(row))
+    if (onBroken === undefined) return readRows(rows, storedEndpoint, this.#brokenRows.report)
+    return rows.flatMap((row) => {
+      const endpoint = readable(() => storedEndpoint(row))
+      if (endpoint === undefined) onBroken(readable(() => text(row.name)) ?? '')
+      return endpoint ?? []
+    })
   }
 
   async putEndpoint(endpoint: StoredEndpoint): Promise<void> {
-    await this.#write(putEndpointJob(endpoint))
+    await this.#write(() => putEndpointJob(endpoint))
   }
 
   async deleteEndpoint(name: string): Promise<boolean> {
-    return (await this.#write((tx) => DELETE_ENDPOINT.run(tx, toText(name)))) > 0
+    return (await this.#write(() => (tx) => DELETE_ENDPOINT.run(tx, toText(name)))) > 0
   }
 
   async listSettings(): Promise<ReadonlyMap<string, unknown>> {
-    return await this.#read((connection) => readSettings(connection))
+    return await this.#read((connection) => readSettings(connection, this.#brokenRows.report))
   }
 
   async putSetting(name: string, value: unknown): Promise<void> {
-    await this.#write(putSettingJob(name, value))
+    await this.#write(() => putSettingJob(name, value))
+  }
+
+  health(): Promise<StoreHealth> {
+    // Calls that come meanwhile share one write: a health route must not fill the queue.
+    this.#checking ??= this.#health().finally(() => (this.#checking = undefined))
+    return this.#checking
+  }
+
+  async #health(): Promise<StoreHealth> {
+    const found = {
+      hasLock: this.#parts.isLocked?.() ?? true,
+      queuedWrites: this.#writer.waiting,
+    }
+    try {
+      const job = guarded(probeJob, this.epoch)
+      await this.#writer.submit(job, { patienceMs: END_PATIENCE_MS, isUrgent: true })
+      return { ...found, canWrite: true }
+    } catch (error) {
+      return { ...found, canWrite: false, error: errorRecord(error) }
+    }
   }
 
   close(): Promise<void> {
@@ -250,36 +292,37 @@ export class SqlStore implements Store {
     try {
       await this.#database.close()
     } finally {
-      this.#release()
+      this.#parts.release?.()
     }
   }
 
   /** Writes the beginning of a turn. It is urgent, because a caller waits for it. */
   async #begin(
-    job: (tx: Connection) => Promise<Acceptance | undefined>,
+    makeJob: () => Job<Acceptance | undefined>,
     { conversationId, turnId }: Pick<TurnAccept, 'conversationId' | 'turnId'>,
   ): Promise<Message> {
-    const acceptance = await this.#held(job, { isUrgent: true, name: turnId })
+    const acceptance = await this.#held(makeJob, { isUrgent: true, name: turnId })
     if (acceptance === undefined) throw conversationNotFound(conversationId)
     if ('refusal' in acceptance) throw acceptance.refusal
     return acceptance.message
   }
 
-  async #write<T>(job: (tx: Connection) => Promise<T>): Promise<T> {
-    return await this.#held(guarded(job, this.epoch), {})
+  async #write<T>(makeJob: () => Job<T>): Promise<T> {
+    return await this.#held(() => guarded(makeJob(), this.epoch), {})
   }
 
   /**
-   * Submits a write once the queue has capacity. Only checkpoints and ends of turns are never held
-   * back: they do not come here.
+   * Makes and submits a write once the queue has capacity. A caller that waits has built nothing
+   * from its data yet, so any number of them may wait. Only checkpoints and ends of turns are never
+   * held back: they do not come here.
    */
   async #held<T>(
-    job: (tx: Connection) => Promise<T>,
+    makeJob: () => Job<T>,
     options: Pick<WriteOptions, 'isUrgent' | 'name'>,
   ): Promise<T> {
     const { name } = options
     if (this.#writer.isFull) await this.#writer.capacity({ patienceMs: CAPACITY_PATIENCE_MS, name })
-    return await this.#writer.submit(job, { patienceMs: PATIENCE_MS, ...options })
+    return await this.#writer.submit(makeJob(), { patienceMs: PATIENCE_MS, ...options })
   }
 
   async #read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {

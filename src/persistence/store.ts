@@ -125,6 +125,7 @@ export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
 export interface StoredEndpoint {
   readonly name: string
   readonly url: string
+  /** The origin of `url`, whatever the database has. */
   readonly origin: string
   readonly dialect: Dialect
   readonly model?: string | undefined
@@ -142,6 +143,21 @@ export interface StoredEndpointOptions {
   readonly quirks?: Quirks | undefined
   /** True if the key comes from a function of the host. A function cannot be stored. */
   readonly hasKeySource?: boolean | undefined
+  /** True if there is a key as text, sealed or in memory only; absent in older rows. */
+  readonly hasKey?: boolean | undefined
+  /** The names of the secrets in the url's query. `url` is stored without them. */
+  readonly secretQuery?: readonly string[] | undefined
+}
+
+/** Whether the database can be written at present. */
+export interface StoreHealth {
+  /** False if another engine could acquire the lock. */
+  readonly hasLock: boolean
+  readonly canWrite: boolean
+  /** The number of writes that waited when the check began. */
+  readonly queuedWrites: number
+  /** The error of the write; absent if it succeeded. */
+  readonly error?: ErrorRecord
 }
 
 export interface Store {
@@ -219,7 +235,14 @@ export interface Store {
    */
   recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined>
 
-  listEndpoints(): Promise<readonly StoredEndpoint[]>
+  /**
+   * The endpoints by name. `options` and `fallbacks` may hold any JSON: another program may have
+   * changed them.
+   *
+   * @param onBroken - gets the name of each endpoint whose row cannot be read; without it, the
+   *   store logs a warning
+   */
+  listEndpoints(onBroken?: (name: string) => void): Promise<readonly StoredEndpoint[]>
   putEndpoint(endpoint: StoredEndpoint): Promise<void>
   /** Deletes an endpoint with its sealed secrets. Returns true if there was one. */
   deleteEndpoint(name: string): Promise<boolean>
@@ -227,6 +250,9 @@ export interface Store {
   listSettings(): Promise<ReadonlyMap<string, unknown>>
   /** Writes a setting. The value `undefined` deletes it. */
   putSetting(name: string, value: unknown): Promise<void>
+
+  /** Writes nothing, in a transaction of its own, and tells whether that was possible. */
+  health(): Promise<StoreHealth>
 
   /** Finishes the queued writes, then closes the database and releases its lock. */
   close(): Promise<void>

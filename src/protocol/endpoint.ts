@@ -49,14 +49,22 @@ export interface Quirks {
 
 export interface EndpointRecord {
   readonly name: string
+  /** Without the secrets of its query: the values of `key`, `token` and the like. */
   readonly url: string
-  /** Scheme, host and port. The key is bound to them. */
+  /** Scheme, host and port of the url. The key is bound to them. */
   readonly origin: string
   readonly dialect: Dialect
   readonly model?: string
   /** True if the host said that the endpoint is on this machine or its network. */
   readonly local: boolean
+  /** True if the endpoint was put with a key, even if this engine cannot read it. */
   readonly hasApiKey: boolean
+  /**
+   * False if the key, a header or a secret of the url cannot be read: it is encrypted with another
+   * encryption key, or was held in memory only before a restart. Using the endpoint then fails with
+   * `key-unreadable`. Absent otherwise.
+   */
+  readonly isKeyReadable?: boolean
   /** The names of extra headers. Their values are secrets and never in a record. */
   readonly headerNames: readonly string[]
   /** The endpoints to ask, in order, if this one fails before any content. Absent if none. */

@@ -6,6 +6,8 @@
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { AnsweredError } from './refusal.ts'
+import { basicCredentials } from './basic-credentials.ts'
+import { secretQueryValues } from './http/secret-query.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { formsOf } from './secret-forms.ts'
 
@@ -148,6 +150,8 @@ function secretsOf(target: ProviderTarget): readonly string[] {
     for (const secret of [value, ...value.split(/\s+/)]) {
       if (secret.length >= SHORTEST_VALUE) add(secret)
     }
+    for (const secret of basicCredentials(value)) if (secret.length >= SHORTEST_KEY) add(secret)
   }
+  for (const value of secretQueryValues(target.url)) if (value.length >= SHORTEST_KEY) add(value)
   return [...secrets]
 }

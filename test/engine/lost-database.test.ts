@@ -46,7 +46,7 @@ test('an engine that another one got past loses its turn, and writes nothing fro
     { text: 'a story' },
     { status: 'interrupted' },
   ])
-  await other.putEndpoint('online', { url: provider.url, model: 'm' })
+  await other.putEndpoint('online', { url: provider.url, apiKey: 'sk-test-key', model: 'm' })
   expect((await (await other.send(conversation.id, 'hi')).reply).message.text).toBe('Hello')
 })
 

@@ -6,6 +6,7 @@ export interface ForeignWriter {
   /** Begins a write. Nobody else can write until `unlock`. */
   lock(): void
   unlock(): void
+  close(): void
   run(sql: string, ...values: readonly unknown[]): void
 }
 
@@ -15,6 +16,7 @@ export function foreignWriter(file: string): ForeignWriter {
   onTestFinished(() => void database.close())
   return {
     lock: () => void database.exec('begin immediate'),
+    close: () => void database.close(),
     unlock: () => void database.exec('rollback'),
     run: (sql, ...values) => void database.prepare(sql).run(...values),
   }

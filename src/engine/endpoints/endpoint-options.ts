@@ -12,7 +12,8 @@ import type { EndpointOptions } from '../api.ts'
 import { apiKey, checked, count, functionValue, headers, text } from '../options/check.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'
 
-const fallback = v.pipe(
+/** A fallback in either of its forms, as a record. */
+export const fallback = v.pipe(
   v.union([text, v.strictObject({ endpoint: text, model: v.optional(text) })]),
   v.transform((given): FallbackRecord => {
     if (typeof given === 'string') return { endpoint: given }

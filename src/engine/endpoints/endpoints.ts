@@ -7,6 +7,8 @@
 import type { Store, StoredEndpoint } from '../../persistence/store.ts'
 import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
+import type { Logger } from '../../protocol/logger.ts'
+import { splitSecretQuery, withSecretQuery } from '../../transport/http/secret-query.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api.ts'
 import { checked, text } from '../options/check.ts'
@@ -15,16 +17,22 @@ import { type CheckedEndpoint, checkedEndpoint } from './endpoint-options.ts'
 import {
   changedSecrets,
   EndpointSecrets,
+  type GivenSecrets,
   type HeldSecrets,
   NO_SECRETS,
-  type Secrets,
+  rememberedSecrets,
 } from './endpoint-secrets.ts'
+import { assertReadable, keyUnreadable } from './key-unreadable.ts'
+import { brokenEndpoint, checkedStored } from './stored-endpoint.ts'
 
 /** An endpoint with its secrets, ready for use. It stays inside the engine. */
-export interface UsableEndpoint extends Secrets {
-  readonly keySource?: KeySource | undefined
+export interface UsableEndpoint {
   readonly name: string
+  /** With the secrets of its query. */
   readonly url: string
+  readonly apiKey?: string | undefined
+  readonly keySource?: KeySource | undefined
+  readonly headers: Readonly<Record<string, string>>
   readonly dialect: StoredEndpoint['dialect']
   readonly model?: string | undefined
   readonly local: boolean
@@ -41,28 +49,40 @@ interface Entry {
 export class Endpoints {
   readonly #store: Store
   readonly #secrets: EndpointSecrets
+  readonly #logger: Logger
   readonly #entries = new Map<string, Entry>()
+  /** The names of endpoints whose rows cannot be read. */
+  readonly #broken: Set<string>
   /**
    * Settles with the last put or deletion. The next one waits for it, since a put may keep secrets
    * of the last.
    */
   #lastPut: Promise<unknown> = Promise.resolve()
 
-  private constructor(store: Store, secrets: EndpointSecrets) {
+  private constructor(store: Store, secrets: EndpointSecrets, logger: Logger, broken: Set<string>) {
     this.#store = store
     this.#secrets = secrets
+    this.#logger = logger
+    this.#broken = broken
   }
 
-  static async open(store: Store, options: SecretOptions): Promise<Endpoints> {
-    const secrets = await EndpointSecrets.open(store, options)
-    const endpoints = new Endpoints(store, secrets)
-    for (const stored of await store.listEndpoints()) {
-      endpoints.#entries.set(stored.name, { stored, secrets: secrets.unseal(stored) })
+  static async open(store: Store, options: SecretOptions, logger: Logger): Promise<Endpoints> {
+    const { endpoints: listed, broken } = await readEndpoints(store)
+    for (const name of broken) {
+      const { code, message } = brokenEndpoint(name)
+      logger.warn({ code, endpoint: name }, message)
+    }
+    const secrets = await EndpointSecrets.open(store, options, listed, logger)
+    const endpoints = new Endpoints(store, secrets, logger, broken)
+    for (const stored of listed) {
+      const { url } = splitSecretQuery(stored.url)
+      const entry = { stored: { ...stored, url }, secrets: secrets.unseal(stored) }
+      endpoints.#entries.set(stored.name, entry)
     }
     return endpoints
   }
 
-  /** @throws `invalid-option`, `invalid-url`, `credentials-in-url` */
+  /** @throws `invalid-option`, `invalid-url`, `credentials-in-url`, `key-unreadable` */
   async put(name: string, options: EndpointOptions): Promise<EndpointRecord> {
     const given = checkedEndpoint(name, options)
     const put = this.#lastPut.then(() => this.#put(name, given))
@@ -71,35 +91,31 @@ export class Endpoints {
   }
 
   async #put(name: string, given: CheckedEndpoint): Promise<EndpointRecord> {
-    const { url } = given
-    const { secrets, sealedSecrets } = this.#secretsAfter(name, url.origin, given)
+    const { origin } = given.url
+    const query = splitSecretQuery(given.url.href)
+    const hasQuery = query.secrets.length > 0 || query.hasEmptySecret
+    const { apiKey, headers } = given
+    const change: GivenSecrets = { apiKey, headers, query: hasQuery ? query.secrets : undefined }
+    this.#assertSealable(name, change)
+    const { secrets, sealedSecrets } = this.#secretsAfter(name, origin, change)
+    const { headerNames, ...remembered } = rememberedSecrets(secrets)
+    const { dialect, model, local, fallbacks, maxConcurrent, quirks } = given
     const stored: StoredEndpoint = {
       name,
-      url: url.href,
-      origin: url.origin,
-      dialect: given.dialect,
-      model: given.model,
-      local: given.local,
-      headerNames:
-        secrets === 'unreadable' ? this.#headerNames(name) : Object.keys(secrets.headers),
+      url: query.url,
+      origin,
+      dialect,
+      model,
+      local,
+      headerNames,
       sealedSecrets,
-      fallbacks: given.fallbacks.length > 0 ? given.fallbacks : undefined,
-      options: storedOptions(
-        given,
-        secrets === 'unreadable' ? this.#hasKeySource(name) : secrets.keySource !== undefined,
-      ),
+      fallbacks: fallbacks.length > 0 ? fallbacks : undefined,
+      options: setOptions({ maxConcurrent, quirks, ...remembered }),
     }
     await this.#store.putEndpoint(stored)
     this.#entries.set(name, { stored, secrets })
+    this.#broken.delete(name)
     return recordOf({ stored, secrets })
-  }
-
-  #headerNames(name: string): readonly string[] {
-    return this.#entries.get(name)?.stored.headerNames ?? []
-  }
-
-  #hasKeySource(name: string): boolean {
-    return this.#entries.get(name)?.stored.options?.hasKeySource === true
   }
 
   /**
@@ -113,77 +129,91 @@ export class Endpoints {
       // The row decides: there may be one that could not be read.
       const isDeleted = await this.#store.deleteEndpoint(name)
       this.#entries.delete(name)
+      this.#broken.delete(name)
       if (!isDeleted) throw endpointNotFound(name)
     })
     this.#lastPut = deletion.catch(() => {})
     return deletion
   }
 
-  /** All endpoints, by name. */
+  /** All endpoints whose row can be read, by name. */
   list(): readonly EndpointRecord[] {
-    const records = Array.from(this.#entries.values(), recordOf)
-    return records.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    return byName(Array.from(this.#entries.values(), (entry) => recordOf(entry)))
   }
 
+  /** @throws `database-failed` if its row cannot be read */
   get(name: string): EndpointRecord | undefined {
-    const entry = this.#entries.get(name)
+    const entry = this.#entry(name)
     return entry === undefined ? undefined : recordOf(entry)
   }
 
-  /** @throws `endpoint-not-found`, `key-unreadable` */
+  /** @throws `endpoint-not-found`, `key-unreadable`, `database-failed` */
   use(name: string): UsableEndpoint {
-    const entry = this.#entries.get(name)
+    const entry = this.#entry(name)
     if (entry === undefined) throw endpointNotFound(name)
     const { stored, secrets } = entry
-    if (secrets === 'unreadable') {
-      throw new ColloquyError(
-        'key-unreadable',
-        `The key of endpoint ${JSON.stringify(name)} is encrypted, and not with the encryption key of this engine. ` +
-          'Create the engine with the secrets.encryptionKey it was stored under, or put the endpoint again with its apiKey and headers.',
-      )
-    }
-    const { keySource } = secrets
-    if (keySource === 'gone') {
-      throw new ColloquyError(
-        'key-unreadable',
-        `The key of endpoint ${JSON.stringify(name)} comes from a function, which no database can hold. ` +
-          'After a restart, put the endpoint again with its apiKey function.',
-      )
-    }
-    const { url, dialect, model, local, fallbacks, options } = stored
+    assertReadable(name, secrets)
+    const { dialect, model, local, fallbacks, options } = stored
     const { maxConcurrent, quirks } = options ?? {}
+    const { apiKey, keySource, headers, query } = secrets.known
+    const url = withSecretQuery(stored.url, query)
     return {
       name,
       url,
+      apiKey,
+      keySource,
+      headers,
       dialect,
       model,
       local,
       fallbacks,
       maxConcurrent,
       quirks,
-      ...secrets,
-      keySource,
     }
+  }
+
+  #entry(name: string): Entry | undefined {
+    if (this.#broken.has(name)) throw brokenEndpoint(name)
+    return this.#entries.get(name)
+  }
+
+  /**
+   * A secret that is sealed with the wrong key would be lost to the right one.
+   *
+   * @throws `key-unreadable`
+   */
+  #assertSealable(name: string, { apiKey, headers, query }: GivenSecrets): void {
+    const isSealed =
+      typeof apiKey === 'string' ||
+      Object.keys(headers ?? {}).length > 0 ||
+      (query ?? []).length > 0
+    if (isSealed && this.#secrets.isWrongKey) throw keyUnreadable(name, 'wrong-key')
   }
 
   /** The endpoint's secrets once `given` is put, as plain text and as stored. */
   #secretsAfter(
     name: string,
     origin: string,
-    given: CheckedEndpoint,
+    given: GivenSecrets,
   ): { readonly secrets: HeldSecrets; readonly sealedSecrets: string | undefined } {
     const present = this.#entries.get(name)
     const kept = present?.stored.origin === origin ? present : undefined
-    if (
-      given.apiKey === undefined &&
-      given.headers === undefined &&
-      kept?.secrets === 'unreadable'
-    ) {
-      return { secrets: 'unreadable', sealedSecrets: kept.stored.sealedSecrets }
+    const old = kept?.secrets ?? NO_SECRETS
+    const isChanged = Object.values(given).some((secret) => secret !== undefined)
+    if (!isChanged && old.lost?.reason === 'sealed') {
+      return { secrets: old, sealedSecrets: kept?.stored.sealedSecrets }
     }
-    const old = kept === undefined || kept.secrets === 'unreadable' ? NO_SECRETS : kept.secrets
     const secrets = changedSecrets(old, given)
-    return { secrets, sealedSecrets: this.#secrets.seal(secrets, name, origin) }
+    const sealedSecrets = this.#secrets.seal(secrets.known, name, origin)
+    if (present?.secrets.lost?.reason === 'sealed') this.#warnOfDropped(name)
+    return { secrets, sealedSecrets }
+  }
+
+  #warnOfDropped(name: string): void {
+    this.#logger.warn(
+      { endpoint: name },
+      `The encrypted key and headers of endpoint ${JSON.stringify(name)} were dropped from the database: it was put again by an engine that cannot read them. New ones are stored only by an engine that has secrets.encryptionKey.`,
+    )
   }
 }
 
@@ -194,14 +224,54 @@ function endpointNotFound(name: string): ColloquyError {
   )
 }
 
-function recordOf({ stored, secrets }: Entry): EndpointRecord {
+/** The record of a stored endpoint, for an engine that only reads and uses no key. */
+export async function storedRecord(
+  store: Store,
+  name: string,
+): Promise<EndpointRecord | undefined> {
+  const { endpoints, broken } = await readEndpoints(store)
+  if (broken.has(name)) throw brokenEndpoint(name)
+  const stored = endpoints.find((endpoint) => endpoint.name === name)
+  return stored && recordWithoutKeys(stored)
+}
+
+/** The records of all stored endpoints whose row can be read, for such an engine. */
+export async function storedRecords(store: Store): Promise<readonly EndpointRecord[]> {
+  const { endpoints } = await readEndpoints(store)
+  return byName(endpoints.map((stored) => recordWithoutKeys(stored)))
+}
+
+function recordWithoutKeys(stored: StoredEndpoint): EndpointRecord {
+  const { url } = splitSecretQuery(stored.url)
+  const secrets = EndpointSecrets.withoutKey().unseal(stored)
+  return recordOf({ stored: { ...stored, url }, secrets }, { usesKeys: false })
+}
+
+function byName(records: readonly EndpointRecord[]): readonly EndpointRecord[] {
+  return records.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function readEndpoints(store: Store): Promise<{
+  readonly endpoints: readonly StoredEndpoint[]
+  readonly broken: Set<string>
+}> {
+  const broken = new Set<string>()
+  const rows = await store.listEndpoints((name) => broken.add(name))
+  const endpoints = rows.flatMap((row) => {
+    try {
+      return checkedStored(row)
+    } catch {
+      broken.add(row.name)
+      return []
+    }
+  })
+  return { endpoints, broken }
+}
+
+function recordOf({ stored, secrets }: Entry, { usesKeys = true } = {}): EndpointRecord {
   const { name, url, origin, dialect, model, local, fallbacks, options } = stored
   const { maxConcurrent, quirks } = options ?? {}
-  const isUnreadable = secrets === 'unreadable'
-  const hasApiKey = isUnreadable || (secrets.apiKey ?? secrets.keySource) !== undefined
-  // Headers that were held in memory only are gone after a restart, but the row still has their
-  // names.
-  const headerNames = isUnreadable ? stored.headerNames : Object.keys(secrets.headers)
+  const { known, lost } = secrets
   return {
     name,
     url,
@@ -209,8 +279,9 @@ function recordOf({ stored, secrets }: Entry): EndpointRecord {
     dialect,
     ...(model && { model }),
     local,
-    hasApiKey,
-    headerNames,
+    hasApiKey: (known.apiKey ?? known.keySource) !== undefined || lost?.apiKey === true,
+    ...(lost && usesKeys && { isKeyReadable: false }),
+    headerNames: [...Object.keys(known.headers), ...(lost?.headers ?? [])],
     ...(fallbacks && { fallbacks }),
     ...(maxConcurrent && { maxConcurrent }),
     ...(quirks && { quirks }),
@@ -218,10 +289,6 @@ function recordOf({ stored, secrets }: Entry): EndpointRecord {
 }
 
 /** Returns `undefined` if all options are absent. */
-function storedOptions(
-  { maxConcurrent, quirks }: CheckedEndpoint,
-  hasKeySource: boolean,
-): StoredEndpoint['options'] {
-  if (maxConcurrent === undefined && quirks === undefined && !hasKeySource) return undefined
-  return { maxConcurrent, quirks, ...(hasKeySource && { hasKeySource }) }
+function setOptions(options: NonNullable<StoredEndpoint['options']>): StoredEndpoint['options'] {
+  return Object.values(options).some((value) => value !== undefined) ? options : undefined
 }

@@ -12,6 +12,9 @@ import {
   isHostHeader,
 } from '../../transport/http/request-headers.ts'
 
+/** No option's name is longer. The keys of providers have 20 characters and more. */
+const LONGEST_NAME = 19
+
 /**
  * Returns the value if the schema accepts it.
  *
@@ -42,8 +45,20 @@ export function checked<TSchema extends v.GenericSchema>(
 function pathOf(issue: v.BaseIssue<unknown>): string | null {
   const items = issue.path ?? []
   const isBadName = items.at(-1)?.origin === 'key' && issue.type !== 'strict_object'
-  const path = (isBadName ? items.slice(0, -1) : items).map(({ key }) => String(key)).join('.')
+  const path = (isBadName ? items.slice(0, -1) : items).map(nameOf).join('.')
   return path === '' ? null : path
+}
+
+/**
+ * The name of an item, or its place if the name may be a secret: a key in the place of an option
+ * or of a header is longer than any option's name, or no identifier.
+ */
+function nameOf({ key, input }: v.IssuePathItem): string {
+  if (typeof key === 'number') return String(key)
+  const name = typeof key === 'string' ? key : ''
+  if (name.length <= LONGEST_NAME && /^[A-Za-z_$][\w$]*$/.test(name)) return name
+  const place = Object.keys(Object(input)).indexOf(name) + 1
+  return place > 0 ? `(name ${place})` : '(a name)'
 }
 
 function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {

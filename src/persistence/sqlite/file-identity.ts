@@ -6,7 +6,7 @@
  * costs a few microseconds, while a commit that waits for the disk costs thousands. Knows nothing
  * of the file's content.
  */
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { ColloquyError } from '../../protocol/errors.ts'
 
 export class FileIdentity {
@@ -22,13 +22,21 @@ export class FileIdentity {
     this.#inode = ino
   }
 
+  get isSame(): boolean {
+    return this.#leadsHere(statSync(this.#path, { throwIfNoEntry: false }))
+  }
+
   /** @throws `database-gone` */
   assertSame(): void {
     const found = statSync(this.#path, { throwIfNoEntry: false })
-    if (found?.ino === this.#inode && found.dev === this.#device) return
+    if (this.#leadsHere(found)) return
     throw new ColloquyError(
       'database-gone',
       `The database file ${this.#path} was ${found === undefined ? 'deleted or moved away' : 'replaced by another file'} while it was open. Nothing more is written. Put it back, or close the engine and open another one.`,
     )
+  }
+
+  #leadsHere(found: Stats | undefined): boolean {
+    return found?.ino === this.#inode && found.dev === this.#device
   }
 }

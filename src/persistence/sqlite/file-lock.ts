@@ -9,9 +9,12 @@
 import Database from 'better-sqlite3'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import { databaseError } from './errors.ts'
+import { FileIdentity } from './file-identity.ts'
+import { createPrivately } from './private-file.ts'
 
 export class FileLock {
   readonly #database: Database.Database
+  readonly #identity: FileIdentity
 
   /**
    * Acquires the lock at once, or throws.
@@ -22,6 +25,7 @@ export class FileLock {
   constructor(file: string) {
     const path = `${file}.lock`
     let database: Database.Database | undefined
+    createPrivately(path)
     try {
       database = new Database(path, { timeout: 0 })
       database.exec('begin exclusive')
@@ -42,6 +46,12 @@ export class FileLock {
       )
     }
     this.#database = database
+    this.#identity = new FileIdentity(path)
+  }
+
+  /** Returns false if the lock file was deleted or replaced, so that another engine finds it free. */
+  get isHeld(): boolean {
+    return this.#database.open && this.#identity.isSame
   }
 
   release(): void {

@@ -4,13 +4,12 @@
  *
  * Knows nothing of the reads and writes after the opening.
  */
-import { performance } from 'node:perf_hooks'
-import { setTimeout } from 'node:timers/promises'
+import { existsSync } from 'node:fs'
 import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/sqlite'
 import type Database from 'better-sqlite3'
 import type { Clock } from '../../protocol/clock.ts'
-import { ColloquyError, hasCode } from '../../protocol/errors.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { MIGRATION_TABLE, migrate } from '../schema/migrate.ts'
 import { MIGRATIONS } from '../schema/migrations/migrations.ts'
@@ -24,12 +23,12 @@ import { SqliteConnection } from './connection.ts'
 import { databaseError } from './errors.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLock } from './file-lock.ts'
+import { assertOneName, FilePlace } from './file-place.ts'
 import { resolveDatabasePath } from './path.ts'
+import { createPrivately } from './private-file.ts'
+import { untilFree } from './until-free.ts'
 
 const MEMORY = ':memory:'
-/** The wait before a retry of the opening, in milliseconds, while another process writes. */
-const BUSY_WAIT_MS = 20
-
 /** Acquires SQLite's write lock at once: if another process writes, this statement fails. */
 const BEGIN = new Statement('begin immediate')
 
@@ -62,24 +61,34 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqlStore> {
   if (options.database === MEMORY) return await openUnguarded(options)
   const database = await resolveDatabasePath(options.database)
+  assertOneName(database)
   const lock = new FileLock(database)
-  return await openUnguarded({ ...options, database }, () => lock.release())
+  return await openUnguarded({ ...options, database }, lock)
 }
 
 /**
- * Opens a database without its lock.
+ * Opens a database without acquiring its lock.
  *
  * @internal Exported for tests in which a second writer gets past the lock.
- * @param release - called when the store is closed, or if it cannot be opened
+ * @param lock - released when the store is closed, or if it cannot be opened
  */
 export async function openUnguarded(
   options: SqliteStoreOptions,
-  release: () => void = () => undefined,
+  lock?: FileLock,
 ): Promise<SqlStore> {
   let orm: MikroORM | undefined
+  let leave: (() => void) | undefined
+  const release = () => {
+    leave?.()
+    lock?.release()
+  }
   try {
+    const place = lock && placeOf(options.database)
+    leave = place?.hold()
+    if (place !== undefined) await untilFree(async () => place.claim(), PATIENCE_MS)
     orm = createOrm(options.database)
     await prepare(orm, options)
+    place?.assertClaimed(await nativeClient(orm))
     const database = await connect(orm, options)
     const writer = new WriterQueue<Connection>((work, isCheckpoint) =>
       database.transaction(work, { isCheckpoint }),
@@ -91,7 +100,11 @@ export async function openUnguarded(
     if (interrupted > 0) {
       options.logger?.info({ interrupted }, 'Turns of a process that had died were ended.')
     }
-    return new SqlStore(database, writer, epoch, release)
+    return new SqlStore(database, writer, epoch, {
+      release,
+      isLocked: () => lock?.isHeld ?? true,
+      logger: options.logger,
+    })
   } catch (cause) {
     await orm?.close(true).catch(() => undefined)
     release()
@@ -100,6 +113,12 @@ export async function openUnguarded(
       cause: error.cause,
     })
   }
+}
+
+/** Creates the file if there is none. Returns `undefined` if there cannot be one. */
+function placeOf(database: string): FilePlace | undefined {
+  createPrivately(database)
+  return existsSync(database) ? new FilePlace(database) : undefined
 }
 
 async function connect(orm: MikroORM, options: SqliteStoreOptions): Promise<SqlDatabase> {
@@ -157,21 +176,13 @@ function createOrm(database: string): MikroORM {
 
 /** Sets up the connection and the schema. Waits and retries while another process writes. */
 async function prepare(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {
-  const givesUpAt = performance.now() + PATIENCE_MS
-  for (;;) {
-    try {
-      await configure(orm, options)
-      const migrations = await migrate(orm)
-      if (migrations.length > 0) {
-        options.logger?.info({ migrations }, 'The schema of the database was brought up to date.')
-      }
-      return
-    } catch (cause) {
-      const error = databaseError(cause)
-      if (!hasCode(error, 'database-busy') || performance.now() > givesUpAt) throw error
-      await setTimeout(BUSY_WAIT_MS)
+  await untilFree(async () => {
+    await configure(orm, options)
+    const migrations = await migrate(orm)
+    if (migrations.length > 0) {
+      options.logger?.info({ migrations }, 'The schema of the database was brought up to date.')
     }
-  }
+  }, PATIENCE_MS)
 }
 
 async function configure(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {

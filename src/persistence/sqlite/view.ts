@@ -4,8 +4,10 @@
  * Acquires no lock, begins no epoch and writes nothing. So it neither recovers turns nor migrates
  * the schema.
  */
+import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { ColloquyError } from '../../protocol/errors.ts'
+import type { Logger } from '../../protocol/logger.ts'
 import { isBehind, MIGRATION_TABLE } from '../schema/migrate.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { SqlStore } from '../sql-store.ts'
@@ -13,9 +15,13 @@ import { type Connection, Statement } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
 import { SqliteConnection } from './connection.ts'
 import { databaseError } from './errors.ts'
+import { assertOneName, FilePlace } from './file-place.ts'
 import { resolveDatabasePath } from './path.ts'
+import { untilFree } from './until-free.ts'
 
 const MEMORY = ':memory:'
+/** The longest wait, in milliseconds, while another process opens or closes the file. */
+const PATIENCE_MS = 1_000
 
 /** Never executed, because nothing is written. */
 const BEGIN = new Statement('begin')
@@ -23,9 +29,10 @@ const BEGIN = new Statement('begin')
 /**
  * Opens an existing database. The store refuses every write with `read-only`.
  *
- * @throws `invalid-option`, `database-too-old`, `database-too-new`, `database-failed`
+ * @throws `invalid-option`, `database-in-use`, `database-too-old`, `database-too-new`,
+ *   `database-busy`, `database-failed`
  */
-export async function openSqliteView(database: string): Promise<SqlStore> {
+export async function openSqliteView(database: string, logger?: Logger): Promise<SqlStore> {
   if (database === MEMORY) {
     throw new ColloquyError(
       'invalid-option',
@@ -33,18 +40,23 @@ export async function openSqliteView(database: string): Promise<SqlStore> {
     )
   }
   const path = await resolveDatabasePath(database)
-  let client: Database.Database | undefined
+  assertOneName(path)
+  let opened: Database.Database
   try {
-    client = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
-    assertReadable(client)
+    if (existsSync(path)) new FilePlace(path).assertFree()
+    opened = await untilFree(async () => openReadable(path), PATIENCE_MS)
   } catch (cause) {
-    client?.close()
     const error = databaseError(cause)
     throw new ColloquyError(error.code, `${path} cannot be looked into. ${error.message}`, {
       cause: error.cause,
     })
   }
-  const opened = client
+  if (new FilePlace(path).isOther(opened)) {
+    logger?.warn(
+      { database: path },
+      'The database was last opened by an engine under another name, or was moved since. If that engine still runs, this one may miss its newest commits: they are in a file beside the other name.',
+    )
+  }
   const connection = new SqliteConnection(opened)
   const view = new SqlDatabase(connection, {
     begin: BEGIN,
@@ -52,7 +64,18 @@ export async function openSqliteView(database: string): Promise<SqlStore> {
     disconnect: async () => void opened.close(),
   })
   const writer = new WriterQueue<Connection>(() => Promise.reject(readOnly()))
-  return new SqlStore(view, writer, 0, () => undefined)
+  return new SqlStore(view, writer, 0, { isLocked: () => false, logger })
+}
+
+function openReadable(path: string): Database.Database {
+  const client = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 })
+  try {
+    assertReadable(client)
+    return client
+  } catch (error) {
+    client.close()
+    throw error
+  }
 }
 
 function assertReadable(client: Database.Database): void {

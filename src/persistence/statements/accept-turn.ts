@@ -10,6 +10,7 @@ import type { TurnAccept, TurnPlace } from '../store.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { MOVE_HEAD } from './conversations.ts'
 import { assertNewest, EPOCH_SETTING } from './epoch.ts'
+import { IS_POSITION, nextPosition } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
@@ -31,10 +32,10 @@ export type Acceptance = { readonly message: Message } | { readonly refusal: unk
 // row, SQLite makes a temporary table: it costs twice as much as an insert of plain values.
 export const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
   select c.*,
-    (select coalesce(max(m.position), 0) + 1 from message m where m.conversation_id = c.id)
-      as message_position,
-    (select coalesce(max(t.position), 0) + 1 from turn t where t.conversation_id = c.id)
-      as turn_position,
+    (select coalesce(max(m.position), 0) + 1 from message m
+      where m.conversation_id = c.id and ${IS_POSITION('m.position')}) as message_position,
+    (select coalesce(max(t.position), 0) + 1 from turn t
+      where t.conversation_id = c.id and ${IS_POSITION('t.position')}) as turn_position,
     (select s.value from setting s where s.name = '${EPOCH_SETTING}') as epoch
   from conversation c where c.id = ?`)
 
@@ -66,7 +67,8 @@ export function acceptTurnJob(
     assertNewest(conversation.epoch, epoch)
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
-    const position = conversation.message_position
+    const position = nextPosition(conversation.message_position, accept.conversationId)
+    const turnPosition = nextPosition(conversation.turn_position, accept.conversationId)
     await INSERT_INPUT.run(
       tx,
       messageId,
@@ -82,7 +84,7 @@ export function acceptTurnJob(
       tx,
       turnId,
       conversationId,
-      conversation.turn_position,
+      turnPosition,
       messageId,
       epoch,
       key,

@@ -1,12 +1,10 @@
 /** A conversation as a row, and back. Knows no statement. */
-import type {
-  ConversationRecord,
-  ConversationUpdate,
-  Settings,
-} from '../../protocol/conversation.ts'
+import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { ConversationRow } from '../schema/schema.ts'
 import type { NewConversation } from '../store.ts'
-import { fromJson, fromText, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import { json, readRow, text, time } from './checked-row.ts'
+import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import { storedSettings } from './stored-values.ts'
 
 export function conversationRow(conversation: NewConversation): ConversationRow {
   return {
@@ -39,17 +37,18 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
   }
 }
 
+/** @throws `database-failed` if the row is broken */
 export function conversationRecord(row: ConversationRow): ConversationRecord {
-  return {
-    id: fromText(row.id),
-    ...(row.title !== null && { title: fromText(row.title) }),
-    ...(row.model !== null && { model: fromText(row.model) }),
-    ...(row.endpoint !== null && { endpoint: fromText(row.endpoint) }),
-    ...(row.system !== null && { system: fromText(row.system) }),
-    ...(row.settings !== null && { settings: fromJson(row.settings) as Settings }),
-    ...(row.owner_id !== null && { ownerId: fromText(row.owner_id) }),
-    ...(row.metadata !== null && { metadata: fromJson(row.metadata) }),
-    createdAt: new Date(row.created_at),
-    updatedAt: new Date(row.updated_at),
-  }
+  return readRow('conversation', row.id, () => ({
+    id: text(row.id),
+    ...(row.title !== null && { title: text(row.title) }),
+    ...(row.model !== null && { model: text(row.model) }),
+    ...(row.endpoint !== null && { endpoint: text(row.endpoint) }),
+    ...(row.system !== null && { system: text(row.system) }),
+    ...(row.settings !== null && { settings: storedSettings(row.settings) }),
+    ...(row.owner_id !== null && { ownerId: text(row.owner_id) }),
+    ...(row.metadata !== null && { metadata: json(row.metadata) }),
+    createdAt: time(row.created_at),
+    updatedAt: time(row.updated_at),
+  }))
 }

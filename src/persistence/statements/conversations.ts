@@ -22,7 +22,7 @@ export const SELECT_CONVERSATIONS = new Statement<ConversationRow>(
 export const SELECT_CONVERSATIONS_OF = new Statement<ConversationRow>(`
   select * from conversation where owner_id = ? order by updated_at desc, id desc limit ?`)
 
-export const TITLE_CONVERSATION = new Statement<ConversationRow>(`
+const TITLE_CONVERSATION = new Statement<ConversationRow>(`
   update conversation set title = ?, updated_at = ? where id = ? and title is null
   returning *`)
 
@@ -92,19 +92,37 @@ export function createConversationJob(
   }
 }
 
-/** The job returns the whole changed row, or `undefined` if there is no such conversation. */
+/**
+ * The job returns the changed conversation, or `undefined` if there is none. It reads the row
+ * inside the transaction, so a row that stays broken is refused and left as it was.
+ */
 export function updateConversationJob(
   id: string,
   changes: ConversationUpdate,
   at: Date,
-): (tx: Connection) => Promise<ConversationRow | undefined> {
+): (tx: Connection) => Promise<ConversationRecord | undefined> {
   const columns = Object.entries(changedColumns(changes, at))
   const assignments = columns.map(([name]) => `${name} = ?`).join(', ')
   const update = new Statement<ConversationRow>(
     `update conversation set ${assignments} where id = ? returning *`,
   )
   const values = columns.map(([, value]) => value)
-  return (tx) => update.first(tx, ...values, toText(id))
+  return async (tx) => {
+    const row = await update.first(tx, ...values, toText(id))
+    return row && conversationRecord(row)
+  }
+}
+
+/** The job returns `undefined` if the conversation has a title, or does not exist. */
+export function titleConversationJob(
+  id: string,
+  title: string,
+  at: Date,
+): (tx: Connection) => Promise<ConversationRecord | undefined> {
+  return async (tx) => {
+    const row = await TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id))
+    return row && conversationRecord(row)
+  }
 }
 
 function partsOf(content: string | readonly Part[]): readonly Part[] {

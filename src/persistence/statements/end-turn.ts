@@ -8,11 +8,13 @@ import { type Message, type MessageStatus, textOf } from '../../protocol/message
 import type { TurnRecord } from '../../protocol/turn.ts'
 import type { TurnRow } from '../schema/schema.ts'
 import type { EndedTurn, TurnEnd } from '../store.ts'
+import { json, readable, text, time } from './checked-row.ts'
 import { MOVE_HEAD, TOUCH } from './conversations.ts'
 import { messageRecord } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
+import { IS_POSITION } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
-import { fromJson, fromText, toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
+import { toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, turnRecord } from './turn-row.ts'
 import { SELECT_TURN } from './turns.ts'
 
@@ -30,7 +32,8 @@ const END_TURN = new Statement<EndingRow>(`
   where id = ? and epoch = ? and status in ('pending', 'streaming')
   returning conversation_id, input_message_id, endpoint, model, metadata, started_at,
     (select coalesce(max(m.position), 0) + 1 from message m
-      where m.conversation_id = turn.conversation_id) as reply_position`)
+      where m.conversation_id = turn.conversation_id and ${IS_POSITION('m.position')})
+      as reply_position`)
 
 const INSERT_REPLY = new Statement(`
   insert into message
@@ -92,19 +95,21 @@ async function storedEnd(tx: Connection, turnId: string): Promise<EndedTurn | un
   }
 }
 
+/** Never throws: a row that another program changed must not keep a turn from its end. */
 function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
+  const metadata = readable(() => (row.metadata === null ? undefined : json(row.metadata)))
   return {
     id: end.turnId,
     conversationId: end.conversationId,
     status: end.status,
-    endpoint: fromText(row.endpoint),
-    model: fromText(row.model),
+    endpoint: readable(() => text(row.endpoint)) ?? '',
+    model: readable(() => text(row.model)) ?? '',
     attempts: end.attempts,
     ...(end.failedAttempts !== undefined && { failedAttempts: end.failedAttempts }),
     ...(end.error !== undefined && { error: end.error }),
     ...(end.usage !== undefined && { usage: end.usage }),
-    ...(row.metadata !== null && { metadata: fromJson(row.metadata) }),
-    startedAt: new Date(row.started_at),
+    ...(metadata !== undefined && { metadata }),
+    startedAt: readable(() => time(row.started_at)) ?? end.at,
     endedAt: end.at,
   }
 }

@@ -1,8 +1,23 @@
 /** An endpoint as a row, and back. Knows no statement, and cannot open the sealed secrets. */
-import type { FallbackRecord } from '../../protocol/endpoint.ts'
+import type { Dialect, FallbackRecord } from '../../protocol/endpoint.ts'
 import type { EndpointRow } from '../schema/schema.ts'
-import type { StoredEndpoint, StoredEndpointOptions } from '../store.ts'
-import { fromJson, fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import type { StoredEndpoint } from '../store.ts'
+import {
+  jsonArray,
+  jsonObject,
+  plainText,
+  readRow,
+  text,
+  assertColumn,
+  word,
+} from './checked-row.ts'
+import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+
+const DIALECT_NAMES = {
+  'chat-completions': true,
+  responses: true,
+  messages: true,
+} satisfies Record<Dialect, true>
 
 export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
   return {
@@ -19,17 +34,34 @@ export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
   }
 }
 
+/**
+ * The values of JSON columns are checked by the engine, which knows what `putEndpoint` accepts.
+ *
+ * @throws `database-failed` if the row is broken
+ */
 export function storedEndpoint(row: EndpointRow): StoredEndpoint {
-  return {
-    name: fromText(row.name),
-    url: fromText(row.url),
-    origin: fromText(row.origin),
-    dialect: row.dialect,
-    ...(row.model !== null && { model: fromText(row.model) }),
-    local: row.local === 1,
-    headerNames: fromJson(row.header_names) as readonly string[],
-    ...(row.sealed_secrets !== null && { sealedSecrets: fromText(row.sealed_secrets) }),
-    ...(row.fallbacks !== null && { fallbacks: fromJson(row.fallbacks) as FallbackRecord[] }),
-    ...(row.options !== null && { options: fromJson(row.options) as StoredEndpointOptions }),
-  }
+  return readRow('endpoint', row.name, () => {
+    const url = text(row.url)
+    return {
+      name: text(row.name),
+      url,
+      // Not the column: keys are bound to the origin of the url that requests go to.
+      origin: originOf(url),
+      dialect: word(row.dialect, DIALECT_NAMES),
+      ...(row.model !== null && { model: text(row.model) }),
+      local: row.local === 1,
+      headerNames: jsonArray(row.header_names).map((name) => plainText(name)),
+      ...(row.sealed_secrets !== null && { sealedSecrets: text(row.sealed_secrets) }),
+      ...(row.fallbacks !== null && {
+        fallbacks: jsonArray(row.fallbacks) as readonly FallbackRecord[],
+      }),
+      ...(row.options !== null && { options: jsonObject(row.options) }),
+    }
+  })
+}
+
+function originOf(url: string): string {
+  const parsed = URL.parse(url)
+  assertColumn(parsed !== null)
+  return parsed.origin
 }

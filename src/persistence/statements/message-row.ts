@@ -1,53 +1,84 @@
 /** A message from its row: whole, or only the fields that a request needs. Knows no statement. */
-import { type Message, type Part, textOf, type Usage } from '../../protocol/message.ts'
+import {
+  type FinishReason,
+  type Message,
+  type MessageRole,
+  type MessageStatus,
+  textOf,
+  type Usage,
+} from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
 import type { HistoryMessage } from '../store.ts'
-import { fromJson, fromText } from './stored-text.ts'
+import { integer, json, plainText, readRow, text, time, word } from './checked-row.ts'
+import { storedParts } from './stored-values.ts'
 
 export type HistoryRow = Pick<MessageRow, 'turn_id' | 'import_id' | 'role' | 'parts' | 'status'>
 
+const ROLES = { user: true, assistant: true, tool: true } satisfies Record<MessageRole, true>
+
+const STATUSES = {
+  complete: true,
+  cancelled: true,
+  failed: true,
+  interrupted: true,
+} satisfies Record<MessageStatus, true>
+
+const FINISH_REASONS = {
+  stop: true,
+  length: true,
+  'tool-calls': true,
+  'content-filter': true,
+  other: true,
+} satisfies Record<FinishReason, true>
+
+const SOURCES = { provider: true, estimated: true } satisfies Record<Usage['source'], true>
+
+/** @throws `database-failed` if the row is broken; the error names its turn */
 export function historyMessage(row: HistoryRow): HistoryMessage {
-  return {
+  return readRow('message', row.turn_id ?? row.import_id, () => ({
     turnId: turnIdOf(row),
-    role: row.role,
-    parts: fromJson(row.parts) as readonly Part[],
-    status: row.status,
-  }
+    role: word(row.role, ROLES),
+    parts: storedParts(row.parts),
+    status: word(row.status, STATUSES),
+  }))
 }
 
+/** @throws `database-failed` if the row is broken */
 export function messageRecord(row: MessageRow): Message {
-  const parts = fromJson(row.parts) as readonly Part[]
-  const usage = usageOf(row)
-  return {
-    id: row.id,
-    conversationId: fromText(row.conversation_id),
-    turnId: turnIdOf(row),
-    position: row.position,
-    createdAt: new Date(row.created_at),
-    role: row.role,
-    parts,
-    text: textOf(parts),
-    status: row.status,
-    ...(row.finish_reason !== null && { finishReason: row.finish_reason }),
-    ...(usage !== undefined && { usage }),
-    ...(row.model !== null && { model: fromText(row.model) }),
-  }
+  return readRow('message', row.id, () => {
+    const parts = storedParts(row.parts)
+    const usage = usageOf(row)
+    return {
+      id: plainText(row.id),
+      conversationId: text(row.conversation_id),
+      turnId: turnIdOf(row),
+      position: integer(row.position),
+      createdAt: time(row.created_at),
+      role: word(row.role, ROLES),
+      parts,
+      text: textOf(parts),
+      status: word(row.status, STATUSES),
+      ...(row.finish_reason !== null && { finishReason: word(row.finish_reason, FINISH_REASONS) }),
+      ...(usage !== undefined && { usage }),
+      ...(row.model !== null && { model: text(row.model) }),
+    }
+  })
 }
 
 /** One of the columns is always set: a message comes with a turn or with its conversation. */
 function turnIdOf(row: Pick<MessageRow, 'turn_id' | 'import_id'>): string {
-  return row.turn_id ?? row.import_id ?? ''
+  return plainText(row.turn_id ?? row.import_id)
 }
 
 function usageOf(row: MessageRow): Usage | undefined {
   if (row.usage_source === null) return undefined
   return {
-    ...(row.input_tokens !== null && { inputTokens: row.input_tokens }),
-    ...(row.output_tokens !== null && { outputTokens: row.output_tokens }),
-    ...(row.reasoning_tokens !== null && { reasoningTokens: row.reasoning_tokens }),
-    ...(row.cache_read_tokens !== null && { cacheReadTokens: row.cache_read_tokens }),
-    ...(row.cache_write_tokens !== null && { cacheWriteTokens: row.cache_write_tokens }),
-    ...(row.usage_raw !== null && { raw: fromJson(row.usage_raw) }),
-    source: row.usage_source,
+    ...(row.input_tokens !== null && { inputTokens: integer(row.input_tokens) }),
+    ...(row.output_tokens !== null && { outputTokens: integer(row.output_tokens) }),
+    ...(row.reasoning_tokens !== null && { reasoningTokens: integer(row.reasoning_tokens) }),
+    ...(row.cache_read_tokens !== null && { cacheReadTokens: integer(row.cache_read_tokens) }),
+    ...(row.cache_write_tokens !== null && { cacheWriteTokens: integer(row.cache_write_tokens) }),
+    ...(row.usage_raw !== null && { raw: json(row.usage_raw) }),
+    source: word(row.usage_source, SOURCES),
   }
 }

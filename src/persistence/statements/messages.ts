@@ -6,6 +6,7 @@
 import type { Message } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
 import type { HistoryMessage } from '../store.ts'
+import { type ReportBroken, readRows } from './checked-row.ts'
 import { historyMessage, type HistoryRow, messageRecord } from './message-row.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toText } from './stored-text.ts'
@@ -24,21 +25,23 @@ export const SELECT_REPLY = new Statement<MessageRow>(
   "select * from message where turn_id = ? and role = 'assistant'",
 )
 
-/** Oldest first. */
+/** Oldest first. A broken message is left out, and reported. */
 export async function readMessages(
   connection: Connection,
   conversationId: string,
+  report: ReportBroken,
 ): Promise<readonly Message[]> {
   const rows = await SELECT_MESSAGES.all(connection, toText(conversationId))
-  return rows.map((row) => messageRecord(row))
+  return readRows(rows, messageRecord, report)
 }
 
-/** The messages up to a position, oldest first. */
+/** The messages up to a position, oldest first. A broken one is left out, and reported. */
 export async function readHistory(
   connection: Connection,
   conversationId: string,
   upTo: number,
+  report: ReportBroken,
 ): Promise<readonly HistoryMessage[]> {
   const rows = await SELECT_HISTORY.all(connection, toText(conversationId), upTo)
-  return rows.map((row) => historyMessage(row))
+  return readRows(rows, historyMessage, report)
 }

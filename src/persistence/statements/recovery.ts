@@ -8,6 +8,7 @@ import type { ErrorRecord } from '../../protocol/errors.ts'
 import { assembled } from '../../reply/growing-reply.ts'
 import { type CheckpointRow, readableDeltas } from './checkpoints.ts'
 import { beginEpoch } from './epoch.ts'
+import { IS_POSITION } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
 
@@ -32,7 +33,8 @@ const DELETE_CHECKPOINTS = new Statement('delete from checkpoint')
 
 const MOVE_HEADS = new Statement(`
   update conversation set head_message_id = (
-    select m.id from message m where m.conversation_id = conversation.id
+    select m.id from message m
+    where m.conversation_id = conversation.id and ${IS_POSITION('m.position')}
     order by m.position desc limit 1)
   where id in (select conversation_id from turn where ${RUNNING})`)
 
@@ -104,7 +106,7 @@ function insertReplies(count: number): Statement {
       (id, conversation_id, turn_id, parent_id, position, role, parts, status, created_at)
     select reply.id, t.conversation_id, t.id, t.input_message_id,
       coalesce((select max(m.position) from message m
-        where m.conversation_id = t.conversation_id), 0)
+        where m.conversation_id = t.conversation_id and ${IS_POSITION('m.position')}), 0)
         + row_number() over (partition by t.conversation_id order by t.position),
       'assistant', reply.parts, 'interrupted', cast(? as bigint)
     from reply join turn t on t.id = reply.turn_id

@@ -11,12 +11,14 @@ import { type Acceptance, boundIn, INSERT_TURN, SELECT_ACCEPTING } from './accep
 import { TOUCH } from './conversations.ts'
 import { assertNewest } from './epoch.ts'
 import { messageRecord } from './message-row.ts'
+import { IS_POSITION, nextPosition } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
 const SELECT_LAST_INPUT = new Statement<MessageRow>(`
   select m.* from turn t join message m on m.id = t.input_message_id
-  where t.conversation_id = ? order by t.position desc limit 1`)
+  where t.conversation_id = ? and ${IS_POSITION('t.position')}
+  order by t.position desc limit 1`)
 
 /**
  * The job writes the turn and returns its input, or `undefined` if there is no such conversation.
@@ -40,7 +42,7 @@ export function retryTurnJob(
       tx,
       retry.turnId,
       conversationId,
-      conversation.turn_position,
+      nextPosition(conversation.turn_position, retry.conversationId),
       input.id,
       epoch,
       toTextOrNull(retry.idempotencyKey),

@@ -1,25 +1,45 @@
 /** A turn from its row, and its failed attempts as a column. Knows no statement. */
-import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Usage } from '../../protocol/message.ts'
-import type { AttemptRecord, TurnRecord } from '../../protocol/turn.ts'
+import type { AttemptRecord, TurnRecord, TurnStatus } from '../../protocol/turn.ts'
 import type { TurnRow } from '../schema/schema.ts'
-import { fromJson, fromText, toJson } from './stored-text.ts'
+import {
+  integer,
+  json,
+  jsonArray,
+  object,
+  plainText,
+  readRow,
+  text,
+  time,
+  word,
+} from './checked-row.ts'
+import { toJson } from './stored-text.ts'
+import { storedError, storedUsage } from './stored-values.ts'
 
+const STATUSES = {
+  pending: true,
+  streaming: true,
+  done: true,
+  cancelled: true,
+  failed: true,
+  interrupted: true,
+} satisfies Record<TurnStatus, true>
+
+/** @throws `database-failed` if the row is broken */
 export function turnRecord(row: TurnRow): TurnRecord {
-  return {
-    id: row.id,
-    conversationId: fromText(row.conversation_id),
-    status: row.status,
-    endpoint: fromText(row.endpoint),
-    model: fromText(row.model),
-    attempts: row.attempts,
+  return readRow('turn', row.id, () => ({
+    id: plainText(row.id),
+    conversationId: text(row.conversation_id),
+    status: word(row.status, STATUSES),
+    endpoint: text(row.endpoint),
+    model: text(row.model),
+    attempts: integer(row.attempts),
     ...(row.failed_attempts !== null && { failedAttempts: attemptRecords(row.failed_attempts) }),
-    ...(row.error !== null && { error: fromJson(row.error) as ErrorRecord }),
-    ...(row.usage !== null && { usage: fromJson(row.usage) as Usage }),
-    ...(row.metadata !== null && { metadata: fromJson(row.metadata) }),
-    startedAt: new Date(row.started_at),
-    ...(row.ended_at !== null && { endedAt: new Date(row.ended_at) }),
-  }
+    ...(row.error !== null && { error: storedError(json(row.error)) }),
+    ...(row.usage !== null && { usage: storedUsage(json(row.usage)) }),
+    ...(row.metadata !== null && { metadata: json(row.metadata) }),
+    startedAt: time(row.started_at),
+    ...(row.ended_at !== null && { endedAt: time(row.ended_at) }),
+  }))
 }
 
 /** An attempt in JSON. Times are UTC epoch milliseconds, as in all columns. */
@@ -38,10 +58,17 @@ export function attemptsColumn(attempts: readonly AttemptRecord[] | undefined): 
   return toJson(stored, 'attempts')
 }
 
-function attemptRecords(column: string): readonly AttemptRecord[] {
-  return (fromJson(column) as readonly StoredAttempt[]).map((attempt) => ({
-    ...attempt,
-    startedAt: new Date(attempt.startedAt),
-    endedAt: new Date(attempt.endedAt),
-  }))
+function attemptRecords(column: unknown): readonly AttemptRecord[] {
+  return jsonArray(column).map((stored) => {
+    const attempt = object(stored) as Partial<Record<keyof StoredAttempt, unknown>>
+    const { endpoint, model, error, usage, startedAt, endedAt } = attempt
+    return {
+      endpoint: plainText(endpoint),
+      model: plainText(model),
+      error: storedError(error),
+      ...(usage !== undefined && { usage: storedUsage(usage) }),
+      startedAt: time(startedAt),
+      endedAt: time(endedAt),
+    }
+  })
 }

@@ -22,7 +22,12 @@ export class Backpressure {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.size === 0
+    return this.size === 0
+  }
+
+  /** The number of callers that wait. */
+  get size(): number {
+    return this.#waiting.size
   }
 
   /**

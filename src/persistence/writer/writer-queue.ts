@@ -104,6 +104,11 @@ export class WriterQueue<Tx> {
     return this.#transactions
   }
 
+  /** The number of writes that wait, with the callers that wait for capacity. */
+  get waiting(): number {
+    return this.#waiting.length + this.#checkpoints.length + this.#backpressure.size
+  }
+
   /** Returns true if a caller that can wait has to ask for `capacity` before its write. */
   get isFull(): boolean {
     return !this.#backpressure.isEmpty || this.#waiting.length >= MAX_WAITING

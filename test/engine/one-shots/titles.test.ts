@@ -279,7 +279,7 @@ describe('a title that hangs', () => {
     gate.open()
     await closed
     const again = await testEngine({ database, autoTitle: true })
-    await again.putEndpoint('online', { url: provider.url, model: 'm' })
+    await again.putEndpoint('online', { url: provider.url, apiKey: 'sk-test-key', model: 'm' })
     const titled = await again.getConversation(id)
     const other = await again.startConversation()
     await ask(again, other.id, 'hurried')

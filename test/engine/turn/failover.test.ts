@@ -350,7 +350,7 @@ describe('as an option', () => {
 test('airplane falls back to nothing, whatever the database says', async () => {
   const database = await testDatabase()
   const before = await threeProviders([], { database })
-  await before.put('airplane', before.online, { model: 'local' })
+  await before.put('airplane', before.online, { model: 'local', apiKey: null })
   await before.engine.close()
   foreignWriter(database).run('update endpoint set fallbacks = ?', '[{"endpoint":"second"}]')
   before.online.always(failing(503))

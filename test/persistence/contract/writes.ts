@@ -34,6 +34,44 @@ export function writeContract(open: OpenStore): void {
     expect(await store.listSettings()).toEqual(new Map([['last', true]]))
   })
 
+  test('are built only once there is capacity for them', async () => {
+    const store = await openWith(open, 'c')
+    let built = 0
+    const counted = { toJSON: () => (built += 1) }
+    const result = { type: 'tool-result', toolCallId: 'x', toolName: 'y', isError: false } as const
+    const parts = [{ ...result, output: counted }]
+    const count = 1_500
+
+    const writes = Promise.all([
+      ...Array.from({ length: count }, (_, index) =>
+        store.acceptTurn(accept('c', `t${index}`, { parts })),
+      ),
+      store.retryTurn(accept('c', 'retried', { metadata: counted })),
+      store.createConversation(conversation('d', { metadata: counted })),
+      store.updateConversation('c', { metadata: counted }, new Date(0)),
+      store.putSetting('s', counted),
+    ])
+
+    expect(built).toBe(1_024)
+    await writes
+    expect(built).toBe(count + 4)
+  })
+
+  test('that are withdrawn while they wait for capacity are never built', async () => {
+    const store = await openWith(open, 'c')
+    let built = 0
+    const waiting = Array.from({ length: 1_024 }, (_, index) =>
+      store.acceptTurn(accept('c', `t${index}`)),
+    )
+
+    const late = store.acceptTurn(accept('c', 'late', { metadata: { toJSON: () => (built += 1) } }))
+    store.withdrawTurn('late')
+
+    await expect(late).rejects.toMatchObject({ code: 'cancelled' })
+    await Promise.all(waiting)
+    expect(built).toBe(0)
+  })
+
   test('do not fail for each other', async () => {
     const store = await openWith(open, 'c')
     const before = store.transactions

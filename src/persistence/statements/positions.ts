@@ -1,0 +1,24 @@
+/**
+ * The positions of messages and turns in their conversation, where a column may hold anything.
+ *
+ * SQLite orders text and blobs behind all numbers, so the greatest position of a row that another
+ * program changed would hide the others. The next position would then be taken already, and the
+ * reply of a turn could never be saved. So only positions up to a greatest one count. Knows no
+ * table.
+ */
+import { ColloquyError } from '../../protocol/errors.ts'
+
+/** Half of the greatest safe integer: no conversation reaches it, and the next one is safe too. */
+const GREATEST = 4_503_599_627_370_496
+
+/** The condition for positions that count. It keeps the index of positions in use. */
+export const IS_POSITION = (column: string): string => `${column} <= ${2 * GREATEST - 2}`
+
+/** @throws `database-failed` if a position in the conversation is out of bounds */
+export function nextPosition(position: number, conversationId: string): number {
+  if (Number.isSafeInteger(position) && position <= GREATEST) return position
+  throw new ColloquyError(
+    'database-failed',
+    `A row of the conversation ${JSON.stringify(conversationId)} has a position that is out of bounds: another program changed it, or the file is damaged. Correct or delete the row, or restore a backup.`,
+  )
+}
