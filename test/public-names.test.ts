@@ -34,6 +34,7 @@ test('colloquy exports these names and no others', async () => {
     'FilePart',
     'FinishReason',
     'InitialMessage',
+    'InputPart',
     'InspectionObserver',
     'LimitOptions',
     'Logger',

@@ -20,7 +20,7 @@ import type {
   Quirks,
 } from '../protocol/endpoint.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
-import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
+import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
@@ -288,7 +288,7 @@ export interface Engine {
    * changed nothing.
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
-   *   parts a tool message
+   *   parts a tool message. Each result has to answer a call of the last reply.
    * @throws `conversation-not-found`, `turn-running`, `idempotency-conflict`, `empty-input`,
    *   `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
@@ -302,13 +302,13 @@ export interface Engine {
    * ```ts
    * const output = { celsius: 21 }
    * await engine.send(conversation.id, [
-   *   { type: 'tool-result', toolCallId, toolName: 'weather', output, isError: false },
+   *   { type: 'tool-result', toolCallId, toolName: 'weather', output },
    * ])
    * ```
    */
   send(
     conversationId: string,
-    input: string | readonly Part[],
+    input: string | readonly InputPart[],
     options?: SendOptions,
   ): Promise<Turn>
   /**

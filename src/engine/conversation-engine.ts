@@ -20,7 +20,7 @@ import {
 } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
-import type { Message, Part } from '../protocol/message.ts'
+import type { InputPart, Message } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
@@ -96,6 +96,7 @@ export class ConversationEngine implements Engine {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly string[]> {
     this.#assertOpen()
+    checked(requests.endpointName, endpoint, 'listModels: endpoint')
     const { signal } = checked(requests.modelsOptions, options, 'listModels')
     const { binder, oneShots } = this.#parts
     return oneShots.listModels(binder.target({ endpoint }), signal)
@@ -193,7 +194,7 @@ export class ConversationEngine implements Engine {
 
   send(
     conversationId: string,
-    input: string | readonly Part[],
+    input: string | readonly InputPart[],
     options: SendOptions = {},
   ): Promise<Turn> {
     const sending = this.#send(conversationId, input, options)
@@ -262,6 +263,7 @@ export class ConversationEngine implements Engine {
   }
 
   events(conversationId?: string): Observable<ConversationEvent> {
+    checked(requests.optionalId, conversationId, 'events: conversation id')
     return this.#parts.feed.events(conversationId)
   }
 
@@ -280,6 +282,7 @@ export class ConversationEngine implements Engine {
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
     this.#assertOpen()
+    checked(requests.observer, observer, 'inspect: observer')
     return this.#parts.actors.inspect(observer)
   }
 
@@ -295,7 +298,7 @@ export class ConversationEngine implements Engine {
 
   async #send(
     conversationId: string,
-    input: string | readonly Part[],
+    input: string | readonly InputPart[],
     options: SendOptions,
   ): Promise<Turn> {
     this.#assertOpen()

@@ -43,6 +43,15 @@ export interface ToolResultPart {
   readonly providerData?: unknown
 }
 
+/**
+ * A piece of an input: texts and files make a user message, tool results a message of their own.
+ * A {@link ToolResultPart} without `isError` is no error.
+ */
+export type InputPart =
+  | TextPart
+  | FilePart
+  | (Omit<ToolResultPart, 'isError'> & { readonly isError?: boolean | undefined })
+
 export interface FilePart {
   readonly type: 'file'
   /** An IANA media type, like `image/png`. */
