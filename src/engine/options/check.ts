@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError, type ColloquyErrorCode } from '../../protocol/errors.ts'
+import { adviceFor } from './misplaced.ts'
 import { hiddenKind, namesOf, NotJson, plainJson } from './plain-json.ts'
 
 /**
@@ -26,7 +27,8 @@ export function checked<TSchema extends v.GenericSchema>(
   const path = pathOf(issue)
   const where = path === null ? what : `${what}: ${path}`
   if (isUnknownKey(issue)) {
-    throw new ColloquyError(code, `${where} is not a known option. Remove it, or correct its name.`)
+    const advice = adviceFor(what, path) ?? 'or correct its name'
+    throw new ColloquyError(code, `${where} is not a known option. Remove it, ${advice}.`)
   }
   if (issue.type === 'strict_object' && issue.received === 'undefined' && path !== null) {
     throw new ColloquyError(code, `${where} is missing.`)
