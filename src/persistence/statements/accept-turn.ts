@@ -7,6 +7,7 @@
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow } from '../schema/schema.ts'
 import type { TurnAccept, TurnPlace } from '../store.ts'
+import { unansweredRefusal } from './answered-calls.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { MOVE_HEAD } from './conversations.ts'
 import { assertNewest, EPOCH_SETTING } from './epoch.ts'
@@ -64,9 +65,13 @@ export function acceptTurnJob(
     const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
+    const position = conversation.message_position
+    if (role === 'tool') {
+      const refusal = await unansweredRefusal(tx, conversationId, position, accept.parts)
+      if (refusal !== undefined) return { refusal }
+    }
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
-    const position = conversation.message_position
     await INSERT_INPUT.run(
       tx,
       messageId,
