@@ -105,7 +105,10 @@ export interface SendOptions {
   readonly endpoint?: string | undefined
   /** Merged over the conversation's settings. */
   readonly settings?: Settings | undefined
-  /** Fields merged over the request body, for features that this library does not know. */
+  /**
+   * Fields merged over the request body, for features that this library does not know. Not `stream`,
+   * which the call decides.
+   */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /**
    * Extra HTTP headers for this turn. They are treated as secrets: never stored, logged or shown.

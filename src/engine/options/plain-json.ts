@@ -48,7 +48,7 @@ class Copy {
     this.#path = path
   }
 
-  of(given: unknown, key: string): unknown {
+  of(given: unknown, key: string | number): unknown {
     const value = asJson(given, key)
     switch (typeof value) {
       case 'string':
@@ -78,7 +78,8 @@ class Copy {
     const copy: unknown[] = []
     for (let at = 0; at < list.length; at += 1) {
       this.#path.push(at)
-      copy.push(this.of(list[at], `${at}`))
+      const value = list[at]
+      copy.push(typeof value === 'string' ? value : this.of(value, at))
       this.#path.pop()
     }
     return copy
@@ -92,7 +93,9 @@ class Copy {
     for (const name of names) {
       this.#path.push(name)
       const value = (record as Record<string, unknown>)[name]
-      if (value !== undefined) setOwn(copy, name, this.of(value, name))
+      // Most values are texts: they need no call.
+      if (typeof value === 'string') setOwn(copy, name, value)
+      else if (value !== undefined) setOwn(copy, name, this.of(value, name))
       this.#path.pop()
     }
     return copy
@@ -104,11 +107,18 @@ class Copy {
 }
 
 /** The value that JSON writes in place of another: the result of `toJSON`, a primitive for its box. */
-function asJson(given: unknown, key: string): unknown {
+function asJson(given: unknown, key: string | number): unknown {
   if (given === null || (typeof given !== 'object' && typeof given !== 'bigint')) return given
   const { toJSON } = given as { toJSON?: unknown }
-  const value: unknown = typeof toJSON === 'function' ? toJSON.call(given, key) : given
-  return types.isBoxedPrimitive(value) ? value.valueOf() : value
+  const value: unknown = typeof toJSON === 'function' ? toJSON.call(given, `${key}`) : given
+  return isOrdinary(value) || !types.isBoxedPrimitive(value) ? value : value.valueOf()
+}
+
+/** Returns true for nearly all objects that hosts give. Spares them the slower questions. */
+function isOrdinary(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === Array.prototype
 }
 
 /**
@@ -116,6 +126,7 @@ function asJson(given: unknown, key: string): unknown {
  * object of the host, as `Object.create(defaults)` does.
  */
 export function namesOf(value: object): readonly string[] {
+  if (isOrdinary(value)) return Object.keys(value)
   const names: string[] = []
   for (const name in value) {
     if (Object.hasOwn(value, name) || !(name in Object.prototype)) names.push(name)
@@ -134,6 +145,7 @@ function setOwn(record: Record<string, unknown>, name: string, value: unknown): 
  * for other objects.
  */
 export function hiddenKind(value: object, names: readonly string[]): string | undefined {
+  if (isOrdinary(value)) return undefined
   if (types.isNativeError(value)) return 'an Error'
   if (names.length > 0 || isPlain(value)) return undefined
   const tag = Object.prototype.toString.call(value).slice(8, -1)
