@@ -62,6 +62,7 @@ export type { Logger } from './protocol/logger.ts'
 export type {
   FilePart,
   FinishReason,
+  InputPart,
   Message,
   MessageRole,
   MessageStatus,

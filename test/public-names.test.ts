@@ -36,6 +36,7 @@ test('colloquy exports these names and no others', async () => {
     'FilePart',
     'FinishReason',
     'InitialMessage',
+    'InputPart',
     'InspectedActor',
     'InspectedEvent',
     'InspectedSnapshot',

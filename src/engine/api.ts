@@ -18,10 +18,10 @@ import type {
   ModelPurpose,
   Quirks,
 } from '../protocol/endpoint.ts'
+import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { ActorInspectionEvent } from '../protocol/inspection.ts'
-import type { ErrorRecord } from '../protocol/errors.ts'
-import type { FinishReason, Message, Part, Usage } from '../protocol/message.ts'
+import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
@@ -106,7 +106,10 @@ export interface SendOptions {
   readonly endpoint?: string | undefined
   /** Merged over the conversation's settings. */
   readonly settings?: Settings | undefined
-  /** Fields merged over the request body, for features that this library does not know. */
+  /**
+   * Fields merged over the request body, for features that this library does not know. Not `stream`,
+   * which the call decides.
+   */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /**
    * Extra HTTP headers for this turn. They are treated as secrets: never stored, logged or shown.
@@ -352,7 +355,7 @@ export interface Engine {
    * changed nothing.
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
-   *   parts a tool message
+   *   parts a tool message. Each result has to answer a call of the last reply.
    * @throws `conversation-not-found`, `turn-running`, `idempotency-conflict`, `empty-input`,
    *   `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
@@ -366,13 +369,13 @@ export interface Engine {
    * ```ts
    * const output = { celsius: 21 }
    * await engine.send(conversation.id, [
-   *   { type: 'tool-result', toolCallId, toolName: 'weather', output, isError: false },
+   *   { type: 'tool-result', toolCallId, toolName: 'weather', output },
    * ])
    * ```
    */
   send(
     conversationId: string,
-    input: string | readonly Part[],
+    input: string | readonly InputPart[],
     options?: SendOptions,
   ): Promise<Turn>
   /**

@@ -21,7 +21,7 @@ import {
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Logger } from '../protocol/logger.ts'
-import type { Message, Part } from '../protocol/message.ts'
+import type { InputPart, Message } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
@@ -117,6 +117,7 @@ export class ConversationEngine implements Engine {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly string[]> {
     this.#assertOpen()
+    checked(requests.endpointName, endpoint, 'listModels: endpoint')
     const { signal } = checked(requests.modelsOptions, options, 'listModels')
     const { binder, oneShots } = this.#parts
     return oneShots.listModels(binder.target({ endpoint }), signal)
@@ -233,7 +234,7 @@ export class ConversationEngine implements Engine {
 
   send(
     conversationId: string,
-    input: string | readonly Part[],
+    input: string | readonly InputPart[],
     options: SendOptions = {},
   ): Promise<Turn> {
     const sending = this.#send(conversationId, input, options)
@@ -317,6 +318,7 @@ export class ConversationEngine implements Engine {
   }
 
   events(conversationId?: string): Observable<ConversationEvent> {
+    checked(requests.optionalId, conversationId, 'events: conversation id')
     return this.#parts.feed.events(conversationId)
   }
 
@@ -335,6 +337,7 @@ export class ConversationEngine implements Engine {
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
     this.#assertOpen()
+    checked(requests.observer, observer, 'inspect: observer')
     return this.#parts.actors.inspect(observer)
   }
 
@@ -351,7 +354,7 @@ export class ConversationEngine implements Engine {
 
   async #send(
     conversationId: string,
-    input: string | readonly Part[],
+    input: string | readonly InputPart[],
     options: SendOptions,
   ): Promise<Turn> {
     this.#assertOpen()

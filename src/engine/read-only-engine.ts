@@ -106,6 +106,7 @@ export class ReadOnlyEngine implements Engine {
 
   /** No event is published in this engine; the observable completes at closing. */
   events(conversationId?: string): Observable<ConversationEvent> {
+    checked(requests.optionalId, conversationId, 'events: conversation id')
     return this.#feed.events(conversationId)
   }
 

@@ -9,7 +9,6 @@ import type {
   ConversationListOptions,
   ConversationRecord,
   ConversationUpdate,
-  InitialMessage,
   Settings,
 } from '../protocol/conversation.ts'
 import type { Delta } from '../protocol/delta.ts'
@@ -28,10 +27,17 @@ export interface NewConversation {
   readonly settings?: Settings | undefined
   readonly ownerId?: string | undefined
   readonly metadata?: unknown
-  readonly messages: readonly (InitialMessage & { readonly id: string })[]
+  readonly messages: readonly NewMessage[]
   /** The `turnId` of the initial messages. No turn has this id. */
   readonly importId: string
   readonly at: Date
+}
+
+/** A message that a conversation starts with, as it was checked. */
+export interface NewMessage {
+  readonly id: string
+  readonly role: MessageRole
+  readonly content: string | readonly Part[]
 }
 
 /** An input and the turn it starts, written in one transaction. */
@@ -199,8 +205,9 @@ export interface Store {
   /**
    * Writes the user message and its turn in one transaction.
    *
-   * @throws `conversation-not-found`; the error that `bind` throws; `database-failed` if the
-   *   idempotency key is taken; `cancelled` if the turn was withdrawn
+   * @throws `conversation-not-found`; the error that `bind` throws; `invalid-input` if a tool
+   *   result answers no call of the conversation; `database-failed` if the idempotency key is
+   *   taken; `cancelled` if the turn was withdrawn
    */
   acceptTurn(accept: TurnAccept): Promise<Message>
 

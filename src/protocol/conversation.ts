@@ -3,7 +3,7 @@
  *
  * Knows nothing of turns, or of how a conversation is stored.
  */
-import type { MessageRole, Part } from './message.ts'
+import type { InputPart, MessageRole, Part } from './message.ts'
 
 /**
  * Settings for the model. The provider chooses each setting that is absent. A setting without a
@@ -37,10 +37,17 @@ export interface ConversationRecord {
   readonly updatedAt: Date
 }
 
-/** A message that a conversation starts with. */
+/**
+ * A message that a conversation starts with. Stored messages may be given as they are read: their
+ * `role`, and their `parts` as `content`. A system prompt is no message: give it as `system`.
+ */
 export interface InitialMessage {
   readonly role: MessageRole
-  readonly content: string | readonly Part[]
+  /**
+   * Text, or parts: texts and files of a `user`, tool results of a `tool`, and any parts of an
+   * `assistant`.
+   */
+  readonly content: string | readonly (Part | InputPart)[]
 }
 
 /** Changes to a conversation: `null` removes a field, `undefined` leaves it as it is. */

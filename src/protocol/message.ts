@@ -44,6 +44,11 @@ export interface ToolResultPart {
 }
 
 /** A file that the host sent, or a picture that the model made. */
+export type InputPart =
+  | TextPart
+  | FilePart
+  | (Omit<ToolResultPart, 'isError'> & { readonly isError?: boolean | undefined })
+
 export interface FilePart {
   readonly type: 'file'
   /** An IANA media type, like `image/png`. */

@@ -7,8 +7,8 @@
  */
 import type { Quirks } from '../protocol/endpoint.ts'
 import type { WireDialect } from './dialects/dialect.ts'
-import type { AnsweredError, Refusal } from './refusal.ts'
 import { hasField, isNamed, withoutFields } from './own-fields.ts'
+import type { AnsweredError, Refusal } from './refusal.ts'
 import type { ReplyRequest } from './reply-request.ts'
 
 /** No host has more models. When the map is full, it is cleared, and lessons are learned anew. */

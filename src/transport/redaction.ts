@@ -5,10 +5,10 @@
  * up in events, in the database and in logs. Knows nothing of their meaning.
  */
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { AnsweredError } from './refusal.ts'
 import { basicCredentials } from './basic-credentials.ts'
 import { secretQueryValues } from './http/secret-query.ts'
 import type { ProviderTarget } from './provider-target.ts'
+import type { AnsweredError } from './refusal.ts'
 import { formsOf } from './secret-forms.ts'
 
 const LONGEST_MESSAGE = 1000

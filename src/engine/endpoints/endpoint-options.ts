@@ -9,12 +9,12 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api.ts'
-import { apiKey, checked, count, functionValue, headers, text } from '../options/check.ts'
+import { apiKey, checked, count, functionValue, headers, text, group } from '../options/check.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'
 
 /** A fallback in either of its forms, as a record. */
 export const fallback = v.pipe(
-  v.union([text, v.strictObject({ endpoint: text, model: v.optional(text) })]),
+  v.union([text, group({ endpoint: text, model: v.optional(text) })]),
   v.transform((given): FallbackRecord => {
     if (typeof given === 'string') return { endpoint: given }
     const { endpoint, model } = given
@@ -22,7 +22,7 @@ export const fallback = v.pipe(
   }),
 )
 
-const optionsSchema = v.strictObject({
+const optionsSchema = group({
   url: v.string(),
   model: v.optional(text),
   apiKey: v.nullish(

@@ -6,22 +6,22 @@
 import * as v from 'valibot'
 import type { Dialect, Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
-import { json } from '../options/check.ts'
+import { checked, extraBody, group, jsonRecord } from '../options/check.ts'
 
-export const quirksSchema = v.strictObject({
+export const quirksSchema = group({
   streamOptions: v.optional(v.boolean()),
   maxTokensField: v.optional(v.picklist(['max_tokens', 'max_completion_tokens'])),
   systemRole: v.optional(v.picklist(['system', 'developer'])),
   sendReasoning: v.optional(
     v.picklist(['never', 'reasoning_content', 'reasoning', 'reasoning_text']),
   ),
-  extraBody: v.optional(v.record(v.string(), json)),
+  extraBody: v.optional(jsonRecord),
 })
 
 /**
  * Returns the quirks that are set; `undefined` if none is.
  *
- * @throws `invalid-option` for a quirk that the dialect does not know
+ * @throws `invalid-option` for a quirk that the dialect does not know, or that would be dropped
  */
 export function quirksOf(given: Quirks, dialect: Dialect, what: string): Quirks | undefined {
   const set = Object.entries(given).filter(([, value]) => value !== undefined)
@@ -33,5 +33,7 @@ export function quirksOf(given: Quirks, dialect: Dialect, what: string): Quirks 
       `${what}: quirks.${foreign} is of no effect in the dialect "${dialect}". Remove it.`,
     )
   }
+  // Not in the schema, which reads stored quirks too: older databases may hold the field.
+  checked(v.optional(extraBody), given.extraBody, `${what}: quirks.extraBody`)
   return Object.fromEntries(set)
 }

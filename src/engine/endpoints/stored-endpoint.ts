@@ -5,9 +5,9 @@
  * Knows nothing of secrets.
  */
 import * as v from 'valibot'
+import type { StoredEndpoint } from '../../persistence/store.ts'
 import { DIALECTS } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
-import type { StoredEndpoint } from '../../persistence/store.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import { count, text } from '../options/check.ts'
 import { fallback } from './endpoint-options.ts'

@@ -8,6 +8,11 @@ const MAX_LENGTH = 80
 const EXCERPT_LENGTH = 2_000
 /** The rest of a longer line is ignored. */
 const LONGEST_LINE = 1_000
+/** The rest of a longer answer is ignored: no title needs more, and cleaning blocks the process. */
+const LONGEST_ANSWER = 16 * 1024
+
+const THOUGHT_TAG = /[<[](\/?)(?:think|thinking|thought|reasoning)[>\]]/gi
+const THOUGHT_END = /[<[]\/(?:think|thinking|thought|reasoning)[>\]]/i
 
 const LABEL =
   /^(?:(?:conversation|chat|suggested|short)\s+)?(?:title|titel|titre|título|titolo|标题|タイトル|заголовок)\s*[:：]\s*/i
@@ -37,13 +42,19 @@ export function titlePrompt(question: string, answer: string): string {
  * These may be nested, so the text is unwrapped until it stays the same.
  */
 export function cleanTitle(answer: string): string {
-  let title = answer
+  let title = excerptOfAnswer(answer)
   for (;;) {
-    const lines = withoutThoughts(title).split(/\r?\n/)
-    const bare = firstOf(lines.map((line) => withoutDecoration(line)))
+    const bare = firstTitle(withoutThoughts(title))
     if (bare === title) return title
     title = bare
   }
+}
+
+/** The part of an answer that may hold the title: its end, if thoughts end there, or its beginning. */
+function excerptOfAnswer(answer: string): string {
+  if (answer.length <= LONGEST_ANSWER) return answer
+  const end = answer.slice(-LONGEST_ANSWER)
+  return THOUGHT_END.test(end) ? end : answer.slice(0, LONGEST_ANSWER)
 }
 
 /** The title where no model gives one: the beginning of the first message. */
@@ -56,7 +67,7 @@ function withoutThoughts(answer: string): string {
   let said = ''
   let isThinking = false
   let from = 0
-  for (const tag of answer.matchAll(/[<[](\/?)(?:think|thinking|thought|reasoning)[>\]]/gi)) {
+  for (const tag of answer.matchAll(THOUGHT_TAG)) {
     const isEnd = tag[1] === '/'
     // An end tag without a start tag: the start tag was in the prompt, so the text before the end
     // tag is a thought.
@@ -97,8 +108,17 @@ function plain(text: string): string {
     .trim()
 }
 
-function firstOf(titles: readonly string[]): string {
-  return titles.find((title) => title !== '') ?? ''
+/** The title in the first line that has one. The lines after it are not read. */
+function firstTitle(text: string): string {
+  let from = 0
+  while (from <= text.length) {
+    const newline = text.indexOf('\n', from)
+    const end = newline === -1 ? text.length : newline
+    const title = withoutDecoration(text.slice(from, end))
+    if (title !== '') return title
+    from = end + 1
+  }
+  return ''
 }
 
 /** At most 80 characters, cut between words where possible, and never within an emoji. */

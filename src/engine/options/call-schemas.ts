@@ -6,7 +6,17 @@
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
-import { abortSignal, headers, json, settings, text } from './check.ts'
+import {
+  abortSignal,
+  headers,
+  json,
+  settings,
+  text,
+  extraBody,
+  group,
+  jsonRecord,
+  record,
+} from './check.ts'
 
 const MAX_ID_LENGTH = 200
 
@@ -17,30 +27,31 @@ const id = v.pipe(
 const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
 
-const tool = v.strictObject({
+const tool = group({
   description: v.optional(v.string()),
-  inputSchema: v.looseObject({}),
+  inputSchema: jsonRecord,
 })
 
-export const sendOptions = v.strictObject({
+export const sendOptions = group({
   signal,
   model: v.optional(text),
   system: v.optional(v.string()),
   endpoint: v.optional(text),
   settings: v.optional(settings),
-  extraBody: v.optional(v.record(v.string(), json)),
+  extraBody: v.optional(extraBody),
   headers: v.optional(headers),
   metadata,
   idempotencyKey: v.optional(id),
   tools: v.optional(
-    v.record(
-      v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'names of letters, digits, _ and -')),
+    record(
+      (names) => names.every((name) => /^[\w-]{1,64}$/.test(name)),
+      'names of letters, digits, _ and -',
       tool,
     ),
   ),
 })
 
-export const conversationOptions = v.strictObject({
+export const conversationOptions = group({
   id: v.optional(id),
   title: v.optional(text),
   model: v.optional(text),
@@ -52,7 +63,7 @@ export const conversationOptions = v.strictObject({
   messages: v.optional(v.array(v.unknown())),
 })
 
-export const conversationUpdate = v.strictObject({
+export const conversationUpdate = group({
   title: v.nullish(text),
   model: v.nullish(text),
   endpoint: v.nullish(text),
@@ -62,7 +73,7 @@ export const conversationUpdate = v.strictObject({
   metadata: v.nullish(json),
 })
 
-export const listOptions = v.strictObject({
+export const listOptions = group({
   ownerId: v.optional(text),
   limit: v.optional(
     v.pipe(
@@ -72,9 +83,9 @@ export const listOptions = v.strictObject({
   ),
 })
 
-export const cancelOptions = v.strictObject({ turnId: v.optional(text) })
+export const cancelOptions = group({ turnId: v.optional(text) })
 
-export const completionOptions = v.strictObject({
+export const completionOptions = group({
   prompt: text,
   system: v.optional(v.string()),
   purpose: v.optional(v.picklist(['chat', 'title']), 'chat'),
@@ -84,9 +95,9 @@ export const completionOptions = v.strictObject({
   signal,
 })
 
-export const modelsOptions = v.strictObject({ signal })
+export const modelsOptions = group({ signal })
 
-export const closeOptions = v.strictObject({
+export const closeOptions = group({
   running: v.optional(v.picklist(['cancel', 'wait']), 'cancel'),
   timeoutMs: v.optional(
     v.pipe(
@@ -101,3 +112,10 @@ export const modelName = v.nullable(text)
 export const switchPosition = v.boolean()
 export const conversationId = v.string()
 export const turnId = v.string()
+/** Of a call that concerns all conversations if no id is given. */
+export const optionalId = v.optional(v.string())
+export const endpointName = v.optional(text)
+export const observer = v.custom<object>(
+  (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
+  'a function, or an object with next',
+)

@@ -9,7 +9,7 @@ import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
-import { checked, count, duration, functionValue, text } from './check.ts'
+import { checked, count, duration, functionValue, group, text } from './check.ts'
 import { guardedIds, uuidV7Source } from './ids.ts'
 import { guardedLogger, Warnings, warningsLogger } from './logging.ts'
 import type { CountTokens, EngineOptions, Prepare } from './options.ts'
@@ -54,13 +54,13 @@ function isSize(bytes: number): boolean {
   return bytes === Infinity || (Number.isSafeInteger(bytes) && bytes > 0)
 }
 
-const optionsSchema = v.strictObject({
+const optionsSchema = group({
   database: v.optional(text, 'colloquy.db'),
   readOnly: v.optional(v.boolean(), false),
   emitIntervalMs: v.optional(delay, 100),
   autoTitle: v.optional(v.boolean(), true),
   timeouts: v.optional(
-    v.strictObject({
+    group({
       headersMs: v.optional(duration, 600_000),
       firstDeltaMs: v.optional(duration, 600_000),
       idleMs: v.optional(duration, 600_000),
@@ -70,7 +70,7 @@ const optionsSchema = v.strictObject({
     {},
   ),
   retry: v.optional(
-    v.strictObject({
+    group({
       maxAttempts: v.optional(count, 3),
       baseDelayMs: v.optional(delay, 500),
       maxDelayMs: v.optional(delay, 10_000),
@@ -78,7 +78,7 @@ const optionsSchema = v.strictObject({
     {},
   ),
   limits: v.optional(
-    v.strictObject({
+    group({
       eventBytes: v.optional(count),
       replyBytes: v.optional(count),
       replyParts: v.optional(count),
@@ -90,14 +90,14 @@ const optionsSchema = v.strictObject({
   checkpointMs: v.optional(duration, 1_000),
   usageOnCancel: v.optional(v.picklist(['estimate', 'drain', 'none']), 'estimate'),
   drain: v.optional(
-    v.strictObject({
+    group({
       timeoutMs: v.optional(duration, 30_000),
       bytes: v.optional(v.pipe(v.number(), v.check(isSize, 'bytes, more than 0')), 4 * 1024 ** 2),
     }),
     {},
   ),
   countTokens: v.optional(functionValue<CountTokens>()),
-  secrets: v.optional(v.strictObject({ encryptionKey: v.optional(encryptionKey) }), {}),
+  secrets: v.optional(group({ encryptionKey: v.optional(encryptionKey) }), {}),
   logger: v.optional(logger),
   prepare: v.optional(functionValue<Prepare>()),
   clock: v.optional(clock, () => systemClock),

@@ -7,6 +7,7 @@
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow } from '../schema/schema.ts'
 import type { TurnAccept, TurnPlace } from '../store.ts'
+import { unansweredRefusal } from './answered-calls.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { MOVE_HEAD } from './conversations.ts'
 import { assertNewest, EPOCH_SETTING } from './epoch.ts'
@@ -65,10 +66,14 @@ export function acceptTurnJob(
     const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
-    const bound = boundIn(conversation, accept)
-    if ('refusal' in bound) return bound
     const position = nextPosition(conversation.message_position, accept.conversationId)
     const turnPosition = nextPosition(conversation.turn_position, accept.conversationId)
+    if (role === 'tool') {
+      const refusal = await unansweredRefusal(tx, conversationId, position, accept.parts)
+      if (refusal !== undefined) return { refusal }
+    }
+    const bound = boundIn(conversation, accept)
+    if ('refusal' in bound) return bound
     await INSERT_INPUT.run(
       tx,
       messageId,

@@ -4,9 +4,9 @@
  */
 import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
 import type { Quirks } from '../../protocol/endpoint.ts'
-import type { Refusal } from '../refusal.ts'
 import type { OwnField } from '../own-fields.ts'
 import type { ProviderError } from '../provider-error.ts'
+import type { Refusal } from '../refusal.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
 import type { ReplyRequest } from '../reply-request.ts'
 import type { WireObject } from '../wire-value.ts'

@@ -30,8 +30,8 @@ import { Inflation } from './inflation.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
 import { requestHeaders } from './request-headers.ts'
-import { UnknownCoding } from './unknown-coding.ts'
 import { requestIdIn } from './request-id.ts'
+import { UnknownCoding } from './unknown-coding.ts'
 
 /** Shared by all exchanges of a transport. */
 export interface ExchangePort {

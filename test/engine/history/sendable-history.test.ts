@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sendableHistory } from '../../../src/engine/history/sendable-history.ts'
-import type { Engine, Message, Part } from '../../../src/index.ts'
+import type { Engine, InputPart, Message, Part } from '../../../src/index.ts'
 import { chatCompletions } from '../../../src/transport/dialects/chat/read.ts'
 import { providerFingerprint } from '../../../src/transport/dialects/provider-fingerprint.ts'
 import { responses } from '../../../src/transport/dialects/responses/read.ts'
@@ -248,15 +248,17 @@ test('whatever is cut off where, the next request is accepted', async () => {
       ).reply
       for (const { cut, how, input } of turns) {
         provider.always(cutAfter(PIECES, cut, how))
-        const results = (input === 'results' ? ['c1', 'c2'] : ['c2']).map((toolCallId): Part => {
-          return {
-            type: 'tool-result',
-            toolCallId,
-            toolName: 'look',
-            output: 'sky',
-            isError: false,
-          }
-        })
+        const results = (input === 'results' ? ['c1', 'c2'] : ['c2']).map(
+          (toolCallId): InputPart => {
+            return {
+              type: 'tool-result',
+              toolCallId,
+              toolName: 'look',
+              output: 'sky',
+              isError: false,
+            }
+          },
+        )
         const asked = provider.requests.length
         const started =
           input === 'retry'
@@ -276,9 +278,8 @@ test('whatever is cut off where, the next request is accepted', async () => {
 }, 60_000)
 
 test('fails a turn of which nothing can be sent, and asks nobody', async () => {
-  const { provider, engine, conversation } = await testChat()
-  const orphan = { type: 'tool-result', toolCallId: 'c', toolName: 't', output: 1, isError: false }
-  const turn = await engine.send(conversation.id, [orphan as Part])
+  const { provider, engine, conversation } = await testChat({ prepare: () => [] })
+  const turn = await engine.send(conversation.id, 'hi')
   await expect(turn.reply).rejects.toMatchObject({ code: 'invalid-input' })
   expect(provider.requests).toHaveLength(0)
 })

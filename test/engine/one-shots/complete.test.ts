@@ -100,6 +100,19 @@ test('cleans a title, and only a title', async () => {
   expect(text.text).toBe('<think>Hm.</think>\n**Title:** "The Actor Model."')
 })
 
+test('takes the title of an answer of megabytes from its beginning, or after its thoughts', async () => {
+  const { provider, engine } = await askingEngine()
+  const lines = 'and so on\n'.repeat(300_000)
+  provider.next(json(answer(`Actors\n${lines}`)), json(answer(`<think>${lines}</think>Mailboxes`)))
+
+  const titles = [
+    await engine.complete({ prompt: 'hello', purpose: 'title' }),
+    await engine.complete({ prompt: 'hello', purpose: 'title' }),
+  ]
+
+  expect(titles.map(({ text }) => text)).toEqual(['Actors', 'Mailboxes'])
+})
+
 test('reads an answer that is streamed all the same, without its reasoning', async () => {
   const { provider, engine } = await askingEngine()
   provider.next((exchange) => {

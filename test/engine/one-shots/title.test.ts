@@ -163,3 +163,55 @@ test('the prompt has an excerpt of either side, and no more', () => {
   expect(prompt).toMatch(/User: q+…\nAssistant: a+…$/)
   expect(titlePrompt(`${'q'.repeat(1_999)}😀`, 'a').isWellFormed()).toBe(true)
 })
+
+/** Fills an answer to a size that is never cleaned as a whole. */
+const LONG = 'I could say more. '.repeat(20_000)
+
+describe('the title in a very long answer', () => {
+  test.each([
+    ['at its beginning', `The actor model\n\n${LONG}`, 'The actor model'],
+    ['after long thoughts', `<think>${LONG}</think>\n\nThe actor model`, 'The actor model'],
+    ['after long thoughts without a start', `${LONG}</think>The actor model`, 'The actor model'],
+    ['after long reasoning in brackets', `[THINK]${LONG}[/THINK] "Actors"`, 'Actors'],
+    ['after thousands of empty lines', `${'\r\n'.repeat(5_000)}Title: Actors\n${LONG}`, 'Actors'],
+    ['between long thoughts', `<think>${LONG}</think> Actors\n<think>was that`, 'Actors'],
+    ['of thoughts only', `<think>${LONG}`, ''],
+    ['of thoughts that end in nothing', `<think>${LONG}</think>`, ''],
+    ['of thoughts that end amid it', `<think>${LONG}</think>Actors\n${LONG}`, ''],
+  ])('%s', (_, answer, title) => {
+    expect(cleanTitle(answer)).toBe(title)
+  })
+})
+
+describe('an answer of a hundred times the size costs no more', () => {
+  test.each([
+    ['lines', 'x\n'],
+    ['empty lines', '\n'],
+    ['lines of white space', ' \r\n'],
+    ['rules', '---\n'],
+    ['labels', 'Title:\n'],
+    ['thoughts', '<think>a</think>'],
+    ['ends of thoughts', '</think>'],
+    ['beginnings of thoughts', '<think>'],
+    ['brackets', '['],
+    ['quotes', '"\n'],
+    ['emphasis', '**a** '],
+    ['joiners', '\u200d'],
+  ])('of %s', (_, piece) => {
+    const cpuOf = (bytes: number): number => {
+      const answer = piece.repeat(bytes / piece.length)
+      const costs = Array.from({ length: 5 }, () => {
+        const before = process.cpuUsage()
+        for (let round = 0; round < 3; round += 1) cleanTitle(answer)
+        const { user, system } = process.cpuUsage(before)
+        return user + system
+      })
+      return costs.toSorted((a, b) => a - b)[2] ?? Number.NaN
+    }
+    cpuOf(40_000)
+
+    const [small, large] = [cpuOf(40_000), cpuOf(4_000_000)]
+
+    expect(large).toBeLessThan(8 * Math.max(small, 2_000))
+  })
+})

@@ -2,7 +2,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lastValueFrom, toArray } from 'rxjs'
-import { createEngine, type Engine, type Part, type Turn } from '../../../src/index.ts'
+import {
+  createEngine,
+  type Engine,
+  type InputPart,
+  type Part,
+  type Turn,
+} from '../../../src/index.ts'
 import { testChat, testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { foreignWriter } from '../../support/foreign-writer.ts'
 import type { Script } from '../../support/provider.ts'
@@ -274,7 +280,7 @@ describe('another input under a key that was used', () => {
     expect(await engine.listMessages(conversation.id)).toHaveLength(2)
   })
 
-  test.each<[string, string | readonly Part[], string | readonly Part[], boolean]>([
+  test.each<[string, string | readonly InputPart[], string | readonly InputPart[], boolean]>([
     ['text and the same as a part', 'hi', [{ type: 'text', text: 'hi' }], true],
     [
       'fields in another order',
@@ -293,13 +299,17 @@ describe('another input under a key that was used', () => {
     ['another output', [{ ...result, output: 1 }], [{ ...result, output: 2 }], false],
     ['another role', 'hi', [{ ...result, output: 'hi' }], false],
   ])('is told by what is stored: %s', async (_, first, second, isSame) => {
-    const { engine, conversation } = await testChat()
-    await (
-      await engine.send(conversation.id, 'a start')
-    ).reply
-    const turn = await engine.send(conversation.id, first, KEY)
+    const { engine } = await testChat()
+    const call = { type: 'tool-call', toolCallId: 'c', toolName: 't', input: {}, inputText: '{}' }
+    const { id } = await engine.startConversation({
+      messages: [
+        { role: 'user', content: 'a start' },
+        { role: 'assistant', content: [call as Part] },
+      ],
+    })
+    const turn = await engine.send(id, first, KEY)
     await outcomeOf(turn.reply)
-    const again = await outcomeOf(engine.send(conversation.id, second, KEY))
+    const again = await outcomeOf(engine.send(id, second, KEY))
     expect(again).toMatchObject(isSame ? { value: { id: turn.id } } : conflict)
   })
 })

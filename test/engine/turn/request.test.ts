@@ -309,7 +309,7 @@ describe('tools without execute', () => {
     const { provider, engine, conversation } = await testChat()
     provider.next((exchange) => exchange.done(...calls))
     await ask(engine, conversation.id, 'look', { tools })
-    const results = [result('c1', 'a'), result('c1', 'b'), result('c2', 'c'), result('c9', 'd')]
+    const results = [result('c1', 'a'), result('c1', 'b'), result('c2', 'c')]
     await (
       await engine.send(conversation.id, results)
     ).reply

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { createEngine, ColloquyError } from '../../../src/index.ts'
-import type { Engine, Part } from '../../../src/index.ts'
+import type { Engine, InputPart } from '../../../src/index.ts'
 import { testChat, testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { chunk, closedGate, endless, json, streamed } from '../../support/scripts.ts'
 import { eventLog, outcomeOf, shown, ticks } from '../../support/waiting.ts'
@@ -148,7 +148,7 @@ describe('a send that is refused', () => {
     ],
   ])('says that %s is no input', async (_, input) => {
     await refused(
-      (engine, id) => engine.send(id, input as readonly Part[]),
+      (engine, id) => engine.send(id, input as readonly InputPart[]),
       'invalid-input',
       /must be|not valid|not a known/,
     )

@@ -1,6 +1,6 @@
 /** `usageOnCancel`: the cost of a cancelled turn, estimated, drained or unknown. */
 import { describe, expect, test } from 'vitest'
-import type { EngineOptions, Part, Receipt, SendOptions, Usage } from '../../../src/index.ts'
+import type { EngineOptions, InputPart, Receipt, SendOptions, Usage } from '../../../src/index.ts'
 import { testChat, testDatabase, testEngine } from '../../support/engine.ts'
 import type { Script } from '../../support/provider.ts'
 import { chunk, closedGate, endless } from '../../support/scripts.ts'
@@ -25,7 +25,7 @@ function says(...deltas: readonly object[]): Script {
 async function cancelled(
   chat: Awaited<ReturnType<typeof testChat>>,
   chars: number,
-  input: string | readonly Part[] = '12345678',
+  input: string | readonly InputPart[] = '12345678',
   send: SendOptions = {},
 ) {
   const { engine, conversation } = chat

@@ -1,7 +1,7 @@
 /** What hostile fragments and counts cost: in proportion to their bytes, whatever they hold. */
 import { expect, test } from 'vitest'
-import type { WireDialect } from '../../../src/transport/dialects/dialect.ts'
 import { chatCompletions } from '../../../src/transport/dialects/chat/read.ts'
+import type { WireDialect } from '../../../src/transport/dialects/dialect.ts'
 import { messages } from '../../../src/transport/dialects/messages/read.ts'
 import { started, added, inputDelta, opened, ended } from '../../support/messages-events.ts'
 import { chunk } from '../../support/scripts.ts'

@@ -1,13 +1,13 @@
 /** Which call a fragment belongs to, however a server marks it. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ended, outputItem, responseEvent } from '../../support/response-events.ts'
 import {
   ended as messageEnded,
   started,
   stopped,
   toolBlock,
 } from '../../support/messages-events.ts'
+import { ended, outputItem, responseEvent } from '../../support/response-events.ts'
 import { chunk } from '../../support/scripts.ts'
 import { called, calls, DONE, bare, fin, inMessages, inResponses, whole } from './replies.ts'
 

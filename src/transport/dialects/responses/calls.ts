@@ -3,8 +3,8 @@
  *
  * Knows nothing of the ids that calls have in the reply: `ToolCalls` decides them.
  */
-import type { ReplyDraft } from '../../reply-draft.ts'
 import type { ProviderError } from '../../provider-error.ts'
+import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { ToolCalls } from '../tool-calls.ts'
