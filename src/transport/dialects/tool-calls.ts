@@ -8,6 +8,9 @@
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
+import { extraOfCall } from './history/call-mark.ts'
+import type { CallMarker } from './history/call-mark.ts'
+import { ownCallId } from './history/wire-names.ts'
 
 /** Memory of a call besides its texts, counted so that endless empty calls reach the limit. */
 const CALL_OVERHEAD = 256
@@ -29,15 +32,17 @@ interface Call {
 export class ToolCalls {
   readonly #draft: ReplyDraft
   readonly #newId: () => string
+  readonly #marker: CallMarker
   readonly #calls: Call[] = []
   // Created when needed: most replies call no tool, and even an empty map is not small.
   #byIndex: Map<unknown, Call> | undefined
   #byId: Map<string, Call> | undefined
   #isUnwritable = false
 
-  constructor(draft: ReplyDraft, newId: () => string) {
+  constructor(draft: ReplyDraft, newId: () => string, marker: CallMarker) {
     this.#draft = draft
     this.#newId = newId
+    this.#marker = marker
   }
 
   /** True if the model asked for any tool. */
@@ -88,16 +93,18 @@ export class ToolCalls {
     call.name ??= name
     call.inputText += text
     if (call.name === undefined) this.#draft.count(text.length)
-    else this.#show(call, call.name, text, signatureOf(entry))
+    else this.#show(call, call.name, text, extraOfCall(entry, called))
   }
 
-  #show(call: Call, name: string, text: string, providerData: object | undefined): void {
-    if (call.isShown && text === '' && providerData === undefined) return
+  #show(call: Call, name: string, text: string, extra: WireObject | undefined): void {
+    if (call.isShown && text === '' && extra === undefined) return
     if (!call.isShown) {
-      call.id ??= `call_${this.#newId()}`
+      call.id ??= ownCallId(this.#newId())
       this.#draft.count(call.id.length + name.length)
     }
-    this.#draft.toolCall(call.id ?? '', name, call.isShown ? text : call.inputText, providerData)
+    const id = call.id ?? ''
+    const mark = this.#marker.mark(id, extra, !call.isShown)
+    this.#draft.toolCall(id, name, call.isShown ? text : call.inputText, mark)
     call.isShown = true
   }
 
@@ -148,10 +155,4 @@ function isComplete(inputText: string): boolean {
   } catch {
     return false
   }
-}
-
-/** Gemini's thought signatures, which must be sent back with the call. */
-function signatureOf(entry: WireObject): object | undefined {
-  const extra = entry['extra_content']
-  return isObject(extra) ? { extra_content: extra } : undefined
 }

@@ -12,7 +12,8 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { DialectReader, WireDialect } from '../dialect.ts'
+import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
+import { CallMarker } from '../history/call-mark.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { toUsage } from '../usage.ts'
 import { ChatReasoning } from './reasoning.ts'
@@ -25,7 +26,7 @@ export const chatCompletions: WireDialect = {
   headers: bearer,
   body: chatRequestBody,
   quirksFromError: quirksFromError,
-  reader: (draft, newId) => new ChatCompletionsReader(draft, newId),
+  reader: (draft, newId, asked) => new ChatCompletionsReader(draft, newId, asked),
   textOnly,
   // OpenAI and others pad their events, so that the length of an event does not reveal its text.
   volatileFields: ['id', 'created', 'obfuscation', 'p'],
@@ -55,10 +56,11 @@ class ChatCompletionsReader implements DialectReader {
   #usage: WireObject | undefined
   #model: string | undefined
 
-  constructor(draft: ReplyDraft, newId: () => string) {
+  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
-    this.#reasoning = new ChatReasoning(draft)
-    this.#calls = new ToolCalls(draft, newId)
+    const marker = new CallMarker(asked)
+    this.#reasoning = new ChatReasoning(draft, asked, marker)
+    this.#calls = new ToolCalls(draft, newId, marker)
   }
 
   get isFinished(): boolean {
@@ -147,10 +149,10 @@ class ChatCompletionsReader implements DialectReader {
     if (typeof part === 'string') this.#draft.text(part)
     if (!isObject(part)) return
     const { thinking, text } = part
-    if (typeof thinking === 'string') this.#draft.reasoning(thinking)
+    if (typeof thinking === 'string') this.#reasoning.inContent(thinking)
     else if (Array.isArray(thinking)) {
       for (const thought of thinking) {
-        if (isObject(thought)) this.#draft.reasoning(nonEmpty(thought['text']) ?? '')
+        if (isObject(thought)) this.#reasoning.inContent(nonEmpty(thought['text']) ?? '')
       }
     } else if (typeof text === 'string') this.#draft.text(text)
   }

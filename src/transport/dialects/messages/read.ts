@@ -13,6 +13,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo, DialectReader, WireDialect } from '../dialect.ts'
+import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { toUsage } from '../usage.ts'
@@ -43,9 +44,13 @@ const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map([
   ['refusal', 'content-filter'],
 ])
 
+/** The fields of a call's block that the format describes. */
+const TOOL_USE: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input', 'index'])
+
 class MessagesReader implements DialectReader {
   readonly #draft: ReplyDraft
   readonly #asked: WireRequestInfo
+  readonly #marker: CallMarker
   readonly #calls: ToolCalls
   /**
    * The indexes of blocks that are calls for the host. Calls of server tools have arguments too.
@@ -66,7 +71,8 @@ class MessagesReader implements DialectReader {
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
-    this.#calls = new ToolCalls(draft, newId)
+    this.#marker = new CallMarker(asked)
+    this.#calls = new ToolCalls(draft, newId, this.#marker)
   }
 
   get isFinished(): boolean {
@@ -113,7 +119,10 @@ class MessagesReader implements DialectReader {
       if (!isObject(block)) continue
       const { type, id, name, input } = block
       if (type !== 'tool_use') this.#content(block)
-      else this.#calls.addWhole({ id, function: { name, arguments: input } })
+      else {
+        const extra = extraFields(block, TOOL_USE)
+        this.#calls.addWhole({ ...extra, id, function: { name, arguments: input } })
+      }
     }
     return undefined
   }
@@ -139,7 +148,7 @@ class MessagesReader implements DialectReader {
     this.#callBlocks.delete(index)
     if (type === 'tool_use') {
       this.#callBlocks.add(index)
-      this.#calls.addFragment({ index, id, function: { name } })
+      this.#calls.addFragment({ ...extraFields(block, TOOL_USE), index, id, function: { name } })
       this.#wholeInput = { index, input }
     } else this.#content(block)
   }
@@ -174,6 +183,8 @@ class MessagesReader implements DialectReader {
     if (type !== 'thinking' && type !== 'redacted_thinking') return
     this.#draft.separateReasoning()
     if (type === 'thinking') {
+      // Until a signature comes. DeepSeek and Kimi send none, and want the thinking back.
+      this.#marker.reasoningField = 'thinking'
       this.#draft.reasoning(nonEmpty(thinking) ?? '')
       this.#sign(signature)
     } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
@@ -181,7 +192,9 @@ class MessagesReader implements DialectReader {
 
   /** A signature comes after all text of its block, so thinking with a signature is complete. */
   #sign(signature: unknown): void {
-    if (nonEmpty(signature) !== undefined) this.#keep({ type: 'thinking', signature })
+    if (nonEmpty(signature) === undefined) return
+    this.#marker.reasoningField = undefined
+    this.#keep({ type: 'thinking', signature })
   }
 
   #keep(opaque: object): void {

@@ -6,9 +6,22 @@
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
+import type { WireRequestInfo } from '../dialect.ts'
+import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
+
+/** The fields of a call's item that the format describes. */
+const ITEM: ReadonlySet<string> = new Set([
+  'type',
+  'id',
+  'call_id',
+  'name',
+  'arguments',
+  'status',
+  'index',
+])
 
 interface FunctionCall {
   readonly number: number
@@ -26,9 +39,9 @@ export class FunctionCalls {
   readonly #states = new Map<OutputItem, FunctionCall>()
 
   /** @param opened - called when a call begins */
-  constructor(draft: ReplyDraft, newId: () => string, opened: () => void) {
+  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo, opened: () => void) {
     this.#items = new OutputItems(draft, 'id', opened)
-    this.#calls = new ToolCalls(draft, newId)
+    this.#calls = new ToolCalls(draft, newId, new CallMarker(asked))
   }
 
   /** True if the model called a function. */
@@ -120,6 +133,8 @@ export class FunctionCalls {
     call.callId ??= id
     call.name ??= name
     call.inputText += text
-    this.#calls.addFragment({ index, id, function: { name, arguments: text } })
+    // Events have fields of their own, which are no fields of the call.
+    const extra = told['type'] === 'function_call' ? extraFields(told, ITEM) : undefined
+    this.#calls.addFragment({ ...extra, index, id, function: { name, arguments: text } })
   }
 }

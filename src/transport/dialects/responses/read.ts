@@ -74,7 +74,7 @@ class ResponsesReader implements DialectReader {
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#texts = new ResponseTexts(draft, asked)
-    this.#calls = new FunctionCalls(draft, newId, () => this.#texts.followed())
+    this.#calls = new FunctionCalls(draft, newId, asked, () => this.#texts.followed())
   }
 
   get isFinished(): boolean {
