@@ -126,22 +126,24 @@ export class ChatReasoning {
     }
     if (!isNews) return
     this.#isSealed = true
-    this.#draft.reasoning('', this.#marked(Object.fromEntries(this.#details ?? [])))
-    if ([...(this.#details?.values() ?? [])].some((kept) => kept.length >= MOST_DETAILS)) {
-      this.#separate()
-    }
+    // Copies: the lists still grow.
+    const lists = [...(this.#details ?? [])].map(([list, kept]) => [list, [...kept]] as const)
+    this.#draft.reasoning('', this.#marked(Object.fromEntries(lists)))
+    if (lists.some(([, kept]) => kept.length >= MOST_DETAILS)) this.#separate()
   }
 
   #keep(list: string, detail: WireObject, texts: readonly string[], isOpaque: boolean): void {
     this.#details ??= new Map()
-    const kept = this.#details.get(list) ?? []
-    const at = kept.findLastIndex((each) => isSame(each, detail))
+    let kept = this.#details.get(list)
+    if (kept === undefined) this.#details.set(list, (kept = []))
+    const at = lastLike(kept, detail)
     const isText = texts.some((field) => field in detail) || at !== -1
-    if (isText && at !== -1 && !isOpaque) return
+    // Further pieces of a text add nothing, and further texts are joined with it.
+    if (!isOpaque && (at !== -1 || kept.length >= MOST_DETAILS)) return
     const added = withoutText(detail, texts)
     this.#draft.count(jsonLength(added) ?? 0)
-    if (at === -1 || !isText || 'data' in detail) this.#details.set(list, [...kept, added])
-    else this.#details.set(list, kept.with(at, { ...kept[at], ...added }))
+    if (at === -1 || !isText || 'data' in detail) kept.push(added)
+    else kept[at] = { ...kept[at], ...added }
   }
 
   #marked(data: object): object {
@@ -167,6 +169,15 @@ function objectsIn(list: unknown): readonly WireObject[] {
 
 function hasText(detail: WireObject, texts: readonly string[]): boolean {
   return texts.some((field) => nonEmpty(detail[field]) !== undefined)
+}
+
+/** The index of the newest detail of the same block. Pieces of a block are close together. */
+function lastLike(kept: readonly WireObject[], detail: WireObject): number {
+  const end = Math.max(0, kept.length - MOST_DETAILS)
+  for (let at = kept.length - 1; at >= end; at -= 1) {
+    if (isSame(kept[at] as WireObject, detail)) return at
+  }
+  return -1
 }
 
 /** Returns true if two details are pieces of one block. */
