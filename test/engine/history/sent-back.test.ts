@@ -268,6 +268,64 @@ describe('reasoning before calls in chat completions', () => {
   })
 })
 
+describe('a refusal that names the reasoning of earlier replies', () => {
+  /** The assistant messages of all requests, of which the second one is refused. */
+  async function asked(message: string, replies: readonly Script[], quirks: Quirks = {}) {
+    const provider = await testProvider()
+    const engine = await testEngine()
+    await engine.putEndpoint('online', { url: provider.url, apiKey: 'k', model: 'm', quirks })
+    const { id } = await engine.startConversation()
+    provider.next(...replies, json({ error: { message } }, { status: 400 }))
+    await outcomeOf((await engine.send(id, 'hi')).reply)
+    const [, reply] = await engine.listMessages(id)
+    const isCalled = reply?.parts.some(({ type }) => type === 'tool-call')
+    const outcome = await outcomeOf(
+      (await engine.send(id, isCalled === true ? [seen('t1')] : 'and?')).reply,
+    )
+    const sent = provider.requests.map(({ body }) => (body.messages as Sent[])[1])
+    return { outcome, sent: sent.slice(1) }
+  }
+  const called = streams({ reasoning_content: 'Hm.' }, { tool_calls: [fragment('t1')] })
+  const told = streams({ reasoning_content: 'Hm.' }, { content: 'So.' })
+
+  test.each([
+    'The `reasoning_content` in the thinking mode must be passed back to the API.',
+    'reasoning_content is missing in assistant message at index 1',
+    'Missing required field: messages[1].reasoning_content',
+  ])('has it sent with every reply: %s', async (message) => {
+    const { outcome, sent } = await asked(message, [told])
+
+    expect(outcome).toHaveProperty('value')
+    expect(sent).toEqual([
+      { role: 'assistant', content: 'So.' },
+      { role: 'assistant', content: 'So.', reasoning_content: 'Hm.' },
+    ])
+  })
+
+  test.each([
+    "property 'messages.1.reasoning_content' is unsupported",
+    'Extra inputs are not permitted: reasoning_content',
+    'Unrecognized request argument supplied: reasoning_content',
+    'The reasoning_content must not be part of the messages.',
+  ])('has it kept here: %s', async (message) => {
+    const { outcome, sent } = await asked(message, [called])
+
+    expect(outcome).toHaveProperty('value')
+    expect(sent.map((each) => each?.['reasoning_content'])).toEqual(['Hm.', undefined])
+  })
+
+  test.each<[string, string, Script, Quirks]>([
+    ['the host decided', 'reasoning_content must be passed back', told, { sendReasoning: 'never' }],
+    ['none was sent', 'reasoning_content is unsupported', told, {}],
+    ['another field is named', 'reasoning_effort is unsupported', called, {}],
+  ])('is the answer where %s', async (_, message, reply, quirks) => {
+    const { outcome, sent } = await asked(message, [reply], quirks)
+
+    expect(outcome).toMatchObject({ error: { code: 'request-rejected' } })
+    expect(sent).toHaveLength(1)
+  })
+})
+
 describe('extra fields of a call', () => {
   const extra = { extra_content: { google: { thought_signature: 'sig' } } }
 

@@ -19,6 +19,7 @@ import type {
 } from '../history/sendable-messages.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { LONGEST_CALL_ID } from '../history/wire-names.ts'
+import { DETAIL_LISTS, REASONING_TEXTS } from './reasoning.ts'
 import { sentReasoning } from './sent-reasoning.ts'
 
 export function chatRequestBody(request: ReplyRequest): object {
@@ -60,8 +61,25 @@ export function quirksFromError(request: ReplyRequest, error: ErrorRecord): Quir
   if (settings.maxOutputTokens !== undefined && !quirks.maxTokensField && isOtherField) {
     return { maxTokensField: 'max_completion_tokens' }
   }
-  return undefined
+  return quirks.sendReasoning === undefined ? reasoningQuirk(request, error) : undefined
 }
+
+/** How servers say that they want the reasoning of earlier replies. */
+const WANTED = /\b(?:must(?! not)|required?|missing|needs?)\b/i
+
+/** Returns the quirk of a server that demands the reasoning of every reply, or refuses all of it. */
+function reasoningQuirk(request: ReplyRequest, { message }: ErrorRecord): Quirks | undefined {
+  const named = [...REASONING_TEXTS, ...DETAIL_LISTS.keys()].find((field) =>
+    new RegExp(String.raw`\b${field}\b`).test(message),
+  )
+  if (named === undefined) return undefined
+  const isSent = messagesOf(request).some((sent) => named in sent)
+  if (!WANTED.test(message)) return isSent ? { sendReasoning: 'never' } : undefined
+  const field = SENDABLE.find((each) => each === named)
+  return field === undefined ? undefined : { sendReasoning: field }
+}
+
+const SENDABLE = ['reasoning_content', 'reasoning', 'reasoning_text'] as const
 
 /** OpenAI's limits are the narrowest: 40 characters for the id of a call. */
 const FORMAT: HistoryFormat = {
