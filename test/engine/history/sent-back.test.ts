@@ -520,6 +520,7 @@ describe('a picture in a reply', () => {
     by: 'itself' | 'another' | 'nobody',
     url: string,
     more: readonly Part[] = [],
+    source: object = {},
   ): Promise<readonly Sent[]> {
     const provider = await testProvider()
     const engine = await testEngine()
@@ -531,7 +532,7 @@ describe('a picture in a reply', () => {
       type: 'file',
       mediaType,
       url,
-      ...(by !== 'nobody' && { providerData: { maker } }),
+      ...(by !== 'nobody' && { providerData: { maker, ...source } }),
     }
     const { id } = await engine.startConversation({
       messages: [
@@ -557,17 +558,22 @@ describe('a picture in a reply', () => {
     ])
     const item = {
       type: 'image_generation_call',
-      id: expect.stringMatching(/^ig_\w+$/) as string,
+      id: 'ig_1',
       status: 'completed',
       result: 'AAAA',
     }
-    expect(await sent('responses', 'itself', png, [here])).toEqual([
+    const source = { type: 'image_generation_call', id: 'ig_1' }
+    expect(await sent('responses', 'itself', png, [here], source)).toEqual([
       { role: 'assistant', content: 'Here.' },
       item,
     ])
-    const source = { type: 'base64', media_type: 'image/png', data: 'AAAA' }
+    // A picture that was no item of its own has no form in which it could go back.
+    expect(await sent('responses', 'itself', png, [here])).toEqual([
+      { role: 'assistant', content: 'Here.\n[Picture: image/png]' },
+    ])
+    const bytes = { type: 'base64', media_type: 'image/png', data: 'AAAA' }
     expect(await sent('messages', 'itself', png, [here])).toEqual([
-      { role: 'assistant', content: [text, { type: 'image', source }] },
+      { role: 'assistant', content: [text, { type: 'image', source: bytes }] },
     ])
   })
 

@@ -30,7 +30,7 @@ import { providerFingerprint } from '../provider-fingerprint.ts'
 import { callArguments } from './call-arguments.ts'
 import { CallIds } from './call-ids.ts'
 import { madeBy, readMark } from './call-mark.ts'
-import { namedFile, sentFile } from './sent-file.ts'
+import { namedFile, registeredType, sentFile } from './sent-file.ts'
 import { fittedName } from './wire-names.ts'
 
 /** How a dialect's history differs from those of the others. */
@@ -190,8 +190,10 @@ class SendableHistory {
     return isAfterLine && part.type === 'text' ? { ...part, text: `\n${part.text}` } : part
   }
 
-  #isOwn({ providerData }: FilePart): boolean {
-    return madeBy(providerData, () => this.#asked()) !== undefined
+  /** Returns true for a picture of the asked model. No model takes other files in its replies. */
+  #isOwn({ mediaType, providerData }: FilePart): boolean {
+    const isPicture = registeredType(mediaType).startsWith('image/')
+    return isPicture && madeBy(providerData, () => this.#asked()) !== undefined
   }
 
   #call(call: ToolCallPart, message: GrowingAssistant): SendableCall {

@@ -4,7 +4,6 @@
  * The complete history is sent with each request, and the provider stores nothing. Items are sent
  * without the ids that the provider gave them, except reasoning items.
  */
-import { createHash } from 'node:crypto'
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
@@ -129,12 +128,12 @@ function replyItems({ parts }: AssistantMessage, request: ReplyRequest): readonl
   return items
 }
 
-/** A picture that the provider made, as it came; `undefined` if its bytes are not here. */
+/** A generated picture as it came; `undefined` if it came in another form, or its bytes are not here. */
 function pictureItem({ mediaType, url, providerData }: FilePart): object | undefined {
   const [head = '', result = ''] = splitOnce(url, ',')
   if (!mediaType.startsWith('image/') || !/^data:.*;base64$/.test(head)) return undefined
-  const given = isObject(providerData) ? nonEmpty(providerData['id']) : undefined
-  const id = given ?? `ig_${createHash('sha256').update(url).digest('hex').slice(0, 32)}`
+  const id = isObject(providerData) ? nonEmpty(providerData['id']) : undefined
+  if (id === undefined) return undefined
   return { type: 'image_generation_call', id, status: 'completed', result }
 }
 

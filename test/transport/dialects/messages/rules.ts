@@ -42,7 +42,8 @@ const FIELDS = new Set([
 const BLOCKS: Readonly<Record<string, readonly [fields: string, role: 'user' | 'assistant' | '']>> =
   {
     text: ['text', ''],
-    image: ['source', 'user'],
+    // A model that makes pictures gets its own back.
+    image: ['source', ''],
     document: ['source', 'user'],
     thinking: ['thinking signature', 'assistant'],
     redacted_thinking: ['data', 'assistant'],
