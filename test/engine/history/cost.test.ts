@@ -12,22 +12,26 @@ const SMALL = 5_000
 
 const TARGET = { endpoint: 'online', url: 'http://a.test', headers: {}, direct: false } as const
 
-/** The CPU time of some work in milliseconds: the median of five runs. */
+/** The CPU time of some work in milliseconds: the median of three runs. */
 function cpuOf(work: () => void): number {
-  const times = Array.from({ length: 5 }, () => {
+  const times = Array.from({ length: 3 }, () => {
     const before = process.cpuUsage()
     work()
     const { user, system } = process.cpuUsage(before)
     return (user + system) / 1000
   })
-  return times.toSorted((a, b) => a - b)[2] as number
+  return times.toSorted((a, b) => a - b)[1] as number
 }
 
 function expectProportion(work: (size: number) => void): void {
   work(SMALL)
-  const small = cpuOf(() => work(SMALL))
-  // A measurement of nothing has no ratio.
-  expect(cpuOf(() => work(4 * SMALL))).toBeLessThan(8 * Math.max(small, 2))
+  // Other processes disturb a measurement. What grows too fast does so each time.
+  const ratios = Array.from({ length: 3 }, () => {
+    const small = cpuOf(() => work(SMALL))
+    // A measurement of nothing has no ratio.
+    return cpuOf(() => work(4 * SMALL)) / Math.max(small, 2)
+  })
+  expect(Math.min(...ratios)).toBeLessThan(8)
 }
 
 const call = (toolCallId: string): Part => {
