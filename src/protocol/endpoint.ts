@@ -30,9 +30,10 @@ export interface Quirks {
   /** The role of the system prompt's message. Chat completions only. @defaultValue `'system'` */
   readonly systemRole?: 'system' | 'developer' | undefined
   /**
-   * The field of an assistant message that sends reasoning back, for models that demand it. Only
-   * the reasoning of earlier, complete replies is sent. Chat completions only.
-   * @defaultValue `'never'`
+   * The field of an assistant message that sends the reasoning of earlier, complete replies back,
+   * for models that demand it. `'never'` sends none back in any form. If absent, reasoning goes back
+   * to the model that made it, in the field in which it came: plain reasoning with the calls it led
+   * to, signed and encrypted reasoning with every reply. Chat completions only.
    */
   readonly sendReasoning?:
     | 'never'

@@ -37,6 +37,7 @@ import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyHandle, ReplyRequest } from './reply-request.ts'
 import { type AttemptSource, ReplyStream } from './reply-stream.ts'
 import type { Timeouts } from './timeouts.ts'
+import { wellFormedJson } from './well-formed-json.ts'
 
 export interface TransportOptions {
   readonly timeouts: Timeouts
@@ -171,7 +172,7 @@ class HttpTransport implements Transport {
           url: this.#urls.of(target.url, dialect.path),
           accept: lessons.stream ? 'text/event-stream' : 'application/json',
           authentication: dialect.headers(ready.apiKey),
-          body: JSON.stringify(lessons.body()),
+          body: wellFormedJson(lessons.body()),
         }),
       retryWithQuirks: (error) => lessons.learn(error),
     }

@@ -224,7 +224,7 @@ async function healthyRequest(
   if (end === 'too late') await turn.cancel()
   const asked = JSON.stringify(provider.requests[before]?.body ?? null)
   // Not every format takes a lone surrogate.
-  const forms = [QUESTION, QUESTION.toWellFormed()].map((text) => JSON.stringify(text))
+  const forms = [QUESTION, QUESTION.toWellFormed()].map((text) => JSON.stringify(text).slice(1, -1))
   return {
     healthy:
       end === 'too late'

@@ -4,7 +4,14 @@
  * The server stores nothing between requests, so a request stands alone: each item is whole, and
  * items that belong together are all present.
  */
-import { isJson } from './is-json.ts'
+import {
+  isBlank,
+  isCallId,
+  isFileUrl,
+  isObjectJson,
+  isToolName,
+  isWellFormed,
+} from './wire-limits.ts'
 
 type Item = Readonly<Record<string, unknown>>
 
@@ -13,11 +20,22 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   function_call: ['type', 'call_id', 'name', 'arguments'],
   function_call_output: ['type', 'call_id', 'output'],
   reasoning: ['type', 'id', 'summary', 'content', 'encrypted_content'],
+  image_generation_call: ['type', 'id', 'status', 'result'],
 }
 
-/** The violations in the input of a request. */
-export function violations({ input }: { readonly input: readonly Item[] }): readonly string[] {
+/**
+ * The violations in the input of a request.
+ *
+ * @param ownIds - ids of calls that the asked server made itself, which it accepts as they are
+ */
+export function violations(
+  { input, instructions = 'none' }: { readonly input: readonly Item[]; instructions?: unknown },
+  ownIds: ReadonlySet<unknown> = new Set(),
+): readonly string[] {
   const found: string[] = []
+  if (!isWellFormed(input)) found.push('half a surrogate pair')
+  if (isBlank(instructions)) found.push('the instructions are blank')
+  if (input[0] !== undefined && input[0]['role'] !== 'user') found.push('the user does not begin')
   if (input.length === 0) found.push('there is nothing to answer')
   /** The calls that must be answered before the next user message. */
   const open = new Set<unknown>()
@@ -34,18 +52,20 @@ export function violations({ input }: { readonly input: readonly Item[] }): read
       }
       if (item['role'] !== 'user' && item['role'] !== 'assistant') wrong('is said by nobody')
       if (!isContent(item['content'])) wrong('is empty')
+      if (item['role'] === 'user' && input[at - 1]?.['role'] === 'user') wrong('does not alternate')
     } else if (type === 'function_call') {
       const { call_id: id, name, arguments: text } = item
-      if (typeof id !== 'string' || id === '') wrong('has no id')
+      if (!ownIds.has(id) && !isCallId(id, 64)) wrong(`has the id ${String(id)}`)
       if (open.has(id)) wrong('has the id of another call')
-      if (typeof name !== 'string' || name === '') wrong('calls something without a name')
-      if (!isJson(text)) wrong('has arguments that were cut')
+      if (!isToolName(name)) wrong(`calls ${String(name)}`)
+      if (!isObjectJson(text)) wrong('has arguments that are no object')
       open.add(id)
     } else if (type === 'function_call_output') {
       const { call_id: id, output } = item
       if (!open.delete(id)) wrong('answers no call, or one that was answered')
       if (typeof output !== 'string') wrong('has no text')
-    } else if (!isFollowed(input[at + 1])) wrong('stands without what came of it')
+    } else if (type === 'reasoning' && !isFollowed(input[at + 1]))
+      wrong('stands without what came of it')
   }
   if (open.size > 0) found.push(`nothing answers ${[...open].join(', ')}`)
   return found
@@ -68,9 +88,12 @@ function isFollowed(next: Item | undefined): boolean {
 }
 
 function isContent(content: unknown): boolean {
-  if (!Array.isArray(content)) return typeof content === 'string' && content !== ''
+  if (!Array.isArray(content)) return !isBlank(content)
   return (
     content.length > 0 &&
-    content.every((part: Item) => part['type'] !== 'input_text' || part['text'] !== '')
+    content.every((part: Item) => {
+      if (part['type'] === 'input_text') return !isBlank(part['text'])
+      return isFileUrl(part['image_url'] ?? part['file_data'] ?? part['file_url'])
+    })
   )
 }

@@ -92,9 +92,15 @@ test.each([
   expect(asked.calls).toEqual(['started', 'deltas', 'finished'])
   expect(asked.text).toBe('Hello')
   expect(asked.reasoning).toBe('Hm')
+  const { maker, ...mark } = (asked.toolCalls[0]?.providerData ?? {}) as {
+    maker?: unknown
+  }
+  expect(maker).toMatch(/^[\w-]{16}$/)
+  expect(mark).toEqual({ dialect: 'chat-completions', reasoningField: 'reasoning_content' })
+  const providerData = { maker, ...mark }
   expect(asked.toolCalls).toEqual([
-    { id: 'c1', name: 'look', arguments: '{"a":1}' },
-    { id: 'call_made-up', name: 'look', arguments: '{"b":2}' },
+    { id: 'c1', name: 'look', arguments: '{"a":1}', providerData },
+    { id: 'call_made-up', name: 'look', arguments: '{"b":2}', providerData },
   ])
   expect(asked.end).toMatchObject({
     finishReason: 'tool-calls',

@@ -3,8 +3,8 @@
  *
  * Stored messages stay as they happened, with replies cut anywhere. Some of their content makes
  * providers refuse every later request: an empty message, a tool call without a result, a tool call
- * with the id of another call, and a result without a call. These are left out of the request. The
- * order of roles stays: a dialect that wants them to alternate makes them do so. Knows no dialect.
+ * with the id of another call, and a result without a call. These are left out of the request. What
+ * every dialect must write differently is done in `transport/dialects/history/`. Knows no dialect.
  */
 import type { Message, Part, ToolCallPart, ToolResultPart } from '../../protocol/message.ts'
 import type { RequestMessage } from '../../transport/reply-request.ts'
@@ -17,13 +17,13 @@ export function sendableHistory(stored: readonly Said[]): readonly RequestMessag
   for (const [at, message] of messages.entries()) {
     const { role } = message
     if (role === 'user') {
-      const parts = message.parts.filter(isAsked)
-      if (parts.length > 0) sendable.push({ role, parts })
+      const parts = message.parts.filter(({ type }) => type === 'text' || type === 'file')
+      if (saysSomething({ parts })) sendable.push({ role, parts })
     }
     if (role !== 'assistant') continue
     const given = resultsAfter(messages, at)
     const kept = answeredParts(message, given)
-    if (kept.some(isContent)) sendable.push({ role, parts: kept })
+    if (saysSomething({ parts: kept })) sendable.push({ role, parts: kept })
     const results = firstResults(kept.filter(isCall), given)
     if (results.length > 0) sendable.push({ role: 'tool', parts: results })
   }
@@ -57,15 +57,24 @@ function resultsAfter(messages: readonly Said[], at: number): readonly ToolResul
   return results
 }
 
-/** The parts of an assistant message without cut or unanswered calls and without cut reasoning. */
+/**
+ * The parts of an assistant message without cut or unanswered calls and without cut reasoning.
+ *
+ * A model that said all it had to say may still have written arguments that are no JSON. Such a
+ * call stays: its result tells the model what was wrong.
+ */
 function answeredParts(message: Said, results: readonly ToolResultPart[]): readonly Part[] {
   const open = new Set(results.map((result) => result.toolCallId))
-  return message.parts.filter((part) => {
+  const isWhole = message.status === 'complete'
+  const kept = message.parts.filter((part) => {
+    if (part.type !== 'tool-call') return true
     // The first call with an id takes the result.
-    if (part.type === 'tool-call') return part.input !== undefined && open.delete(part.toolCallId)
-    if (part.type === 'reasoning') return message.status === 'complete'
-    return true
+    return (isWhole || part.input !== undefined) && open.delete(part.toolCallId)
   })
+  if (isWhole) return kept
+  // The reasoning that led to a call was whole when the call began.
+  const lastCall = kept.findLastIndex(isCall)
+  return kept.filter((part, at) => part.type !== 'reasoning' || at < lastCall)
 }
 
 /** One result for each call, in the order of the calls. */
@@ -73,9 +82,12 @@ function firstResults(
   calls: readonly ToolCallPart[],
   results: readonly ToolResultPart[],
 ): readonly ToolResultPart[] {
-  return calls.flatMap(
-    (call) => results.find((result) => result.toolCallId === call.toolCallId) ?? [],
-  )
+  if (calls.length === 0) return []
+  const byId = new Map<string, ToolResultPart>()
+  for (const result of results) {
+    if (!byId.has(result.toolCallId)) byId.set(result.toolCallId, result)
+  }
+  return calls.flatMap((call) => byId.get(call.toolCallId) ?? [])
 }
 
 function isCall(part: Part): part is ToolCallPart {
@@ -86,17 +98,11 @@ function isResult(part: Part): part is ToolResultPart {
   return part.type === 'tool-result'
 }
 
-/** Returns true if a part of an input is sent to a provider. */
-function isAsked(part: Part): boolean {
-  return part.type === 'file' || (part.type === 'text' && part.text !== '')
-}
-
-/** Returns true if a message has more in it than reasoning. */
+/** Returns true if a message has more in it than reasoning and blanks. */
 export function saysSomething({ parts }: Pick<Message, 'parts'>): boolean {
-  return parts.some(isContent)
+  return parts.some((part) => part.type !== 'reasoning' && part.type !== 'text') || !isBlank(parts)
 }
 
-/** Returns true if a provider sees content in a part. */
-function isContent(part: Part): boolean {
-  return part.type === 'text' ? part.text !== '' : part.type !== 'reasoning'
+function isBlank(parts: readonly Part[]): boolean {
+  return parts.every((part) => part.type !== 'text' || part.text.trim() === '')
 }

@@ -6,6 +6,7 @@
  * apart: `ToolCalls` has those.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { WireObject } from '../wire-value.ts'
 import { ObjectScanner } from './object-scanner.ts'
 
 /** An object after complete arguments, with the id of the fragment that began it. */
@@ -31,7 +32,7 @@ export class GrowingCall {
   /** The number of the event that last added to the call. */
   event = 0
   /** Opaque data that was not handed on yet. */
-  data: object | undefined
+  data: WireObject | undefined
   /** The position among the calls of the reply. */
   readonly position: number
   /** The index by which fragments name the call. */

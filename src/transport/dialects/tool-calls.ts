@@ -10,6 +10,9 @@ import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 import { GrowingCall } from './growing-call.ts'
+import { extraOfCall } from './history/call-mark.ts'
+import type { CallMarker } from './history/call-mark.ts'
+import { ownCallId } from './history/wire-names.ts'
 import { kindOf } from './unread.ts'
 
 /** Memory of a call besides its texts, counted so that endless empty calls reach the limit. */
@@ -28,6 +31,7 @@ type Index = number | string | undefined
 export class ToolCalls {
   readonly #draft: ReplyDraft
   readonly #newId: () => string
+  readonly #marker: CallMarker
   readonly #namesGrow: boolean
   readonly #calls: GrowingCall[] = []
   // Created when needed: most replies call no tool, and even an empty map is not small.
@@ -40,9 +44,15 @@ export class ToolCalls {
   #heard = 0
   #unknownKind: string | undefined
 
-  constructor(draft: ReplyDraft, newId: () => string, options: ToolCallOptions) {
+  constructor(
+    draft: ReplyDraft,
+    newId: () => string,
+    marker: CallMarker,
+    options: ToolCallOptions,
+  ) {
     this.#draft = draft
     this.#newId = newId
+    this.#marker = marker
     this.#namesGrow = options.namesGrow
   }
 
@@ -133,8 +143,8 @@ export class ToolCalls {
     this.#identify(call, id)
     this.#name(call, name)
     if (name !== undefined || text !== '') this.#heard += 1
-    const data = signatureOf(entry)
-    if (data !== undefined) call.data = data
+    const data = extraOfCall(entry, called)
+    if (data !== undefined) call.data = { ...call.data, ...data }
     this.#feed(call, text, id, isLast)
   }
 
@@ -209,10 +219,12 @@ export class ToolCalls {
 
   #deliver(call: GrowingCall, text: string): void {
     if (!call.isShown) {
-      call.id ??= `call_${this.#newId()}`
+      call.id ??= ownCallId(this.#newId())
       this.#draft.count(call.id.length)
     }
-    this.#draft.toolCall(call.id ?? '', call.name ?? '', text, call.data)
+    const id = call.id ?? ''
+    const mark = this.#marker.mark(id, call.data, !call.isShown)
+    this.#draft.toolCall(id, call.name ?? '', text, mark)
     call.isShown = true
     call.data = undefined
   }
@@ -305,10 +317,4 @@ function calledIn(entry: WireObject): WireObject | undefined {
   if (isObject(named) && nonEmpty(named['name'])) return named
   const isUnknown = typeof type === 'string' && type !== 'function' && type !== 'custom'
   return isUnknown && !nonEmpty(entry['name']) ? undefined : entry
-}
-
-/** Gemini's thought signatures, which must be sent back with the call. */
-function signatureOf(entry: WireObject): object | undefined {
-  const extra = entry['extra_content']
-  return isObject(extra) ? { extra_content: extra } : undefined
 }

@@ -473,10 +473,7 @@ describe('the request after a cancel', () => {
     ['nothing but white space left of it', [chunk({ reasoning_content: 'a' }), call('c1', '')]],
   ] as const)('has no trace of %s, which stays stored', async (_, events) => {
     const { sent, stored } = await messagesAfter(events)
-    expect(sent).toEqual([
-      { role: 'user', content: 'one' },
-      { role: 'user', content: 'two' },
-    ])
+    expect(sent).toEqual([{ role: 'user', content: 'one\n\ntwo' }])
     expect(stored.map(({ status }) => status)).toEqual([
       'complete',
       'cancelled',

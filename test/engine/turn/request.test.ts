@@ -108,11 +108,13 @@ describe('the messages of a request', () => {
     ])
   })
 
-  test('are sent as they were typed, white space and all', async () => {
+  test('are sent as they were typed, white space and all, as whole characters', async () => {
     const { provider, engine, conversation } = await testChat()
     const text = '  \n\u0000 ä 🤖 \ud83d  '
     await ask(engine, conversation.id, text)
-    expect(provider.requests[0]?.body.messages).toEqual([{ role: 'user', content: text }])
+    expect(provider.requests[0]?.body.messages).toEqual([
+      { role: 'user', content: text.toWellFormed() },
+    ])
     expect((await engine.listMessages(conversation.id))[0]?.text).toBe(text)
   })
 })

@@ -201,7 +201,7 @@ test('what it cannot say fails the turn, with nothing asked, and the next one is
   })
 
   expect((await ask(engine, conversation.id, 'two')).message.text).toBe('Hello')
-  expect(provider.requests[0]?.body.input).toHaveLength(2)
+  expect(provider.requests[0]?.body.input).toEqual([{ role: 'user', content: 'one\n\ntwo' }])
 })
 
 test('an error in mid-stream fails the turn with its code and keeps the text', async () => {

@@ -193,8 +193,8 @@ describe('later turns', () => {
     ).reply
     for (const n of [0, 1]) {
       expect(await asked(provider, n)).toEqual([
-        'assistant: Hello.',
-        'assistant: What is it?',
+        'user: Begin.',
+        'assistant: Hello.\n\nWhat is it?',
         'user: one',
       ])
     }

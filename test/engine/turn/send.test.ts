@@ -252,8 +252,7 @@ describe('a turn that fails', () => {
       await chat.engine.send(chat.conversation.id, 'again')
     ).reply
     expect(chat.provider.requests[1]?.body.messages).toEqual([
-      { role: 'user', content: 'hi' },
-      { role: 'user', content: 'again' },
+      { role: 'user', content: 'hi\n\nagain' },
     ])
   })
 

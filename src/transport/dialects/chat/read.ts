@@ -14,6 +14,7 @@ import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
 import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
+import { CallMarker } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { StatedEnd } from '../stated-end.ts'
@@ -22,7 +23,7 @@ import { unreadFault } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
 import { toUsage } from '../usage.ts'
 import { unwrapped } from '../wrapper.ts'
-import { ChatReasoning } from './reasoning.ts'
+import { ChatReasoning, hasReasoning } from './reasoning.ts'
 import { chatRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
 import { usageIn } from './usage.ts'
@@ -56,8 +57,9 @@ class ChatCompletionsReader implements DialectReader {
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
-    this.#reasoning = new ChatReasoning(draft)
-    this.#calls = new ToolCalls(draft, newId, { namesGrow: true })
+    const marker = new CallMarker(asked)
+    this.#reasoning = new ChatReasoning(draft, asked, marker)
+    this.#calls = new ToolCalls(draft, newId, marker, { namesGrow: true })
     this.#end = new StatedEnd(draft, this.#calls)
   }
 
@@ -149,7 +151,7 @@ class ChatCompletionsReader implements DialectReader {
   #content(delta: WireObject): void {
     const { content, refusal, images } = delta
     // Parts stand in the order in which they came, so calls that are held back open theirs first.
-    if (this.#calls.isAsked && (content || images)) this.#calls.open()
+    if (this.#calls.isAsked && (content || images || hasReasoning(delta))) this.#calls.open()
     this.#reasoning.read(delta)
     if (typeof content === 'string') this.#draft.text(content)
     else if (Array.isArray(content)) for (const part of content) this.#part(part)
@@ -176,10 +178,10 @@ class ChatCompletionsReader implements DialectReader {
     if (typeof part === 'string') this.#draft.text(part)
     if (!isObject(part)) return
     const { thinking, text } = part
-    if (typeof thinking === 'string') this.#draft.reasoning(thinking)
+    if (typeof thinking === 'string') this.#reasoning.inContent(thinking)
     else if (Array.isArray(thinking)) {
       for (const thought of thinking) {
-        if (isObject(thought)) this.#draft.reasoning(nonEmpty(thought['text']) ?? '')
+        if (isObject(thought)) this.#reasoning.inContent(nonEmpty(thought['text']) ?? '')
       }
     } else if (typeof text === 'string') this.#draft.text(text)
     else this.#picture(part, false)

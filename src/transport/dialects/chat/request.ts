@@ -3,12 +3,24 @@
  * Knows nothing of headers, sockets or answers.
  */
 import type { Quirks } from '../../../protocol/endpoint.ts'
-import type { FilePart, Part, ToolCallPart, ToolResultPart } from '../../../protocol/message.ts'
+import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
 import type { ToolDefinitions } from '../../../protocol/tool.ts'
 import type { Refusal } from '../../refusal.ts'
-import type { ReplyRequest, RequestMessage } from '../../reply-request.ts'
+import type { ReplyRequest } from '../../reply-request.ts'
 import { isObject } from '../../wire-value.ts'
+import { sendableMessages, sendableSystem } from '../history/sendable-messages.ts'
+import type {
+  AssistantMessage,
+  HistoryFormat,
+  SendableCall,
+  SendableResult,
+  UserMessage,
+} from '../history/sendable-messages.ts'
+import { namedFile } from '../history/sent-file.ts'
+import { LONGEST_CALL_ID } from '../history/wire-names.ts'
+import { DETAIL_LISTS, REASONING_TEXTS } from './reasoning.ts'
+import { sentReasoning } from './sent-reasoning.ts'
 
 export function chatRequestBody(request: ReplyRequest): object {
   const { settings, stream, tools } = request
@@ -47,24 +59,52 @@ export function quirksFromError(request: ReplyRequest, refusal: Refusal): Quirks
   if (settings.maxOutputTokens !== undefined && !quirks.maxTokensField && isOtherField) {
     return { maxTokensField: 'max_completion_tokens' }
   }
-  return undefined
+  return quirks.sendReasoning === undefined ? reasoningQuirk(request, refusal) : undefined
 }
 
-function messagesOf({ system, messages, target }: ReplyRequest): readonly object[] {
-  const { systemRole = 'system', sendReasoning = 'never' } = target.quirks ?? {}
-  const reasoningField = sendReasoning === 'never' ? undefined : sendReasoning
-  const wire = messages.flatMap((message) =>
-    message.role === 'user' ? userMessage(message) : turnMessages(message.parts, reasoningField),
+/** How servers say that they want the reasoning of earlier replies. */
+const WANTED = /\b(?:must(?! not)|required?|missing|needs?)\b/i
+
+/** Returns the quirk of a server that demands the reasoning of every reply, or refuses all of it. */
+function reasoningQuirk(request: ReplyRequest, refusal: Refusal): Quirks | undefined {
+  const { param, text } = refusal
+  const named = [...REASONING_TEXTS, ...DETAIL_LISTS.keys()].find(
+    (field) => param === field || new RegExp(String.raw`\b${field}\b`).test(text),
+  )
+  if (named === undefined) return undefined
+  const isSent = messagesOf(request).some((sent) => named in sent)
+  if (!WANTED.test(text)) return isSent ? { sendReasoning: 'never' } : undefined
+  const field = SENDABLE.find((each) => each === named)
+  return field === undefined ? undefined : { sendReasoning: field }
+}
+
+const SENDABLE = ['reasoning_content', 'reasoning', 'reasoning_text'] as const
+
+/** OpenAI's limits are the narrowest: 40 characters for the id of a call. */
+const FORMAT: HistoryFormat = {
+  longestId: LONGEST_CALL_ID,
+  uniqueIds: 'in a reply',
+  hasBlocks: false,
+  // Gemini's thought signatures.
+  unmarkedFields: ['extra_content'],
+}
+
+function messagesOf(request: ReplyRequest): readonly object[] {
+  const { systemRole = 'system' } = request.target.quirks ?? {}
+  const system = sendableSystem(request)
+  const wire = sendableMessages(request, FORMAT).flatMap((message) =>
+    message.role === 'user'
+      ? userMessage(message)
+      : [assistantMessage(message, request), ...message.results.map(toolResult)],
   )
   return system === undefined ? wire : [{ role: systemRole, content: system }, ...wire]
 }
 
-function userMessage({ parts }: RequestMessage): object {
+function userMessage({ parts }: UserMessage): object {
   if (!parts.some((part) => part.type === 'file')) return { role: 'user', content: textOf(parts) }
-  const content = parts.flatMap((part) => {
-    if (part.type === 'text') return { type: 'text', text: part.text }
-    return part.type === 'file' ? filePart(part) : []
-  })
+  const content = parts.map((part) =>
+    part.type === 'text' ? { type: 'text', text: part.text } : filePart(part),
+  )
   return { role: 'user', content }
 }
 
@@ -78,56 +118,39 @@ function filePart({ mediaType, url }: FilePart): object {
   }
 }
 
-/**
- * The text, calls and tool results of a turn as messages, in the order of the parts. A tool result
- * closes the message with the calls, and text after it opens the next one. Reasoning is sent only
- * if the server has a field for it.
- */
-function turnMessages(
-  parts: readonly Part[],
-  reasoningField: string | undefined,
-): readonly object[] {
-  const messages: object[] = []
-  let said = ''
-  let thought = ''
-  let calls: object[] = []
-  const close = (): void => {
-    const reasoning =
-      reasoningField === undefined || thought === '' ? {} : { [reasoningField]: thought }
-    if (calls.length > 0) {
-      const content = said === '' ? null : said
-      messages.push({ role: 'assistant', content, ...reasoning, tool_calls: calls })
-    } else if (said !== '') messages.push({ role: 'assistant', content: said, ...reasoning })
-    said = ''
-    thought = ''
-    calls = []
+/** A reply, with its calls, its pictures, and its reasoning if its maker wants that back. */
+function assistantMessage(message: AssistantMessage, request: ReplyRequest): object {
+  const { parts } = message
+  const calls = parts.flatMap((part) => (part.type === 'tool-call' ? toolCall(part) : []))
+  const files = parts.flatMap((part) => (part.type === 'file' ? part : []))
+  // A message without calls must have text, even if its pictures say all.
+  const named = calls.length === 0 ? files.map(namedFile).join('\n') : ''
+  const said = textOf(parts) || named
+  return {
+    role: 'assistant',
+    content: said === '' ? null : said,
+    ...sentReasoning(message, said, request),
+    ...(files.length > 0 && { images: files.map(filePart) }),
+    ...(calls.length > 0 && { tool_calls: calls }),
   }
-  for (const part of parts) {
-    if (part.type === 'text') said += part.text
-    else if (part.type === 'reasoning') thought += part.text
-    else if (part.type === 'tool-call') calls.push(toolCall(part))
-    else if (part.type === 'tool-result') {
-      close()
-      messages.push(toolResult(part))
-    }
-  }
-  close()
-  return messages
 }
 
-function toolCall({ toolCallId, toolName, input, inputText, providerData }: ToolCallPart): object {
-  const extra = isObject(providerData) ? providerData['extra_content'] : undefined
+function toolCall({ toolCallId, toolName, inputText, extra }: SendableCall): object {
+  const { function: inFunction, ...fields } = extra ?? {}
   return {
+    ...fields,
     id: toolCallId,
     type: 'function',
-    function: { name: toolName, arguments: inputText === '' ? jsonOr(input, '{}') : inputText },
-    ...(extra !== undefined && { extra_content: extra }),
+    function: {
+      ...(isObject(inFunction) && inFunction),
+      name: toolName,
+      arguments: inputText,
+    },
   }
 }
 
-function toolResult({ toolCallId, output }: ToolResultPart): object {
-  const content = typeof output === 'string' ? output : jsonOr(output, '')
-  return { role: 'tool', tool_call_id: toolCallId, content }
+function toolResult({ toolCallId, text }: SendableResult): object {
+  return { role: 'tool', tool_call_id: toolCallId, content: text }
 }
 
 function toolsOf(tools: ToolDefinitions): readonly object[] {
@@ -135,9 +158,4 @@ function toolsOf(tools: ToolDefinitions): readonly object[] {
     type: 'function',
     function: { name, description, parameters: inputSchema },
   }))
-}
-
-/** Returns `nothing` for `undefined` and other values that JSON cannot express. */
-function jsonOr(value: unknown, nothing: string): string {
-  return JSON.stringify(value) ?? nothing
 }

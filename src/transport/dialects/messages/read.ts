@@ -14,6 +14,7 @@ import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
+import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { StatedEnd } from '../stated-end.ts'
@@ -40,9 +41,13 @@ export const messages: WireDialect = {
   volatileFields: [],
 }
 
+/** The fields of a call's block that the format describes. */
+const TOOL_USE: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input', 'index'])
+
 class MessagesReader implements DialectReader {
   readonly #draft: ReplyDraft
   readonly #asked: WireRequestInfo
+  readonly #marker: CallMarker
   readonly #calls: ToolCalls
   /**
    * The indexes of blocks that are calls for the host. Calls of server tools have arguments too.
@@ -71,7 +76,8 @@ class MessagesReader implements DialectReader {
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
     this.#asked = asked
-    this.#calls = new ToolCalls(draft, newId, { namesGrow: false })
+    this.#marker = new CallMarker(asked)
+    this.#calls = new ToolCalls(draft, newId, this.#marker, { namesGrow: false })
     this.#end = new StatedEnd(draft, this.#calls)
   }
 
@@ -132,7 +138,10 @@ class MessagesReader implements DialectReader {
       if (!isObject(block)) continue
       const { type, id, name, input } = block
       if (type !== 'tool_use') this.#content(block)
-      else this.#calls.addWhole({ id, function: { name, arguments: input } })
+      else {
+        const extra = extraFields(block, TOOL_USE)
+        this.#calls.addWhole({ ...extra, id, function: { name, arguments: input } })
+      }
     }
     return this.#stopped(answer)
   }
@@ -161,7 +170,7 @@ class MessagesReader implements DialectReader {
     this.#callBlocks.delete(index)
     if (type === 'tool_use') {
       this.#callBlocks.add(index)
-      this.#calls.addFragment({ index, id, function: { name } })
+      this.#calls.addFragment({ ...extraFields(block, TOOL_USE), index, id, function: { name } })
       this.#wholeInput = { index, input }
     } else this.#content(block)
   }
@@ -202,6 +211,8 @@ class MessagesReader implements DialectReader {
     }
     this.#draft.separateReasoning()
     if (type === 'thinking') {
+      // Until a signature comes. DeepSeek and Kimi send none, and want the thinking back.
+      this.#marker.reasoningField = 'thinking'
       this.#draft.reasoning(nonEmpty(thinking) ?? '')
       this.#sign(signature)
     } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
@@ -216,7 +227,9 @@ class MessagesReader implements DialectReader {
 
   /** A signature comes after all text of its block, so thinking with a signature is complete. */
   #sign(signature: unknown): void {
-    if (nonEmpty(signature) !== undefined) this.#keep({ type: 'thinking', signature })
+    if (nonEmpty(signature) === undefined) return
+    this.#marker.reasoningField = undefined
+    this.#keep({ type: 'thinking', signature })
   }
 
   #keep(opaque: object): void {

@@ -1,6 +1,7 @@
 /** Writes the body of a Messages request. Knows nothing of headers and answers. */
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
+import { sendableSystem } from '../history/sendable-messages.ts'
 import { alternating } from './history.ts'
 import type { WireMessage } from './history.ts'
 
@@ -17,12 +18,12 @@ export function messagesRequestBody(request: ReplyRequest): object {
     )
   }
   const { stop } = settings
-  const system = request.system?.toWellFormed() ?? ''
+  const system = sendableSystem(request)
   const messages = alternating(request)
   return {
     model: request.model,
     max_tokens: settings.maxOutputTokens ?? DEFAULT_MAX_TOKENS,
-    ...(system.trim() !== '' && { system }),
+    ...(system !== undefined && { system }),
     messages,
     temperature: settings.temperature,
     top_p: settings.topP,

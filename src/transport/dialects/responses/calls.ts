@@ -7,10 +7,24 @@ import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
+import type { WireRequestInfo } from '../dialect.ts'
+import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { unreadFault } from '../unread.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
+
+/** The fields of a call's item that the format describes. */
+const ITEM: ReadonlySet<string> = new Set([
+  'type',
+  'id',
+  'call_id',
+  'name',
+  'arguments',
+  'input',
+  'status',
+  'index',
+])
 
 interface FunctionCall {
   readonly number: number
@@ -31,10 +45,10 @@ export class FunctionCalls {
   readonly #states = new Map<OutputItem, FunctionCall>()
 
   /** @param opened - called when a call begins */
-  constructor(draft: ReplyDraft, newId: () => string, opened: () => void) {
+  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo, opened: () => void) {
     this.#draft = draft
     this.#items = new OutputItems(draft, 'id', opened)
-    this.#calls = new ToolCalls(draft, newId, { namesGrow: false })
+    this.#calls = new ToolCalls(draft, newId, new CallMarker(asked), { namesGrow: false })
   }
 
   /** True if the model called a function. */
@@ -147,7 +161,11 @@ export class FunctionCalls {
     call.name ??= name
     call.inputText += text
     const called = { name, arguments: text }
-    this.#calls.addFragment({ index, id, [call.isCustom ? 'custom' : 'function']: called }, isLast)
+    // Events have fields of their own, which are no fields of the call.
+    const isItem = told['type'] === 'function_call' || told['type'] === 'custom_tool_call'
+    const extra = isItem ? extraFields(told, ITEM) : undefined
+    const fragment = { ...extra, index, id, [call.isCustom ? 'custom' : 'function']: called }
+    this.#calls.addFragment(fragment, isLast)
   }
 }
 

@@ -113,7 +113,7 @@ class ResponsesReader implements DialectReader {
     this.#draft = draft
     this.#pictures = new ResponsePictures(draft, asked)
     this.#texts = new ResponseTexts(draft, asked, this.#pictures)
-    this.#calls = new FunctionCalls(draft, newId, () => this.#texts.followed())
+    this.#calls = new FunctionCalls(draft, newId, asked, () => this.#texts.followed())
   }
 
   get isFinished(): boolean {

@@ -68,10 +68,11 @@ export class ReasoningKeeper {
  * asked made them.
  */
 export function reasoningItems(
-  { providerData, text }: ReasoningPart,
+  { providerData, text: stored }: ReasoningPart,
   asked: WireRequestInfo,
 ): object[] {
   if (!Array.isArray(providerData) || !providerData.some(isKept)) return []
+  const text = stored.toWellFormed()
   const maker = providerFingerprint(asked)
   const kept = providerData.filter(isKept).filter((entry) => entry.maker === maker)
   // Adjacent items share one text in the part. It is sent with the last of them.

@@ -5,10 +5,20 @@
  * without the ids that the provider gave them, except reasoning items.
  */
 import { ColloquyError } from '../../../protocol/errors.ts'
-import type { FilePart, Part, ToolCallPart, ToolResultPart } from '../../../protocol/message.ts'
+import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
 import type { ToolDefinitions } from '../../../protocol/tool.ts'
-import type { ReplyRequest, RequestMessage } from '../../reply-request.ts'
+import type { ReplyRequest } from '../../reply-request.ts'
+import { isObject, nonEmpty } from '../../wire-value.ts'
+import { isBlank, sendableMessages, sendableSystem } from '../history/sendable-messages.ts'
+import type {
+  AssistantMessage,
+  HistoryFormat,
+  SendableCall,
+  SendableResult,
+  UserMessage,
+} from '../history/sendable-messages.ts'
+import { namedFile } from '../history/sent-file.ts'
 import { reasoningItems } from './reasoning.ts'
 
 /**
@@ -23,8 +33,8 @@ export function responsesRequestBody(request: ReplyRequest): object {
   refuseUnknown(request)
   return {
     model,
-    instructions: request.system,
-    input: request.messages.flatMap((message) => inputItems(message, request)),
+    instructions: sendableSystem(request),
+    input: inputItems(request),
     temperature: settings.temperature,
     top_p: settings.topP,
     max_output_tokens: settings.maxOutputTokens,
@@ -47,16 +57,27 @@ function refuseUnknown({ settings, target }: ReplyRequest): void {
   )
 }
 
-function inputItems({ role, parts }: RequestMessage, request: ReplyRequest): readonly object[] {
-  return role === 'user' ? [userMessage(parts)] : turnItems(parts, request)
+/** OpenAI's limits are the narrowest: 64 characters for the id of a call. */
+const FORMAT: HistoryFormat = {
+  longestId: 64,
+  uniqueIds: 'in a reply',
+  hasBlocks: false,
+  unmarkedFields: [],
 }
 
-function userMessage(parts: readonly Part[]): object {
+function inputItems(request: ReplyRequest): readonly object[] {
+  return sendableMessages(request, FORMAT).flatMap((message) =>
+    message.role === 'user'
+      ? userMessage(message)
+      : [...replyItems(message, request), ...message.results.map(callOutput)],
+  )
+}
+
+function userMessage({ parts }: UserMessage): object {
   if (!parts.some((part) => part.type === 'file')) return { role: 'user', content: textOf(parts) }
-  const content = parts.flatMap((part) => {
-    if (part.type === 'text') return { type: 'input_text', text: part.text }
-    return part.type === 'file' ? filePart(part) : []
-  })
+  const content = parts.map((part) =>
+    part.type === 'text' ? { type: 'input_text', text: part.text } : filePart(part),
+  )
   return { role: 'user', content }
 }
 
@@ -69,15 +90,17 @@ function filePart({ mediaType, url }: FilePart): object {
   return { type: 'input_file', filename, file_data: url }
 }
 
-/** Returns reasoning, texts, tool calls and tool results as items, in the order of the parts. */
-function turnItems(parts: readonly Part[], request: ReplyRequest): readonly object[] {
+/** Returns reasoning, texts, tool calls and pictures as items, in the order of the parts. */
+function replyItems({ parts }: AssistantMessage, request: ReplyRequest): readonly object[] {
   const items: object[] = []
   let thoughts: object[] = []
   let said = ''
   const close = (): void => {
-    if (said !== '') items.push(...thoughts, { role: 'assistant', content: said })
-    if (said !== '') thoughts = []
+    const content = said
     said = ''
+    if (isBlank(content)) return
+    items.push(...thoughts, { role: 'assistant', content })
+    thoughts = []
   }
   for (const part of parts) {
     if (part.type === 'text') said += part.text
@@ -90,32 +113,47 @@ function turnItems(parts: readonly Part[], request: ReplyRequest): readonly obje
       close()
       items.push(...thoughts, toolCall(part))
       thoughts = []
-    } else if (part.type === 'tool-result') {
-      close()
-      // The provider refuses reasoning without the item that followed it.
-      thoughts = []
-      items.push(toolResult(part))
+    } else {
+      const picture = pictureItem(part)
+      if (picture === undefined) said += `${said === '' ? '' : '\n'}${namedFile(part)}`
+      else {
+        close()
+        // The provider refuses reasoning before a picture unless it kept both.
+        thoughts = []
+        items.push(picture)
+      }
     }
   }
   close()
   return items
 }
 
-function toolCall({ toolCallId, toolName, input, inputText }: ToolCallPart): object {
+/** A generated picture as it came; `undefined` if it came in another form, or its bytes are not here. */
+function pictureItem({ mediaType, url, providerData }: FilePart): object | undefined {
+  const [head = '', result = ''] = splitOnce(url, ',')
+  if (!mediaType.startsWith('image/') || !/^data:.*;base64$/.test(head)) return undefined
+  const id = isObject(providerData) ? nonEmpty(providerData['id']) : undefined
+  if (id === undefined) return undefined
+  return { type: 'image_generation_call', id, status: 'completed', result }
+}
+
+function splitOnce(text: string, separator: string): readonly string[] {
+  const at = text.indexOf(separator)
+  return at === -1 ? [] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+function toolCall({ toolCallId, toolName, inputText, extra }: SendableCall): object {
   return {
+    ...extra,
     type: 'function_call',
     call_id: toolCallId,
     name: toolName,
-    arguments: inputText === '' ? jsonOr(input, '{}') : inputText,
+    arguments: inputText,
   }
 }
 
-function toolResult({ toolCallId, output }: ToolResultPart): object {
-  return {
-    type: 'function_call_output',
-    call_id: toolCallId,
-    output: typeof output === 'string' ? output : jsonOr(output, ''),
-  }
+function callOutput({ toolCallId, text }: SendableResult): object {
+  return { type: 'function_call_output', call_id: toolCallId, output: text }
 }
 
 function toolsOf(tools: ToolDefinitions): readonly object[] {
@@ -127,9 +165,4 @@ function toolsOf(tools: ToolDefinitions): readonly object[] {
     // Otherwise the provider would change or refuse schemas, to make constrained decoding possible.
     strict: false,
   }))
-}
-
-/** Returns the value as JSON, or `nothing` if JSON cannot express it, as with `undefined`. */
-function jsonOr(value: unknown, nothing: string): string {
-  return JSON.stringify(value) ?? nothing
 }

@@ -77,6 +77,9 @@ test('stays with the first field that had reasoning in it', async () => {
 test('keeps encrypted reasoning and signatures as opaque data', async () => {
   const secret = { type: 'reasoning.encrypted', data: 'abc==', index: 0 }
   const signed = { type: 'reasoning.text', text: '', signature: 'sig', index: 1 }
+  // The text is in the part, and goes back from there.
+  const said = { type: 'reasoning.text', text: '' }
+  const maker = expect.any(String) as string
 
   const asked = await deltas(
     { reasoning: 'Hm', reasoning_details: [{ type: 'reasoning.text', text: 'Hm' }] },
@@ -87,8 +90,12 @@ test('keeps encrypted reasoning and signatures as opaque data', async () => {
 
   expect(asked.deltas).toEqual([
     { type: 'reasoning', text: 'Hm' },
-    { type: 'reasoning', text: '', providerData: { reasoning_details: [secret] } },
-    { type: 'reasoning', text: '', providerData: { reasoning_details: [secret, signed] } },
+    { type: 'reasoning', text: '', providerData: { maker, reasoning_details: [said, secret] } },
+    {
+      type: 'reasoning',
+      text: '',
+      providerData: { maker, reasoning_details: [said, secret, signed] },
+    },
     { type: 'text', text: 'So' },
   ])
 })
@@ -499,7 +506,16 @@ test('keeps thought signatures with their calls', async () => {
   )
 
   expect(asked.toolCalls).toEqual([
-    { id: 'a', name: 'look', arguments: '{}', providerData: { extra_content: extra } },
+    {
+      id: 'a',
+      name: 'look',
+      arguments: '{}',
+      providerData: {
+        extra_content: extra,
+        maker: expect.any(String) as string,
+        dialect: 'chat-completions',
+      },
+    },
   ])
 })
 

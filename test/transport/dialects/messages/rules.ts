@@ -2,6 +2,14 @@
  * The rules of Anthropic for a request: those it documents, and those it enforces with a 400. The
  * result is a list of violations.
  */
+import {
+  isBlank,
+  isCallId,
+  isMediaType,
+  isToolName,
+  isWellFormed,
+} from '../../../support/wire-limits.ts'
+
 interface Block {
   readonly type: string
   readonly [field: string]: unknown
@@ -34,7 +42,8 @@ const FIELDS = new Set([
 const BLOCKS: Readonly<Record<string, readonly [fields: string, role: 'user' | 'assistant' | '']>> =
   {
     text: ['text', ''],
-    image: ['source', 'user'],
+    // A model that makes pictures gets its own back.
+    image: ['source', ''],
     document: ['source', 'user'],
     thinking: ['thinking signature', 'assistant'],
     redacted_thinking: ['data', 'assistant'],
@@ -42,7 +51,11 @@ const BLOCKS: Readonly<Record<string, readonly [fields: string, role: 'user' | '
     tool_result: ['tool_use_id content is_error', 'user'],
   }
 
-export function violations(body: Body): readonly string[] {
+/** @param ownIds - ids of calls that the asked server made itself, which it accepts as they are */
+export function violations(
+  body: Body,
+  ownIds: ReadonlySet<unknown> = new Set(),
+): readonly string[] {
   const { messages } = body
   const wrong = [
     ...Object.keys(body).flatMap((field) => (FIELDS.has(field) ? [] : [`${field} is unknown`])),
@@ -51,7 +64,7 @@ export function violations(body: Body): readonly string[] {
     ...(messages[0]?.role === 'user' ? [] : ['the first message is not a user’s']),
     ...messages.flatMap((message, at) => [
       ...(message.role === messages[at - 1]?.role ? [`${at}: the role does not alternate`] : []),
-      ...inMessage(message).map((what) => `${at}: ${what}`),
+      ...inMessage(message, ownIds).map((what) => `${at}: ${what}`),
       ...inPair(message, messages[at + 1]).map((what) => `${at}: ${what}`),
     ]),
     ...inTools(body),
@@ -65,28 +78,22 @@ export function violations(body: Body): readonly string[] {
   return wrong
 }
 
-function isWellFormed(value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed()
-  if (typeof value !== 'object' || value === null) return true
-  return Object.entries(value).every(([key, held]) => key.isWellFormed() && isWellFormed(held))
-}
-
-function inMessage({ role, content }: Message): readonly string[] {
+function inMessage({ role, content }: Message, ownIds: ReadonlySet<unknown>): readonly string[] {
   const last = content.at(-1)?.type ?? ''
   const results = content.map(({ type }) => type === 'tool_result')
   return [
     ...(content.length === 0 ? ['no content'] : []),
     ...(last.endsWith('thinking') ? ['ends in thinking'] : []),
     ...(results.lastIndexOf(true) >= results.filter(Boolean).length ? ['a result comes late'] : []),
-    ...content.flatMap((block) => inBlock(block, role)),
+    ...content.flatMap((block) => inBlock(block, role, ownIds)),
   ]
 }
 
-function inBlock(block: Block, role: string): readonly string[] {
+function inBlock(block: Block, role: string, ownIds: ReadonlySet<unknown>): readonly string[] {
   const { type, ...fields } = block
   const [known = '', owner] = BLOCKS[type] ?? []
   const unknown = Object.keys(fields).filter((field) => !known.split(' ').includes(field))
-  const isOf = (pattern: RegExp, field: string) => pattern.test(String(block[field]))
+  const source = block['source'] as { media_type?: unknown } | undefined
   const input: unknown = block['input']
   const wrong: Readonly<Record<string, boolean>> = {
     [`unknown: ${type} ${unknown.join()}`]: owner === undefined || unknown.length > 0,
@@ -94,8 +101,10 @@ function inBlock(block: Block, role: string): readonly string[] {
     'blank text': type === 'text' && isBlank(block['text']),
     'thinking without signature': type === 'thinking' && isBlank(block['signature']),
     'nothing redacted': type === 'redacted_thinking' && isBlank(block['data']),
-    'a bad id': type === 'tool_use' && !isOf(/^[a-zA-Z0-9_-]+$/, 'id'),
-    'a bad name': type === 'tool_use' && !isOf(/^[a-zA-Z0-9_-]{1,64}$/, 'name'),
+    'a bad id': type === 'tool_use' && !ownIds.has(block['id']) && !isCallId(block['id'], 64),
+    'a bad name': type === 'tool_use' && !isToolName(block['name']),
+    'a media type that is not registered':
+      source?.media_type !== undefined && !isMediaType(source.media_type),
     'input that is no object':
       type === 'tool_use' && (typeof input !== 'object' || input === null || Array.isArray(input)),
     'a silent failure': type === 'tool_result' && block['is_error'] === true && !block['content'],
@@ -121,8 +130,4 @@ function inTools({ messages, tools }: Body): readonly string[] {
     ...(ids.length > 0 && isEmpty ? ['calls, but no tools'] : []),
     ...(tools !== undefined && isEmpty ? ['an empty list of tools'] : []),
   ]
-}
-
-function isBlank(text: unknown): boolean {
-  return typeof text !== 'string' || text.trim() === ''
 }

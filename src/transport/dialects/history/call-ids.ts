@@ -1,0 +1,56 @@
+/**
+ * The ids under which the calls of a history are sent, and the match of results with calls.
+ *
+ * An id goes back as it came to the provider and model that made it: some servers hide data in it.
+ * Others get it within their limits. Knows nothing of messages and wire formats.
+ */
+import { fittedId } from './wire-names.ts'
+
+export class CallIds<Place> {
+  readonly #longest: number
+  /** Open calls by the id in the parts. Several replies may have used the same id. */
+  readonly #open = new Map<string, { wireId: string; place: Place }[]>()
+  readonly #taken = new Set<string>()
+  /** How many calls had an id, in the form in which it is sent. */
+  readonly #uses = new Map<string, number>()
+
+  constructor(longest: number) {
+    this.#longest = longest
+  }
+
+  /** Forgets the calls so far: later calls may have the same ids. */
+  forget(): void {
+    this.#open.clear()
+    this.#taken.clear()
+    this.#uses.clear()
+  }
+
+  /** @param place - returned with the result of the call */
+  call(toolCallId: string, isOwn: boolean, place: Place): string {
+    const wireId = this.#free(isOwn ? toolCallId : fittedId(toolCallId, this.#longest))
+    this.#taken.add(wireId)
+    const open = this.#open.get(toolCallId)
+    if (open === undefined) this.#open.set(toolCallId, [{ wireId, place }])
+    else open.push({ wireId, place })
+    return wireId
+  }
+
+  /** Returns the call that a result answers; `undefined` if none waits for it. */
+  answered(toolCallId: string): { wireId: string; place: Place } | undefined {
+    return this.#open.get(toolCallId)?.shift()
+  }
+
+  #free(id: string): string {
+    let uses = this.#uses.get(id) ?? 0
+    let wireId = uses === 0 ? id : this.#numbered(id, uses)
+    while (this.#taken.has(wireId)) wireId = this.#numbered(id, (uses += 1))
+    this.#uses.set(id, uses + 1)
+    return wireId
+  }
+
+  #numbered(id: string, n: number): string {
+    const end = `_${n}`
+    // An id of the provider's own that is used twice must change, so its length is no concern.
+    return id.length > this.#longest ? `${id}${end}` : id.slice(0, this.#longest - end.length) + end
+  }
+}
