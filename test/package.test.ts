@@ -95,7 +95,7 @@ test('has types that hold under the strictest flags', async () => {
   await write(
     'host.ts',
     `import { ColloquyError, createEngine } from 'colloquy'
-import type { ConversationEvent, Engine, EngineOptions, Message, Part, Snapshot, Turn, ActorInspectionEvent, InspectionObserver } from 'colloquy'
+import type { ConversationEvent, Engine, EngineOptions, Message, Part, Snapshot, Turn } from 'colloquy'
 import { reply, reset, startProvider } from 'colloquy/testing'
 import type { Provider, Script } from 'colloquy/testing'
 
@@ -135,6 +135,7 @@ test('takes observers that are typed with the inspection events of XState, and w
   await write(
     'observers.ts',
     `import { createEngine } from 'colloquy'
+import type { ActorInspectionEvent, Engine, InspectionObserver } from 'colloquy'
 import type { AnyActorRef, InspectionEvent, Observer } from 'xstate'
 
 declare const engine: Engine

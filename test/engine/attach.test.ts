@@ -101,7 +101,7 @@ describe('an ended turn', () => {
       const provider = await testProvider()
       provider.always((exchange) => {
         const { messages } = exchange.body as { messages: { content: string }[] }
-        return (SCRIPTS[messages.at(-1)?.content ?? ''] as Script)(exchange)
+        return (SCRIPTS[messages.at(-1)?.content.split('\n').at(-1) ?? ''] as Script)(exchange)
       })
       const database = await testDatabase()
       const engine = await createEngine({
