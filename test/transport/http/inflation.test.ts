@@ -34,7 +34,7 @@ const NOTHING: readonly (readonly [string, string])[] = [
 
 test.each(NOTHING)('ends a body of brotli that is nothing but %s', async (_, piece) => {
   await using provider = await startProvider()
-  const bytes = await brotliOf(piece, 32)
+  const bytes = await brotliOf(piece, 8)
   provider.next(raw([bytes], { headers: { ...sse, 'content-encoding': 'br' } }))
 
   const { error, text } = await reply(provider.url)
@@ -52,7 +52,7 @@ test.each(NOTHING)('ends a body of brotli that is nothing but %s', async (_, pie
 
 test('keeps the content that came before it', async () => {
   await using provider = await startProvider()
-  const bytes = await brotliOf(': ping\n\n', 32, line(chunk({ content: 'Once' })))
+  const bytes = await brotliOf(': ping\n\n', 8, line(chunk({ content: 'Once' })))
   provider.next(raw([bytes], { headers: { ...sse, 'content-encoding': 'br' } }))
 
   const { error, text } = await reply(provider.url)
@@ -64,7 +64,7 @@ test('ends blank lines in place of JSON, and of a list of models', async () => {
   await using provider = await startProvider()
   await using transport = transportFor()
   const headers = { 'content-type': 'application/json', 'content-encoding': 'br' }
-  const bytes = await brotliOf('\n', 32)
+  const bytes = await brotliOf('\n', 8)
   provider.next(raw([bytes], { headers }))
   provider.models(raw([bytes], { headers }))
 
