@@ -4,7 +4,7 @@
  *   npm start                        chat
  *   npm start -- "tell me a story"   print one streamed reply and exit
  */
-import { createEngine, type Logger } from 'colloquy'
+import { createEngine } from 'colloquy'
 import { MisuseError, readArguments, USAGE, type Arguments } from './chat/arguments.ts'
 import { commandIn, runCommand } from './chat/commands.ts'
 import { explain } from './chat/explanation.ts'
@@ -20,13 +20,6 @@ const PRACTICE_NOTE =
 
 const terminal = new Terminal(process)
 const interrupts = new Interrupts(terminal)
-/** The chat shows by itself how a turn ends. */
-const logger: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error: (_, message) => terminal.problem(message),
-}
 try {
   const options = readArguments(process.argv.slice(2), process.env)
   if (options.help) terminal.line(USAGE)
@@ -59,12 +52,7 @@ function linesFor(message: string | undefined): Lines {
 async function chatWith(provider: Provider, lines: Lines, options: Arguments): Promise<Outcome> {
   const { interactive } = lines
   const { database } = options
-  const engine = await createEngine({
-    database,
-    emitIntervalMs: 30,
-    autoTitle: interactive,
-    logger,
-  })
+  const engine = await createEngine({ database, emitIntervalMs: 30, autoTitle: interactive })
   try {
     const { leaving } = interrupts
     const model = await useProvider(engine, provider, { lines, terminal, leaving })

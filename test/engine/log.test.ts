@@ -1,5 +1,5 @@
 /** What an engine tells its log: codes and ids, never texts or secrets, and no warning twice for a cause. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Engine, EngineOptions, Logger } from '../../src/index.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import { foreignWriter } from '../support/foreign-writer.ts'
@@ -202,4 +202,22 @@ test('no entry holds a text or a secret, however a turn goes', async () => {
   for (const secret of ['canary', 'sk-test-key', 'secret of the provider']) {
     expect(said).not.toContain(secret)
   }
+})
+
+test('the default logger keeps silent about single turns, which their callers hear of', async () => {
+  const written: string[] = []
+  const write = process.stderr.write.bind(process.stderr)
+  process.stderr.write = (text: string) => written.push(text) > 0
+  onTestFinished(() => void (process.stderr.write = write))
+  const { provider, engine, conversation } = await testChat({
+    retry: { maxAttempts: 2, baseDelayMs: 0 },
+  })
+  const { url } = provider
+  await engine.putEndpoint('online', { url, model: 'm', fallbacks: ['missing'] })
+  provider.always(busy)
+  for (let n = 0; n < 2; n += 1) await ask(engine, conversation.id)
+  await outcomeOf(engine.complete({ prompt: 'hi' }))
+  expect(written).toEqual([
+    expect.stringMatching(/^colloquy: The fallback endpoint "missing" is left out/),
+  ])
 })

@@ -167,7 +167,7 @@ export class OneShots {
         if (next === undefined) throw error
         const { endpoint } = route.target
         const { code } = errorRecord(error)
-        this.#options.logger.warn(
+        this.#options.failureLog.warn(
           { endpoint, code, purpose: input.purpose, retryInMs: next.retryInMs },
           `A request failed and is followed by another: ${code}.`,
         )

@@ -20,6 +20,8 @@ export function warningsLogger(): Logger {
   return { debug() {}, info() {}, warn: once, error: once }
 }
 
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
 /**
  * A logger that is safe to call anywhere. An error that the host's logger throws is dropped: there
  * is no place left to report it.

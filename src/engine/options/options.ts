@@ -122,7 +122,7 @@ export interface EngineOptions {
    * as warnings; openings, recoveries and migrations as information; the rest for debugging. They
    * have codes and ids, and never texts or secrets.
    *
-   * @defaultValue writes warnings and errors to stderr, each text once
+   * @defaultValue writes warnings and errors to stderr, each text once, but not those of single turns
    */
   readonly logger?: Logger | undefined
   /**

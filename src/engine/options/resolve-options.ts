@@ -11,7 +11,7 @@ import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 import { checked, count, duration, functionValue, group, text } from './check.ts'
 import { guardedIds, uuidV7Source } from './ids.ts'
-import { guardedLogger, Warnings, warningsLogger } from './logging.ts'
+import { guardedLogger, silentLogger, Warnings, warningsLogger } from './logging.ts'
 import type { CountTokens, EngineOptions, Prepare } from './options.ts'
 import { SteadyClock } from './steady-clock.ts'
 import { systemClock } from './system-clock.ts'
@@ -126,6 +126,8 @@ export function resolveOptions(options: EngineOptions) {
     retry: { ...given.retry, random: given.random ?? Math.random },
     logger: log,
     warnings: new Warnings(log),
+    /** Gets the failures of single turns and requests. The default logger does not: callers learn of them. */
+    failureLog: given.logger === undefined ? silentLogger : log,
     /** The host's clock for work that must go on even if that clock throws. */
     steadyClock,
     newId: guardedIds(given.newId ?? uuidV7Source(steadyClock, given.random)),

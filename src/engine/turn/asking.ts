@@ -107,7 +107,7 @@ export class Asking {
     const { code } = failure
     const { retryInMs } = next
     const nextEndpoint = live.routeAt(next.route).target.endpoint
-    this.#options.logger.warn(
+    this.#options.failureLog.warn(
       { turnId, conversationId, attempt, code, endpoint, model, nextEndpoint, retryInMs },
       `An attempt failed and is followed by another: ${code}.`,
     )

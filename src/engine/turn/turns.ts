@@ -279,12 +279,12 @@ export class Turns {
   /** Never text: messages of errors quote providers. */
   #logEnd(live: LiveTurn, result: TurnResult, error: ColloquyError | undefined): void {
     const { turnId, conversationId, attempts, asked } = live
-    const { logger } = this.#options
+    const { logger, failureLog } = this.#options
     const ids = { turnId, conversationId, ...asked, attempts }
     if (result === 'failed' || result === 'unsaved') {
       const { code = 'internal', status } = error ?? {}
       const details = { ...ids, code, ...(status !== undefined && { status }) }
-      logger.warn(details, `A turn failed: ${code}.`)
+      failureLog.warn(details, `A turn failed: ${code}.`)
     } else if (result === 'rejected') {
       const { code } = errorRecord(live.refusal)
       logger.debug({ turnId, conversationId, code }, 'A send was refused.')
