@@ -1,8 +1,8 @@
 /**
  * One source of events with many subscribers.
  *
- * The subscribers of a turn, of a conversation and of everything are in separate lists, so that an
- * event costs nothing for subscribers that it does not concern. Events published during a delivery
+ * The subscribers of a turn, of a conversation and of everything have Subjects of their own, so that
+ * an event costs nothing for subscribers that it does not concern. Events published during a delivery
  * are delivered after it, to all subscribers in one order. Observables of the feed never error.
  *
  * Knows nothing of machines, requests and storage.
@@ -12,13 +12,12 @@ import type { Clock } from '../protocol/clock.ts'
 import {
   type ConversationEvent,
   type ConversationHappening,
-  isContent,
   isTerminal,
   type SettingsChange,
 } from '../protocol/event.ts'
 import { Registry } from '../registry.ts'
 import { ReplyFeed, type ReplyFeedPort, type FeedTurn } from './reply-feed.ts'
-import { Subscribers } from './subscribers.ts'
+import { EventSubject, GuardedSubject } from './subjects.ts'
 
 interface FeedOptions {
   readonly clock: Clock
@@ -32,10 +31,10 @@ export class Feed implements ReplyFeedPort {
   readonly clock: Clock
   readonly steadyClock: Clock
   readonly emitIntervalMs: number
-  readonly #everything = new Subscribers<ConversationEvent>()
-  /** By conversation, made when first needed. */
-  readonly #subscribers = new Registry<string, Subscribers<ConversationEvent>>()
-  readonly #settings = new Subscribers<SettingsChange>()
+  readonly #everything = new EventSubject()
+  /** By conversation, made for its first subscriber. */
+  readonly #subjects = new Registry<string, EventSubject>()
+  readonly #settings = new GuardedSubject<SettingsChange>()
   /** The reply feeds of running turns, by conversation. */
   readonly #replyFeeds = new Registry<string, ReplyFeed>()
   #queue: (ConversationEvent | SettingsChange)[] = []
@@ -61,12 +60,16 @@ export class Feed implements ReplyFeedPort {
     this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
   }
 
+  get isDelivering(): boolean {
+    return this.#isDelivering
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }
 
   hasSubscribers(conversationId: string): boolean {
-    return !this.#everything.isEmpty || this.#subscribers.has(conversationId)
+    return this.#everything.observed || this.#subjects.has(conversationId)
   }
 
   /** Delivers an event to the subscribers that it concerns, after the events queued before it. */
@@ -88,11 +91,6 @@ export class Feed implements ReplyFeedPort {
     }
   }
 
-  queuedContent(): WeakSet<ConversationEvent> | undefined {
-    const queued = this.#queue.filter((event) => 'type' in event && isContent(event))
-    return queued.length === 0 ? undefined : new WeakSet(queued as ConversationEvent[])
-  }
-
   /** Publishes an event of a conversation outside its turns. */
   announce(conversationId: string, happening: ConversationHappening): void {
     this.publish({ seq: 0, conversationId, at: new Date(this.steadyClock.now()), ...happening })
@@ -107,7 +105,7 @@ export class Feed implements ReplyFeedPort {
   /** The changes of the settings from the moment of subscribing, until the feed is closed. */
   readonly settingsChanges: Observable<SettingsChange> = new Observable((subscriber) => {
     if (this.#isClosed) return subscriber.complete()
-    this.#settings.add(subscriber)
+    subscriber.add(this.#settings.subscribe(subscriber))
   })
 
   /**
@@ -118,7 +116,8 @@ export class Feed implements ReplyFeedPort {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
       const missed = this.#running(conversationId).flatMap((replyFeed) => replyFeed.catchUp() ?? [])
-      this.#subscribersOf(conversationId).add(subscriber, this.queuedContent())
+      const events = this.#subjectOf(conversationId).after(this.#isDelivering ? missed : [])
+      subscriber.add(events.subscribe(subscriber))
       if (conversationId !== undefined) subscriber.add(() => this.#forget(conversationId))
       this.atomically(() => {
         for (const event of missed) subscriber.next(event)
@@ -130,7 +129,7 @@ export class Feed implements ReplyFeedPort {
   close(): void {
     this.#isClosed = true
     for (const replyFeed of this.#replyFeeds.values()) replyFeed.close()
-    for (const subscribers of this.#subscribers.values()) subscribers.complete()
+    for (const subject of this.#subjects.values()) subject.complete()
     this.#everything.complete()
     this.#settings.complete()
   }
@@ -146,18 +145,19 @@ export class Feed implements ReplyFeedPort {
     return replyFeed === undefined ? [] : [replyFeed]
   }
 
-  #subscribersOf(conversationId: string | undefined): Subscribers<ConversationEvent> {
+  #subjectOf(conversationId: string | undefined): EventSubject {
     if (conversationId === undefined) return this.#everything
-    const known = this.#subscribers.get(conversationId)
+    const known = this.#subjects.get(conversationId)
     if (known !== undefined) return known
-    const subscribers = new Subscribers<ConversationEvent>()
-    this.#subscribers.set(conversationId, subscribers)
-    return subscribers
+    const subject = new EventSubject()
+    this.#subjects.set(conversationId, subject)
+    return subject
   }
 
   #forget(conversationId: string): void {
-    if (this.#subscribers.get(conversationId)?.isEmpty === true)
-      this.#subscribers.delete(conversationId)
+    if (this.#subjects.get(conversationId)?.observed === false) {
+      this.#subjects.delete(conversationId)
+    }
   }
 
   #deliver(event: ConversationEvent | SettingsChange): void {
@@ -168,8 +168,8 @@ export class Feed implements ReplyFeedPort {
     // has missed the event.
     if (replyFeed !== undefined && isTerminal(event)) this.#replyFeeds.delete(conversationId)
     replyFeed?.deliver(event)
-    this.#subscribers.get(conversationId)?.next(event)
-    this.#everything.next(event)
+    this.#subjects.get(conversationId)?.next(event)
+    if (this.#everything.observed) this.#everything.next(event)
   }
 
   #replyFeedOf({ conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {

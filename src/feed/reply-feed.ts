@@ -14,8 +14,9 @@ import { type ConversationEvent, isTerminal, type TurnHappening } from '../proto
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import { GrowingReply } from '../reply/growing-reply.ts'
-import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-reader.ts'
-import { Subscribers } from './subscribers.ts'
+import { type PacedReply, SnapshotPacer } from './snapshot-pacer.ts'
+import type { Versioned } from './snapshot-reader.ts'
+import { EventSubject } from './subjects.ts'
 
 /** The part of the feed that a reply feed needs. */
 export interface ReplyFeedPort {
@@ -25,16 +26,13 @@ export interface ReplyFeedPort {
   readonly steadyClock: Clock
   readonly emitIntervalMs: number
   readonly isClosed: boolean
+  /** True while events are delivered. Events published meanwhile are queued. */
+  readonly isDelivering: boolean
   /** Returns true if the conversation has subscribers, besides those of a single turn. */
   hasSubscribers(conversationId: string): boolean
   publish(event: ConversationEvent): void
   /** Does work in one step: the events that it publishes are delivered afterwards, in order. */
   atomically(work: () => void): void
-  /**
-   * The queued events that tell of content. A subscriber that comes at this moment has their
-   * content in its snapshot.
-   */
-  queuedContent(): WeakSet<ConversationEvent> | undefined
 }
 
 /** A turn as far as the feed knows it. */
@@ -43,30 +41,27 @@ export interface FeedTurn {
   readonly conversationId: string
 }
 
-export class ReplyFeed implements SnapshotSource {
+export class ReplyFeed implements PacedReply {
   readonly turnId: string
   readonly conversationId: string
   readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
-  readonly #snapshotReaders = new Set<SnapshotReader>()
-  #subscribers: Subscribers<ConversationEvent> | undefined
+  readonly #pacer: SnapshotPacer
+  /** Made for the first subscriber to this turn alone. */
+  #subject: EventSubject | undefined
   #seq = 0
   /** The number of the newest event that told of content. */
   #contentSeq = 0
   #version = 0
-  #shown = 0
-  #readNumber = 0
   #status: Snapshot['status'] = 'streaming'
-  #pause: unknown
   #current: Versioned | undefined
-  #lastShown: Versioned | undefined
-  #ending: { readonly error?: unknown } | undefined
   #lastEvent: ConversationEvent | undefined
 
   constructor(turn: FeedTurn, feed: ReplyFeedPort) {
     this.turnId = turn.turnId
     this.conversationId = turn.conversationId
     this.#feed = feed
+    this.#pacer = new SnapshotPacer(this, feed.steadyClock, feed.emitIntervalMs)
   }
 
   get isSealed(): boolean {
@@ -96,11 +91,11 @@ export class ReplyFeed implements SnapshotSource {
     this.#status = status
     this.#current = undefined
     this.#reply.finish()
-    this.#unpause()
+    this.#pacer.stop()
     if (this.#reply.isEmpty) return
     const hasCalls = this.#reply.parts().some((part) => part.type === 'tool-call')
     if (this.#feed.emitIntervalMs > 0 || hasCalls) this.#version += 1
-    this.#show()
+    this.#pacer.show()
   }
 
   parts(): readonly Part[] {
@@ -120,7 +115,7 @@ export class ReplyFeed implements SnapshotSource {
   publish(happening: TurnHappening, clock = this.#feed.clock): void {
     this.#seq += 1
     // The terminal event is made in any case: it is kept for later subscribers.
-    if (!isTerminal(happening) && !this.#hasSubscribers) return
+    if (!isTerminal(happening) && !this.hasSubscribers) return
     const { turnId, conversationId } = this
     const at = new Date(clock.now())
     this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
@@ -131,24 +126,22 @@ export class ReplyFeed implements SnapshotSource {
     const isLast = isTerminal(event)
     // A later subscriber gets this event when it subscribes.
     if (isLast) this.#lastEvent = event
-    this.#subscribers?.next(event)
-    if (isLast) this.#subscribers?.complete()
+    if (this.#subject?.observed === true) this.#subject.next(event)
+    if (isLast) this.#subject?.complete()
   }
 
   /** Completes the observables of this turn. */
   close(): void {
-    this.#subscribers?.complete()
+    this.#subject?.complete()
   }
 
   /** Ends the snapshot readers, or has them throw the error. */
   end(error?: unknown): void {
-    this.#ending = error === undefined ? {} : { error }
-    this.#unpause()
-    for (const reader of this.#snapshotReaders) reader.end(error)
+    this.#pacer.end(error)
   }
 
   snapshots(): AsyncIterable<Snapshot> {
-    return { [Symbol.asyncIterator]: () => this.#attach() }
+    return { [Symbol.asyncIterator]: () => this.#pacer.attach() }
   }
 
   /** The events of this turn from the moment of subscribing, then completion. */
@@ -158,8 +151,9 @@ export class ReplyFeed implements SnapshotSource {
       const last = this.#lastEvent
       if (last === undefined) {
         if (this.#feed.isClosed) return subscriber.complete()
-        this.#subscribers ??= new Subscribers<ConversationEvent>()
-        this.#subscribers.add(subscriber, this.#feed.queuedContent())
+        this.#subject ??= new EventSubject()
+        const queuedBefore = this.#feed.isDelivering && missed !== undefined ? [missed] : []
+        subscriber.add(this.#subject.after(queuedBefore).subscribe(subscriber))
       }
       this.#feed.atomically(() => {
         if (missed !== undefined) subscriber.next(missed)
@@ -180,100 +174,18 @@ export class ReplyFeed implements SnapshotSource {
     return { seq: snapshot.seq, conversationId, turnId, at, type: 'reply.snapshot', snapshot }
   }
 
-  current(): Versioned | undefined {
-    return this.#reply.isEmpty ? undefined : this.#made()
+  get version(): number {
+    return this.#version
   }
 
-  due(): Versioned | undefined {
-    return this.#pause === undefined ? this.current() : this.#lastShown
-  }
-
-  detach(reader: SnapshotReader): void {
-    this.#snapshotReaders.delete(reader)
-  }
-
-  get #hasSubscribers(): boolean {
-    return this.#subscribers?.isEmpty === false || this.#feed.hasSubscribers(this.conversationId)
-  }
-
-  #attach(): SnapshotReader {
-    const reader = new SnapshotReader(this)
-    if (this.#ending !== undefined) reader.end(this.#ending.error)
-    else this.#snapshotReaders.add(reader)
-    return reader
-  }
-
-  /**
-   * Adds a batch and publishes it. Events are numbered even without subscribers, so that
-   * subscribing never changes the numbers.
-   */
-  #take(batch: readonly Delta[]): void {
-    this.#readNumber += 1
-    this.#contentSeq = this.#seq + 1
-    if (this.#hasSubscribers) {
-      this.publish({ type: 'reply.delta', deltas: batch })
-    } else {
-      this.#seq += 1
-    }
-    for (const delta of batch) {
-      this.#add(delta)
-      if (this.#feed.emitIntervalMs === 0) this.#show()
-    }
-    if (this.#feed.emitIntervalMs > 0 && this.#pause === undefined) this.#showAndPause()
-  }
-
-  #add(delta: Delta): void {
-    this.#reply.add(delta)
-    this.#version += 1
-    this.#current = undefined
-  }
-
-  /**
-   * Shows the reply to subscribers and snapshot readers. Returns true if there was something new
-   * and somebody to show it to.
-   */
-  #show(): boolean {
-    if (this.#shown === this.#version) return false
-    const hasSubscribers = this.#hasSubscribers
-    if (!hasSubscribers && this.#snapshotReaders.size === 0) return false
-    this.#shown = this.#version
-    this.#contentSeq = this.#seq + 1
-    this.#current = undefined
-    if (hasSubscribers) this.publish({ type: 'reply.snapshot', snapshot: this.#made().snapshot })
-    else this.#seq += 1
-    if (this.#feed.emitIntervalMs > 0) this.#lastShown = this.current()
-    for (const reader of this.#snapshotReaders) this.#offer(reader)
-    return true
-  }
-
-  /**
-   * Offers the reply to a snapshot reader. A snapshot reader that does not wait costs nothing:
-   * no snapshot is made for it before it asks.
-   */
-  #offer(reader: SnapshotReader): void {
-    const current = reader.wants(this.#readNumber) ? this.current() : undefined
-    if (current === undefined) reader.lag(this.#readNumber)
-    else reader.offer(current, this.#readNumber)
-  }
-
-  /** Shows the reply at once, then not again before the interval is over. */
-  #showAndPause(): void {
-    if (!this.#show()) return
-    this.#pause = this.#feed.steadyClock.setTimeout(() => {
-      this.#pause = undefined
-      this.#readNumber += 1
-      this.#feed.atomically(() => this.#showAndPause())
-    }, this.#feed.emitIntervalMs)
-  }
-
-  #unpause(): void {
-    if (this.#pause !== undefined) this.#feed.steadyClock.clearTimeout(this.#pause)
-    this.#pause = undefined
+  get hasSubscribers(): boolean {
+    return this.#subject?.observed === true || this.#feed.hasSubscribers(this.conversationId)
   }
 
   /** The snapshot of the reply as it is; the same object until the reply changes. */
-  #made(): Versioned {
+  current(): Versioned | undefined {
     if (this.#current !== undefined) return this.#current
+    if (this.#reply.isEmpty) return undefined
     const parts = this.#reply.parts()
     const snapshot = {
       turnId: this.turnId,
@@ -283,5 +195,35 @@ export class ReplyFeed implements SnapshotSource {
       status: this.#status,
     }
     return (this.#current = { version: this.#version, snapshot })
+  }
+
+  publishSnapshot(): void {
+    this.#contentSeq = this.#seq + 1
+    this.#current = undefined
+    const snapshot = this.hasSubscribers ? this.current()?.snapshot : undefined
+    if (snapshot === undefined) this.#seq += 1
+    else this.publish({ type: 'reply.snapshot', snapshot })
+  }
+
+  atomically(work: () => void): void {
+    this.#feed.atomically(work)
+  }
+
+  /**
+   * Adds a batch and publishes it. Events are numbered even without subscribers, so that
+   * subscribing never changes the numbers.
+   */
+  #take(batch: readonly Delta[]): void {
+    this.#pacer.beginRead()
+    this.#contentSeq = this.#seq + 1
+    if (this.hasSubscribers) this.publish({ type: 'reply.delta', deltas: batch })
+    else this.#seq += 1
+    for (const delta of batch) {
+      this.#reply.add(delta)
+      this.#version += 1
+      this.#current = undefined
+      this.#pacer.added()
+    }
+    this.#pacer.endRead()
   }
 }
