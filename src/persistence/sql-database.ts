@@ -6,10 +6,10 @@
  * of tables, and of a kind of database only its `DatabaseKind`.
  */
 import type { ColloquyError } from '../protocol/errors.ts'
-import { type Connection, Statement } from './statements/statement.ts'
+import { Command, type Connection } from './statements/statement.ts'
 
-const COMMIT = new Statement('commit')
-const ROLLBACK = new Statement('rollback')
+const COMMIT = new Command('commit')
+const ROLLBACK = new Command('rollback')
 
 /** The statements and functions that differ between kinds of databases. */
 export interface DatabaseKind {
@@ -17,7 +17,7 @@ export interface DatabaseKind {
    * Opens a transaction that excludes other writers from its start. If a transaction began with a
    * read and another process wrote meanwhile, it could not wait: it would have to start again.
    */
-  readonly begin: Statement
+  readonly begin: Command
   /** Returns the `ColloquyError` for an error of the driver, which becomes its cause. */
   readonly classify: (error: unknown) => ColloquyError
   /**

@@ -119,7 +119,9 @@ export class SqlStore implements Store {
   }
 
   async getConversation(id: string): Promise<ConversationRecord | undefined> {
-    const row = await this.#read((connection) => SELECT_CONVERSATION.first(connection, toText(id)))
+    const row = await this.#read((connection) =>
+      SELECT_CONVERSATION.first(connection, { id: toText(id) }),
+    )
     return row && conversationRecord(row)
   }
 
@@ -127,8 +129,8 @@ export class SqlStore implements Store {
     const { ownerId, limit = NO_LIMIT } = filter
     const rows = await this.#read((connection) =>
       ownerId === undefined
-        ? SELECT_CONVERSATIONS.all(connection, limit)
-        : SELECT_CONVERSATIONS_OF.all(connection, toText(ownerId), limit),
+        ? SELECT_CONVERSATIONS.all(connection, { limit })
+        : SELECT_CONVERSATIONS_OF.all(connection, { owner_id: toText(ownerId), limit }),
     )
     return readRows(rows, conversationRecord, this.#brokenRows.report)
   }
@@ -150,7 +152,7 @@ export class SqlStore implements Store {
   }
 
   async deleteConversation(id: string): Promise<boolean> {
-    return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, toText(id)))) > 0
+    return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, { id: toText(id) }))) > 0
   }
 
   async listMessages(conversationId: string): Promise<readonly Message[]> {
@@ -166,20 +168,20 @@ export class SqlStore implements Store {
   }
 
   async getTurn(id: string): Promise<TurnRecord | undefined> {
-    const row = await this.#read((connection) => SELECT_TURN.first(connection, id))
+    const row = await this.#read((connection) => SELECT_TURN.first(connection, { id }))
     return row && turnRecord(row)
   }
 
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
     const rows = await this.#read((connection) =>
-      SELECT_TURNS.all(connection, toText(conversationId)),
+      SELECT_TURNS.all(connection, { conversation_id: toText(conversationId) }),
     )
     return readRows(rows, turnRecord, this.#brokenRows.report)
   }
 
   async lastTurn(conversationId: string): Promise<TurnRecord | undefined> {
     const row = await this.#read((connection) =>
-      SELECT_LAST_TURN.first(connection, toText(conversationId)),
+      SELECT_LAST_TURN.first(connection, { conversation_id: toText(conversationId) }),
     )
     return row && turnRecord(row)
   }
@@ -198,7 +200,9 @@ export class SqlStore implements Store {
   }
 
   async replyOf(turnId: string): Promise<Message | undefined> {
-    const row = await this.#read((connection) => SELECT_REPLY.first(connection, turnId))
+    const row = await this.#read((connection) =>
+      SELECT_REPLY.first(connection, { turn_id: turnId }),
+    )
     return row && messageRecord(row)
   }
 
@@ -237,7 +241,7 @@ export class SqlStore implements Store {
   }
 
   async listEndpoints(onBroken?: (name: string) => void): Promise<readonly StoredEndpoint[]> {
-    const rows = await this.#read((connection) => SELECT_ENDPOINTS.all(connection))
+    const rows = await this.#read((connection) => SELECT_ENDPOINTS.all(connection, {}))
     if (onBroken === undefined) return readRows(rows, storedEndpoint, this.#brokenRows.report)
     return rows.flatMap((row) => {
       const endpoint = readable(() => storedEndpoint(row))
@@ -251,7 +255,7 @@ export class SqlStore implements Store {
   }
 
   async deleteEndpoint(name: string): Promise<boolean> {
-    return (await this.#write(() => (tx) => DELETE_ENDPOINT.run(tx, toText(name)))) > 0
+    return (await this.#write(() => (tx) => DELETE_ENDPOINT.run(tx, { name: toText(name) }))) > 0
   }
 
   async listSettings(): Promise<ReadonlyMap<string, unknown>> {

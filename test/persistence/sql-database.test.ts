@@ -4,11 +4,20 @@ import { expect, onTestFinished, test } from 'vitest'
 import { SqlDatabase } from '../../src/persistence/sql-database.ts'
 import { SqliteConnection } from '../../src/persistence/sqlite/connection.ts'
 import { databaseError } from '../../src/persistence/sqlite/errors.ts'
-import { Statement } from '../../src/persistence/statements/statement.ts'
+import { literal } from '../../src/persistence/statements/compile.ts'
+import {
+  Command,
+  type NoParameters,
+  Statement,
+} from '../../src/persistence/statements/statement.ts'
 
-const BEGIN = new Statement('begin immediate')
-const INSERT = new Statement('insert into note (text) values (?)')
-const COUNT = new Statement<{ readonly notes: number }>('select count(*) as notes from note')
+const BEGIN = new Command('begin immediate')
+const INSERT = new Statement<{ readonly value: string }>((db, { value }) =>
+  db.insertInto('setting').values({ name: literal('note'), value }),
+)
+const COUNT = new Statement<NoParameters, { readonly notes: number }>((db) =>
+  db.selectFrom('setting').select((of) => of.fn.countAll<number>().as('notes')),
+)
 
 /** A database with one table, and a limit of pages. */
 async function database(pages = 1_000) {
@@ -18,7 +27,7 @@ async function database(pages = 1_000) {
     discovery: { warnWhenNoEntities: false },
   })
   const client = await orm.em.getConnection().getNativeClient()
-  client.exec('create table note (text text unique)')
+  client.exec('create table setting (name text, value text unique)')
   client.pragma(`max_page_count = ${pages}`)
   const opened = new SqlDatabase(new SqliteConnection(client), {
     begin: BEGIN,
@@ -29,14 +38,14 @@ async function database(pages = 1_000) {
   return opened
 }
 
-const count = (opened: SqlDatabase) => opened.read((connection) => COUNT.one(connection))
+const count = (opened: SqlDatabase) => opened.read((connection) => COUNT.one(connection, {}))
 
 test('a transaction that fails leaves nothing behind', async () => {
   const opened = await database()
 
   const failed = opened.transaction(async (tx) => {
-    await INSERT.run(tx, 'a')
-    await INSERT.run(tx, 'a')
+    await INSERT.run(tx, { value: 'a' })
+    await INSERT.run(tx, { value: 'a' })
   })
 
   await expect(failed).rejects.toMatchObject({
@@ -49,13 +58,13 @@ test('a transaction that fails leaves nothing behind', async () => {
 test('a full disk fails the write that meets it, and not those after it', async () => {
   const opened = await database(20)
 
-  const failed = opened.transaction((tx) => INSERT.run(tx, 'x'.repeat(200_000)))
+  const failed = opened.transaction((tx) => INSERT.run(tx, { value: 'x'.repeat(200_000) }))
 
   await expect(failed).rejects.toMatchObject({
     code: 'database-failed',
     message: expect.stringContaining('disk is full'),
   })
-  await opened.transaction((tx) => INSERT.run(tx, 'small'))
+  await opened.transaction((tx) => INSERT.run(tx, { value: 'small' }))
   expect(await count(opened)).toEqual({ notes: 1 })
 })
 
@@ -65,10 +74,10 @@ test('a read waits for the transaction that is open, and sees all of it', async 
   const goOn = Promise.withResolvers<void>()
 
   const written = opened.transaction(async (tx) => {
-    await INSERT.run(tx, 'a')
+    await INSERT.run(tx, { value: 'a' })
     begun.resolve()
     await goOn.promise
-    await INSERT.run(tx, 'b')
+    await INSERT.run(tx, { value: 'b' })
   })
   await begun.promise
   const read = count(opened)

@@ -25,7 +25,7 @@ export function driverCalls() {
 }
 
 function firstWords(sql: string): string {
-  const words = sql.trim().split(/\s+/)
+  const words = sql.replaceAll('"', '').trim().split(/\s+/)
   if (words[0] === 'select') return `select … ${words[words.lastIndexOf('from') + 1]}`
   return words.slice(0, words[0] === 'update' ? 2 : 3).join(' ')
 }

@@ -17,7 +17,7 @@ import { ENTITIES } from '../schema/schema.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { PATIENCE_MS, SqlStore } from '../sql-store.ts'
 import { recoveryJob } from '../statements/recovery.ts'
-import { type Connection, Statement } from '../statements/statement.ts'
+import { Command, type Connection } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
 import { SqliteConnection } from './connection.ts'
 import { databaseError } from './errors.ts'
@@ -30,7 +30,7 @@ import { untilFree } from './until-free.ts'
 
 const MEMORY = ':memory:'
 /** Acquires SQLite's write lock at once: if another process writes, this statement fails. */
-const BEGIN = new Statement('begin immediate')
+const BEGIN = new Command('begin immediate')
 
 /**
  * MikroORM reads the environment variables `MIKRO_ORM_*`, which a host may have set for its own

@@ -11,7 +11,7 @@ import type { Logger } from '../../protocol/logger.ts'
 import { isBehind, MIGRATION_TABLE } from '../schema/migrate.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { SqlStore } from '../sql-store.ts'
-import { type Connection, Statement } from '../statements/statement.ts'
+import { Command, type Connection } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
 import { SqliteConnection } from './connection.ts'
 import { databaseError } from './errors.ts'
@@ -24,7 +24,7 @@ const MEMORY = ':memory:'
 const PATIENCE_MS = 1_000
 
 /** Never executed, because nothing is written. */
-const BEGIN = new Statement('begin')
+const BEGIN = new Command('begin')
 
 /**
  * Opens an existing database. The store refuses every write with `read-only`.

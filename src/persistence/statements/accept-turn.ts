@@ -5,13 +5,14 @@
  * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
  */
 import { type Message, textOf } from '../../protocol/message.ts'
-import type { ConversationRow } from '../schema/schema.ts'
+import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import type { TurnAccept, TurnPlace } from '../store.ts'
 import { unansweredRefusal } from './answered-calls.ts'
+import { literal } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { MOVE_HEAD } from './conversations.ts'
 import { assertNewest, EPOCH_SETTING } from './epoch.ts'
-import { IS_POSITION, nextPosition } from './positions.ts'
+import { GREATEST_POSITION, nextPosition, positionAfter } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
@@ -31,25 +32,91 @@ export type Acceptance = { readonly message: Message } | { readonly refusal: unk
 
 // The positions are looked up before the inserts. If an insert reads its own table or returns a
 // row, SQLite makes a temporary table: it costs twice as much as an insert of plain values.
-export const SELECT_ACCEPTING = new Statement<AcceptingRow>(`
-  select c.*,
-    (select coalesce(max(m.position), 0) + 1 from message m
-      where m.conversation_id = c.id and ${IS_POSITION('m.position')}) as message_position,
-    (select coalesce(max(t.position), 0) + 1 from turn t
-      where t.conversation_id = c.id and ${IS_POSITION('t.position')}) as turn_position,
-    (select s.value from setting s where s.name = '${EPOCH_SETTING}') as epoch
-  from conversation c where c.id = ?`)
+export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, AcceptingRow>(
+  (db, { id }) =>
+    db
+      .selectFrom('conversation as c')
+      .selectAll('c')
+      .select((of) => [
+        of
+          .selectFrom('message as m')
+          .select(positionAfter('m.position').as('next'))
+          .whereRef('m.conversation_id', '=', 'c.id')
+          .where('m.position', '<=', GREATEST_POSITION)
+          .$asScalar()
+          .$notNull()
+          .as('message_position'),
+        of
+          .selectFrom('turn as t')
+          .select(positionAfter('t.position').as('next'))
+          .whereRef('t.conversation_id', '=', 'c.id')
+          .where('t.position', '<=', GREATEST_POSITION)
+          .$asScalar()
+          .$notNull()
+          .as('turn_position'),
+        of
+          .selectFrom('setting as s')
+          .select('s.value')
+          .where('s.name', '=', literal(EPOCH_SETTING))
+          .$asScalar()
+          .$notNull()
+          .as('epoch'),
+      ])
+      .where('c.id', '=', id),
+)
 
-const INSERT_INPUT = new Statement(`
-  insert into message
-    (id, conversation_id, turn_id, parent_id, position, role, parts, status, created_at)
-  values (?, ?, ?, ?, ?, ?, ?, 'complete', ?)`)
+type InputColumn =
+  | 'id'
+  | 'conversation_id'
+  | 'turn_id'
+  | 'parent_id'
+  | 'position'
+  | 'role'
+  | 'parts'
+  | 'created_at'
 
-export const INSERT_TURN = new Statement(`
-  insert into turn
-    (id, conversation_id, position, input_message_id, status, epoch, idempotency_key, endpoint,
-      model, attempts, metadata, started_at)
-  values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, 0, ?, ?)`)
+export const INSERT_INPUT = new Statement<Pick<MessageRow, InputColumn>>((db, row) =>
+  db.insertInto('message').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    turn_id: row.turn_id,
+    parent_id: row.parent_id,
+    position: row.position,
+    role: row.role,
+    parts: row.parts,
+    status: literal('complete'),
+    created_at: row.created_at,
+  }),
+)
+
+type BegunColumn =
+  | 'id'
+  | 'conversation_id'
+  | 'position'
+  | 'input_message_id'
+  | 'epoch'
+  | 'idempotency_key'
+  | 'endpoint'
+  | 'model'
+  | 'metadata'
+  | 'started_at'
+
+export const INSERT_TURN = new Statement<Pick<TurnRow, BegunColumn>>((db, row) =>
+  db.insertInto('turn').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    position: row.position,
+    input_message_id: row.input_message_id,
+    status: literal('pending'),
+    epoch: row.epoch,
+    idempotency_key: row.idempotency_key,
+    endpoint: row.endpoint,
+    model: row.model,
+    attempts: literal(0),
+    metadata: row.metadata,
+    started_at: row.started_at,
+  }),
+)
 
 /** The job returns `undefined` if there is no such conversation. */
 export function acceptTurnJob(
@@ -63,7 +130,7 @@ export function acceptTurnJob(
   const at = accept.at.getTime()
   return async (tx) => {
     const { messageId, turnId, role } = accept
-    const conversation = await SELECT_ACCEPTING.first(tx, conversationId)
+    const conversation = await SELECT_ACCEPTING.first(tx, { id: conversationId })
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
     const position = nextPosition(conversation.message_position, accept.conversationId)
@@ -74,31 +141,29 @@ export function acceptTurnJob(
     }
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
-    await INSERT_INPUT.run(
-      tx,
-      messageId,
-      conversationId,
-      turnId,
-      conversation.head_message_id,
+    await INSERT_INPUT.run(tx, {
+      id: messageId,
+      conversation_id: conversationId,
+      turn_id: turnId,
+      parent_id: conversation.head_message_id,
       position,
       role,
       parts,
-      at,
-    )
-    await INSERT_TURN.run(
-      tx,
-      turnId,
-      conversationId,
-      turnPosition,
-      messageId,
+      created_at: at,
+    })
+    await INSERT_TURN.run(tx, {
+      id: turnId,
+      conversation_id: conversationId,
+      position: turnPosition,
+      input_message_id: messageId,
       epoch,
-      key,
-      toText(bound.endpoint),
-      toText(bound.model),
+      idempotency_key: key,
+      endpoint: toText(bound.endpoint),
+      model: toText(bound.model),
       metadata,
-      at,
-    )
-    await MOVE_HEAD.run(tx, messageId, at, conversationId)
+      started_at: at,
+    })
+    await MOVE_HEAD.run(tx, { id: conversationId, head_message_id: messageId, updated_at: at })
     const message: Message = {
       id: messageId,
       conversationId: accept.conversationId,

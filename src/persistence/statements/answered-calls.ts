@@ -7,6 +7,7 @@
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Part } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
+import { literal } from './compile.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromJson } from './stored-text.ts'
 
@@ -14,10 +15,19 @@ const FIRST_STEP = 8
 const STEP_GROWTH = 4
 const LONGEST_SHOWN_ID = 100
 
-const SELECT_REPLIES_BEFORE = new Statement<Pick<MessageRow, 'position' | 'parts'>>(`
-  select position, parts from message
-  where conversation_id = ? and position < ? and role = 'assistant'
-  order by position desc limit ?`)
+export const SELECT_REPLIES_BEFORE = new Statement<
+  Pick<MessageRow, 'conversation_id'> & { readonly before: number; readonly limit: number },
+  Pick<MessageRow, 'position' | 'parts'>
+>((db, { conversation_id, before, limit }) =>
+  db
+    .selectFrom('message')
+    .select(['position', 'parts'])
+    .where('conversation_id', '=', conversation_id)
+    .where('position', '<', before)
+    .where('role', '=', literal('assistant'))
+    .orderBy('position', 'desc')
+    .limit(limit),
+)
 
 /**
  * Returns the error with which the input is refused; `undefined` if each of its results has a call.
@@ -35,7 +45,11 @@ export async function unansweredRefusal(
   for (const part of parts) if (part.type === 'tool-result') sought.add(part.toolCallId)
   let before = position
   for (let step = FIRST_STEP; sought.size > 0; step *= STEP_GROWTH) {
-    const replies = await SELECT_REPLIES_BEFORE.all(tx, conversationId, before, step)
+    const replies = await SELECT_REPLIES_BEFORE.all(tx, {
+      conversation_id: conversationId,
+      before,
+      limit: step,
+    })
     for (const reply of replies) {
       for (const part of fromJson(reply.parts) as readonly Part[]) {
         if (part.type === 'tool-call') sought.delete(part.toolCallId)

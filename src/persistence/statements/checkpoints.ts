@@ -8,27 +8,54 @@
  */
 import type { Delta } from '../../protocol/delta.ts'
 import { isDelta } from '../../reply/delta-schema.ts'
+import type { CheckpointRow, TurnRow } from '../schema/schema.ts'
 import type { TurnCheckpoint } from '../store.ts'
+import { literal } from './compile.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromJson, toJson, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn } from './turn-row.ts'
+import { RUNNING } from './turns.ts'
 
-export interface CheckpointRow {
-  readonly turn_id: string
-  readonly n: number
-  readonly parts: string
-}
-
-const MARK_STREAMING = new Statement(`
-  update turn set status = 'streaming', attempts = ?, failed_attempts = ?,
-    endpoint = coalesce(?, endpoint), model = coalesce(?, model)
-  where id = ? and epoch = ? and status in ('pending', 'streaming')`)
+export const MARK_STREAMING = new Statement<
+  Pick<TurnRow, 'id' | 'epoch' | 'attempts' | 'failed_attempts'> & {
+    readonly endpoint: string | null
+    readonly model: string | null
+  }
+>((db, marks) =>
+  db
+    .updateTable('turn')
+    .set((of) => ({
+      status: literal('streaming'),
+      attempts: marks.attempts,
+      failed_attempts: marks.failed_attempts,
+      endpoint: of.fn.coalesce(marks.endpoint, 'endpoint'),
+      model: of.fn.coalesce(marks.model, 'model'),
+    }))
+    .where('id', '=', marks.id)
+    .where('epoch', '=', marks.epoch)
+    .where('status', 'in', RUNNING),
+)
 
 // The conflict occurs if an earlier commit was reported as failed but had succeeded.
-const INSERT_CHECKPOINT = new Statement(`
-  insert into checkpoint (turn_id, n, parts)
-  select id, ?, ? from turn where id = ? and epoch = ? and status = 'streaming'
-  on conflict (turn_id, n) do update set parts = excluded.parts`)
+export const INSERT_CHECKPOINT = new Statement<CheckpointRow & Pick<TurnRow, 'epoch'>>(
+  (db, marks) =>
+    db
+      .insertInto('checkpoint')
+      .columns(['turn_id', 'n', 'parts'])
+      .expression((of) =>
+        of
+          .selectFrom('turn')
+          .select(['id', marks.n.as('n'), marks.parts.as('parts')])
+          .where('id', '=', marks.turn_id)
+          .where('epoch', '=', marks.epoch)
+          .where('status', '=', literal('streaming')),
+      )
+      .onConflict((conflict) =>
+        conflict
+          .columns(['turn_id', 'n'])
+          .doUpdateSet((of) => ({ parts: of.ref('excluded.parts') })),
+      ),
+)
 
 /**
  * Appends pieces to the checkpoints of a running reply. The job returns true if the turn still runs
@@ -38,17 +65,24 @@ export function checkpointJob(
   { turnId, attempts, failedAttempts, fallbackAsked, n, pieces }: TurnCheckpoint,
   epoch: number,
 ): (tx: Connection) => Promise<boolean> {
-  const asked = [
+  const turn = {
+    id: turnId,
+    epoch,
     attempts,
-    attemptsColumn(failedAttempts),
-    toTextOrNull(fallbackAsked?.endpoint),
-    toTextOrNull(fallbackAsked?.model),
-  ]
+    failed_attempts: attemptsColumn(failedAttempts),
+    endpoint: toTextOrNull(fallbackAsked?.endpoint),
+    model: toTextOrNull(fallbackAsked?.model),
+  }
   const rows = pieces.map((deltas) => toJson(deltas, 'reply'))
   return async (tx) => {
-    if (n === 1 && (await MARK_STREAMING.run(tx, ...asked, turnId, epoch)) === 0) return false
+    if (n === 1 && (await MARK_STREAMING.run(tx, turn)) === 0) return false
     for (const [index, deltas] of rows.entries()) {
-      const inserted = await INSERT_CHECKPOINT.run(tx, n + index, deltas, turnId, epoch)
+      const inserted = await INSERT_CHECKPOINT.run(tx, {
+        turn_id: turnId,
+        n: n + index,
+        parts: deltas,
+        epoch,
+      })
       if (inserted === 0) return false
     }
     return true

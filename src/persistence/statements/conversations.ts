@@ -5,47 +5,129 @@
  */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { Part } from '../../protocol/message.ts'
-import type { ConversationRow } from '../schema/schema.ts'
+import type { ConversationRow, MessageRow } from '../schema/schema.ts'
 import type { NewConversation } from '../store.ts'
+import { literal } from './compile.ts'
 import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
 
-export const SELECT_CONVERSATION = new Statement<ConversationRow>(
-  'select * from conversation where id = ?',
+export const SELECT_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>, ConversationRow>(
+  (db, { id }) => db.selectFrom('conversation').selectAll().where('id', '=', id),
 )
 
-export const SELECT_CONVERSATIONS = new Statement<ConversationRow>(
-  'select * from conversation order by updated_at desc, id desc limit ?',
+export const SELECT_CONVERSATIONS = new Statement<{ readonly limit: number }, ConversationRow>(
+  (db, { limit }) =>
+    db
+      .selectFrom('conversation')
+      .selectAll()
+      .orderBy('updated_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit),
 )
 
-export const SELECT_CONVERSATIONS_OF = new Statement<ConversationRow>(`
-  select * from conversation where owner_id = ? order by updated_at desc, id desc limit ?`)
+export const SELECT_CONVERSATIONS_OF = new Statement<
+  { readonly owner_id: string; readonly limit: number },
+  ConversationRow
+>((db, { owner_id, limit }) =>
+  db
+    .selectFrom('conversation')
+    .selectAll()
+    .where('owner_id', '=', owner_id)
+    .orderBy('updated_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit),
+)
 
-const TITLE_CONVERSATION = new Statement<ConversationRow>(`
-  update conversation set title = ?, updated_at = ? where id = ? and title is null
-  returning *`)
+export const TITLE_CONVERSATION = new Statement<
+  Pick<ConversationRow, 'id' | 'title' | 'updated_at'>,
+  ConversationRow
+>((db, { id, title, updated_at }) =>
+  db
+    .updateTable('conversation')
+    .set({ title, updated_at })
+    .where('id', '=', id)
+    .where('title', 'is', null)
+    .returningAll(),
+)
 
 // Foreign keys delete its turns, messages and checkpoints too.
-export const DELETE_CONVERSATION = new Statement('delete from conversation where id = ?')
-
-const INSERT_CONVERSATION = new Statement(`
-  insert into conversation
-    (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, created_at,
-      updated_at)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  on conflict (id) do nothing`)
-
-const INSERT_MESSAGE = new Statement(`
-  insert into message
-    (id, conversation_id, import_id, parent_id, position, role, parts, status, created_at)
-  values (?, ?, ?, ?, ?, ?, ?, 'complete', ?)`)
-
-export const MOVE_HEAD = new Statement(
-  'update conversation set head_message_id = ?, updated_at = ? where id = ?',
+export const DELETE_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>>((db, { id }) =>
+  db.deleteFrom('conversation').where('id', '=', id),
 )
 
-export const TOUCH = new Statement('update conversation set updated_at = ? where id = ?')
+export const INSERT_CONVERSATION = new Statement<ConversationRow>((db, row) =>
+  db
+    .insertInto('conversation')
+    .values({
+      id: row.id,
+      title: row.title,
+      model: row.model,
+      endpoint: row.endpoint,
+      system: row.system,
+      settings: row.settings,
+      owner_id: row.owner_id,
+      metadata: row.metadata,
+      head_message_id: row.head_message_id,
+      created_at: row.created_at,
+      updated_at: row.updated_at,
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing()),
+)
+
+type InitialMessage =
+  | 'id'
+  | 'conversation_id'
+  | 'import_id'
+  | 'parent_id'
+  | 'position'
+  | 'role'
+  | 'parts'
+  | 'created_at'
+
+export const INSERT_MESSAGE = new Statement<Pick<MessageRow, InitialMessage>>((db, row) =>
+  db.insertInto('message').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    import_id: row.import_id,
+    parent_id: row.parent_id,
+    position: row.position,
+    role: row.role,
+    parts: row.parts,
+    status: literal('complete'),
+    created_at: row.created_at,
+  }),
+)
+
+type ChangeableColumn = Exclude<keyof ConversationRow, 'head_message_id' | 'created_at'>
+
+export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
+  (db, row) =>
+    db
+      .updateTable('conversation')
+      .set({
+        title: row.title,
+        model: row.model,
+        endpoint: row.endpoint,
+        system: row.system,
+        settings: row.settings,
+        owner_id: row.owner_id,
+        metadata: row.metadata,
+        updated_at: row.updated_at,
+      })
+      .where('id', '=', row.id),
+)
+
+export const MOVE_HEAD = new Statement<
+  Pick<ConversationRow, 'id' | 'head_message_id' | 'updated_at'>
+>((db, { id, head_message_id, updated_at }) =>
+  db.updateTable('conversation').set({ head_message_id, updated_at }).where('id', '=', id),
+)
+
+export const TOUCH = new Statement<Pick<ConversationRow, 'id' | 'updated_at'>>(
+  (db, { id, updated_at }) =>
+    db.updateTable('conversation').set({ updated_at }).where('id', '=', id),
+)
 
 /** Writes a conversation. The job returns `undefined` if its id is taken. */
 export function createConversationJob(
@@ -58,34 +140,20 @@ export function createConversationJob(
     parts: toJson(partsOf(content), 'message'),
   }))
   return async (tx) => {
-    const inserted = await INSERT_CONVERSATION.run(
-      tx,
-      row.id,
-      row.title,
-      row.model,
-      row.endpoint,
-      row.system,
-      row.settings,
-      row.owner_id,
-      row.metadata,
-      row.head_message_id,
-      row.created_at,
-      row.updated_at,
-    )
+    const inserted = await INSERT_CONVERSATION.run(tx, row)
     if (inserted === 0) return undefined
     let parentId: string | null = null
     for (const [index, { id, role, parts }] of messages.entries()) {
-      await INSERT_MESSAGE.run(
-        tx,
+      await INSERT_MESSAGE.run(tx, {
         id,
-        row.id,
-        conversation.importId,
-        parentId,
-        index + 1,
+        conversation_id: row.id,
+        import_id: conversation.importId,
+        parent_id: parentId,
+        position: index + 1,
         role,
         parts,
-        row.created_at,
-      )
+        created_at: row.created_at,
+      })
       parentId = id
     }
     return conversationRecord(row)
@@ -101,15 +169,13 @@ export function updateConversationJob(
   changes: ConversationUpdate,
   at: Date,
 ): (tx: Connection) => Promise<ConversationRecord | undefined> {
-  const columns = Object.entries(changedColumns(changes, at))
-  const assignments = columns.map(([name]) => `${name} = ?`).join(', ')
-  const update = new Statement<ConversationRow>(
-    `update conversation set ${assignments} where id = ? returning *`,
-  )
-  const values = columns.map(([, value]) => value)
+  const columns = changedColumns(changes, at)
   return async (tx) => {
-    const row = await update.first(tx, ...values, toText(id))
-    return row && conversationRecord(row)
+    const row = await SELECT_CONVERSATION.first(tx, { id: toText(id) })
+    if (row === undefined) return undefined
+    const changed = { ...row, ...columns }
+    await UPDATE_CONVERSATION.run(tx, changed)
+    return conversationRecord(changed)
   }
 }
 
@@ -120,7 +186,11 @@ export function titleConversationJob(
   at: Date,
 ): (tx: Connection) => Promise<ConversationRecord | undefined> {
   return async (tx) => {
-    const row = await TITLE_CONVERSATION.first(tx, toText(title), at.getTime(), toText(id))
+    const row = await TITLE_CONVERSATION.first(tx, {
+      id: toText(id),
+      title: toText(title),
+      updated_at: at.getTime(),
+    })
     return row && conversationRecord(row)
   }
 }

@@ -6,17 +6,18 @@
  */
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
-import type { TurnRow } from '../schema/schema.ts'
+import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import type { EndedTurn, TurnEnd } from '../store.ts'
 import { json, readable, text, time } from './checked-row.ts'
+import { literal } from './compile.ts'
 import { MOVE_HEAD, TOUCH } from './conversations.ts'
-import { messageRecord } from './message-row.ts'
+import { messageRecord, usageColumns } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
-import { IS_POSITION } from './positions.ts'
+import { GREATEST_POSITION, positionAfter } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, turnRecord } from './turn-row.ts'
-import { SELECT_TURN } from './turns.ts'
+import { RUNNING, SELECT_TURN } from './turns.ts'
 
 /** The columns of an ending turn that only the database knows, with the position of its reply. */
 type EndingRow = Pick<
@@ -26,68 +27,117 @@ type EndingRow = Pick<
 
 // The position is looked up here because this statement returns a row anyway: to return a row costs
 // half as much as a short insert.
-const END_TURN = new Statement<EndingRow>(`
-  update turn set status = ?, attempts = ?, failed_attempts = ?,
-    endpoint = coalesce(?, endpoint), model = coalesce(?, model), error = ?, usage = ?, ended_at = ?
-  where id = ? and epoch = ? and status in ('pending', 'streaming')
-  returning conversation_id, input_message_id, endpoint, model, metadata, started_at,
-    (select coalesce(max(m.position), 0) + 1 from message m
-      where m.conversation_id = turn.conversation_id and ${IS_POSITION('m.position')})
-      as reply_position`)
+export const END_TURN = new Statement<
+  Pick<
+    TurnRow,
+    'id' | 'epoch' | 'status' | 'attempts' | 'failed_attempts' | 'error' | 'usage' | 'ended_at'
+  > & { readonly endpoint: string | null; readonly model: string | null },
+  EndingRow
+>((db, marks) =>
+  db
+    .updateTable('turn')
+    .set((of) => ({
+      status: marks.status,
+      attempts: marks.attempts,
+      failed_attempts: marks.failed_attempts,
+      endpoint: of.fn.coalesce(marks.endpoint, 'endpoint'),
+      model: of.fn.coalesce(marks.model, 'model'),
+      error: marks.error,
+      usage: marks.usage,
+      ended_at: marks.ended_at,
+    }))
+    .where('id', '=', marks.id)
+    .where('epoch', '=', marks.epoch)
+    .where('status', 'in', RUNNING)
+    .returning([
+      'conversation_id',
+      'input_message_id',
+      'endpoint',
+      'model',
+      'metadata',
+      'started_at',
+      (of) =>
+        of
+          .selectFrom('message as m')
+          .select(positionAfter('m.position').as('next'))
+          .whereRef('m.conversation_id', '=', 'turn.conversation_id')
+          .where('m.position', '<=', GREATEST_POSITION)
+          .$asScalar()
+          .$notNull()
+          .as('reply_position'),
+    ]),
+)
 
-const INSERT_REPLY = new Statement(`
-  insert into message
-    (id, conversation_id, turn_id, parent_id, position, role, parts, status, finish_reason, model,
-      input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens,
-      usage_raw, usage_source, created_at)
-  values (?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+export const INSERT_REPLY = new Statement<Omit<MessageRow, 'role' | 'import_id'>>((db, row) =>
+  db.insertInto('message').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    turn_id: row.turn_id,
+    parent_id: row.parent_id,
+    position: row.position,
+    role: literal('assistant'),
+    parts: row.parts,
+    status: row.status,
+    finish_reason: row.finish_reason,
+    model: row.model,
+    input_tokens: row.input_tokens,
+    output_tokens: row.output_tokens,
+    reasoning_tokens: row.reasoning_tokens,
+    cache_read_tokens: row.cache_read_tokens,
+    cache_write_tokens: row.cache_write_tokens,
+    usage_raw: row.usage_raw,
+    usage_source: row.usage_source,
+    created_at: row.created_at,
+  }),
+)
 
-const DELETE_CHECKPOINTS = new Statement('delete from checkpoint where turn_id = ?')
+export const DELETE_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>>((db, { turn_id }) =>
+  db.deleteFrom('checkpoint').where('turn_id', '=', turn_id),
+)
 
 /** The job returns `undefined` if there is no such turn in the database. */
 export function endTurnJob(
   end: TurnEnd,
   epoch: number,
 ): (tx: Connection) => Promise<EndedTurn | undefined> {
-  const error = toJsonOrNull(end.error, 'error')
-  const usage = toJsonOrNull(end.usage, 'usage')
-  const failedAttempts = attemptsColumn(end.failedAttempts)
-  const endpoint = toTextOrNull(end.fallbackAsked?.endpoint)
-  const model = toTextOrNull(end.fallbackAsked?.model)
-  const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
   const at = end.at.getTime()
+  const columns = {
+    id: end.turnId,
+    epoch,
+    status: end.status,
+    attempts: end.attempts,
+    failed_attempts: attemptsColumn(end.failedAttempts),
+    endpoint: toTextOrNull(end.fallbackAsked?.endpoint),
+    model: toTextOrNull(end.fallbackAsked?.model),
+    error: toJsonOrNull(end.error, 'error'),
+    usage: toJsonOrNull(end.usage, 'usage'),
+    ended_at: at,
+  }
+  const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
   return async (tx) => {
-    const row = await END_TURN.first(
-      tx,
-      end.status,
-      end.attempts,
-      failedAttempts,
-      endpoint,
-      model,
-      error,
-      usage,
-      at,
-      end.turnId,
-      epoch,
-    )
+    const row = await END_TURN.first(tx, columns)
     if (row === undefined) return await storedEnd(tx, end.turnId)
-    if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, end.turnId)
+    if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, { turn_id: end.turnId })
     const turn = endedRecord(end, row)
     if (reply === undefined) {
-      await TOUCH.run(tx, at, row.conversation_id)
+      await TOUCH.run(tx, { id: row.conversation_id, updated_at: at })
       return { turn, written: true }
     }
     const message = await reply(tx, row)
-    await MOVE_HEAD.run(tx, message.id, at, row.conversation_id)
+    await MOVE_HEAD.run(tx, {
+      id: row.conversation_id,
+      head_message_id: message.id,
+      updated_at: at,
+    })
     return { turn, message, written: true }
   }
 }
 
 /** The stored turn and its reply, if this writer could not end the turn. */
 async function storedEnd(tx: Connection, turnId: string): Promise<EndedTurn | undefined> {
-  const row = await SELECT_TURN.first(tx, turnId)
+  const row = await SELECT_TURN.first(tx, { id: turnId })
   if (row === undefined) return undefined
-  const reply = await SELECT_REPLY.first(tx, turnId)
+  const reply = await SELECT_REPLY.first(tx, { turn_id: turnId })
   return {
     turn: turnRecord(row),
     ...(reply !== undefined && { message: messageRecord(reply) }),
@@ -120,30 +170,23 @@ function preparedReply(
   reply: NonNullable<TurnEnd['reply']>,
 ): (tx: Connection, turn: EndingRow) => Promise<Message> {
   const parts = toJson(reply.parts, 'reply')
-  const usageRaw = toJsonOrNull(end.usage?.raw, 'usage')
+  const usage = usageColumns(end.usage)
   const status: MessageStatus = end.status === 'done' ? 'complete' : end.status
   return async (tx, turn) => {
     const position = turn.reply_position
-    await INSERT_REPLY.run(
-      tx,
-      reply.messageId,
-      turn.conversation_id,
-      end.turnId,
-      turn.input_message_id,
+    await INSERT_REPLY.run(tx, {
+      ...usage,
+      id: reply.messageId,
+      conversation_id: turn.conversation_id,
+      turn_id: end.turnId,
+      parent_id: turn.input_message_id,
       position,
       parts,
       status,
-      reply.finishReason ?? null,
-      toTextOrNull(reply.model),
-      end.usage?.inputTokens ?? null,
-      end.usage?.outputTokens ?? null,
-      end.usage?.reasoningTokens ?? null,
-      end.usage?.cacheReadTokens ?? null,
-      end.usage?.cacheWriteTokens ?? null,
-      usageRaw,
-      end.usage?.source ?? null,
-      end.at.getTime(),
-    )
+      finish_reason: reply.finishReason ?? null,
+      model: toTextOrNull(reply.model),
+      created_at: end.at.getTime(),
+    })
     return {
       id: reply.messageId,
       conversationId: end.conversationId,

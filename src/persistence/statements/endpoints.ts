@@ -2,36 +2,49 @@
 import type { EndpointRow } from '../schema/schema.ts'
 import type { StoredEndpoint } from '../store.ts'
 import { endpointRow } from './endpoint-row.ts'
-import { type Connection, Statement } from './statement.ts'
+import { type Connection, type NoParameters, Statement } from './statement.ts'
 
-export const SELECT_ENDPOINTS = new Statement<EndpointRow>('select * from endpoint order by name')
+export const SELECT_ENDPOINTS = new Statement<NoParameters, EndpointRow>((db) =>
+  db.selectFrom('endpoint').selectAll().orderBy('name'),
+)
 
-export const DELETE_ENDPOINT = new Statement('delete from endpoint where name = ?')
+export const PUT_ENDPOINT = new Statement<EndpointRow>((db, row) =>
+  db
+    .insertInto('endpoint')
+    .values({
+      name: row.name,
+      url: row.url,
+      origin: row.origin,
+      dialect: row.dialect,
+      model: row.model,
+      local: row.local,
+      header_names: row.header_names,
+      sealed_secrets: row.sealed_secrets,
+      fallbacks: row.fallbacks,
+      options: row.options,
+    })
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet((of) => ({
+        url: of.ref('excluded.url'),
+        origin: of.ref('excluded.origin'),
+        dialect: of.ref('excluded.dialect'),
+        model: of.ref('excluded.model'),
+        local: of.ref('excluded.local'),
+        header_names: of.ref('excluded.header_names'),
+        sealed_secrets: of.ref('excluded.sealed_secrets'),
+        fallbacks: of.ref('excluded.fallbacks'),
+        options: of.ref('excluded.options'),
+      })),
+    ),
+)
 
-const PUT_ENDPOINT = new Statement(`
-  insert into endpoint (name, url, origin, dialect, model, local, header_names, sealed_secrets,
-    fallbacks, options)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  on conflict (name) do update set url = excluded.url, origin = excluded.origin,
-    dialect = excluded.dialect, model = excluded.model, local = excluded.local,
-    header_names = excluded.header_names, sealed_secrets = excluded.sealed_secrets,
-    fallbacks = excluded.fallbacks, options = excluded.options`)
+export const DELETE_ENDPOINT = new Statement<Pick<EndpointRow, 'name'>>((db, { name }) =>
+  db.deleteFrom('endpoint').where('name', '=', name),
+)
 
 export function putEndpointJob(endpoint: StoredEndpoint): (tx: Connection) => Promise<void> {
   const row = endpointRow(endpoint)
   return async (tx) => {
-    await PUT_ENDPOINT.run(
-      tx,
-      row.name,
-      row.url,
-      row.origin,
-      row.dialect,
-      row.model,
-      row.local,
-      row.header_names,
-      row.sealed_secrets,
-      row.fallbacks,
-      row.options,
-    )
+    await PUT_ENDPOINT.run(tx, row)
   }
 }

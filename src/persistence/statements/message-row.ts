@@ -10,6 +10,7 @@ import {
 import type { MessageRow } from '../schema/schema.ts'
 import type { HistoryMessage } from '../store.ts'
 import { integer, json, plainText, readRow, text, time, word } from './checked-row.ts'
+import { toJsonOrNull } from './stored-text.ts'
 import { storedParts } from './stored-values.ts'
 
 export type HistoryRow = Pick<MessageRow, 'turn_id' | 'import_id' | 'role' | 'parts' | 'status'>
@@ -80,5 +81,28 @@ function usageOf(row: MessageRow): Usage | undefined {
     ...(row.cache_write_tokens !== null && { cacheWriteTokens: integer(row.cache_write_tokens) }),
     ...(row.usage_raw !== null && { raw: json(row.usage_raw) }),
     source: word(row.usage_source, SOURCES),
+  }
+}
+
+export type UsageColumns = Pick<
+  MessageRow,
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'reasoning_tokens'
+  | 'cache_read_tokens'
+  | 'cache_write_tokens'
+  | 'usage_raw'
+  | 'usage_source'
+>
+
+export function usageColumns(usage: Usage | undefined): UsageColumns {
+  return {
+    input_tokens: usage?.inputTokens ?? null,
+    output_tokens: usage?.outputTokens ?? null,
+    reasoning_tokens: usage?.reasoningTokens ?? null,
+    cache_read_tokens: usage?.cacheReadTokens ?? null,
+    cache_write_tokens: usage?.cacheWriteTokens ?? null,
+    usage_raw: toJsonOrNull(usage?.raw, 'usage'),
+    usage_source: usage?.source ?? null,
   }
 }

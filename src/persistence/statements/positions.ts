@@ -6,13 +6,20 @@
  * reply of a turn could never be saved. So only positions up to a greatest one count. Knows no
  * table.
  */
+import { type RawBuilder, sql } from 'kysely'
 import { ColloquyError } from '../../protocol/errors.ts'
+import { literal } from './compile.ts'
 
 /** Half of the greatest safe integer: no conversation reaches it, and the next one is safe too. */
 const GREATEST = 4_503_599_627_370_496
 
-/** The condition for positions that count. It keeps the index of positions in use. */
-export const IS_POSITION = (column: string): string => `${column} <= ${2 * GREATEST - 2}`
+/** Only positions up to this one count. The comparison keeps the index of positions in use. */
+export const GREATEST_POSITION = literal(2 * GREATEST - 2)
+
+/** The position after the last one; 1 where there is none. */
+export function positionAfter(column: string): RawBuilder<number> {
+  return sql<number>`coalesce(max(${sql.ref(column)}), 0) + 1`
+}
 
 /** @throws `database-failed` if a position in the conversation is out of bounds */
 export function nextPosition(position: number, conversationId: string): number {

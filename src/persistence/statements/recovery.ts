@@ -1,19 +1,19 @@
 /**
  * Recovery, once at each opening: begins a new epoch, and ends the turns of the writer before.
  *
- * It is one transaction, with two statements for each hundred turns. The replies of these turns are
- * made from their checkpoints. Knows no provider: a turn is retried only if the host asks for it.
+ * It is one transaction, with two statements for each of these turns. Their replies are made from
+ * their checkpoints. Knows no provider: a turn is retried only if the host asks for it.
  */
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import { assembled } from '../../reply/growing-reply.ts'
-import { type CheckpointRow, readableDeltas } from './checkpoints.ts'
+import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import { readableDeltas } from './checkpoints.ts'
+import { literal } from './compile.ts'
 import { beginEpoch } from './epoch.ts'
-import { IS_POSITION } from './positions.ts'
-import { type Connection, Statement } from './statement.ts'
+import { GREATEST_POSITION, positionAfter } from './positions.ts'
+import { type Connection, type NoParameters, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
-
-/** Bounds the number of values bound in a statement, and the text in memory. */
-const REPLIES_AT_ONCE = 100
+import { RUNNING } from './turns.ts'
 
 const INTERRUPTED: ErrorRecord = {
   code: 'interrupted',
@@ -23,23 +23,88 @@ const INTERRUPTED: ErrorRecord = {
 
 const NO_PARTS = '[]'
 
-const RUNNING = "status in ('pending', 'streaming')"
-
-const SELECT_RUNNING = new Statement<{ readonly id: string }>(
-  `select id from turn where ${RUNNING} order by conversation_id, position`,
+export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id'>>((db) =>
+  db
+    .selectFrom('turn')
+    .select('id')
+    .where('status', 'in', RUNNING)
+    .orderBy('conversation_id')
+    .orderBy('position'),
 )
 
-const DELETE_CHECKPOINTS = new Statement('delete from checkpoint')
+export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, CheckpointRow>(
+  (db, { turn_id }) =>
+    db.selectFrom('checkpoint').selectAll().where('turn_id', '=', turn_id).orderBy('n'),
+)
 
-const MOVE_HEADS = new Statement(`
-  update conversation set head_message_id = (
-    select m.id from message m
-    where m.conversation_id = conversation.id and ${IS_POSITION('m.position')}
-    order by m.position desc limit 1)
-  where id in (select conversation_id from turn where ${RUNNING})`)
+// The conflict matters only if a running turn already has its reply. No engine leaves that behind,
+// but a database that has it must open too.
+export const INSERT_REPLY = new Statement<
+  Pick<MessageRow, 'id' | 'parts' | 'created_at'> & { readonly turn_id: string }
+>((db, { id, turn_id, parts, created_at }) =>
+  db
+    .insertInto('message')
+    .columns([
+      'id',
+      'conversation_id',
+      'turn_id',
+      'parent_id',
+      'position',
+      'role',
+      'parts',
+      'status',
+      'created_at',
+    ])
+    .expression((of) =>
+      of
+        .selectFrom('turn as t')
+        .select((column) => [
+          id.as('id'),
+          't.conversation_id',
+          't.id as turn_id',
+          't.input_message_id',
+          column
+            .selectFrom('message as m')
+            .select(positionAfter('m.position').as('next'))
+            .whereRef('m.conversation_id', '=', 't.conversation_id')
+            .where('m.position', '<=', GREATEST_POSITION)
+            .as('position'),
+          literal('assistant').as('role'),
+          parts.as('parts'),
+          literal('interrupted').as('status'),
+          created_at.as('created_at'),
+        ])
+        .where('t.id', '=', turn_id),
+    )
+    .onConflict((conflict) =>
+      conflict.column('turn_id').where('role', '=', literal('assistant')).doNothing(),
+    ),
+)
 
-const INTERRUPT = new Statement(
-  `update turn set status = 'interrupted', error = ?, ended_at = ? where ${RUNNING}`,
+export const DELETE_CHECKPOINTS = new Statement<NoParameters>((db) => db.deleteFrom('checkpoint'))
+
+export const MOVE_HEADS = new Statement<NoParameters>((db) =>
+  db
+    .updateTable('conversation')
+    .set((of) => ({
+      head_message_id: of
+        .selectFrom('message as m')
+        .select('m.id')
+        .whereRef('m.conversation_id', '=', 'conversation.id')
+        .orderBy('m.position', 'desc')
+        .limit(literal(1)),
+    }))
+    .where('id', 'in', (of) =>
+      of.selectFrom('turn').select('conversation_id').where('status', 'in', RUNNING),
+    ),
+)
+
+export const INTERRUPT = new Statement<Pick<TurnRow, 'error' | 'ended_at'>>(
+  (db, { error, ended_at }) =>
+    db
+      .updateTable('turn')
+      .set({ status: literal('interrupted'), error, ended_at })
+      .where('status', 'in', RUNNING),
 )
 
 /** Begins a new epoch and ends all running turns as `interrupted`. */
@@ -49,67 +114,27 @@ export function recoveryJob(
 ): (tx: Connection) => Promise<{ readonly epoch: number; readonly interrupted: number }> {
   return async (tx) => {
     const epoch = await beginEpoch(tx)
-    const turns = await SELECT_RUNNING.all(tx)
-    for (let start = 0; start < turns.length; start += REPLIES_AT_ONCE) {
-      const ids = turns.slice(start, start + REPLIES_AT_ONCE).map(({ id }) => id)
-      const parts = await checkpointedParts(tx, ids)
-      const replies = ids.flatMap((id) => [id, newId(), parts.get(id) ?? NO_PARTS])
-      await insertReplies(ids.length).run(tx, ...replies, at)
+    const turns = await SELECT_RUNNING.all(tx, {})
+    for (const { id } of turns) {
+      const parts = partsOf(await SELECT_CHECKPOINTS.all(tx, { turn_id: id }))
+      await INSERT_REPLY.run(tx, { id: newId(), turn_id: id, parts, created_at: at })
     }
-    await DELETE_CHECKPOINTS.run(tx)
+    await DELETE_CHECKPOINTS.run(tx, {})
     if (turns.length > 0) {
       // `updated_at` stays: an interruption is no activity. A new time would change the order in
       // which conversations are listed.
-      await MOVE_HEADS.run(tx)
-      await INTERRUPT.run(tx, toJson(INTERRUPTED, 'error'), at)
+      await MOVE_HEADS.run(tx, {})
+      await INTERRUPT.run(tx, { error: toJson(INTERRUPTED, 'error'), ended_at: at })
     }
     return { epoch, interrupted: turns.length }
   }
 }
 
-/** The parts of each turn that has checkpoints, as JSON by turn id. */
-async function checkpointedParts(
-  tx: Connection,
-  turnIds: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const rows = Map.groupBy(
-    await selectCheckpoints(turnIds.length).all(tx, ...turnIds),
-    (row) => row.turn_id,
-  )
-  return new Map([...rows].map(([id, pieces]) => [id, partsOf(pieces)]))
-}
-
-/** Never throws: a database must open even if its checkpoints were damaged or changed. */
+/** The parts of a reply, as JSON. Never throws: a database must open even if its checkpoints were damaged or changed. */
 function partsOf(pieces: readonly CheckpointRow[]): string {
   try {
     return toJson(assembled(readableDeltas(pieces)), 'reply')
   } catch {
     return NO_PARTS
   }
-}
-
-function selectCheckpoints(turns: number): Statement<CheckpointRow> {
-  const ids = Array.from({ length: turns }, () => '?').join(', ')
-  return new Statement(
-    `select turn_id, n, parts from checkpoint where turn_id in (${ids}) order by turn_id, n`,
-  )
-}
-
-// The row number matters only if a conversation has several running turns, and the conflict only if
-// a running turn already has its reply. No engine leaves either behind, but a database that has
-// them must open too.
-function insertReplies(count: number): Statement {
-  const values = Array.from({ length: count }, () => '(?, ?, ?)').join(', ')
-  return new Statement(`
-    with reply (turn_id, id, parts) as (values ${values})
-    insert into message
-      (id, conversation_id, turn_id, parent_id, position, role, parts, status, created_at)
-    select reply.id, t.conversation_id, t.id, t.input_message_id,
-      coalesce((select max(m.position) from message m
-        where m.conversation_id = t.conversation_id and ${IS_POSITION('m.position')}), 0)
-        + row_number() over (partition by t.conversation_id order by t.position),
-      'assistant', reply.parts, 'interrupted', cast(? as bigint)
-    from reply join turn t on t.id = reply.turn_id
-    where true
-    on conflict (turn_id) where role = 'assistant' do nothing`)
 }

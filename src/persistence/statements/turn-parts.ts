@@ -12,25 +12,38 @@ import { toText } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 import { SELECT_TURN } from './turns.ts'
 
-const SELECT_KEYED_TURN = new Statement<TurnRow>(
-  'select * from turn where conversation_id = ? and idempotency_key = ?',
+export const SELECT_KEYED_TURN = new Statement<
+  Pick<TurnRow, 'conversation_id'> & { readonly idempotency_key: string },
+  TurnRow
+>((db, { conversation_id, idempotency_key }) =>
+  db
+    .selectFrom('turn')
+    .selectAll()
+    .where('conversation_id', '=', conversation_id)
+    .where('idempotency_key', '=', idempotency_key),
 )
-const SELECT_MESSAGE = new Statement<MessageRow>('select * from message where id = ?')
+
+export const SELECT_MESSAGE = new Statement<Pick<MessageRow, 'id'>, MessageRow>((db, { id }) =>
+  db.selectFrom('message').selectAll().where('id', '=', id),
+)
 
 export async function readKeyedTurn(
   connection: Connection,
   conversationId: string,
   idempotencyKey: string,
 ): Promise<StoredTurnParts | undefined> {
-  const key = [toText(conversationId), toText(idempotencyKey)]
-  return await withMessages(connection, await SELECT_KEYED_TURN.first(connection, ...key))
+  const row = await SELECT_KEYED_TURN.first(connection, {
+    conversation_id: toText(conversationId),
+    idempotency_key: toText(idempotencyKey),
+  })
+  return await withMessages(connection, row)
 }
 
 export async function readTurnParts(
   connection: Connection,
   turnId: string,
 ): Promise<StoredTurnParts | undefined> {
-  return await withMessages(connection, await SELECT_TURN.first(connection, turnId))
+  return await withMessages(connection, await SELECT_TURN.first(connection, { id: turnId }))
 }
 
 async function withMessages(
@@ -38,8 +51,8 @@ async function withMessages(
   row: TurnRow | undefined,
 ): Promise<StoredTurnParts | undefined> {
   if (row === undefined) return undefined
-  const input = await SELECT_MESSAGE.one(connection, row.input_message_id)
-  const reply = await SELECT_REPLY.first(connection, row.id)
+  const input = await SELECT_MESSAGE.one(connection, { id: row.input_message_id })
+  const reply = await SELECT_REPLY.first(connection, { turn_id: row.id })
   return {
     turn: turnRecord(row),
     input: messageRecord(input),

@@ -6,18 +6,40 @@
 import type { Usage } from '../../protocol/message.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
 import type { CostedTurn } from '../store.ts'
-import { messageRecord } from './message-row.ts'
+import { literal } from './compile.ts'
+import { messageRecord, type UsageColumns, usageColumns } from './message-row.ts'
 import { type Connection, Statement } from './statement.ts'
-import { toJson, toJsonOrNull } from './stored-text.ts'
+import { toJson } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 
-const UPDATE_TURN = new Statement<TurnRow>(`
-  update turn set usage = ? where id = ? and epoch = ? and status = 'cancelled' returning *`)
+export const UPDATE_TURN = new Statement<Pick<TurnRow, 'id' | 'epoch' | 'usage'>, TurnRow>(
+  (db, { id, epoch, usage }) =>
+    db
+      .updateTable('turn')
+      .set({ usage })
+      .where('id', '=', id)
+      .where('epoch', '=', epoch)
+      .where('status', '=', literal('cancelled'))
+      .returningAll(),
+)
 
-const UPDATE_REPLY = new Statement<MessageRow>(`
-  update message set input_tokens = ?, output_tokens = ?, reasoning_tokens = ?,
-    cache_read_tokens = ?, cache_write_tokens = ?, usage_raw = ?, usage_source = ?
-  where turn_id = ? and role = 'assistant' returning *`)
+export const UPDATE_REPLY = new Statement<UsageColumns & { readonly turn_id: string }, MessageRow>(
+  (db, marks) =>
+    db
+      .updateTable('message')
+      .set({
+        input_tokens: marks.input_tokens,
+        output_tokens: marks.output_tokens,
+        reasoning_tokens: marks.reasoning_tokens,
+        cache_read_tokens: marks.cache_read_tokens,
+        cache_write_tokens: marks.cache_write_tokens,
+        usage_raw: marks.usage_raw,
+        usage_source: marks.usage_source,
+      })
+      .where('turn_id', '=', marks.turn_id)
+      .where('role', '=', literal('assistant'))
+      .returningAll(),
+)
 
 /** The job returns `undefined` if this epoch has no cancelled turn with this id. */
 export function recordUsageJob(
@@ -26,21 +48,11 @@ export function recordUsageJob(
   epoch: number,
 ): (tx: Connection) => Promise<CostedTurn | undefined> {
   const json = toJson(usage, 'usage')
-  const raw = toJsonOrNull(usage.raw, 'usage')
+  const columns = usageColumns(usage)
   return async (tx) => {
-    const turn = await UPDATE_TURN.first(tx, json, turnId, epoch)
+    const turn = await UPDATE_TURN.first(tx, { id: turnId, epoch, usage: json })
     if (turn === undefined) return undefined
-    const message = await UPDATE_REPLY.first(
-      tx,
-      usage.inputTokens ?? null,
-      usage.outputTokens ?? null,
-      usage.reasoningTokens ?? null,
-      usage.cacheReadTokens ?? null,
-      usage.cacheWriteTokens ?? null,
-      raw,
-      usage.source,
-      turnId,
-    )
+    const message = await UPDATE_REPLY.first(tx, { ...columns, turn_id: turnId })
     return { turn: turnRecord(turn), ...(message && { message: messageRecord(message) }) }
   }
 }

@@ -1,14 +1,32 @@
 /** Reads turns by id or by conversation. Knows nothing of how turns are written. */
 import type { TurnRow } from '../schema/schema.ts'
-import { IS_POSITION } from './positions.ts'
+import { literal } from './compile.ts'
+import { GREATEST_POSITION } from './positions.ts'
 import { Statement } from './statement.ts'
 
-export const SELECT_TURN = new Statement<TurnRow>('select * from turn where id = ?')
+/** The statuses of a turn that has not ended. */
+export const RUNNING = [literal('pending'), literal('streaming')]
 
-export const SELECT_TURNS = new Statement<TurnRow>(
-  'select * from turn where conversation_id = ? order by position',
+export const SELECT_TURN = new Statement<Pick<TurnRow, 'id'>, TurnRow>((db, { id }) =>
+  db.selectFrom('turn').selectAll().where('id', '=', id),
 )
 
-export const SELECT_LAST_TURN = new Statement<TurnRow>(`
-  select * from turn where conversation_id = ? and ${IS_POSITION('position')}
-  order by position desc limit 1`)
+export const SELECT_TURNS = new Statement<Pick<TurnRow, 'conversation_id'>, TurnRow>(
+  (db, { conversation_id }) =>
+    db
+      .selectFrom('turn')
+      .selectAll()
+      .where('conversation_id', '=', conversation_id)
+      .orderBy('position'),
+)
+
+export const SELECT_LAST_TURN = new Statement<Pick<TurnRow, 'conversation_id'>, TurnRow>(
+  (db, { conversation_id }) =>
+    db
+      .selectFrom('turn')
+      .selectAll()
+      .where('conversation_id', '=', conversation_id)
+      .where('position', '<=', GREATEST_POSITION)
+      .orderBy('position', 'desc')
+      .limit(literal(1)),
+)
