@@ -278,8 +278,8 @@ export class ConversationEngine implements Engine {
   runningTurn(conversationId: string): Turn | undefined {
     this.#assertOpen()
     const live = this.#parts.turns.runningIn(conversationId)
-    if (live?.userMessage === undefined) return undefined
-    return new TurnHandle(live, live.userMessage, () =>
+    if (live?.step === undefined) return undefined
+    return new TurnHandle(live, live.step.input, () =>
       this.cancel(conversationId, { turnId: live.turnId }),
     )
   }

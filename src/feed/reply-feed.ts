@@ -68,6 +68,11 @@ export class ReplyFeed implements PacedReply {
     return this.#status !== 'streaming'
   }
 
+  /** The length of the reply so far, in UTF-16 units. */
+  get characters(): number {
+    return this.#reply.characters
+  }
+
   /**
    * Adds the batch of one socket read. Drops it if the reply feed is sealed.
    *

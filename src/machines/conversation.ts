@@ -30,22 +30,20 @@ export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
 export interface ConversationContext extends ConversationInput {
   /** The running turn, or the last one. */
   readonly turnId: string
-  /** The state of the conversation before that turn. */
+  /** The state at rest: the present one or, while a turn runs, the one before it. */
   readonly restState: RestState
 }
 
 /** A state that accepts a send. */
 function restState(state: RestState) {
   return {
+    entry: { type: 'rest', params: state },
     on: {
       'conversation.send': {
         target: 'streaming',
         actions: {
           type: 'begin',
-          params: ({ event }: { event: { turnId: string } }) => ({
-            turnId: event.turnId,
-            restState: state,
-          }),
+          params: ({ event }: { event: { turnId: string } }) => event.turnId,
         },
       },
       'conversation.sleep': 'asleep',
@@ -71,7 +69,8 @@ export const conversationMachine = setup({
   },
   actors: { turn: turnMachine },
   actions: {
-    begin: assign((_, turn: Pick<ConversationContext, 'turnId' | 'restState'>) => turn),
+    rest: assign({ restState: (_, state: RestState) => state }),
+    begin: assign({ turnId: (_, turnId: string) => turnId }),
     /** Refuses the named turn, because another one runs. */
     refuseSend: (_, _params: { turnId: string }) => {},
     /** Answers a cancel that names another turn than the running one, which continues. */

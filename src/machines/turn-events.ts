@@ -5,6 +5,7 @@
  */
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
+import type { ReplyReport } from './transport-actor.ts'
 
 /** How a turn can end; decided when its reply is sealed. */
 export type Outcome = 'done' | 'failed' | 'cancelled'
@@ -26,15 +27,7 @@ export interface CancelEvent {
 export type TurnReport =
   | { readonly type: 'input.recorded' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
-  | { readonly type: 'reply.started' }
-  | { readonly type: 'reply.first-delta' }
-  | { readonly type: 'reply.finished' }
-  | {
-      readonly type: 'reply.failed'
-      readonly code: ColloquyErrorCode
-      /** The wait before another attempt, in milliseconds; absent if none can help. */
-      readonly retryInMs?: number | undefined
-    }
+  | ReplyReport
   | { readonly type: 'turn.saved' }
   | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
   /** Another writer ended or deleted the turn. */

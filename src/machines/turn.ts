@@ -8,12 +8,15 @@
  *                                  ▼    │
  *                                backingOff   a failure before the first delta, if a retry can help
  *
- * Knows the lifecycle of a reply, never its text, its request or its key. Those belong to the live
- * turn, which every action finds by the turn's id. Deltas go from the transport straight to the
- * feed, so the number of events here does not depend on the length of the reply.
+ * Each stay in `replying` is one attempt, and has a `transport` actor of its own: one request, one
+ * answer. Leaving `replying` stops it, after `flush` and `seal` have run.
  *
- * The turn is the only actor here. The work that its actions start reports back by events. The
- * transition that makes a piece of work needless also stops it.
+ * Knows the lifecycle of a reply, never its text, its request or its key. Those belong to the live
+ * turn, which every action and the transport actor find by the turn's id. Deltas go from that actor
+ * straight to the feed, so the number of events here does not depend on the length of the reply.
+ *
+ * The other work that actions start reports back by events. The transition that makes a piece of
+ * work needless also stops it.
  *
  * The first transition out of `replying` decides how the turn ends. This one transition delivers
  * the deltas that were read, seals the reply, and aborts the rest of its request.
@@ -21,6 +24,7 @@
 import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt } from '../protocol/turn.ts'
+import { noTransport, TRANSPORT_ACTOR_ID } from './transport-actor.ts'
 import type { CancelAnswer, CancelEvent, Outcome, TurnEvent, TurnResult } from './turn-events.ts'
 
 export interface TurnInput {
@@ -32,11 +36,12 @@ export interface TurnOutput {
 }
 
 export interface TurnContext extends TurnInput {
-  readonly outcome: Outcome
+  /** How the turn ends. Absent until that is decided. */
+  readonly outcome?: Outcome
   /** The number of failed attempts after which another one was made or planned. */
   readonly failedAttempts: number
-  /** The wait after the last failed attempt. */
-  readonly retryInMs: number
+  /** The wait before the next attempt. Only in `backingOff`. */
+  readonly retryInMs?: number | undefined
   readonly saveFailures: number
 }
 
@@ -118,6 +123,10 @@ export const turnMachine = setup({
     events: {} as TurnEvent,
     output: {} as TurnOutput,
   },
+  actors: {
+    /** Makes one attempt; reports `reply.started` and the events after it. */
+    transport: noTransport,
+  },
   actions: {
     /** Writes the input to the store; reports `input.recorded` or `input.refused`. */
     record: () => {},
@@ -130,8 +139,8 @@ export const turnMachine = setup({
     /** Reports `turn.timed-out` when the time of the turn is up, unless `stopTimer` comes first. */
     startTimer: () => {},
     stopTimer: () => {},
-    /** Starts the attempt with this number; reports `reply.started` and the events after it. */
-    ask: (_, _params: { attempt: number }) => {},
+    /** The transport actor threw, which is a bug: notes it as the failure of the turn. */
+    failTransport: (_, _params: { error: unknown }) => {},
     /** Notes the failed attempt, and publishes `turn.retrying`. */
     backOff: () => {},
     /** Delivers the deltas that were read from the socket, before the reply can be sealed. */
@@ -147,6 +156,7 @@ export const turnMachine = setup({
       failedAttempts: ({ context }) => context.failedAttempts + 1,
       retryInMs: (_, retryInMs: number) => retryInMs,
     }),
+    endWait: assign({ retryInMs: undefined }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
     countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
   },
@@ -155,18 +165,12 @@ export const turnMachine = setup({
     outcomeIs: ({ context }, outcome: Outcome) => context.outcome === outcome,
   },
   delays: {
-    backoff: ({ context }) => context.retryInMs,
+    backoff: ({ context }) => context.retryInMs ?? 0,
     nextSave: ({ context }) => saveDelayMs(context.saveFailures),
   },
 }).createMachine({
   id: 'turn',
-  context: ({ input }) => ({
-    turnId: input.turnId,
-    outcome: 'done',
-    failedAttempts: 0,
-    retryInMs: 0,
-    saveFailures: 0,
-  }),
+  context: ({ input }) => ({ turnId: input.turnId, failedAttempts: 0, saveFailures: 0 }),
   initial: 'recording',
   states: {
     recording: {
@@ -197,9 +201,21 @@ export const turnMachine = setup({
       },
     },
     replying: {
-      entry: {
-        type: 'ask',
-        params: ({ context }) => ({ attempt: context.failedAttempts + 1 }),
+      invoke: {
+        id: TRANSPORT_ACTOR_ID,
+        src: 'transport',
+        input: ({ context }) => ({ turnId: context.turnId, attempt: context.failedAttempts + 1 }),
+        onError: {
+          target: 'saving',
+          actions: [
+            { type: 'decide', params: 'failed' },
+            {
+              type: 'failTransport',
+              params: ({ event }: { event: { error: unknown } }) => ({ error: event.error }),
+            },
+            { type: 'seal', params: { outcome: 'failed' } },
+          ],
+        },
       },
       exit: 'flush',
       initial: 'requesting',
@@ -223,7 +239,10 @@ export const turnMachine = setup({
       on: {
         'reply.finished': {
           target: 'saving',
-          actions: { type: 'seal', params: { outcome: 'done' } },
+          actions: [
+            { type: 'decide', params: 'done' },
+            { type: 'seal', params: { outcome: 'done' } },
+          ],
         },
         'reply.failed': {
           target: 'saving',
@@ -236,6 +255,7 @@ export const turnMachine = setup({
       },
     },
     backingOff: {
+      exit: 'endWait',
       after: { backoff: 'replying' },
       on: { 'turn.cancel': cancelsFrom('backingOff'), 'turn.timed-out': timesOut },
     },

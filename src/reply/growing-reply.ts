@@ -52,6 +52,11 @@ export class GrowingReply {
     return this.#parts.length === 0
   }
 
+  /** The length of all texts and arguments, in UTF-16 units. */
+  get characters(): number {
+    return this.#parts.reduce((sum, { taken, rest }) => sum + taken.length + rest.length, 0)
+  }
+
   add(delta: Delta): void {
     const part = this.#partFor(delta)
     if (delta.type === 'tool-call') part.rest += delta.inputText

@@ -50,6 +50,7 @@ export class ReplyDecoder {
   /** The start of a body of unknown kind, or all of a JSON body so far. */
   readonly #held = new GrowingBytes()
   #hasEvents = false
+  #eventCount = 0
   #isEnding = false
   /** True if the body ended inside an event. */
   #isCut = false
@@ -86,6 +87,11 @@ export class ReplyDecoder {
   /** How many bytes belong to something that is not complete: an event, or all of a JSON body. */
   get unfinished(): number {
     return this.#events?.unfinished ?? this.#held.length
+  }
+
+  /** The number of events that were decoded. */
+  get events(): number {
+    return this.#eventCount
   }
 
   /** Finish reason, usage and model, as far as they are known. */
@@ -173,6 +179,7 @@ export class ReplyDecoder {
     const reader = {
       event: (data: string, name: string | undefined) => this.#event(data, name),
       textOnly: (text: string, type: TextOnlyEvent['type']) => {
+        this.#eventCount += 1
         this.#draft.nextEvent()
         if (type === 'text') this.#draft.text(text)
         else this.#draft.reasoning(text)
@@ -186,6 +193,7 @@ export class ReplyDecoder {
 
   #event(data: string, name: string | undefined): TextOnlyEvent | undefined {
     if (this.#ending !== undefined) return undefined
+    this.#eventCount += 1
     if (data.startsWith(END_MARKER)) {
       this.#marker()
       return undefined

@@ -36,6 +36,16 @@ export interface DrainLimits {
   readonly bytes: number
 }
 
+/** How much of an answer has come. Counts only: they say nothing of its content. */
+export interface ReplyFigures {
+  /** The HTTP status. Absent before the answer begins. */
+  readonly status?: number | undefined
+  /** Bytes of the body that were read, without its content encoding. */
+  readonly bytes: number
+  /** Events of the stream that were decoded. */
+  readonly events: number
+}
+
 /**
  * Controls a request under way.
  *
@@ -46,6 +56,7 @@ export interface ReplyHandle {
   flush(): void
   /** Finish reason, usage and model, as far as the provider has reported them. */
   endSoFar(): ReplyEnd
+  figures(): ReplyFigures
   /**
    * Reads on in silence, if an answer has begun and is not over. The sink is told nothing more.
    * `done` is called once, when the answer ends or a limit is reached, with the `endSoFar` of that

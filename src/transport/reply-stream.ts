@@ -21,7 +21,7 @@ import type { AnsweredError } from './refusal.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
 import type { DecoderOptions } from './reply-decoder.ts'
 import { ReplyDraft } from './reply-draft.ts'
-import type { DrainLimits, ReplyHandle } from './reply-request.ts'
+import type { DrainLimits, ReplyFigures, ReplyHandle } from './reply-request.ts'
 import { timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
 
@@ -68,6 +68,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   #drainTimer: unknown
   /** How many more bytes are read before a drain ends. */
   #bytesLeft = Infinity
+  #bytesRead = 0
 
   constructor(sink: ReplySink, options: ReplyStreamOptions) {
     this.#sink = sink
@@ -126,6 +127,11 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     return this.#decoder?.replyEnd() ?? {}
   }
 
+  figures(): ReplyFigures {
+    const events = this.#decoder?.events ?? 0
+    return { status: this.#exchange?.status, bytes: this.#bytesRead, events }
+  }
+
   drain({ ms, bytes }: DrainLimits, done: (end: ReplyEnd) => void): boolean {
     if (this.#isOver || this.#decoder === undefined) return false
     this.#sink = {
@@ -160,6 +166,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   read(bytes: Buffer): void {
+    this.#bytesRead += bytes.length
     this.#bytesLeft -= bytes.length
     if (this.#bytesLeft < 0) return this.failed(DRAINED)
     // An array literal of one element allocates no spare capacity; `push` would. Most reads come

@@ -1,6 +1,7 @@
 /** The conversation machine, with real turn machines and without an engine. */
 import { type ActorRefFrom, createActor, setup, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
+import { transportLogic } from '../../src/engine/actors/transport-actor.ts'
 import { conversationMachine } from '../../src/machines/conversation.ts'
 import type { TurnEvent, TurnReport } from '../../src/machines/turn-events.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
@@ -11,19 +12,33 @@ type Send = (report: TurnEvent) => void
 function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['actions'] = {}) {
   const clock = new SimulatedClock()
   const calls: [string, unknown][] = []
-  const reports: Partial<Record<'record' | 'ask' | 'save', Send>> = {}
+  const reports: Partial<Record<'record' | 'transport' | 'save', Send>> = {}
   const reporting =
     (name: keyof typeof reports) =>
     ({ self }: { self: { send: Send } }) => {
       reports[name] = (report) => self.send(report)
     }
   const note = (name: string) => (_: unknown, params: unknown) => void calls.push([name, params])
+  const transport = transportLogic({
+    start: (_, { report }) => {
+      reports.transport = report as Send
+    },
+    stop: () => {},
+    figures: ({ attempt }) => ({
+      phase: 'preparing',
+      attempt,
+      bytes: 0,
+      events: 0,
+      deltas: 0,
+      characters: 0,
+    }),
+  })
   const machine = conversationMachine.provide({
     actors: {
       turn: turnMachine.provide({
+        actors: { transport },
         actions: {
           record: reporting('record'),
-          ask: reporting('ask'),
           save: reporting('save'),
           seal: note('seal'),
           answerCancel: note('answerCancel'),
@@ -58,7 +73,7 @@ function conversation(turnActions: Parameters<typeof turnMachine.provide>[0]['ac
     send: (turnId: string) => actor.send({ type: 'conversation.send', turnId }),
     cancel: (turnId: string, request = 1) => actor.send({ type: 'turn.cancel', turnId, request }),
     record: (report: TurnReport) => reports.record?.(report),
-    reply: (report: TurnReport) => reports.ask?.(report),
+    reply: (report: TurnReport) => reports.transport?.(report),
     save: (report: TurnReport) => reports.save?.(report),
   }
 }
@@ -189,7 +204,6 @@ describe('a turn machine that fails', () => {
 
   test.each([
     ['accept', (it: TestConversation) => it.record({ type: 'input.recorded' })],
-    ['ask', (it: TestConversation) => it.record({ type: 'input.recorded' })],
     [
       'flush',
       (it: TestConversation) => {

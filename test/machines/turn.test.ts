@@ -1,14 +1,21 @@
 /** The turn machine: each state, and each event in it, without an engine. */
-import { createActor, SimulatedClock } from 'xstate'
+import { type AnyActorRef, createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
+import { transportLogic } from '../../src/engine/actors/transport-actor.ts'
+import type { TransportFigures } from '../../src/machines/transport-actor.ts'
 import type { TurnReport } from '../../src/machines/turn-events.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
+
+/** The figures of an actor that has made no request. */
+function noFigures(attempt: number): TransportFigures {
+  return { phase: 'preparing', attempt, bytes: 0, events: 0, deltas: 0, characters: 0 }
+}
 
 /** An action that the machine called. */
 type Call = readonly [string, unknown?]
 
 /** A turn whose actions only note their calls. The test sends the reports in their name. */
-function turn() {
+function turn(start: () => void = () => {}) {
   const clock = new SimulatedClock()
   const calls: Call[] = []
   const note =
@@ -17,13 +24,23 @@ function turn() {
       calls.push(params === undefined ? [name] : [name, params])
     }
   const machine = turnMachine.provide({
+    actors: {
+      transport: transportLogic({
+        start: ({ attempt }) => {
+          calls.push(['transport', { attempt }])
+          start()
+        },
+        stop: ({ attempt }) => void calls.push(['stopTransport', { attempt }]),
+        figures: ({ attempt }) => noFigures(attempt),
+      }),
+    },
     actions: {
+      failTransport: note('failTransport'),
       record: note('record'),
       accept: note('accept'),
       refuse: note('refuse'),
       startTimer: note('startTimer'),
       stopTimer: note('stopTimer'),
-      ask: note('ask'),
       withdraw: note('withdraw'),
       backOff: note('backOff'),
       flush: note('flush'),
@@ -100,11 +117,12 @@ describe('a plain turn', () => {
       ['record'],
       ['accept'],
       ['startTimer'],
-      ['ask', { attempt: 1 }],
+      ['transport', { attempt: 1 }],
       ['flush'],
       ['seal', { outcome: 'done' }],
       ['stopTimer'],
       ['save'],
+      ['stopTransport', { attempt: 1 }],
       ['settle', { result: 'done' }],
     ])
   })
@@ -135,7 +153,6 @@ describe('a plain turn', () => {
       turnId: 't',
       outcome: 'done',
       failedAttempts: 0,
-      retryInMs: 0,
       saveFailures: 1,
     })
   })
@@ -160,7 +177,7 @@ describe('recording', () => {
 
     it.report({ type: 'input.refused', code: 'cancelled' })
     expect(it.output()).toEqual({ result: 'rejected' })
-    expect(it.paramsOf('ask')).toEqual([])
+    expect(it.paramsOf('transport')).toEqual([])
   })
 
   test('accepts and ends as cancelled, unasked, when the write had begun before the cancel', () => {
@@ -173,7 +190,7 @@ describe('recording', () => {
 
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'cancelled' })
-    expect(it.paramsOf('ask')).toEqual([])
+    expect(it.paramsOf('transport')).toEqual([])
   })
 
   test('answers every cancel that comes while it withdraws, and withdraws once', () => {
@@ -202,6 +219,7 @@ describe('cancel', () => {
         ['answer', { request: 3, outcome: 'cancelled', from }],
         ['stopTimer'],
         ['save'],
+        ['stopTransport', { attempt: 1 }],
       ])
       it.report('turn.saved')
       expect(it.output()).toEqual({ result: 'cancelled' })
@@ -263,13 +281,13 @@ describe('backing off', () => {
       it.calls.length = 0
       it.report(overloaded(500))
       expect(it.state()).toBe('backingOff')
-      expect(it.calls).toEqual([['flush'], ['backOff']])
+      expect(it.calls).toEqual([['flush'], ['backOff'], ['stopTransport', { attempt: 1 }]])
 
       it.clock.increment(499)
       expect(it.state()).toBe('backingOff')
       it.clock.increment(1)
       expect(it.state()).toEqual({ replying: 'requesting' })
-      expect(it.calls.slice(2)).toEqual([['ask', { attempt: 2 }]])
+      expect(it.calls.slice(3)).toEqual([['transport', { attempt: 2 }]])
 
       it.report('reply.started', 'reply.first-delta', 'reply.finished', 'turn.saved')
       expect(it.output()).toEqual({ result: 'done' })
@@ -291,16 +309,24 @@ describe('backing off', () => {
     expect(it.paramsOf('backOff')).toEqual([])
   })
 
-  test('shows how often it failed and how long it waits, and nothing else', () => {
+  test('shows how often it failed, and how long it waits as long as it waits', () => {
     const it = turnIn('requesting')
     it.report(overloaded(20))
     it.clock.increment(20)
+    const context = () => it.actor.getSnapshot().context
+    expect(context()).toEqual({ turnId: 't', failedAttempts: 1, saveFailures: 0 })
     it.report(overloaded(70))
-    expect(it.actor.getSnapshot().context).toEqual({
+    expect(context()).toEqual({
       turnId: 't',
-      outcome: 'done',
       failedAttempts: 2,
       retryInMs: 70,
+      saveFailures: 0,
+    })
+    it.cancel()
+    expect(context()).toEqual({
+      turnId: 't',
+      outcome: 'cancelled',
+      failedAttempts: 2,
       saveFailures: 0,
     })
   })
@@ -319,7 +345,7 @@ describe('backing off', () => {
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'cancelled' })
-    expect(it.paramsOf('ask')).toEqual([])
+    expect(it.paramsOf('transport')).toEqual([])
   })
 
   test('hears nothing more of the attempt that failed', () => {
@@ -345,7 +371,40 @@ describe('backing off', () => {
     it.clock.increment(10_000)
     it.report('turn.saved')
     expect(it.output()).toEqual({ result: 'failed' })
-    expect(it.paramsOf('ask')).toEqual([{ attempt: 1 }, { attempt: 2 }])
+    expect(it.paramsOf('transport')).toEqual([{ attempt: 1 }, { attempt: 2 }])
+  })
+})
+
+describe('a transport actor', () => {
+  test('that throws at its start ends its turn as failed, and nothing else', () => {
+    const failure = new Error('boom')
+    const it = turn(() => {
+      throw failure
+    })
+    it.report('input.recorded')
+
+    expect(it.state()).toBe('saving')
+    expect(it.paramsOf('failTransport')).toEqual([{ error: failure }])
+    expect(it.paramsOf('seal')).toEqual([{ outcome: 'failed' }])
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'failed' })
+  })
+
+  test('shows the figures of its attempt, also after it was stopped', () => {
+    const it = turnIn('receiving')
+    const transport = it.actor.getSnapshot().children['transport'] as AnyActorRef
+    expect(transport.getSnapshot()).toMatchObject({
+      status: 'active',
+      input: { turnId: 't', attempt: 1 },
+      context: noFigures(1),
+    })
+    it.cancel()
+    expect(transport.getSnapshot()).toEqual({
+      status: 'stopped',
+      input: { turnId: 't', attempt: 1 },
+      context: noFigures(1),
+    })
+    expect(it.actor.getSnapshot().children['transport']).toBeUndefined()
   })
 })
 
@@ -361,6 +420,7 @@ describe('the turn timeout', () => {
         ['seal', { outcome: 'failed', code: 'timeout-turn' }],
         ['stopTimer'],
         ['save'],
+        ['stopTransport', { attempt: 1 }],
       ])
       it.report('turn.saved')
       expect(it.output()).toEqual({ result: 'failed' })

@@ -15,7 +15,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { InspectionObserver } from '../api.ts'
-import { observeSystem } from './inspection.ts'
+import { type Observation, observeSystem } from './inspection.ts'
 import { Timers, unheld } from './timers.ts'
 
 /**
@@ -27,6 +27,9 @@ const CONVERSATIONS_PER_SUPERVISOR = 16
 
 /** A conversation is put to sleep late by at most `sleepAfterMs` divided by this number. */
 const SWEEP_PART = 4
+
+/** The figures of running requests are shown to observers this often, in milliseconds. */
+const FIGURES_MS = 250
 
 interface ActorsOptions {
   readonly machine: typeof conversationMachine
@@ -50,7 +53,7 @@ interface Awake {
 
 interface Inspection {
   readonly observer: InspectionObserver
-  readonly subscriptions: Map<Supervisor, { unsubscribe(): void }>
+  readonly observations: Map<Supervisor, Observation>
   /** True once the observer has thrown: it sees every event, and is named once. */
   hasThrown: boolean
 }
@@ -71,6 +74,8 @@ export class Actors {
   /** The time since which a conversation rests, by its id. The longest rest is first. */
   readonly #resting = new Map<string, number>()
   #sweep: unknown
+  /** Shows observers the figures of running requests. */
+  #figures: unknown
 
   constructor({ machine, clock, logger, sleepAfterMs, onFailure }: ActorsOptions) {
     this.#clock = clock
@@ -120,13 +125,15 @@ export class Actors {
   }
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {
-    const inspection: Inspection = { observer, subscriptions: new Map(), hasThrown: false }
+    const inspection: Inspection = { observer, observations: new Map(), hasThrown: false }
     this.#inspections.add(inspection)
     for (const supervisor of this.#supervisors) this.#observe(supervisor, inspection)
+    this.#figures ??= this.#scheduleFigures()
     return {
       unsubscribe: () => {
         this.#inspections.delete(inspection)
-        for (const subscription of inspection.subscriptions.values()) subscription.unsubscribe()
+        for (const observation of inspection.observations.values()) observation.unsubscribe()
+        if (this.#inspections.size === 0) this.#stopFigures()
       },
     }
   }
@@ -134,6 +141,7 @@ export class Actors {
   stop(): void {
     if (this.#sweep !== undefined) this.#clock.clearTimeout(this.#sweep)
     this.#sweep = undefined
+    this.#stopFigures()
     for (const { actor } of this.#supervisors) actor.stop()
     this.#timers.clear()
     this.#awake.clear()
@@ -141,6 +149,23 @@ export class Actors {
     this.#supervisors.clear()
     this.#withRoom.clear()
     this.#inspections.clear()
+  }
+
+  /** Runs while there is an observer. It does not keep the process alive. */
+  #scheduleFigures(): unknown {
+    return unheld(
+      this.#clock.setTimeout(() => {
+        this.#figures = this.#scheduleFigures()
+        for (const { observations } of this.#inspections) {
+          for (const observation of observations.values()) observation.showFigures()
+        }
+      }, FIGURES_MS),
+    )
+  }
+
+  #stopFigures(): void {
+    if (this.#figures !== undefined) this.#clock.clearTimeout(this.#figures)
+    this.#figures = undefined
   }
 
   #wake(conversationId: string): Awake {
@@ -168,13 +193,13 @@ export class Actors {
   }
 
   #observe(supervisor: Supervisor, inspection: Inspection): void {
-    const { observer, subscriptions } = inspection
+    const { observer, observations } = inspection
     const onThrow = (error: unknown) => {
       if (inspection.hasThrown) return
       inspection.hasThrown = true
       this.#logger.warn({ err: error }, 'An inspection observer threw.')
     }
-    subscriptions.set(supervisor, observeSystem(supervisor.actor, observer, onThrow))
+    observations.set(supervisor, observeSystem(supervisor.actor, observer, onThrow))
   }
 
   /**
@@ -202,9 +227,9 @@ export class Actors {
   #drop(supervisor: Supervisor): void {
     this.#supervisors.delete(supervisor)
     this.#withRoom.delete(supervisor)
-    for (const { subscriptions } of this.#inspections) {
-      subscriptions.get(supervisor)?.unsubscribe()
-      subscriptions.delete(supervisor)
+    for (const { observations } of this.#inspections) {
+      observations.get(supervisor)?.unsubscribe()
+      observations.delete(supervisor)
     }
   }
 

@@ -6,6 +6,7 @@
  * conversations nor turns.
  */
 import type { AnyActorRef, InspectionEvent } from 'xstate'
+import { TRANSPORT_ACTOR_ID, type TransportSnapshot } from '../../machines/transport-actor.ts'
 import type { InspectionObserver } from '../api.ts'
 
 /** The part of XState's actor that is used here, for any actor logic. */
@@ -13,11 +14,17 @@ interface Root extends Pick<AnyActorRef, 'sessionId' | 'getSnapshot'> {
   readonly system: AnyActorRef['system']
 }
 
+export interface Observation {
+  /** Shows the figures of each request that has received bytes since they were shown last. */
+  showFigures(): void
+  unsubscribe(): void
+}
+
 export function observeSystem(
   root: Root,
   observer: InspectionObserver,
   onThrow: (error: unknown) => void,
-): { unsubscribe(): void } {
+): Observation {
   const next = (event: InspectionEvent) => {
     try {
       if (typeof observer === 'function') observer(event)
@@ -27,7 +34,38 @@ export function observeSystem(
     }
   }
   announce(root as AnyActorRef, root.sessionId, next)
-  return root.system.inspect({ next })
+  const subscription = root.system.inspect({ next })
+  const bytesShown = new WeakMap<AnyActorRef, number>()
+  return {
+    unsubscribe: () => subscription.unsubscribe(),
+    showFigures: () => {
+      for (const actorRef of transportsUnder(root as AnyActorRef)) {
+        const snapshot = actorRef.getSnapshot() as TransportSnapshot
+        const { context } = snapshot
+        if (context.bytes === (bytesShown.get(actorRef) ?? 0)) continue
+        bytesShown.set(actorRef, context.bytes)
+        next({
+          type: '@xstate.snapshot',
+          actorRef,
+          rootId: root.sessionId,
+          event: { type: 'transport.figures' },
+          snapshot: { ...snapshot, context } as TransportSnapshot,
+        })
+      }
+    },
+  }
+}
+
+function* transportsUnder(actorRef: AnyActorRef): Generator<AnyActorRef> {
+  if (actorRef.id === TRANSPORT_ACTOR_ID) yield actorRef
+  for (const child of childrenOf(actorRef)) yield* transportsUnder(child)
+}
+
+function childrenOf(actorRef: AnyActorRef): readonly AnyActorRef[] {
+  const { children = {} } = actorRef.getSnapshot() as {
+    readonly children?: Record<string, AnyActorRef>
+  }
+  return Object.values(children)
 }
 
 /** Announces the actors that are older than the observer, as XState announces new actors. */
@@ -36,7 +74,6 @@ function announce(
   rootId: string,
   next: (event: InspectionEvent) => void,
 ): void {
-  const snapshot = actorRef.getSnapshot() as { readonly children?: Record<string, AnyActorRef> }
   next({ type: '@xstate.actor', actorRef, rootId })
   next({
     type: '@xstate.snapshot',
@@ -45,5 +82,5 @@ function announce(
     event: { type: 'xstate.init' },
     snapshot: actorRef.getSnapshot(),
   })
-  for (const child of Object.values(snapshot.children ?? {})) announce(child, rootId, next)
+  for (const child of childrenOf(actorRef)) announce(child, rootId, next)
 }

@@ -22,8 +22,7 @@ import type { Binder, Binding, Route } from '../endpoints/binding.ts'
 import { onAbort } from '../host-signal.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { LoadingWait } from '../turn/loading-wait.ts'
-import { nextAttempt } from '../turn/retry-policy.ts'
+import { type PlannedAttempt, RouteChain } from '../turn/route-chain.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
 
 interface OneShotInput {
@@ -141,57 +140,42 @@ export class OneShots {
     signal: AbortSignal,
     asked: { endpoint: string },
   ): Promise<Completion> {
-    const { fallbacks } = input.binding
-    const { retry, steadyClock, timeouts } = this.#options
-    const waiting = input.isOnce === true ? [] : [...fallbacks]
-    let route: Route = input.binding
-    let loading: LoadingWait | undefined
-    for (let attemptsHere = 1; ; attemptsHere += 1) {
+    const { steadyClock } = this.#options
+    const routes = new RouteChain(input.binding)
+    for (;;) {
       const askedAt = steadyClock.now()
+      routes.countAttempt()
       try {
-        return await this.#askOnce(route, input, signal)
+        return await this.#askOnce(routes.current, input, signal)
       } catch (error) {
         if (signal.aborted || input.isOnce === true) throw error
         const failure = errorRecord(error)
-        const isLoading = failure.isLoading === true
-        if (isLoading) loading ??= new LoadingWait(askedAt, timeouts.headersMs, retry.random)
-        const loadingMs = isLoading ? loading?.next(failure, steadyClock.now()) : undefined
-        if (loadingMs !== undefined) {
-          // The server did nothing, so the attempt does not count.
-          attemptsHere -= 1
-          await this.#wait(loadingMs, signal)
-          continue
-        }
-        const at = waiting.findIndex(({ target }) => this.#binder.allows(target.endpoint))
-        const next = this.#next(failure, isLoading ? Infinity : attemptsHere, at !== -1)
+        const { endpoint } = routes.current.target
+        const next = this.#plan(routes, failure, askedAt)
         if (next === undefined) throw error
-        const { endpoint } = route.target
-        const { code } = errorRecord(error)
+        const { code } = failure
         this.#options.failureLog.warn(
           { endpoint, code, purpose: input.purpose, retryInMs: next.retryInMs },
           `A request failed and is followed by another: ${code}.`,
         )
-        if (next.elsewhere) {
-          loading = undefined
-          route = waiting[at] as Route
-          waiting.splice(0, at + 1)
-          attemptsHere = 0
-          asked.endpoint = route.target.endpoint
-        }
+        routes.startPlannedAttempt()
+        asked.endpoint = routes.current.target.endpoint
         await this.#wait(next.retryInMs, signal)
       }
     }
   }
 
   /** If the host's random function throws, the failure stands. */
-  #next(
-    failure: ErrorRecord,
-    attemptsHere: number,
-    hasFallback: boolean,
-  ): ReturnType<typeof nextAttempt> {
-    const { retry, logger } = this.#options
+  #plan(routes: RouteChain, failure: ErrorRecord, askedAt: number): PlannedAttempt | undefined {
+    const { retry, timeouts, steadyClock, logger } = this.#options
     try {
-      return nextAttempt(failure, attemptsHere, hasFallback, retry)
+      return routes.plan(failure, {
+        retry,
+        headersMs: timeouts.headersMs,
+        askedAt,
+        now: steadyClock.now(),
+        isAllowed: (endpoint) => this.#binder.allows(endpoint),
+      })
     } catch (error) {
       recordFault(error, logger, 'A request could not be tried again.')
       return undefined

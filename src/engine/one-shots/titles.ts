@@ -55,11 +55,11 @@ export class Titles {
   /** Gives the conversation of a finished turn a title, if it has none and the host wants one. */
   consider(live: LiveTurn): void {
     const { options } = this.#parts
-    const { conversationId, bound } = live
+    const { conversationId, step } = live
     if (!options.autoTitle || this.#stop.signal.aborted) return
     if (this.#running.get(conversationId)?.stop.signal.aborted === false) return
-    if (bound === undefined || bound.conversation.title !== undefined) return
-    const target = { endpoint: live.route.target.endpoint, model: live.route.model }
+    if (step === undefined || step.bound.conversation.title !== undefined) return
+    const target = step.asked
     const stop = new AbortController()
     const signal = AbortSignal.any([this.#stop.signal, stop.signal])
     const over = this.#title(conversationId, target, signal)

@@ -86,7 +86,8 @@ export class Checkpoints {
     progress.isWriting = true
     live.hasCheckpoints = true
     try {
-      const { turnId, attempts, failedAttempts, fallbackAsked } = live
+      const { turnId, step } = live
+      const { attempts = 0, failedAttempts, fallbackAsked } = step ?? {}
       const n = progress.written + 1
       const asked = { attempts, failedAttempts, fallbackAsked }
       const isOurs = await this.#store.checkpoint({ turnId, ...asked, n, pieces })

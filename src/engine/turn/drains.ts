@@ -44,21 +44,20 @@ export class Drains {
   take(live: LiveTurn): boolean {
     const { usageOnCancel } = this.#options
     const { timeoutMs: ms, bytes } = this.#options.drain
-    const { handle, asked, turnId, conversationId, over } = live
+    const { step, turnId, conversationId, over } = live
     if (usageOnCancel !== 'drain' || this.#isClosed) return false
-    if (handle === undefined || asked === undefined) return false
-    const drain = { conversationId, endpoint: asked.endpoint, handle }
-    const known = handle.endSoFar()
-    const isTaken = handle.drain({ ms, bytes }, (end) => {
-      this.#running.delete(drain)
-      // Uses ids only: the live turn, with its whole reply, is not kept in memory for this.
-      void over.promise.then(() => this.#record(turnId, conversationId, known, end))
+    if (step === undefined) return false
+    const { endpoint } = step.asked
+    return step.handOver((handle, known) => {
+      const drain = { conversationId, endpoint, handle }
+      const isTaken = handle.drain({ ms, bytes }, (end) => {
+        this.#running.delete(drain)
+        // Uses ids only: the live turn, with its whole reply, is not kept in memory for this.
+        void over.promise.then(() => this.#record(turnId, conversationId, known, end))
+      })
+      if (isTaken) this.#running.add(drain)
+      return isTaken
     })
-    if (!isTaken) return false
-    this.#running.add(drain)
-    live.end = known
-    live.handle = undefined
-    return true
   }
 
   /** Aborts the drains that match. */

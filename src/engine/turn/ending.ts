@@ -25,7 +25,7 @@ export class TurnEnding {
   constructor(store: Store, options: ResolvedOptions) {
     this.#store = store
     this.#options = options
-    this.#estimate = new UsageEstimate(store, options)
+    this.#estimate = new UsageEstimate(options)
   }
 
   /** Writes the sealed reply and the end of its turn. Never rejects. */
@@ -67,7 +67,7 @@ export class TurnEnding {
     const status = turn.status as TerminalStatus
     this.#tell(live, { type: `turn.${status}`, turn, ...(message && { message }) })
     if (!written) return lost(message)
-    return endingError(turn, message, live.cause)
+    return endingError(turn, message, live.step?.cause)
   }
 
   #publishUnsaved(live: LiveTurn, result: TurnResult): ColloquyError {
@@ -111,7 +111,8 @@ export class TurnEnding {
   }
 
   #end(live: LiveTurn): TurnEnd {
-    const { outcome, end } = live
+    const { outcome, step } = live
+    const { attempts = 0, failedAttempts, fallbackAsked, end = {} } = step ?? {}
     const parts = live.replyFeed.parts()
     live.endedAt ??= new Date(this.#options.steadyClock.now())
     live.replyId ??= this.#newId()
@@ -121,9 +122,9 @@ export class TurnEnding {
       turnId: live.turnId,
       conversationId: live.conversationId,
       status: outcome,
-      attempts: live.attempts,
-      failedAttempts: live.failedAttempts,
-      fallbackAsked: live.fallbackAsked,
+      attempts,
+      failedAttempts,
+      fallbackAsked,
       hasCheckpoints: live.hasCheckpoints,
       error: errorOf(live),
       usage: end.usage,
@@ -141,32 +142,34 @@ export class TurnEnding {
   }
 
   #unsavedTurn(live: LiveTurn, error: ColloquyError): TurnRecord {
+    const { attempts = 0, failedAttempts, input } = live.step ?? {}
     return {
       id: live.turnId,
       conversationId: live.conversationId,
       status: 'failed',
       ...(live.asked ?? { endpoint: '', model: '' }),
-      attempts: live.attempts,
-      ...(live.failedAttempts && { failedAttempts: live.failedAttempts }),
+      attempts,
+      ...(failedAttempts && { failedAttempts }),
       error: errorRecord(error),
-      startedAt: live.userMessage?.createdAt ?? new Date(this.#options.steadyClock.now()),
+      startedAt: input?.createdAt ?? new Date(this.#options.steadyClock.now()),
     }
   }
 
   #unsavedMessage(live: LiveTurn): Message | undefined {
     const { reply, at } = this.#end(live)
-    if (reply === undefined || live.userMessage === undefined) return undefined
+    const { step, usage } = live
+    if (reply === undefined || step === undefined) return undefined
     return {
       id: reply.messageId,
       conversationId: live.conversationId,
       turnId: live.turnId,
-      position: live.userMessage.position + 1,
+      position: step.input.position + 1,
       createdAt: at,
       role: 'assistant',
       parts: reply.parts,
       text: textOf(reply.parts),
       status: statusOf(live.outcome),
-      ...(live.end.usage && { usage: live.end.usage }),
+      ...(usage && { usage }),
     }
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { ColloquyErrorCode, ErrorRecord } from '../../protocol/errors.ts'
 
-interface RetryPolicy {
+export interface RetryPolicy {
   /** The most attempts at one endpoint. */
   readonly maxAttempts: number
   readonly baseDelayMs: number

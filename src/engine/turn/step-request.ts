@@ -11,7 +11,7 @@ import type { Route } from '../endpoints/binding.ts'
 import { currentLine } from '../history/line.ts'
 import { sendableHistory } from '../history/sendable-history.ts'
 import type { Prepare, PreparedTurn } from '../options/options.ts'
-import type { Bound, TurnRequest } from './live-turn.ts'
+import type { Bound, TurnRequest } from './turn-request.ts'
 
 /** @throws `prepare-failed`, `invalid-input`, `database-failed` */
 export async function replyRequest(

@@ -7,9 +7,10 @@
  */
 import type { Feed } from '../../feed/feed.ts'
 import { conversationMachine } from '../../machines/conversation.ts'
-import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
+import type { CancelAnswer, Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import { turnMachine } from '../../machines/turn.ts'
-import type { Store } from '../../persistence/store.ts'
+import type { TurnInput } from '../../machines/turn.ts'
+import type { Store, TurnRetry } from '../../persistence/store.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import {
@@ -21,14 +22,17 @@ import {
 import type { Message, MessageStatus } from '../../protocol/message.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
 import type { Binder } from '../endpoints/binding.ts'
+import type { Input } from '../options/input.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { Asking } from './asking.ts'
 import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
 import { statusOf, TurnEnding } from './ending.ts'
-import { LiveTurn, type TurnRequest } from './live-turn.ts'
+import { LiveTurn } from './live-turn.ts'
+import { noFigures, Step, type StepPort } from './step.ts'
+import type { Bound, TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
 interface TurnsOptions {
@@ -44,6 +48,16 @@ interface TurnsOptions {
 
 type Report = (report: TurnReport) => void
 
+interface Sealing {
+  readonly outcome: Outcome
+  readonly code?: ColloquyErrorCode
+}
+
+interface SaveFailure {
+  readonly failures: number
+  readonly retryInMs: number
+}
+
 export class Turns {
   readonly #store: Store
   readonly #feed: Feed
@@ -51,7 +65,7 @@ export class Turns {
   readonly #drains: Drains
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
-  readonly #asking: Asking
+  readonly #steps: StepPort
   readonly #ending: TurnEnding
   readonly #checkpoints: Checkpoints
   readonly #live = new Registry<string, LiveTurn>()
@@ -67,7 +81,8 @@ export class Turns {
     this.#onSettled = parts.onSettled
     const { steadyClock: clock, logger, checkpointMs: everyMs } = parts.options
     this.#checkpoints = new Checkpoints({ store: parts.store, clock, logger, everyMs })
-    this.#asking = new Asking({ ...parts, checkpoints: this.#checkpoints })
+    const { store, transport, binder, options } = parts
+    this.#steps = { store, transport, binder, options }
     this.#ending = new TurnEnding(parts.store, parts.options)
   }
 
@@ -99,35 +114,34 @@ export class Turns {
 
   /** The conversation machine, provided with the real actions of its turns. */
   machine(): typeof conversationMachine {
+    const act =
+      <P = unknown>(use: (live: LiveTurn, params: P) => void) =>
+      ({ context }: { context: TurnInput }, params: P) =>
+        this.#with(context.turnId, (live) => use(live, params))
     const turn = turnMachine.provide({
+      actors: { transport: transportLogic(this.#transportPort) },
       actions: {
         record: ({ context, self }) =>
           this.#with(context.turnId, (live) => this.#record(live, reportTo(self))),
-        accept: ({ context }) => this.#with(context.turnId, (live) => this.#accept(live)),
-        refuse: ({ context }) => this.#with(context.turnId, (live) => this.#refuse(live)),
+        accept: act((live) => this.#accept(live)),
+        refuse: act((live) => this.#refuse(live)),
         withdraw: ({ context }) => this.#store.withdrawTurn(context.turnId),
         startTimer: ({ context, self }) =>
           this.#with(context.turnId, (live) => this.#startTimer(live, reportTo(self))),
-        stopTimer: ({ context }) => this.#with(context.turnId, (live) => this.#stopTimer(live)),
-        ask: ({ context, self }, { attempt }) =>
-          this.#with(
-            context.turnId,
-            (live) => void this.#asking.ask(live, attempt, reportTo(self)),
-          ),
-        backOff: ({ context }) => this.#with(context.turnId, (live) => this.#asking.backOff(live)),
-        flush: ({ context }) => this.#with(context.turnId, (live) => live.handle?.flush()),
-        seal: ({ context }, { outcome, code }) =>
-          this.#with(context.turnId, (live) => this.#seal(live, outcome, code)),
-        answerCancel: ({ context }, answer) =>
-          this.#with(context.turnId, (live) => live.answerCancel(answer)),
+        stopTimer: act((live) => this.#stopTimer(live)),
+        failTransport: act((live, { error }: { error: unknown }) => {
+          live.fault = recordFault(error, this.#options.logger, 'A transport actor failed.')
+        }),
+        backOff: act((live) => live.step?.backOff()),
+        flush: act((live) => live.step?.flush()),
+        seal: act((live, { outcome, code }: Sealing) => this.#seal(live, outcome, code)),
+        answerCancel: act((live, answer: CancelAnswer) => live.answerCancel(answer)),
         save: ({ context, self }) =>
           this.#with(context.turnId, (live) => void this.#ending.save(live).then(reportTo(self))),
-        reportSaveFailure: ({ context }, { failures, retryInMs }) =>
-          this.#with(context.turnId, (live) =>
-            this.#ending.reportFailure(live, failures, retryInMs),
-          ),
-        settle: ({ context }, { result }) =>
-          this.#with(context.turnId, (live) => this.#settle(live, result)),
+        reportSaveFailure: act((live, { failures, retryInMs }: SaveFailure) =>
+          this.#ending.reportFailure(live, failures, retryInMs),
+        ),
+        settle: act((live, { result }: { result: TurnResult }) => this.#settle(live, result)),
       },
     })
     return conversationMachine.provide({
@@ -155,12 +169,22 @@ export class Turns {
     if (live !== undefined) use(live)
   }
 
+  get #transportPort(): TransportPort {
+    return {
+      start: ({ turnId, attempt }, reports) =>
+        this.#with(turnId, (live) => void live.step?.start(attempt, reports)),
+      stop: ({ turnId }) => this.#with(turnId, (live) => live.step?.abort()),
+      figures: ({ turnId, attempt }) =>
+        this.#live.get(turnId)?.step?.figures(attempt) ?? noFigures(attempt),
+    }
+  }
+
   #record(live: LiveTurn, report: Report): void {
     this.#running.set(live.conversationId, live)
     live.recording = this.#write(live)
     live.recording.then(
-      (message) => {
-        live.userMessage = message
+      (step) => {
+        live.step = step
         report({ type: 'input.recorded' })
       },
       (error: unknown) => {
@@ -170,7 +194,7 @@ export class Turns {
     )
   }
 
-  async #write(live: LiveTurn): Promise<Message> {
+  async #write(live: LiveTurn): Promise<Step> {
     const { turnId, conversationId, input, options } = live.request
     const turn = {
       turnId,
@@ -184,6 +208,14 @@ export class Turns {
         return { endpoint: binding.target.endpoint, model: binding.model }
       },
     }
+    const message = await this.#accepted(turn, input)
+    const { request, replyFeed } = live
+    const onContent = () => this.#checkpoints.begin(live)
+    const bound = live.bound as Bound
+    return new Step({ request, replyFeed, bound, input: message, onContent }, this.#steps)
+  }
+
+  async #accepted(turn: TurnRetry, input: Input | undefined): Promise<Message> {
     if (input === undefined) return await this.#store.retryTurn(turn)
     const { role, parts } = input
     const messageId = this.#options.newId()
@@ -191,7 +223,7 @@ export class Turns {
   }
 
   #accept(live: LiveTurn): void {
-    const message = live.userMessage as Message
+    const { input: message } = live.step as Step
     this.#feed.openReply(live.replyFeed)
     live.replyFeed.publish({ type: 'turn.accepted', message })
     const { turnId, conversationId, asked } = live
@@ -231,8 +263,8 @@ export class Turns {
     if (outcome === 'cancelled') this.#options.clock.clearTimeout(live.timer)
     live.outcome = outcome
     this.#checkpoints.end(live)
-    if (code === 'timeout-turn') live.failure = turnTimeout(this.#options.timeouts.turnMs)
-    if (outcome !== 'cancelled' || !this.#drain(live)) live.abortRequest()
+    if (code === 'timeout-turn') live.fault = turnTimeout(this.#options.timeouts.turnMs)
+    if (outcome !== 'cancelled' || !this.#drain(live)) live.step?.abort()
     this.#sealFeed(live, statusOf(outcome))
   }
 
@@ -278,9 +310,9 @@ export class Turns {
 
   /** Never text: messages of errors quote providers. */
   #logEnd(live: LiveTurn, result: TurnResult, error: ColloquyError | undefined): void {
-    const { turnId, conversationId, attempts, asked } = live
+    const { turnId, conversationId, asked, step } = live
     const { logger, failureLog } = this.#options
-    const ids = { turnId, conversationId, ...asked, attempts }
+    const ids = { turnId, conversationId, ...asked, attempts: step?.attempts ?? 0 }
     if (result === 'failed' || result === 'unsaved') {
       const { code = 'internal', status } = error ?? {}
       const details = { ...ids, code, ...(status !== undefined && { status }) }
@@ -301,13 +333,13 @@ export class Turns {
     if (live.isAbandoned) return
     live.isAbandoned = true
     live.outcome = 'failed'
-    live.failure = recordFault(cause, this.#options.logger, 'A turn machine failed.')
+    live.fault = recordFault(cause, this.#options.logger, 'A turn machine failed.')
     this.#store.withdrawTurn(live.turnId)
     this.#stopTimer(live)
-    live.abortRequest()
+    live.step?.abort()
     this.#checkpoints.end(live)
     this.#sealFeed(live, 'failed')
-    const failure = errorFromRecord(live.failure)
+    const failure = errorFromRecord(live.fault)
     live.accepted.reject(failure)
     try {
       await live.recording

@@ -6,24 +6,20 @@
  * languages, and the same on every machine. Each message adds four tokens, which is about the size
  * of the wrapping that providers add. Files are not counted. Knows nothing of dialects or prices.
  */
-import type { Store } from '../../persistence/store.ts'
 import type { Part, Usage } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
 import { ignoreRejection } from '../options/host-result.ts'
-import type { Prepare } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { LiveTurn } from './live-turn.ts'
-import { replyRequest } from './step-request.ts'
+import type { Step } from './step.ts'
 
 const BYTES_PER_TOKEN = 4
 const TOKENS_PER_MESSAGE = 4
 
 export class UsageEstimate {
-  readonly #store: Store
   readonly #options: ResolvedOptions
 
-  constructor(store: Store, options: ResolvedOptions) {
-    this.#store = store
+  constructor(options: ResolvedOptions) {
     this.#options = options
   }
 
@@ -31,10 +27,10 @@ export class UsageEstimate {
   async complete(live: LiveTurn): Promise<void> {
     // Usage is estimated only for a request that was sent and then aborted.
     if (this.#options.usageOnCancel !== 'estimate' || live.outcome !== 'cancelled') return
-    if (!live.upstreamAborted || live.end.usage !== undefined) return
+    const { step } = live
+    if (step?.wasAborted !== true || step.end.usage !== undefined) return
     try {
-      const usage = await this.#of(live)
-      if (usage !== undefined) live.end = { ...live.end, usage }
+      step.estimated(await this.#of(step, live.replyFeed.parts()))
     } catch (error) {
       this.#options.warnings.warn(
         'estimate',
@@ -44,14 +40,9 @@ export class UsageEstimate {
     }
   }
 
-  async #of(live: LiveTurn): Promise<Usage | undefined> {
-    const { bound, userMessage, prepared } = live
-    if (bound === undefined || userMessage === undefined) return undefined
-    const again = prepared && (() => prepared)
-    const { request: asked, route } = live
-    const request = await replyRequest(asked, bound, route, userMessage, this.#store, again)
+  async #of(step: Step, parts: readonly Part[]): Promise<Usage> {
+    const request = await step.requestAgain()
     const { model } = request
-    const parts = live.replyFeed.parts()
     const thoughts = this.#sum(parts.filter(isThought).map(textIn), model)
     const said = this.#sum(parts.filter((part) => !isThought(part)).map(textIn), model)
     return {
@@ -95,19 +86,6 @@ export class UsageEstimate {
       return tokensByBytes(text)
     }
   }
-}
-
-/**
- * The host's `prepare`. If usage may be estimated, its result is kept while the turn runs, since a
- * second call could return another result. Without `prepare` nothing is kept: the messages that
- * were sent can be read again.
- */
-export function prepareFor(
-  live: LiveTurn,
-  { prepare, usageOnCancel }: ResolvedOptions,
-): Prepare | undefined {
-  if (prepare === undefined || usageOnCancel !== 'estimate') return prepare
-  return async (messages, turn) => (live.prepared = await prepare(messages, turn))
 }
 
 /** The count that is used if the host gave no tokenizer, or if its tokenizer fails. */

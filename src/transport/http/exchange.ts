@@ -83,6 +83,7 @@ export class Exchange implements PushReceiver {
   #bad: BadAnswer | undefined
   #brokenBy: Error | undefined
   #bytesAfterEnd = 0
+  #status: number | undefined
   #requestId: string | undefined
 
   constructor(port: ExchangePort, request: ExchangeRequest, reader: AnswerReader) {
@@ -90,6 +91,11 @@ export class Exchange implements PushReceiver {
     this.#target = request.target
     this.#request = request
     this.#reader = reader
+  }
+
+  /** The status of the answer, once it has begun. */
+  get status(): number | undefined {
+    return this.#status
   }
 
   /** The provider's id of the request, once an answer has come with one. */
@@ -151,6 +157,7 @@ export class Exchange implements PushReceiver {
   head(status: number, headers: IncomingHttpHeaders): void {
     if (this.#phase !== 'asked') return
     this.#request = undefined
+    this.#status = status
     this.#requestId = requestIdIn(headers)
     this.#port.clock.clearTimeout(this.#timer)
     if (status > 599) return this.#refuse('invalid-response', `the status ${status}`)

@@ -2,6 +2,8 @@
 import { type AnyActorRef, SimulatedClock } from 'xstate'
 import { expect, test } from 'vitest'
 import { Actors } from '../../../src/engine/actors/actors.ts'
+import { transportLogic } from '../../../src/engine/actors/transport-actor.ts'
+import { noFigures } from '../../../src/engine/turn/step.ts'
 import { conversationMachine } from '../../../src/machines/conversation.ts'
 import { turnMachine } from '../../../src/machines/turn.ts'
 import type { Logger } from '../../../src/protocol/logger.ts'
@@ -21,10 +23,14 @@ function failingActors(logger: Partial<Logger> = {}) {
     machine: conversationMachine.provide({
       actors: {
         turn: turnMachine.provide({
-          actions: {
-            record: ({ self }) => self.send({ type: 'input.recorded' }),
-            ask: ({ self }) => self.send(OVERLOADED),
+          actors: {
+            transport: transportLogic({
+              start: (_, { report }) => report(OVERLOADED),
+              stop: () => {},
+              figures: ({ attempt }) => noFigures(attempt),
+            }),
           },
+          actions: { record: ({ self }) => self.send({ type: 'input.recorded' }) },
         }),
       },
       actions: {

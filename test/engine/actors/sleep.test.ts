@@ -76,8 +76,8 @@ test('a conversation whose turn runs stays awake, however long that takes', asyn
   const turn = await engine.send(id, 'hi')
   await provider.request(0)
   clock.increment(100_000)
-  // A supervisor, the conversation and its turn.
-  expect(actorsOf(engine)).toBe(3)
+  // A supervisor, the conversation, its turn and the transport of its attempt.
+  expect(actorsOf(engine)).toBe(4)
   gate.open()
   expect((await turn.reply).message.text).toBe('Once')
   await sleep()

@@ -205,8 +205,9 @@ describe('an inspector', () => {
 
     const inspection = new Inspection(engine)
     const announced = inspection.actors.map((actor) => actor.id)
-    expect(announced).toEqual(['supervisor-1', `conversation:${conversation.id}`, 'turn'])
-    expect(inspection.events.filter((event) => event.type === '@xstate.snapshot')).toHaveLength(3)
+    const path = ['supervisor-1', `conversation:${conversation.id}`, 'turn', 'transport']
+    expect(announced).toEqual(path)
+    expect(inspection.events.filter((event) => event.type === '@xstate.snapshot')).toHaveLength(4)
     gate.open()
     await turn.reply
     expect(inspection.machineEvents).toContain('turn.saved')

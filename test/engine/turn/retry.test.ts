@@ -504,7 +504,6 @@ describe('while it waits, a turn', () => {
       .map(({ snapshot }) => snapshot as { value?: unknown; context?: object })
     expect(states.find(({ value }) => value === 'backingOff')?.context).toEqual({
       turnId: turn.id,
-      outcome: 'done',
       failedAttempts: 1,
       retryInMs: 250,
       saveFailures: 0,

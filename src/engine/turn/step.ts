@@ -1,0 +1,359 @@
+/**
+ * One reply request of a turn, with all its attempts: the first one, and its retries after a failure
+ * before any content.
+ *
+ * Says what a failure means and which attempt could help. The turn machine decides whether and when
+ * that attempt is made; every outcome goes back to it as an event. Knows nothing of HTTP.
+ */
+import { setImmediate as nextTask } from 'node:timers/promises'
+import type { TransportFigures } from '../../machines/transport-actor.ts'
+import type { ReplyFeed } from '../../feed/reply-feed.ts'
+import type { Store } from '../../persistence/store.ts'
+import type { Delta, ReplyEnd, ReplySink } from '../../protocol/delta.ts'
+import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
+import type { Message, Usage } from '../../protocol/message.ts'
+import type { AttemptRecord, TurnRecord } from '../../protocol/turn.ts'
+import type { ReplyFigures, ReplyHandle } from '../../transport/reply-request.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type { TransportReports } from '../actors/transport-actor.ts'
+import type { Binder } from '../endpoints/binding.ts'
+import { recordFault } from '../options/logging.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { RouteChain } from './route-chain.ts'
+import { replyRequest } from './step-request.ts'
+import type { Bound, TurnRequest } from './turn-request.ts'
+
+/** The parts of the engine that a step needs. */
+export interface StepPort {
+  readonly store: Store
+  readonly transport: Transport
+  readonly binder: Binder
+  readonly options: ResolvedOptions
+}
+
+/** The turn whose reply is asked for. */
+export interface SteppedTurn {
+  readonly request: TurnRequest
+  readonly replyFeed: ReplyFeed
+  readonly bound: Bound
+  /** The message that is answered. */
+  readonly input: Message
+  /** Called once, before the first content is delivered. */
+  readonly onContent: () => void
+}
+
+/** Up to this many messages, reading the history takes no noticeable time. */
+const SHORT_HISTORY = 100
+
+const NO_FIGURES: ReplyFigures = { bytes: 0, events: 0 }
+
+export class Step {
+  readonly #turn: SteppedTurn
+  readonly #port: StepPort
+  readonly #routes: RouteChain
+  /** The request under way, from the moment it is made until its end. */
+  #handle: ReplyHandle | undefined
+  #phase: TransportFigures['phase'] = 'preparing'
+  /** The figures of a request that is over. */
+  #figures = NO_FIGURES
+  #deltas = 0
+  /** The result of the host's `prepare`, kept only where usage may be estimated from it. */
+  #prepared: readonly Message[] | undefined
+  #attempts = 0
+  #askedAt = 0
+  #failedAttempts: readonly AttemptRecord[] | undefined
+  #end: ReplyEnd = {}
+  #failure: ErrorRecord | undefined
+  #cause: unknown
+  #wasAborted = false
+
+  constructor(turn: SteppedTurn, port: StepPort) {
+    this.#turn = turn
+    this.#port = port
+    this.#routes = new RouteChain(turn.bound)
+  }
+
+  get bound(): Bound {
+    return this.#turn.bound
+  }
+
+  /** The message that is answered. */
+  get input(): Message {
+    return this.#turn.input
+  }
+
+  /** The number of attempts, at all routes. */
+  get attempts(): number {
+    return this.#attempts
+  }
+
+  get failedAttempts(): readonly AttemptRecord[] | undefined {
+    return this.#failedAttempts
+  }
+
+  /** The facts that the provider reported besides the content. */
+  get end(): ReplyEnd {
+    return this.#end
+  }
+
+  /** The failure of the newest attempt. */
+  get failure(): ErrorRecord | undefined {
+    return this.#failure
+  }
+
+  /** The error that the host's own code threw. Only the host sees it: not stored, not published. */
+  get cause(): unknown {
+    return this.#cause
+  }
+
+  /** True if a request that had been sent was aborted. */
+  get wasAborted(): boolean {
+    return this.#wasAborted
+  }
+
+  /** The current route, as records name it. */
+  get asked(): Pick<TurnRecord, 'endpoint' | 'model'> {
+    const { target, model } = this.#routes.current
+    return { endpoint: target.endpoint, model }
+  }
+
+  /** The current route, as records name it, if it is a fallback. */
+  get fallbackAsked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
+    return this.#routes.isAtFallback ? this.asked : undefined
+  }
+
+  /** The request as it was sent, to count its tokens. */
+  requestAgain(): ReturnType<typeof replyRequest> {
+    const prepared = this.#prepared
+    return this.#request(prepared && (() => prepared))
+  }
+
+  /** Adds the usage that was estimated for an aborted request. */
+  estimated(usage: Usage): void {
+    this.#end = { ...this.#end, usage }
+  }
+
+  /** Returns true if the step asks, or plans to ask, an endpoint that `isConcerned` accepts. */
+  concerns(isConcerned: (endpoint: string) => boolean): boolean {
+    return this.#routes.concerns(isConcerned)
+  }
+
+  /** Makes one attempt. Never rejects. */
+  async start(attempt: number, reports: TransportReports): Promise<void> {
+    const { logger, steadyClock } = this.#port.options
+    const fail = (error: unknown) => {
+      const failure = recordFault(error, logger, 'A turn failed before its request was made.')
+      // The turn ended meanwhile, and has its outcome.
+      if (this.#turn.replyFeed.isSealed) return
+      this.#phase = 'failed'
+      this.#failure = failure
+      if (error instanceof ColloquyError) this.#cause = error.cause
+      reports.report({ type: 'reply.failed', code: failure.code })
+    }
+    try {
+      this.#phase = 'preparing'
+      this.#figures = NO_FIGURES
+      this.#routes.startPlannedAttempt()
+      // Reading a long history blocks the event loop for a while. Callers that await their `send`
+      // go first.
+      if (this.input.position > SHORT_HISTORY) {
+        await nextTask()
+        if (this.#turn.replyFeed.isSealed) return
+      }
+      const request = await this.#request(this.#prepare)
+      if (this.#turn.replyFeed.isSealed) return
+      if (!this.#port.binder.allows(request.target.endpoint)) {
+        return fail(new ColloquyError('airplane-mode', 'Airplane mode was switched on.'))
+      }
+      this.#attempts = attempt
+      this.#routes.countAttempt()
+      this.#askedAt = steadyClock.now()
+      this.#phase = 'requesting'
+      this.#handle = this.#port.transport.reply(request, this.#sink(reports))
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Records the failed attempt, and tells subscribers that another one follows. */
+  backOff(): void {
+    const next = this.#routes.planned
+    const failure = this.#failure
+    if (next === undefined || failure === undefined) return
+    this.abort()
+    const { usage } = this.#end
+    const failed: AttemptRecord = {
+      ...this.asked,
+      error: failure,
+      ...(usage && { usage }),
+      startedAt: new Date(this.#askedAt),
+      endedAt: new Date(next.decidedAt),
+    }
+    this.#failedAttempts = withAttempt(this.#failedAttempts ?? [], failed)
+    this.#failure = undefined
+    this.#end = {}
+    const { request, replyFeed } = this.#turn
+    const { turnId, conversationId } = request
+    const { code } = failure
+    const { retryInMs } = next
+    const attempt = this.#attempts
+    const { endpoint } = next.route.target
+    this.#port.options.failureLog.warn(
+      { turnId, conversationId, attempt, code, ...this.asked, nextEndpoint: endpoint, retryInMs },
+      `An attempt failed and is followed by another: ${code}.`,
+    )
+    replyFeed.publish({ type: 'turn.retrying', attempt, error: failure, retryInMs, endpoint })
+  }
+
+  /** Delivers the deltas that were read from the socket. */
+  flush(): void {
+    this.#handle?.flush()
+  }
+
+  /** Aborts the request under way, if any. Keeps the facts that the provider reported by then. */
+  abort(): void {
+    const handle = this.#handle
+    if (handle === undefined) return
+    this.#over(handle.endSoFar(), 'aborted')
+    if (handle.abort()) this.#wasAborted = true
+  }
+
+  /**
+   * Hands the request over to a drain, which reads its answer on.
+   *
+   * @param take - returns true if it takes the request
+   */
+  handOver(take: (handle: ReplyHandle, known: ReplyEnd) => boolean): boolean {
+    const handle = this.#handle
+    if (handle === undefined) return false
+    const known = handle.endSoFar()
+    if (!take(handle, known)) return false
+    this.#over(known, 'aborted')
+    return true
+  }
+
+  /** The figures of an attempt, for inspectors. */
+  figures(attempt: number): TransportFigures {
+    const { status, bytes, events } = this.#handle?.figures() ?? this.#figures
+    return {
+      phase: this.#phase,
+      attempt,
+      ...this.asked,
+      ...(status !== undefined && { status }),
+      bytes,
+      events,
+      deltas: this.#deltas,
+      characters: this.#turn.replyFeed.characters,
+    }
+  }
+
+  #request(prepare: ResolvedOptions['prepare']): ReturnType<typeof replyRequest> {
+    const { store } = this.#port
+    return replyRequest(
+      this.#turn.request,
+      this.bound,
+      this.#routes.current,
+      this.input,
+      store,
+      prepare,
+    )
+  }
+
+  /**
+   * The host's `prepare`. If usage may be estimated, its result is kept while the turn runs, since a
+   * second call could return another result. Without `prepare` nothing is kept: the messages that
+   * were sent can be read again.
+   */
+  get #prepare(): ResolvedOptions['prepare'] {
+    const { prepare, usageOnCancel } = this.#port.options
+    if (prepare === undefined || usageOnCancel !== 'estimate') return prepare
+    return async (messages, turn) => (this.#prepared = await prepare(messages, turn))
+  }
+
+  /** The request is over, and its facts are final. */
+  #over(end: ReplyEnd, phase: TransportFigures['phase']): void {
+    this.#figures = this.#handle?.figures() ?? this.#figures
+    this.#handle = undefined
+    this.#end = end
+    this.#phase = phase
+  }
+
+  #sink({ report, emit }: TransportReports): ReplySink {
+    return {
+      started: () => {
+        this.#phase = 'awaiting'
+        report({ type: 'reply.started' })
+      },
+      deltas: (batch) => {
+        if (this.#phase !== 'receiving') {
+          this.#phase = 'receiving'
+          this.#turn.onContent()
+          report({ type: 'reply.first-delta' })
+        }
+        this.#deltas += batch.length
+        this.#turn.replyFeed.deltas(batch)
+        this.#emit(emit, batch)
+      },
+      finished: (end) => {
+        this.#over(end, 'finished')
+        report({ type: 'reply.finished' })
+      },
+      failed: (failure, end) => {
+        const hasContent = this.#phase === 'receiving'
+        this.#over(end, 'failed')
+        this.#failure = failure
+        const retryInMs = hasContent ? undefined : this.#planNext(failure)
+        report({ type: 'reply.failed', code: failure.code, retryInMs })
+      },
+    }
+  }
+
+  /** A listener that throws must not change how the turn ends. */
+  #emit(emit: TransportReports['emit'], deltas: readonly Delta[]): void {
+    try {
+      emit({ type: 'reply.deltas', deltas })
+    } catch (error) {
+      recordFault(error, this.#port.options.logger, 'A listener of a transport actor threw.')
+    }
+  }
+
+  /** Plans the next attempt. Returns the wait before it; `undefined` if no attempt can help. */
+  #planNext(failure: ErrorRecord): number | undefined {
+    const { retry, timeouts, steadyClock, logger } = this.#port.options
+    try {
+      const planned = this.#routes.plan(failure, {
+        retry,
+        headersMs: timeouts.headersMs,
+        askedAt: this.#askedAt,
+        now: steadyClock.now(),
+        isAllowed: (endpoint) => this.#port.binder.allows(endpoint),
+      })
+      return planned?.retryInMs
+    } catch (error) {
+      // The host's random function threw. The failure stands, since the machine must get a report in
+      // any case.
+      recordFault(error, logger, 'A turn could not be tried again.')
+      return undefined
+    }
+  }
+}
+
+/** The figures of an attempt that ended with its turn long ago. */
+export function noFigures(attempt: number): TransportFigures {
+  return { phase: 'aborted', attempt, bytes: 0, events: 0, deltas: 0, characters: 0 }
+}
+
+/** Adds an attempt. Attempts that met the same server loading are one, however many they were. */
+function withAttempt(
+  attempts: readonly AttemptRecord[],
+  failed: AttemptRecord,
+): readonly AttemptRecord[] {
+  const last = attempts.at(-1)
+  const isSame =
+    last?.error.isLoading === true &&
+    failed.error.isLoading === true &&
+    last.endpoint === failed.endpoint &&
+    last.model === failed.model
+  if (!isSame) return [...attempts, failed]
+  return [...attempts.slice(0, -1), { ...failed, startedAt: last.startedAt }]
+}
