@@ -224,7 +224,9 @@ function errorIn(
 ): ProviderError | undefined {
   if (event['error']) return readProviderError(event)
   if (choice?.['error']) return readProviderError(choice)
-  const { choices } = event
+  const { choices, x_groq: groq } = event
+  // Groq says here why it stopped a stream early, beside a choice too.
+  if (isObject(groq) && groq['error']) return readProviderError(groq)
   if (choice !== undefined) return undefined
   if (Array.isArray(choices)) return reportedError(event)
   const isError = name === 'error' || event['object'] === 'error' || event['type'] === 'error'
