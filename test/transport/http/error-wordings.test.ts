@@ -216,6 +216,8 @@ const WORDINGS: readonly Wording[] = [
   ['a gateway', 400, said("The key 'x' is not valid in this schema"), 'request-rejected'],
   ['a gateway', 400, said('Unexpected token < in JSON at position 0'), 'request-rejected'],
   ['a gateway', 400, said('This model does not support image input'), 'request-rejected'],
+  ['OpenAI', 400, said('The model produced invalid content. Try again.'), 'request-rejected'],
+  ['a gateway', 400, said('The model returned an unknown token'), 'request-rejected'],
   ['Ollama', 500, said('error loading model: out of memory'), 'provider-error'],
 ]
 
