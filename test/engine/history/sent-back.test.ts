@@ -180,7 +180,7 @@ describe('reasoning before calls in chat completions', () => {
     expect(own[0]?.['reasoning_details']).toEqual(details)
   })
 
-  test.each(['reasoning_content', 'reasoning', 'reasoning_text'])(
+  test.each(['reasoning_content', 'reasoning', 'reasoning_text', 'thinking'])(
     'goes back in %s, where it came, if it is plain',
     async (field) => {
       const { own, others } = await sentBack(
