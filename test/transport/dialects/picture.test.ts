@@ -8,7 +8,6 @@ import { ended, started, stopped, textBlock, written } from '../../support/messa
 import { startProvider } from '../../support/provider.ts'
 import { outputItem, responseEvent } from '../../support/response-events.ts'
 import { chunk, json } from '../../support/scripts.ts'
-import type { ChunkDelta } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
 import type { WireRequestInfo } from '../asking.ts'
 
@@ -220,7 +219,7 @@ describe('in chat completions', () => {
   ])('a picture alone is a reply, %s', async (_, message) => {
     const choices = [{ message, finish_reason: 'stop' }]
     const whole = await asked('chat-completions', { choices })
-    const streamed = await asked('chat-completions', [chunk(message as ChunkDelta), finish])
+    const streamed = await asked('chat-completions', [chunk(message), finish])
 
     for (const { deltas, error } of [whole, streamed]) {
       expect(error).toBeUndefined()
