@@ -211,6 +211,18 @@ test('can be cancelled at any time', async () => {
   expect(provider.requests).toHaveLength(1)
 })
 
+test('is left at once where airplane mode comes on', async () => {
+  const { provider, engine, send, clock } = await timedChat()
+  provider.always(loading())
+  const turn = await send()
+
+  await engine.setAirplaneMode(true)
+
+  expect(await outcomeOf(turn.reply)).toMatchObject({ error: { code: 'cancelled' } })
+  clock.increment(100_000)
+  expect(provider.requests).toHaveLength(1)
+})
+
 describe('a one-shot request', () => {
   test('waits for the model', async () => {
     const { engine, provider } = await testChat()
