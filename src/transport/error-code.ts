@@ -112,7 +112,7 @@ const NO_MODEL: readonly RegExp[] = [
   /\bmodel\b(?! parameter)[^.;]{0,80}\b(is|was|has been) (not (a )?(valid|known|recognized)|invalid|unknown|unrecognized|unsupported|deprecated|retired|decommissioned|no longer (available|supported))\b/, // Bedrock, Groq
   /(?<!\b(for|of) (the )?)\b(invalid|unknown|unrecognized|unsupported|nonexistent|no such|undefined)( value for| parameter)? ["'`]?model\b(?! parameter)/, // LiteLLM, vLLM
   /\b(could not|cannot|can't|couldn't|unable to) (find|locate|resolve)( the| a| any)? (\w+ )?model\b/, // gateways
-  /\bmodel ["'`]?[\w./:@-]{1,100}["'`]? (unknown|invalid|unavailable|not (known|valid|recognized))\b/, // gateways
+  /\bmodel ["'`]?[\w./:@-]{1,100}["'`]? (unknown|invalid|unavailable|not (known|valid|recognized))(?=$|["'`)\]}.,:;!])/, // gateways
   /not a (valid|known|supported|recognized) model|\bmodel_not_(found|exist)|\bno (available )?model\b.{0,60}\b(match|found|named|called|exists?|with)/, // OpenRouter, LocalAI
   /\bno (allowed )?(endpoints|providers|deployments?|channels?)( are)? (found|available|configured) for\b/, // OpenRouter, LiteLLM
   /\bdeployment\b.{0,60}\bdoes not exist/, // Azure
@@ -141,10 +141,11 @@ const BUSY: readonly RegExp[] = [
 
 /** Wordings for a model that loads: the server answers once that is done. */
 const LOADING: readonly RegExp[] = [
-  /\bload(ing|s) (the |a |your )?(\S{1,80} )?model\b/, // llama.cpp, Ollama
-  /\bmodel\b.{0,120}\b(loading|being loaded|warming up|starting( up)?|initiali[sz]ing|not (yet )?ready|isn't ready|not loaded yet|not yet loaded)\b/, // Hugging Face, vLLM, TGI
+  /\b(down)?load(ing|s) (the |a |your )?(\S{1,80} )?model\b/, // llama.cpp, Ollama
+  /\bmodel\b.{0,120}\b((down)?loading|being (down)?loaded|warming up|starting( up)?|initiali[sz]ing|not (yet )?ready|isn't ready|not loaded yet|not yet loaded)\b/, // Hugging Face, vLLM, TGI
   /\b(server|service|engine|worker|container|instance|backend|runner|endpoint)s?\b.{0,40}\b(starting( up)?|warming up|initiali[sz]ing|loading|booting|not (yet )?ready|isn't ready)\b/, // SGLang, NIM
   /\bwarming up\b|\bcold start/, // serverless hosts
+  /\b(wait|again|available)\b.{0,20}\b(while|until|till|once|after|when)\b.{0,40}\bmodel\b.{0,60}\b(is|has been|gets) (loaded|ready|up)\b/, // gateways
 ]
 /** Loading that failed is over. */
 const NOT_LOADING =

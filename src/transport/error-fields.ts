@@ -72,6 +72,9 @@ const FLAGS = ['success', 'succeeded', 'ok'] as const
 /** A text that says that nothing failed. */
 const SUCCESSFUL_TEXT = /^(?:ok|success|successful|succeeded)\W{0,8}$/i
 
+/** A type that is the name of an error, as vLLM and AWS write it. */
+const FAILURE_TYPE = /(?:error|exception)$/i
+
 /** No error has more fields in one object. */
 const MOST_FIELDS = 200
 
@@ -97,9 +100,17 @@ export function named(value: WireObject): Fields {
   return fields
 }
 
-/** Returns true if the fields have an error, or report a failure by a code. */
+/** Returns true if the fields have an error or a list of errors, or report a failure by a code. */
 export function reportsFailure(fields: Fields): boolean {
-  return ERRORS.some((name) => Boolean(fields.get(name))) || hasFailureCode(fields)
+  if (ERRORS.some((name) => Boolean(fields.get(name)))) return true
+  const errors = fields.get('errors')
+  return (typeof errors === 'object' && isText(errors)) || hasFailureCode(fields)
+}
+
+/** Returns true if the fields have the text of an error, and no code of a success. */
+export function hasWordsOfFailure(fields: Fields): boolean {
+  const hasText = TELLING.some((name) => nonEmpty(fields.get(name)) !== undefined)
+  return hasText && isAboutFailure(fields)
 }
 
 /** Returns true if the fields have an error or its text, and no code of a success. */
@@ -111,11 +122,9 @@ export function isAboutFailure(fields: Fields): boolean {
 
 /** Returns true if the fields are a code that is no success, and a text about it. */
 export function hasFailureCode(fields: Fields): boolean {
-  const isText = (name: string): boolean => {
-    const text = nonEmpty(fields.get(name))
-    return text !== undefined && !SUCCESSFUL_TEXT.test(text)
-  }
-  if (!TEXTS.some(isText)) return false
+  if (!TEXTS.some((name) => isText(fields.get(name)))) return false
+  if (fields.get('object') === 'error') return true
+  if (TYPES.some((name) => FAILURE_TYPE.test(scalarText(fields.get(name)) ?? ''))) return true
   if (FLAGS.some((name) => String(scalarOrFlag(fields.get(name))) === 'false')) return true
   return [...CODES, 'httpstatus', 'status'].some((name) => {
     const code = scalarText(fields.get(name))
@@ -123,6 +132,12 @@ export function hasFailureCode(fields: Fields): boolean {
     // The status of an answer may be a word, such as `in_progress`.
     return name !== 'status' || /^(err|error|fail|failed|failure|exception|[45]\d\d)$/i.test(code)
   })
+}
+
+/** Returns true for a text, or for a list or an object that may hold one. */
+function isText(value: unknown): boolean {
+  if (typeof value === 'string') return value !== '' && !SUCCESSFUL_TEXT.test(value)
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0
 }
 
 export function isSuccess(code: string): boolean {

@@ -24,6 +24,8 @@ const STREAM_ONLY: readonly RegExp[] = [
   /\bstream(ing)?\b.{0,20}\bonly\b/, // gateways
   /\bstream(ing)?["'`]?( mode| parameter)? (is|must be|should be|has to be|needs to be) (set to true|true|required|mandatory|enabled|on)\b/, // ChatGPT
   /\bstream["'`]?\s?(=|:|set to|to be)\s?["'`]?(true|false)\b/, // gateways
+  /\bstream["'`]? (does not|doesn't|cannot|can't|must not|may not) (support |be |accept )?(set to )?["'`]?false\b/, // OpenAI's form
+  /\bstream: input should be true\b/, // FastAPI
   /\b(enable|use|set|requires?|required?) (the |to )?["'`]?stream(ing)?\b/, // gateways
 ]
 

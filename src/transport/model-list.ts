@@ -1,6 +1,7 @@
 /** Asks a provider for the names of its models. Knows nothing of how a request is sent. */
 import { ColloquyError, errorFromRecord } from '../protocol/errors.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
+import { unwrapped } from './dialects/wrapper.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { AnswerReader, Exchange } from './http/exchange.ts'
 import { errorInAnswer } from './http/http-error.ts'
@@ -9,6 +10,7 @@ import { readProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
 import { isObject, nonEmpty } from './wire-value.ts'
+import type { WireObject } from './wire-value.ts'
 
 /** Collects one JSON answer. */
 export class ModelListReader implements AnswerReader {
@@ -85,7 +87,7 @@ export class ModelListReader implements AnswerReader {
 
 /** Finds the names in `{"data":[{"id"}]}`, or in the forms that Ollama and others send instead. */
 function namesIn(value: unknown): readonly string[] | undefined {
-  const list = isObject(value) ? (value['data'] ?? value['models']) : value
+  const list = isObject(value) ? listIn(unwrapped(value, hasList)) : value
   if (!Array.isArray(list)) return undefined
   const names = list.flatMap((item: unknown) => {
     if (!isObject(item)) return nonEmpty(item) ?? []
@@ -93,6 +95,15 @@ function namesIn(value: unknown): readonly string[] | undefined {
   })
   // A list without any name is no list of models: some servers wrap their errors in a list.
   return names.length === 0 && list.length > 0 ? undefined : names
+}
+
+/** The list in an answer; `result` is Cloudflare's name for it. */
+function listIn({ data, models, result }: WireObject): unknown {
+  return [data, models, result].find(Array.isArray)
+}
+
+function hasList(answer: WireObject): boolean {
+  return listIn(answer) !== undefined
 }
 
 function parsed(text: string): unknown {

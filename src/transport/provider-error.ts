@@ -16,6 +16,7 @@ import {
   TYPES,
   firstFields,
   hasFailureCode,
+  hasWordsOfFailure,
   isAboutFailure,
   isSuccess,
   named,
@@ -61,7 +62,9 @@ const LONGEST_JSON = 64 * 1024
  */
 export function readProviderError(given: unknown): ProviderError | undefined {
   const value = unlisted(given)
-  return isObject(value) ? new ErrorSearch().result(value) : undefined
+  if (isObject(value)) return new ErrorSearch().result(value)
+  // A text, or a list of texts, is what the error says.
+  return typeof value === 'string' ? new ErrorSearch().result({ message: given }) : undefined
 }
 
 /**
@@ -71,8 +74,24 @@ export function readProviderError(given: unknown): ProviderError | undefined {
 export function reportedError(value: WireObject): ProviderError | undefined {
   const isReported =
     reportsFailure(named(value)) ||
-    firstFields(value).some(([, field]) => isObject(field) && hasFailureCode(named(field)))
+    firstFields(value).some(([, field]) => isObject(field) && reportsFailure(named(field)))
   return isReported ? readProviderError(value) : undefined
+}
+
+/**
+ * Finds an error in an event with a type of its own. Such an event may tell of an error that is not
+ * the reply's, so it has to be an error itself: by its type, or by a code.
+ */
+export function typedError(event: WireObject): ProviderError | undefined {
+  return hasFailureCode(named(event)) ? readProviderError(event) : undefined
+}
+
+/**
+ * Reads an event that has the text of an error and nothing else that says so. It is an error only
+ * if no content came.
+ */
+export function wordsOfFailure(event: WireObject): ProviderError | undefined {
+  return hasWordsOfFailure(named(event)) ? readProviderError(event) : undefined
 }
 
 /** The search for the texts and the codes of one error. */
@@ -154,7 +173,8 @@ class ErrorSearch {
     const own = this.#first(TEXTS, fields, depth)
     const said = typeof error === 'string' ? this.#textOf(error, depth) : undefined
     const message = joined(said, own)
-    if (said !== undefined && own !== undefined) this.#addTo(this.#types, nameIn(said))
+    if (said !== undefined)
+      this.#addTo(own === undefined ? this.#others : this.#types, nameIn(said))
     // OpenRouter passes on the message of the provider behind it, which is the useful part.
     const metadata = fields.get('metadata')
     const raw = isObject(metadata) ? this.#textOf(metadata['raw'], depth - 1) : undefined

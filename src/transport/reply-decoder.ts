@@ -16,6 +16,7 @@ import type { EventTemplates } from './events/shortcut/templates.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import { errorInAnswer } from './http/http-error.ts'
 import type { ReplyLimits } from './limits.ts'
+import { wordsOfFailure } from './provider-error.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyDraft } from './reply-draft.ts'
@@ -51,6 +52,8 @@ export class ReplyDecoder {
   readonly #held = new GrowingBytes()
   #hasEvents = false
   #eventCount = 0
+  /** The newest event, while no content has come: it may say why. */
+  #newest: WireObject | undefined
   #isEnding = false
   /** True if the body ended inside an event. */
   #isCut = false
@@ -211,6 +214,7 @@ export class ReplyDecoder {
     const told = this.#reader.event(event, name)
     if (typeof told === 'object') this.#failing(told)
     else if (told === 'another') this.#fail('invalid-response', 'two replies in one stream')
+    this.#newest = this.#draft.hasContent ? undefined : event
     // Before the end, so that an event which is both is checked too.
     this.#checkSize()
     if (told === 'end') this.#marker()
@@ -298,12 +302,23 @@ export class ReplyDecoder {
 
   #empty(): ErrorRecord {
     const message = `Endpoint "${this.#target.endpoint}" answered with nothing.`
-    return { code: 'empty-response', message }
+    return this.#explained({ code: 'empty-response', message })
   }
 
   #truncated(): ErrorRecord {
     const message = `The reply of endpoint "${this.#target.endpoint}" stopped before its end.`
-    return { code: 'stream-truncated', message }
+    return this.#explained({ code: 'stream-truncated', message })
+  }
+
+  /**
+   * The error of a stream without content, in the words of its last event, if that is about a
+   * failure. Words alone do not make it an error of the provider.
+   */
+  #explained(error: ErrorRecord): ErrorRecord {
+    const said = this.#newest === undefined ? undefined : wordsOfFailure(this.#newest)
+    if (said === undefined) return error
+    const explained = errorInAnswer(said, this.#target)
+    return explained.code === 'provider-error' ? { ...explained, code: error.code } : explained
   }
 }
 

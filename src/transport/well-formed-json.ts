@@ -13,7 +13,11 @@ const ESCAPE = /\\(?:ud[89a-f][\da-f]{2}|.)/g
 
 /** Writes a value as JSON. Half a surrogate pair becomes U+FFFD, in texts and in names. */
 export function wellFormedJson(value: unknown): string {
-  const json = JSON.stringify(value)
+  return wellFormed(JSON.stringify(value))
+}
+
+/** The same for a value that was written by `JSON.stringify`. */
+export function wellFormed(json: string): string {
   // Hardly any request has such an escape, and the search for it costs almost nothing.
   if (!json.includes(String.raw`\ud`)) return json
   return json.replaceAll(ESCAPE, (escape) => (escape.length > 2 ? '\ufffd' : escape))

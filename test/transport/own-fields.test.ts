@@ -175,6 +175,8 @@ describe('a model that answers only in streams', () => {
     'Streaming is required for this model',
     'stream=false is not allowed here',
     'Only streaming requests are served',
+    "Unsupported value: 'stream' does not support false with this model.",
+    'body.stream: Input should be True',
   ]
   const onlyStreams =
     (message: string, status: number): Script =>

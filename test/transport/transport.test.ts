@@ -287,10 +287,19 @@ test('lists models, at the same base as completions', async () => {
   expect(exchange?.headers.authorization).toBe('Bearer sk-canary-key')
 })
 
-test('reads the lists of models that other servers send', async () => {
+const MODELS = [{ name: 'llama' }, { model: 'qwen:4b', name: 'q' }, 'plain']
+
+test.each([
+  ['by another name', { models: MODELS }],
+  ['without a name', MODELS],
+  ['with a code', { code: 0, message: 'ok', data: MODELS }],
+  ['in the envelope of one-api', { code: 0, data: { object: 'list', data: MODELS } }],
+  ['in the envelope of Cloudflare', { success: true, errors: [], result: MODELS }],
+  ['in both', { success: true, errors: [], result: { data: MODELS } }],
+])('reads a list of models %s', async (_, answer) => {
   await using provider = await startProvider()
   await using transport = transportFor()
-  provider.models(json({ models: [{ name: 'llama' }, { model: 'qwen:4b', name: 'q' }, 'plain'] }))
+  provider.models(json(answer))
 
   expect(await transport.listModels(targetAt(provider.url))).toEqual(['llama', 'qwen:4b', 'plain'])
 })

@@ -24,6 +24,7 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'stopped_word', // llama.cpp
     'stopped_eos',
     'word',
+    'matched_stop', // SGLang
     'stop_criteria_met', // Titan
     'eos_token', // TGI, Hugging Face
     'eos', // llama.cpp, Together
@@ -92,6 +93,8 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'blocklist',
     'prohibited_content',
     'spii',
+    'pii',
+    'jailbreak', // Azure
     'model_armor',
     'image_safety',
     'image_prohibited_content',
@@ -159,7 +162,11 @@ const REASONS: ReadonlyMap<string, FinishReason | 'failure'> = new Map(
 const HINTS: readonly (readonly [RegExp, FinishReason])[] = [
   [/malformed|unexpected|toomany|invalid/, 'other'],
   [/filter|safety|guardrail|moderat|prohibited|blocklist|toxic|policyviolation/, 'content-filter'],
-  [/max\w*tokens|maxlength|tokenlimit|contextwindow|contextlength/, 'length'],
+  [
+    /max\w*(?:tokens|len)|(?:token|length)limit|(?:total|output)length|context(?:window|length)/,
+    'length',
+  ],
+  [/^(?:eos|eot|eom|eod|endof)|stop(?:ping)?(?:token|seq|word|str|criteri)/, 'stop'],
 ]
 
 /** Words that stand where a reason would, and are none. Some servers send them with each event. */

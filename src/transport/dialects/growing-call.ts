@@ -21,6 +21,10 @@ interface Following {
   readonly scanner: ObjectScanner
 }
 
+/** Values besides `{}` that some servers send before the arguments. */
+export const PLACEHOLDER = /^\s*(?:null|""|\[\s*\])\s*$/
+const LONGEST_PLACEHOLDER = 16
+
 export class GrowingCall {
   /** The provider's id for the call. Only the first one counts. */
   givenId: string | undefined
@@ -85,7 +89,18 @@ export class GrowingCall {
 
   /** True if it is not clear yet that the text so far are the arguments. */
   get isUnclear(): boolean {
-    return this.isPlain ? this.#text === '' : this.#scanner.isBare
+    return this.isPlain ? this.#text === '' : this.#scanner.isBare || this.#isPlaceholder
+  }
+
+  /** True if the text may keep the place of an object, and was not handed on. */
+  get #isPlaceholder(): boolean {
+    const text = this.#text
+    return (
+      !this.isPlain &&
+      text.length <= LONGEST_PLACEHOLDER &&
+      this.#held === text &&
+      PLACEHOLDER.test(text)
+    )
   }
 
   /** Returns the text that was not handed on yet, and counts it as handed on. */
@@ -108,6 +123,7 @@ export class GrowingCall {
       next.text += text.slice(at, end)
       return end
     }
+    if (this.#isPlaceholder && text.slice(at).trimStart().startsWith('{')) this.#restart()
     const end = this.#scanner.read(text, at)
     const added = text.slice(at, end)
     this.#text += added
@@ -119,7 +135,7 @@ export class GrowingCall {
     return end
   }
 
-  /** Forgets the empty object that kept the place of the arguments. It was not handed on. */
+  /** Forgets the empty value that kept the place of the arguments. It was not handed on. */
   #restart(): void {
     this.#text = ''
     this.#held = ''

@@ -99,7 +99,6 @@ function readErrorBody(body: string): ProviderError | undefined {
   } catch {
     return readCutJson(text)
   }
-  if (typeof value === 'string' && value !== '') return { message: value, kinds: '' }
   return readProviderError(value)
 }
 
@@ -115,5 +114,5 @@ function readCutJson(text: string): ProviderError | undefined {
     return message === undefined ? undefined : readErrorBody(`{"message":${message}}`)
   }
   if (text.startsWith('<') || text.length > LONGEST_PLAIN_TEXT) return undefined
-  return { message: text, kinds: '' }
+  return readProviderError(text)
 }

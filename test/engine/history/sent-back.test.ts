@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect, Engine, InputPart, Quirks } from '../../../src/index.ts'
 import { providerFingerprint } from '../../../src/transport/dialects/provider-fingerprint.ts'
-import { testEngine, testProvider } from '../../support/engine.ts'
+import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import {
   added,
   block,
@@ -180,7 +180,7 @@ describe('reasoning before calls in chat completions', () => {
     expect(own[0]?.['reasoning_details']).toEqual(details)
   })
 
-  test.each(['reasoning_content', 'reasoning', 'reasoning_text'])(
+  test.each(['reasoning_content', 'reasoning', 'reasoning_text', 'thinking'])(
     'goes back in %s, where it came, if it is plain',
     async (field) => {
       const { own, others } = await sentBack(
@@ -246,6 +246,39 @@ describe('reasoning before calls in chat completions', () => {
 
     const { body } = await provider.request(1)
     expect(body.messages[1]).toMatchObject({ reasoning_content: 'I look.' })
+  })
+
+  test('goes back after a restart', async () => {
+    const provider = await testProvider()
+    const database = await testDatabase()
+    const opened = async () => {
+      const engine = await testEngine({ database })
+      await engine.putEndpoint('online', { url: provider.url, apiKey: 'k', model: 'm' })
+      return engine
+    }
+    const before = await opened()
+    const { id } = await before.startConversation()
+    provider.next(
+      streams(
+        { reasoning: 'Let me look.', reasoning_details: [text] },
+        { tool_calls: [fragment('t1', { extra_content: { sign: 's' } })] },
+        { reasoning_details: [encrypted] },
+      ),
+    )
+    await (
+      await before.send(id, 'hi')
+    ).reply
+    await before.close()
+
+    const after = await opened()
+    await outcomeOf((await after.send(id, [seen('t1')])).reply)
+
+    const { body } = await provider.request(1)
+    expect(body.messages[1]).toMatchObject({
+      reasoning: 'Let me look.',
+      reasoning_details: [text, encrypted],
+      tool_calls: [{ id: 't1', extra_content: { sign: 's' } }],
+    })
   })
 
   test('stays here without calls, if it is plain', async () => {

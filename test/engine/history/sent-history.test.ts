@@ -123,7 +123,10 @@ describe.each(DIALECTS)('a request in %s', (dialect) => {
     provider.next(calls('c1', 'look', '{}')[dialect])
     await asked('hi')
 
-    accepted(await asked([result('c1', output)]))
+    const body = await asked([result('c1', output)])
+
+    accepted(body)
+    expect(JSON.stringify(body)).not.toMatch(/ud83d|ude00/)
   })
 
   test.each(['\n\n', ' ', '\t \u00a0'])('has no message of blanks, like %j', async (blank) => {

@@ -46,6 +46,9 @@ test.each<[string, Script]>([
   ['vLLM', loading({ object: 'error', message: 'The model is not ready yet, still loading' })],
   ['TGI', loading({ error: 'Model is warming up', error_type: 'unavailable' })],
   ['SGLang', loading({ detail: 'Server is starting. Please wait.' })],
+  ['a registry', loading({ error: 'Model is downloading' })],
+  ['a gateway', loading({ error: 'Please wait while the model is loaded' })],
+  ['a scaler', json({ error: 'Try again once your model has been loaded' }, { status: 500 })],
   ['a proxy in plain text', raw(['the model is being loaded'], { status: 503, headers: {} })],
   ['a gateway with status 200', json(LOADING)],
   ['a gateway inside a stream', raw([`data: ${JSON.stringify(LOADING)}\n\n`])],
@@ -204,6 +207,18 @@ test('can be cancelled at any time', async () => {
 
   expect(await turn.cancel()).toMatchObject({ outcome: 'cancelled', from: 'backingOff' })
 
+  clock.increment(100_000)
+  expect(provider.requests).toHaveLength(1)
+})
+
+test('is left at once where airplane mode comes on', async () => {
+  const { provider, engine, send, clock } = await timedChat()
+  provider.always(loading())
+  const turn = await send()
+
+  await engine.setAirplaneMode(true)
+
+  expect(await outcomeOf(turn.reply)).toMatchObject({ error: { code: 'cancelled' } })
   clock.increment(100_000)
   expect(provider.requests).toHaveLength(1)
 })

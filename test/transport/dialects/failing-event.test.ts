@@ -25,6 +25,23 @@ const ERRORS: readonly (readonly [string, object, string | undefined])[] = [
   ['an HTTP status', { status: 429, message: 'no way' }, '429'],
   ['a code below zero', { ret: -1, errmsg: 'no way' }, '-1'],
   ['a code as text', { code: '50001', msg: 'no way' }, '50001'],
+  ['vLLM', { object: 'error', message: 'no way', type: 'BadRequestError', code: 400 }, '400'],
+  [
+    'Mistral',
+    {
+      object: 'error',
+      message: { detail: [{ loc: ['body', 'safe_mode'], msg: 'no way' }] },
+      type: 'invalid_request_error',
+    },
+    'invalid_request_error',
+  ],
+  ['a type', { type: 'InternalServerError', message: 'no way' }, 'InternalServerError'],
+  ['an exception', { __type: 'ThrottlingException', message: 'no way' }, 'ThrottlingException'],
+  ['Cloudflare', { success: false, errors: [{ code: 7003, message: 'no way' }] }, '7003'],
+  ['a list of errors', { errors: [{ message: 'no way' }], data: null }, undefined],
+  ['a list of texts', { errors: ['no way'] }, undefined],
+  ['a level below', { payload: { error: { message: 'no way', code: 'E1' } } }, 'E1'],
+  ['Groq', { x_groq: { id: 'r', error: 'no way' } }, undefined],
 ]
 
 /** Objects that report nothing, or a success. */
@@ -42,6 +59,10 @@ const NO_ERRORS: readonly object[] = [
   { code: { code: { code: 7, message: 'too deep' } } },
   { code: null, message: 'nothing' },
   { code: [], message: {} },
+  { errors: [] },
+  { errors: {}, success: true, message: 'done' },
+  { object: 'status', message: 'still at it' },
+  { x_groq: { id: 'r', error: null } },
 ]
 
 async function asked(dialect: Dialect, ...events: readonly object[]): Promise<WireRequestInfo> {
@@ -133,4 +154,54 @@ test('an event with a choice is content, whatever code stands beside it', async 
   )
 
   expect([made.text, made.error]).toEqual(['a', undefined])
+})
+
+test('what Groq says of a stream that it stopped early is an error, even beside a choice', async () => {
+  const { error, text } = await asked('chat-completions', chunk({ content: 'a' }), {
+    ...chunk({}, { finish_reason: 'stop' }),
+    x_groq: { id: 'r', error: 'over_capacity' },
+  })
+
+  expect(text).toBe('a')
+  expect(error).toMatchObject({ code: 'overloaded' })
+})
+
+describe.each(DIALECTS)('a stream of %s without content', (dialect) => {
+  test.each([
+    [{ Message: 'User is not authorized … explicit deny' }, 'empty-response', 'explicit deny'],
+    [{ message: 'Input is too long for requested model.' }, 'context-overflow', 'too long'],
+    [{ type: 'notice', error_msg: 'Model Not Exist' }, 'model-not-found', 'Not Exist'],
+  ])('fails in the words of its last event, %j', async (event, code, words) => {
+    const { error } = await asked(dialect, { type: 'ping' }, event)
+
+    expect(error?.code).toBe(code)
+    expect(error?.message).toContain(words)
+  })
+
+  test('fails without them where the event tells of a success', async () => {
+    const { error } = await asked(dialect, { message: 'queued', code: 0 })
+
+    expect(error).toMatchObject({ code: 'empty-response' })
+    expect(error?.message).toMatch(/answered with nothing\.$/)
+  })
+
+  test('ignores events of unknown types, whatever they tell', async () => {
+    const notice = { type: 'notice', message: 'Searching', status: 'in_progress' }
+    const { error } = await asked(dialect, notice, { error: { message: 'no way' } })
+
+    expect(error?.message).toContain('no way')
+  })
+})
+
+test('a stream that is cut before any content says why, if an event told it', async () => {
+  await using provider = await startProvider()
+  provider.next((exchange) => {
+    exchange.write({ message: 'Worker left' })
+    exchange.response.end()
+  })
+
+  const { error } = await reply(provider.url)
+
+  expect(error).toMatchObject({ code: 'stream-truncated' })
+  expect(error?.message).toContain('Worker left')
 })

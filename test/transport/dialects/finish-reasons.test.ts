@@ -37,6 +37,12 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'stop (eos)',
     'stop_sequence "User:"',
     'eos_token=2',
+    'eos_token_id',
+    'EOS_TOKEN_REACHED',
+    'stop_token_ids',
+    'stopping_criteria',
+    'endOfTurnToken',
+    'matched_stop: 151645',
     ' stop ',
   ],
   length: [
@@ -54,6 +60,11 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'length (max_new_tokens)',
     'FINISH_REASON_MAX_TOKENS',
     'max_total_tokens_exceeded',
+    'max_seq_len',
+    'MAX_MODEL_LEN',
+    'exceeded_max_len',
+    'total_length',
+    'output_length_limit',
   ],
   'tool-calls': [
     'tool_calls',
@@ -82,6 +93,8 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'output_safety_stop',
     'blocked_by_content_filter',
     'data_inspection_failed',
+    'PII',
+    'jailbreak',
   ],
   other: [
     'other',

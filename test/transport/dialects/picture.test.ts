@@ -211,14 +211,20 @@ describe('in chat completions', () => {
 
   test.each([
     ['in images', { content: null, images: [{ image_url: { url: webp } }] }],
+    ['as the only one', { content: null, images: { url: webp } }],
+    ['in a field for one', { content: '', image: { url: webp } }],
+    ['in the field of its kind', { content: '', image_url: { url: webp } }],
+    ['as the content', { content: { type: 'image_url', image_url: { url: webp } } }],
     ['in the content', { content: [{ type: 'image_url', image_url: { url: webp } }] }],
-  ])('a JSON answer of a picture alone is a reply, %s', async (_, message) => {
-    const { deltas, error } = await asked('chat-completions', {
-      choices: [{ message, finish_reason: 'stop' }],
-    })
+  ])('a picture alone is a reply, %s', async (_, message) => {
+    const choices = [{ message, finish_reason: 'stop' }]
+    const whole = await asked('chat-completions', { choices })
+    const streamed = await asked('chat-completions', [chunk(message), finish])
 
-    expect(error).toBeUndefined()
-    expect(deltas).toEqual([file('image/webp', webp)])
+    for (const { deltas, error } of [whole, streamed]) {
+      expect(error).toBeUndefined()
+      expect(deltas).toEqual([file('image/webp', webp)])
+    }
   })
 
   test('a picture that is no picture leaves the reply empty', async () => {

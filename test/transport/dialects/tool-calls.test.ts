@@ -49,6 +49,15 @@ const ROWS: readonly (readonly [string, readonly (Entry | Entry[])[], readonly C
     [{ id: 't1', function: { name: 'search', arguments: '{}' } }, { function: { arguments: X } }],
     [['search', X]],
   ],
+  ['null before them', [at0('t1', 'search', 'null'), more('{"q":'), more('"x"}')], [['search', X]]],
+  [
+    'an empty text before them',
+    [at0('t1', 'search', '""'), at0('t1', 'search', X)],
+    [['search', X]],
+  ],
+  ['an empty list before them', [at0('t1', 'search', []), more(X)], [['search', X]]],
+  ['null and nothing else', [at0('t1', 'search', 'null')], [['search', 'null']]],
+  ['a list that is the argument', [at0('t1', 'search', '[1]'), more(' ')], [['search', '[1] ']]],
   ['{} and nothing else', [at0('t1', 'search', '{}')], [['search', '{}']]],
   [
     '{} for two calls, before the arguments of both',
@@ -451,6 +460,7 @@ test('reads placeholders and several objects in Messages', async () => {
     ...toolBlock(0, 'a', 'search', '{}', '{"q":', '"x"}'),
     ...toolBlock(1, 'b', 'search', `${A}${X}`),
     ...toolBlock(2, 'c', 'now', '{', '}'),
+    ...toolBlock(3, 'd', 'search', 'null', X),
     messageEnded('tool_use'),
     stopped,
   )
@@ -460,6 +470,7 @@ test('reads placeholders and several objects in Messages', async () => {
     ['search', A],
     ['search', X],
     ['now', '{}'],
+    ['search', X],
   ])
 })
 
@@ -474,6 +485,20 @@ test('reads placeholders and several objects in Responses', async () => {
       output_index: 0,
       item: { ...item, arguments: X },
     }),
+    responseEvent('response.output_item.added', {
+      output_index: 2,
+      item: { ...item, id: 'i3', call_id: 'c3', arguments: 'null' },
+    }),
+    responseEvent('response.function_call_arguments.delta', {
+      output_index: 2,
+      item_id: 'i3',
+      delta: 'null',
+    }),
+    responseEvent('response.function_call_arguments.done', {
+      output_index: 2,
+      item_id: 'i3',
+      arguments: A,
+    }),
     responseEvent('response.output_item.done', {
       output_index: 1,
       item: outputItem({ type: 'function_call', callId: 'c2', name: 'f', arguments: `${A}${X}` }),
@@ -483,6 +508,7 @@ test('reads placeholders and several objects in Responses', async () => {
 
   expect(called(asked)).toEqual([
     ['search', X],
+    ['search', A],
     ['f', A],
     ['f', X],
   ])

@@ -216,6 +216,8 @@ const WORDINGS: readonly Wording[] = [
   ['a gateway', 400, said("The key 'x' is not valid in this schema"), 'request-rejected'],
   ['a gateway', 400, said('Unexpected token < in JSON at position 0'), 'request-rejected'],
   ['a gateway', 400, said('This model does not support image input'), 'request-rejected'],
+  ['OpenAI', 400, said('The model produced invalid content. Try again.'), 'request-rejected'],
+  ['a gateway', 400, said('The model returned an unknown token'), 'request-rejected'],
   ['Ollama', 500, said('error loading model: out of memory'), 'provider-error'],
 ]
 
@@ -366,6 +368,9 @@ test.each<[string, number, unknown, string | RegExp, (string | undefined)?]>([
     { errors: { model: ['no way'], n: 'at all' } },
     'model: no way; n: at all',
   ],
+  ['a list of texts', 400, ['no way', 'at all'], 'no way; at all'],
+  ['a text that is JSON', 400, JSON.stringify(JSON.stringify(said('no way'))), 'no way'],
+  ['JSON after plain words', 400, 'upstream: {"error":{"message":"no way"}}', 'upstream: no way'],
   ['a few levels', 400, nested(4), 'no way'],
   ['more levels than anybody needs', 400, nested(40), 'no reason given.'],
   ['a cut object of other names', 400, '{"Error_Msg":"no way","code":', 'no way'],

@@ -39,6 +39,9 @@ export const chatCompletions: WireDialect = {
   volatileFields: ['id', 'created', 'obfuscation', 'p'],
 }
 
+/** The fields of a delta or a message that hold pictures: one, or a list of them. */
+const PICTURES = ['images', 'image', 'image_url'] as const
+
 /** The longest name of a model that is kept, since it is stored with every reply. */
 const LONGEST_MODEL = 500
 
@@ -149,17 +152,20 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   #content(delta: WireObject): void {
-    const { content, refusal, images } = delta
+    const { content, refusal } = delta
+    const hasPictures = PICTURES.some((field) => delta[field])
     // Parts stand in the order in which they came, so calls that are held back open theirs first.
-    if (this.#calls.isAsked && (content || images || hasReasoning(delta))) this.#calls.open()
+    if (this.#calls.isAsked && (content || hasPictures || hasReasoning(delta))) this.#calls.open()
     this.#reasoning.read(delta)
     if (typeof content === 'string') this.#draft.text(content)
-    else if (Array.isArray(content)) for (const part of content) this.#part(part)
+    else for (const part of listed(content)) this.#part(part)
     if (typeof refusal === 'string' && refusal !== '') {
       this.#isRefused = true
       this.#draft.text(refusal)
     }
-    if (Array.isArray(images)) for (const image of images) this.#picture(image, true)
+    if (!hasPictures) return
+    for (const field of PICTURES)
+      for (const value of listed(delta[field])) this.#picture(value, true)
   }
 
   /** @param isPicture - true if the value stands in a field for pictures */
@@ -204,6 +210,12 @@ class ChatCompletionsReader implements DialectReader {
   }
 }
 
+/** Some servers send one item where others send a list. */
+function listed(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  return value ? [value] : []
+}
+
 function hasChoices(event: WireObject): boolean {
   return Array.isArray(event['choices'])
 }
@@ -224,7 +236,9 @@ function errorIn(
 ): ProviderError | undefined {
   if (event['error']) return readProviderError(event)
   if (choice?.['error']) return readProviderError(choice)
-  const { choices } = event
+  const { choices, x_groq: groq } = event
+  // Groq says here why it stopped a stream early, beside a choice too.
+  if (isObject(groq) && groq['error']) return readProviderError(groq)
   if (choice !== undefined) return undefined
   if (Array.isArray(choices)) return reportedError(event)
   const isError = name === 'error' || event['object'] === 'error' || event['type'] === 'error'

@@ -17,6 +17,7 @@ export const REASONING_TEXTS: ReadonlySet<string> = new Set([
   'reasoning_content',
   'reasoning',
   'reasoning_text',
+  'thinking', // gateways of Anthropic's models
 ])
 
 /** Lists of details: OpenRouter's, and LiteLLM's of Claude. With the fields that hold the text. */

@@ -19,7 +19,7 @@ import type {
 } from '../history/sendable-messages.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { LONGEST_CALL_ID } from '../history/wire-names.ts'
-import { DETAIL_LISTS, REASONING_TEXTS } from './reasoning.ts'
+import { DETAIL_LISTS } from './reasoning.ts'
 import { sentReasoning } from './sent-reasoning.ts'
 
 export function chatRequestBody(request: ReplyRequest): object {
@@ -68,7 +68,7 @@ const WANTED = /\b(?:must(?! not)|required?|missing|needs?)\b/i
 /** Returns the quirk of a server that demands the reasoning of every reply, or refuses all of it. */
 function reasoningQuirk(request: ReplyRequest, refusal: Refusal): Quirks | undefined {
   const { param, text } = refusal
-  const named = [...REASONING_TEXTS, ...DETAIL_LISTS.keys()].find(
+  const named = [...SENDABLE, ...DETAIL_LISTS.keys()].find(
     (field) => param === field || new RegExp(String.raw`\b${field}\b`).test(text),
   )
   if (named === undefined) return undefined

@@ -24,6 +24,7 @@ import type {
 } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
+import { wellFormed } from '../../well-formed-json.ts'
 import { isObject, jsonText } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
@@ -227,7 +228,8 @@ class SendableHistory {
   #answer({ toolCallId, output, isError }: ToolResultPart): void {
     const call = this.#ids.answered(toolCallId)
     if (call === undefined) return
-    const text = typeof output === 'string' ? output.toWellFormed() : (jsonText(output) ?? '')
+    const text =
+      typeof output === 'string' ? output.toWellFormed() : wellFormed(jsonText(output) ?? '')
     const blank = isError ? FAILED : ''
     call.place.results.push({
       toolCallId: call.wireId,

@@ -7,7 +7,7 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason } from '../../../protocol/message.ts'
-import { readProviderError, reportedError } from '../../provider-error.ts'
+import { readProviderError, reportedError, typedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
@@ -264,9 +264,9 @@ function isOurs({ type }: WireObject): boolean {
   return typeof type === 'string' && /^(message|content)(_|$)/.test(type)
 }
 
-/** Reads an error. Proxies send errors in forms of their own, without a type. */
+/** Reads an error. Proxies send errors in forms of their own, with other types or without one. */
 function errorIn(event: WireObject, isError: boolean): ProviderError | undefined {
-  if (!isError && event['type'] !== undefined) return undefined
+  if (!isError && event['type'] !== undefined) return isOurs(event) ? undefined : typedError(event)
   if (!isError && !event['error']) {
     return Array.isArray(event['content']) ? undefined : reportedError(event)
   }

@@ -9,6 +9,7 @@ import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
 import { CallMarker, extraFields } from '../history/call-mark.ts'
+import { PLACEHOLDER } from '../growing-call.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { unreadFault } from '../unread.ts'
 import { itemKey, OutputItems } from './items.ts'
@@ -150,7 +151,7 @@ export class FunctionCalls {
     const text = this.#inputText(call, told)
     const isLonger = text.startsWith(call.inputText)
     if (isLonger) this.#add(call, told, text.slice(call.inputText.length), true)
-    else this.#add(call, told, !call.isCustom && EMPTY.test(call.inputText) ? text : '', true)
+    else this.#add(call, told, !call.isCustom && isEmpty(call.inputText) ? text : '', true)
   }
 
   #add(call: FunctionCall, told: WireObject, text: string, isLast = false): void {
@@ -169,8 +170,10 @@ export class FunctionCalls {
   }
 }
 
-/** An object that holds nothing, which some servers send before the arguments. */
-const EMPTY = /^\s*\{\s*\}\s*$/
+/** Returns true for a value that holds nothing, which some servers send before the arguments. */
+function isEmpty(text: string): boolean {
+  return /^\s*\{\s*\}\s*$/.test(text) || PLACEHOLDER.test(text)
+}
 
 /** Returns true for an item or an event of a custom tool, whose input is text. */
 function isCustomInput({ type }: WireObject): boolean {

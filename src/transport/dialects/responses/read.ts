@@ -9,7 +9,7 @@
  */
 import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason, Usage } from '../../../protocol/message.ts'
-import { readProviderError, reportedError } from '../../provider-error.ts'
+import { readProviderError, reportedError, typedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
@@ -148,7 +148,7 @@ class ResponsesReader implements DialectReader {
     const { response } = event
     if (isObject(response)) this.#model ??= nonEmpty(response['model'])
     if (ENDS.has(type)) return this.#over(isObject(response) ? response : {}, ENDS.get(type))
-    return ERRORS.has(type) || !nonEmpty(event['type']) ? errorIn(event, type) : undefined
+    return ERRORS.has(type) || !isOurs(event) ? errorIn(event, type) : undefined
   }
 
   answer(given: WireObject): ProviderError | undefined {
@@ -268,15 +268,17 @@ function incompleteReason(value: unknown): FinishReason {
 
 /**
  * Reads an error event. The error is in a field of the event, or the event itself is the error.
- * Some servers send error events without a type.
+ * Some servers send error events without a type, or with a type that is the name of the error.
  */
 function errorIn(event: WireObject, type: string | undefined): ProviderError | undefined {
   const isError = ERRORS.has(type) || event['object'] === 'error'
+  if (!isError && nonEmpty(event['type'])) return typedError(event)
   if (!isError && !event['error'] && event['detail'] === undefined) {
     return type === undefined ? reportedError(event) : undefined
   }
-  // If the event itself is the error, its type says only that it is one.
-  return readProviderError(isError ? { ...event, type: undefined } : event) ?? { kinds: '' }
+  // If the event itself is the error, its type may say only that it is one.
+  const isTypeKnown = ERRORS.has(event['type'])
+  return readProviderError(isTypeKnown ? { ...event, type: undefined } : event) ?? { kinds: '' }
 }
 
 /** The events of the format have a type that says so; an answer is named as an object. */
