@@ -8,7 +8,7 @@ import { MODEL_LIST_BYTES } from './limits.ts'
 import { readProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
-import { isObject, nonEmpty } from './wire-value.ts'
+import { isObject, nonEmpty, parsedJson } from './wire-value.ts'
 
 /** Collects one JSON answer. */
 export class ModelListReader implements AnswerReader {
@@ -58,7 +58,12 @@ export class ModelListReader implements AnswerReader {
   }
 
   ended(): void {
-    const value = parsed(this.#body.view().toString())
+    const value = parsedJson(
+      this.#body
+        .view()
+        .toString()
+        .replace(/^\uFEFF/, ''),
+    )
     this.#body.clear()
     const names = namesIn(value)
     if (names !== undefined) return this.#names.resolve(names)
@@ -93,12 +98,4 @@ function namesIn(value: unknown): readonly string[] | undefined {
   })
   // A list without any name is no list of models: some servers wrap their errors in a list.
   return names.length === 0 && list.length > 0 ? undefined : names
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch {
-    return undefined
-  }
 }
