@@ -7,6 +7,7 @@
 import type { Feed } from '../feed/feed.ts'
 import type { Store } from '../persistence/store.ts'
 import type { Clock } from '../protocol/clock.ts'
+import { startTimer } from '../protocol/clock.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
 import type { OneShots } from './one-shots/one-shots.ts'
@@ -59,7 +60,7 @@ export async function closeEngine(
 /** Waits for the work, but not longer than `ms` milliseconds. */
 async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   const late = Promise.withResolvers<void>()
-  const timer = ms === Infinity ? undefined : clock.setTimeout(() => late.resolve(), ms)
+  const timer = startTimer(clock, ms, () => late.resolve())
   await Promise.race([work, late.promise])
   clock.clearTimeout(timer)
 }

@@ -12,12 +12,7 @@ import type {
   ConversationRecord,
   ConversationUpdate,
 } from '../protocol/conversation.ts'
-import {
-  AIRPLANE,
-  type EndpointRecord,
-  type EngineSettings,
-  type ModelPurpose,
-} from '../protocol/endpoint.ts'
+import type { EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Logger } from '../protocol/logger.ts'
@@ -25,6 +20,7 @@ import type { InputPart, Message } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
+import { stopOnlineWork } from './airplane-mode.ts'
 import type {
   CloseOptions,
   Completion,
@@ -126,19 +122,8 @@ export class ConversationEngine implements Engine {
   async setAirplaneMode(on: boolean): Promise<void> {
     this.#assertOpen()
     checked(requests.switchPosition, on, 'setAirplaneMode')
-    const { preferences, oneShots, turns, drains, actors, feed, endpoints, transport } = this.#parts
-    const isChanged = await preferences.setAirplaneMode(on, async () => {
-      const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
-      const elsewhere = turns.all.filter((live) => live.concerns(isElsewhere))
-      drains.abort(({ endpoint }) => isElsewhere(endpoint))
-      const ended = Promise.all([
-        oneShots.abort(isElsewhere),
-        ...elsewhere.map((live) => cancelTurn(actors, live, { cause: 'airplane-mode' })),
-      ])
-      // The requests are aborted by now. A connection that is still being made would greet later.
-      transport.closeConnections(endpoints.get(AIRPLANE)?.url)
-      await ended
-    })
+    const { preferences, feed } = this.#parts
+    const isChanged = await preferences.setAirplaneMode(on, () => stopOnlineWork(this.#parts))
     this.#logger.debug({ airplaneMode: on }, 'Airplane mode was set.')
     if (isChanged) feed.announceSettings('airplane-mode')
   }

@@ -9,7 +9,7 @@ import { MODEL_LIST_BYTES } from './limits.ts'
 import { readProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
-import { isObject, nonEmpty } from './wire-value.ts'
+import { isObject, nonEmpty, parsedJson } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 /** Collects one JSON answer. */
@@ -60,7 +60,12 @@ export class ModelListReader implements AnswerReader {
   }
 
   ended(): void {
-    const value = parsed(this.#body.view().toString())
+    const value = parsedJson(
+      this.#body
+        .view()
+        .toString()
+        .replace(/^\uFEFF/, ''),
+    )
     this.#body.clear()
     const names = namesIn(value)
     if (names !== undefined) return this.#names.resolve(names)
@@ -104,12 +109,4 @@ function listIn({ data, models, result }: WireObject): unknown {
 
 function hasList(answer: WireObject): boolean {
   return listIn(answer) !== undefined
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch {
-    return undefined
-  }
 }

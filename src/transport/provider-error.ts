@@ -25,7 +25,7 @@ import {
 } from './error-fields.ts'
 import type { Fields } from './error-fields.ts'
 import { durationInText, waitInField } from './named-wait.ts'
-import { isObject, nonEmpty, numberIn } from './wire-value.ts'
+import { isObject, nonEmpty, numberIn, parsedJson } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 /** A failure in the provider's words. */
@@ -144,7 +144,7 @@ class ErrorSearch {
   #inText(text: string, depth: number): string | undefined {
     const start = depth === 0 || !/[\]}"]$/.test(text) ? -1 : text.search(/[[{]\s*["{]|^"/)
     if (start === -1 || text.length > LONGEST_JSON) return nonEmpty(text)
-    const inner = this.#textOf(jsonOrUndefined(text.slice(start)), depth - 1)
+    const inner = this.#textOf(parsedJson(text.slice(start)), depth - 1)
     return inner === undefined ? text : text.slice(0, start) + inner
   }
 
@@ -269,12 +269,4 @@ function nameIn(text: string): string | undefined {
 
 function isErrorStatus(status: number): boolean {
   return status >= 400 && status <= 599
-}
-
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -12,6 +12,7 @@ import type { DialectReader, TextOnlyEvent, WireDialect } from './dialects/diale
 import type { ByteString } from './events/byte-string.ts'
 import { BLANKS, EVENT_STREAM, SNIFF_LENGTH } from './events/event-stream-start.ts'
 import { EventStream } from './events/event-stream.ts'
+import { isLifeSign, withoutComments } from './events/life-signs.ts'
 import type { EventTemplates } from './events/shortcut/templates.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import { errorInAnswer } from './http/http-error.ts'
@@ -20,7 +21,7 @@ import { wordsOfFailure } from './provider-error.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyDraft } from './reply-draft.ts'
-import { isObject } from './wire-value.ts'
+import { isObject, parsedJson } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
 const END_MARKER = '[DONE]'
@@ -201,7 +202,7 @@ export class ReplyDecoder {
       this.#marker()
       return undefined
     }
-    const value = parsed(data)
+    const value = parsedJson(data)
     if (value === undefined) this.#noJson(data, name)
     else if (isObject(value)) return this.#read(value, name)
     return undefined
@@ -233,7 +234,7 @@ export class ReplyDecoder {
 
   #noJson(data: string, name: string | undefined): void {
     const text = withoutComments(data)
-    if (text === '' || (name !== undefined && LIFE_SIGN.test(name))) return
+    if (text === '' || isLifeSign(name)) return
     if (text !== data.trim()) return void this.#event(text, name)
     this.#hasEvents = true
     if (text.startsWith(END_MARKER)) this.#marker()
@@ -245,7 +246,7 @@ export class ReplyDecoder {
 
   #answer(): void {
     if (this.#ending !== undefined) return
-    const value = parsed(this.#held.view().toString())
+    const value = parsedJson(this.#held.view().toString())
     this.#held.clear()
     // Some servers wrap an error in a list. None wraps a reply.
     const answer: unknown = Array.isArray(value) ? value[0] : value
@@ -319,25 +320,5 @@ export class ReplyDecoder {
     if (said === undefined) return error
     const explained = errorInAnswer(said, this.#target)
     return explained.code === 'provider-error' ? { ...explained, code: error.code } : explained
-  }
-}
-
-/** Matches the names of events that say only that the server is alive. */
-const LIFE_SIGN = /^(?:ping|pong|keep[ _-]?alive|heart[ _-]?beat)$/i
-
-/** Matches lines of data that are comments, or life signs that should be comments. */
-const COMMENTS = /^[ \t]*(?::.*|(?:ping|pong|keep[ _-]?alive|heart[ _-]?beat)[ \t]*)$/gim
-
-/** The data of an event without the lines that are comments. */
-function withoutComments(data: string): string {
-  return data.replaceAll(COMMENTS, '').trim()
-}
-
-/** Parses JSON. Returns `undefined` if the text is not JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -22,6 +22,15 @@ export function numberIn(value: unknown): number {
   return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
 }
 
+/** Parses JSON. Returns `undefined` if the text is not JSON, or is nested too deep. */
+export function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Writes a value as JSON. Returns `undefined` if that fails: it may be nested too deep. */
 export function jsonText(value: unknown): string | undefined {
   try {

@@ -59,24 +59,15 @@ export class OneShots {
   /** @throws `cancelled`, `empty-response`, and every error that a provider can cause */
   ask(input: OneShotInput): Promise<Completion> {
     return this.#tracked(input.binding.target.endpoint, input.signal, (signal, asked) =>
-      this.#ask(input, signal, asked),
+      this.#withinTurnMs(signal, (stop) => this.#ask(input, stop, asked)),
     )
   }
 
   /** The models that an endpoint offers. */
   listModels(target: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
-    const { clock, timeouts } = this.#options
-    return this.#tracked(target.endpoint, signal, async (stop) => {
-      const late = new AbortController()
-      const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
-      try {
-        return await this.#transport.listModels(target, AbortSignal.any([stop, late.signal]))
-      } catch (error) {
-        throw late.signal.aborted ? errorFromRecord(turnTimeout(timeouts.turnMs)) : error
-      } finally {
-        clock.clearTimeout(timer)
-      }
-    })
+    return this.#tracked(target.endpoint, signal, (stop) =>
+      this.#withinTurnMs(stop, (both) => this.#transport.listModels(target, both)),
+    )
   }
 
   /**
@@ -115,17 +106,13 @@ export class OneShots {
     }
   }
 
-  async #ask(
-    input: OneShotInput,
-    signal: AbortSignal,
-    asked: { endpoint: string },
-  ): Promise<Completion> {
+  /** Stops the work after `timeouts.turnMs`, or when the signal aborts. */
+  async #withinTurnMs<T>(signal: AbortSignal, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, timeouts } = this.#options
     const late = new AbortController()
     const timer = startTimer(clock, timeouts.turnMs, () => late.abort())
-    const stop = AbortSignal.any([signal, late.signal])
     try {
-      return await this.#askInTurn(input, stop, asked)
+      return await work(AbortSignal.any([signal, late.signal]))
     } catch (error) {
       if (signal.aborted || !late.signal.aborted) throw error
       throw errorFromRecord(turnTimeout(timeouts.turnMs))
@@ -135,7 +122,7 @@ export class OneShots {
   }
 
   /** Makes attempts until there is an answer, or no other attempt could help. */
-  async #askInTurn(
+  async #ask(
     input: OneShotInput,
     signal: AbortSignal,
     asked: { endpoint: string },

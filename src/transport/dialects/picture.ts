@@ -6,6 +6,7 @@
  */
 import { isObject, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
+import { bareType } from './media-type.ts'
 
 /** A picture as a file part holds it. */
 export interface Picture {
@@ -61,14 +62,6 @@ const ENDINGS: ReadonlyMap<string, string> = new Map([
   ['webp', 'image/webp'],
   ['avif', 'image/avif'],
   ['svg', 'image/svg+xml'],
-])
-
-/** The registered names of media types that are written in other ways. */
-const REGISTERED: ReadonlyMap<string, string> = new Map([
-  ['image/jpg', 'image/jpeg'],
-  ['image/pjpeg', 'image/jpeg'],
-  ['image/x-png', 'image/png'],
-  ['image/svg', 'image/svg+xml'],
 ])
 
 const DEEPEST = 4
@@ -173,6 +166,5 @@ function isUnspecific(type: string): boolean {
 }
 
 function registered(type: string): string {
-  const name = type.slice(0, LONGEST_HEAD).split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return REGISTERED.get(name) ?? name
+  return bareType(type.slice(0, LONGEST_HEAD))
 }

@@ -9,6 +9,8 @@
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
+import { calledIn, indexIn } from './call-entry.ts'
+import type { CallIndex } from './call-entry.ts'
 import { GrowingCall } from './growing-call.ts'
 import { extraOfCall } from './history/call-mark.ts'
 import type { CallMarker } from './history/call-mark.ts'
@@ -25,8 +27,6 @@ export interface ToolCallOptions {
    */
   readonly namesGrow: boolean
 }
-
-type Index = number | string | undefined
 
 export class ToolCalls {
   readonly #draft: ReplyDraft
@@ -231,7 +231,7 @@ export class ToolCalls {
 
   /** Finds the call that a fragment of a stream goes on with; `undefined` if it opens another. */
   #callFor(
-    index: Index,
+    index: CallIndex,
     id: string | undefined,
     name: string | undefined,
     text: string,
@@ -247,7 +247,7 @@ export class ToolCalls {
   /** Returns true if a fragment with a name belongs to another call than the one in its place. */
   #isAnother(
     call: GrowingCall,
-    index: Index,
+    index: CallIndex,
     id: string | undefined,
     name: string,
     text: string,
@@ -277,7 +277,7 @@ export class ToolCalls {
     return !isSameName && (beginsObject || !isSameId)
   }
 
-  #open(index: Index, isPlain: boolean): GrowingCall {
+  #open(index: CallIndex, isPlain: boolean): GrowingCall {
     const call = new GrowingCall(this.#calls.length, index, isPlain)
     this.#calls.push(call)
     if (index !== undefined) (this.#byIndex ??= new Map()).set(index, call)
@@ -299,22 +299,4 @@ function isHusk(call: GrowingCall): boolean {
 function grownName(name: string | undefined, added: string): string {
   if (name === undefined) return added
   return added.length >= name.length && added.startsWith(name) ? added : name + added
-}
-
-function indexIn(index: unknown): Index {
-  return typeof index === 'number' || typeof index === 'string' ? index : undefined
-}
-
-/**
- * Finds name and input of a call: in a field named after its type, which is `function` or `custom`,
- * or in the entry itself. Returns `undefined` for a call of a kind that has neither.
- */
-function calledIn(entry: WireObject): WireObject | undefined {
-  const { type, function: called, custom } = entry
-  if (isObject(called)) return called
-  if (isObject(custom)) return custom
-  const named = typeof type === 'string' ? entry[type] : undefined
-  if (isObject(named) && nonEmpty(named['name'])) return named
-  const isUnknown = typeof type === 'string' && type !== 'function' && type !== 'custom'
-  return isUnknown && !nonEmpty(entry['name']) ? undefined : entry
 }

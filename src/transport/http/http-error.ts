@@ -9,6 +9,7 @@ import { readProviderError } from '../provider-error.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import type { AnsweredError } from '../refusal.ts'
+import { parsedJson } from '../wire-value.ts'
 import { headerText } from './header-text.ts'
 import { retryAfter } from './retry-after.ts'
 
@@ -93,12 +94,8 @@ function advised(message: string, advice: string | undefined): string {
 function readErrorBody(body: string): ProviderError | undefined {
   const text = body.trim()
   if (text === '') return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return readCutJson(text)
-  }
+  const value = parsedJson(text)
+  if (value === undefined) return readCutJson(text)
   return readProviderError(value)
 }
 

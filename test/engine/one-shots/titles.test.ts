@@ -197,7 +197,7 @@ describe('the title is how the conversation begins when the model', () => {
   })
 
   test('does not answer in time', async () => {
-    const { provider, engine, id } = await titlingEngine(hang(), { timeouts: { headersMs: 50 } })
+    const { provider, engine, id } = await titlingEngine(hang(), { timeouts: { headersMs: 1_000 } })
 
     expect(await titleAfterReply(engine, id)).toBe(QUESTION)
     await titleRequests(provider)[0]?.closed

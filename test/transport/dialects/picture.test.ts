@@ -60,6 +60,12 @@ const SHAPES: readonly (readonly [string, unknown, string, string])[] = [
     `data:image/jpeg;base64,${JPEG}`,
   ],
   [
+    'a media type by a name that only scanners give it',
+    { data: 'AAAA', mime_type: 'image/x-citrix-jpeg' },
+    'image/jpeg',
+    'data:image/jpeg;base64,AAAA',
+  ],
+  [
     'a data url with another name for its type',
     { image_url: { url: `data:image/jpg;base64,${JPEG}` } },
     'image/jpeg',

@@ -19,6 +19,7 @@ import type {
 } from '../history/sendable-messages.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { LONGEST_CALL_ID } from '../history/wire-names.ts'
+import { fileNameFor } from '../media-type.ts'
 import { DETAIL_LISTS } from './reasoning.ts'
 import { sentReasoning } from './sent-reasoning.ts'
 
@@ -110,7 +111,7 @@ function userMessage({ parts }: UserMessage): object {
 
 function filePart({ mediaType, url }: FilePart): object {
   if (mediaType.startsWith('image/')) return { type: 'image_url', image_url: { url } }
-  const filename = `file.${/\/([\w-]+)/.exec(mediaType)?.[1] ?? 'bin'}`
+  const filename = fileNameFor(mediaType)
   const isInline = url.startsWith('data:')
   return {
     type: 'file',

@@ -7,7 +7,7 @@
  */
 import type { ToolCallPart } from '../../../protocol/message.ts'
 import { wellFormedJson } from '../../well-formed-json.ts'
-import { isObject, jsonLength } from '../../wire-value.ts'
+import { isObject, jsonLength, parsedJson } from '../../wire-value.ts'
 
 export interface WrittenArguments {
   readonly input: object
@@ -32,13 +32,8 @@ export function callArguments({ input, inputText }: ToolCallPart): WrittenArgume
 
 /** Returns the object that a text is the JSON of; `undefined` if it is the JSON of none. */
 function objectIn(inputText: string): object | undefined {
-  if (!/^\s*\{/.test(inputText)) return undefined
-  try {
-    const read: unknown = JSON.parse(inputText)
-    return isObject(read) && jsonLength(read) !== undefined ? read : undefined
-  } catch {
-    return undefined
-  }
+  const read = /^\s*\{/.test(inputText) ? parsedJson(inputText) : undefined
+  return isObject(read) && jsonLength(read) !== undefined ? read : undefined
 }
 
 function wholeObject(input: object): WrittenArguments {

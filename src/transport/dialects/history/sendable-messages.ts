@@ -27,11 +27,12 @@ import type { ReplyRequest } from '../../reply-request.ts'
 import { wellFormed } from '../../well-formed-json.ts'
 import { isObject, jsonText } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
+import { bareType } from '../media-type.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { callArguments } from './call-arguments.ts'
 import { CallIds } from './call-ids.ts'
 import { madeBy, readMark } from './call-mark.ts'
-import { namedFile, registeredType, sentFile } from './sent-file.ts'
+import { namedFile, sentFile } from './sent-file.ts'
 import { fittedName } from './wire-names.ts'
 
 /** How a dialect's history differs from those of the others. */
@@ -193,7 +194,7 @@ class SendableHistory {
 
   /** Returns true for a picture of the asked model. No model takes other files in its replies. */
   #isOwn({ mediaType, providerData }: FilePart): boolean {
-    const isPicture = registeredType(mediaType).startsWith('image/')
+    const isPicture = bareType(mediaType).startsWith('image/')
     return isPicture && madeBy(providerData, () => this.#asked()) !== undefined
   }
 

@@ -4,6 +4,7 @@
  * Knows nothing of the messages around them.
  */
 import type { FilePart } from '../../../protocol/message.ts'
+import { bareType } from '../media-type.ts'
 
 /** A block for a file. `source` holds the bytes of the file, or its address. */
 type FileBlock = {
@@ -13,7 +14,7 @@ type FileBlock = {
 
 export function fileBlock({ mediaType, url }: FilePart): FileBlock {
   const type = mediaType.startsWith('image/') ? 'image' : 'document'
-  return { type, source: sourceOf(mediaType.split(';', 1)[0]?.trim() ?? '', url) }
+  return { type, source: sourceOf(bareType(mediaType), url) }
 }
 
 function sourceOf(mediaType: string, url: string): object {

@@ -19,6 +19,7 @@ import type {
   UserMessage,
 } from '../history/sendable-messages.ts'
 import { namedFile } from '../history/sent-file.ts'
+import { fileNameFor } from '../media-type.ts'
 import { reasoningItems } from './reasoning.ts'
 
 /**
@@ -86,7 +87,7 @@ function filePart({ mediaType, url }: FilePart): object {
     return { type: 'input_image', image_url: url, detail: 'auto' }
   }
   if (!url.startsWith('data:')) return { type: 'input_file', file_url: url }
-  const filename = `file.${/\/([\w-]+)/.exec(mediaType)?.[1] ?? 'bin'}`
+  const filename = fileNameFor(mediaType)
   return { type: 'input_file', filename, file_data: url }
 }
 
