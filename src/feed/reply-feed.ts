@@ -9,7 +9,7 @@
  */
 import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
-import type { Delta } from '../protocol/delta.ts'
+import type { Delta, UnplacedDelta } from '../protocol/delta.ts'
 import { type ConversationEvent, isTerminal, type TurnHappening } from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
@@ -79,7 +79,7 @@ export class ReplyFeed implements PacedReply {
    * The whole batch is added before any of it is delivered. So even a subscriber that arrives, or
    * cancels, during the delivery finds all of it in the reply.
    */
-  deltas(batch: readonly Delta[]): void {
+  deltas(batch: readonly UnplacedDelta[]): void {
     if (this.isSealed) return
     this.#feed.atomically(() => this.#take(batch))
   }
@@ -108,7 +108,7 @@ export class ReplyFeed implements PacedReply {
   }
 
   /** Returns the additions since the last call. The first call returns the whole reply. */
-  additions(): readonly Delta[] {
+  additions(): readonly UnplacedDelta[] {
     return this.#reply.take()
   }
 
@@ -216,19 +216,34 @@ export class ReplyFeed implements PacedReply {
 
   /**
    * Adds a batch and publishes it. Events are numbered even without subscribers, so that
-   * subscribing never changes the numbers.
+   * subscribing never changes the numbers. Without subscribers no placed delta is made.
    */
-  #take(batch: readonly Delta[]): void {
+  #take(batch: readonly UnplacedDelta[]): void {
     this.#pacer.beginRead()
     this.#contentSeq = this.#seq + 1
-    if (this.hasSubscribers) this.publish({ type: 'reply.delta', deltas: batch })
-    else this.#seq += 1
-    for (const delta of batch) {
-      this.#reply.add(delta)
+    this.#current = undefined
+    // The event is queued now, before the snapshots of its deltas, and delivered once the whole
+    // batch has its places. A copy has the right length at once, without spare capacity.
+    const deltas = this.hasSubscribers ? (batch.slice() as Delta[]) : undefined
+    if (deltas === undefined) this.#seq += 1
+    else this.publish({ type: 'reply.delta', deltas })
+    for (let n = 0; n < batch.length; n += 1) {
+      const delta = batch[n] as UnplacedDelta
+      const isEmpty = delta.type === 'tool-call' && this.#onlyCloses(delta)
+      if (deltas === undefined) this.#reply.add(delta)
+      else deltas[n] = this.#reply.place(delta)
+      if (isEmpty) continue
       this.#version += 1
       this.#current = undefined
       this.#pacer.added()
     }
     this.#pacer.endRead()
+  }
+
+  /** Returns true if a delta adds nothing to its part. The reply then looks as it did before. */
+  #onlyCloses(delta: Extract<UnplacedDelta, { type: 'tool-call' }>): boolean {
+    const { closes, inputText, providerData, toolCallId } = delta
+    const isEmpty = closes === true && inputText === '' && providerData === undefined
+    return isEmpty && this.#reply.hasCall(toolCallId)
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { ActorLogic, ActorSystem, ActorSystemInfo, EventObject, Snapshot } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
-import type { Delta } from '../protocol/delta.ts'
+import type { UnplacedDelta } from '../protocol/delta.ts'
 
 /** The id of the actor in its turn. */
 export const TRANSPORT_ACTOR_ID = 'transport'
@@ -65,7 +65,7 @@ export type TransportSnapshot = Snapshot<undefined> & {
 /** Emitted for each batch, for listeners that were there before it. Subscribers use the feed. */
 export interface DeltasEmitted {
   readonly type: 'reply.deltas'
-  readonly deltas: readonly Delta[]
+  readonly deltas: readonly UnplacedDelta[]
 }
 
 export type TransportLogic = ActorLogic<

@@ -11,7 +11,7 @@ import type {
   ConversationUpdate,
   Settings,
 } from '../protocol/conversation.ts'
-import type { Delta } from '../protocol/delta.ts'
+import type { UnplacedDelta } from '../protocol/delta.ts'
 import type { Dialect, FallbackRecord, Quirks } from '../protocol/endpoint.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../protocol/message.ts'
@@ -88,7 +88,7 @@ export interface TurnCheckpoint {
   readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
   /** The number of the first piece. The pieces of a turn are numbered from 1. */
   readonly n: number
-  readonly pieces: readonly (readonly Delta[])[]
+  readonly pieces: readonly (readonly UnplacedDelta[])[]
 }
 
 /** How a turn ended. */

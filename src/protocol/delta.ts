@@ -7,39 +7,77 @@
 import type { ErrorRecord } from './errors.ts'
 import type { FinishReason, Usage } from './message.ts'
 
+interface TextDelta {
+  readonly type: 'text'
+  readonly text: string
+  readonly providerData?: unknown
+}
+
+interface ReasoningDelta {
+  readonly type: 'reasoning'
+  readonly text: string
+  readonly providerData?: unknown
+}
+
+interface ToolCallDelta {
+  readonly type: 'tool-call'
+  readonly toolCallId: string
+  readonly toolName: string
+  /** The text to append to the call's `inputText`; may be empty. */
+  readonly inputText: string
+  readonly providerData?: unknown
+}
+
+interface FileDelta {
+  readonly type: 'file'
+  readonly mediaType: string
+  readonly url: string
+  readonly providerData?: unknown
+}
+
+/** Where a delta belongs in its reply. */
+interface Place {
+  /** The index in the parts of the reply. */
+  readonly part: number
+  /** The delta is the first one of its part. */
+  readonly opens?: true
+  /**
+   * Nothing is appended to the part after this delta. Only `providerData` may still be added.
+   *
+   * A part without this mark ends with the turn at the latest.
+   */
+  readonly closes?: true
+}
+
 /**
- * What one provider event added to one part of a reply.
+ * What one provider event added to one part of a reply, with its place.
+ *
+ * The first delta of a part has `opens`. A file opens and closes its part. A tool call is closed
+ * where the provider says that its arguments are complete. A delta that only closes is empty.
+ */
+export type Delta = (TextDelta | ReasoningDelta | ToolCallDelta | FileDelta) & Place
+
+/**
+ * A delta as a dialect makes it, before the reply gives it its place.
  *
  * Text and reasoning continue the newest part if it is of their kind; otherwise they open a new
- * part. Reasoning with `opens` always opens a new part. A tool call is known by its id: the first
- * delta with a new id opens its part. A file is a part of its own, complete in one delta.
+ * part. A tool call is known by its id: the first delta with a new id opens its part. A file is a
+ * part of its own, complete in one delta.
  */
-export type Delta =
-  | { readonly type: 'text'; readonly text: string; readonly providerData?: unknown }
-  | {
-      readonly type: 'reasoning'
-      readonly text: string
-      readonly providerData?: unknown
+export type UnplacedDelta =
+  | TextDelta
+  | (ReasoningDelta & {
       /**
        * Opens a new part even after reasoning: the earlier part is signed, and its signature does
        * not cover this text.
        */
-      readonly opens?: true
-    }
-  | {
-      readonly type: 'tool-call'
-      readonly toolCallId: string
-      readonly toolName: string
-      /** The text to append to the call's `inputText`; may be empty. */
-      readonly inputText: string
-      readonly providerData?: unknown
-    }
-  | {
-      readonly type: 'file'
-      readonly mediaType: string
-      readonly url: string
-      readonly providerData?: unknown
-    }
+      readonly separate?: true
+    })
+  | (ToolCallDelta & {
+      /** The arguments are complete. No later delta adds to them. */
+      readonly closes?: true
+    })
+  | FileDelta
 
 /** Facts that a provider gives besides the content, complete at the end of a reply. */
 export interface ReplyEnd {
@@ -60,7 +98,7 @@ export interface ReplySink {
   /** The provider answered with headers that promise a reply. */
   started(): void
   /** The batch of one socket read, never empty. At most one call for each read. */
-  deltas(batch: readonly Delta[]): void
+  deltas(batch: readonly UnplacedDelta[]): void
   /** The provider said that the reply is complete. */
   finished(end: ReplyEnd): void
   /** No complete reply will come. `end` has the facts that are known by then, like usage. */

@@ -1,8 +1,11 @@
 /** Checks the deltas that come from a database file. Knows nothing of how they are stored. */
-import type { Delta } from '../protocol/delta.ts'
+import type { UnplacedDelta } from '../protocol/delta.ts'
+
+/** A delta in a checkpoint. Older rows have `opens` in place of `separate`. */
+export type StoredDelta = UnplacedDelta & { readonly opens?: unknown }
 
 /** Returns true if the value has all fields of a delta, with the right types. */
-export function isDelta(value: unknown): value is Delta {
+export function isDelta(value: unknown): value is StoredDelta {
   if (typeof value !== 'object' || value === null) return false
   const { type, text, toolCallId, toolName, inputText, mediaType, url } = value as Record<
     string,
@@ -13,4 +16,9 @@ export function isDelta(value: unknown): value is Delta {
   return (
     type === 'tool-call' && [toolCallId, toolName, inputText].every((it) => typeof it === 'string')
   )
+}
+
+/** Reads a stored delta, also in the form of older versions. */
+export function unplaced(delta: StoredDelta): UnplacedDelta {
+  return delta.type === 'reasoning' && delta.opens === true ? { ...delta, separate: true } : delta
 }

@@ -1,13 +1,15 @@
 /**
- * A reply as it grows: deltas in, parts out. Knows nothing of turns, subscribers and storage.
+ * A reply as it grows: deltas in, parts out. Gives each delta its place. Knows nothing of turns,
+ * subscribers and storage.
  *
  * A delta costs the same at the end of a long reply as at its beginning: text is appended to a
  * string, which the runtime keeps as a rope until it is read. Parts that were handed out never
  * change; a part that did not grow is handed out as the same object.
  */
-import type { Delta } from '../protocol/delta.ts'
+import type { Delta, UnplacedDelta } from '../protocol/delta.ts'
 import type { Part, ToolCallPart } from '../protocol/message.ts'
 import { callInput } from './call-input.ts'
+import { type StoredDelta, unplaced } from './delta-schema.ts'
 
 interface Growing {
   /** The text that `take` has returned, and the text that came since. */
@@ -43,10 +45,15 @@ interface GrowingFile extends Growing {
 
 type GrowingPart = GrowingText | GrowingCall | GrowingFile
 
+type Unplaced<Type extends UnplacedDelta['type']> = Extract<UnplacedDelta, { type: Type }>
+
 export class GrowingReply {
   readonly #parts: GrowingPart[] = []
-  /** Tool calls by id. Made when needed: most replies have none, and an empty Map is not small. */
-  #calls: Map<string, GrowingCall> | undefined
+  /**
+   * The indexes of tool calls by id. Made when needed: most replies have none, and an empty Map is
+   * not small.
+   */
+  #calls: Map<string, number> | undefined
 
   get isEmpty(): boolean {
     return this.#parts.length === 0
@@ -57,20 +64,36 @@ export class GrowingReply {
     return this.#parts.reduce((sum, { taken, rest }) => sum + taken.length + rest.length, 0)
   }
 
-  add(delta: Delta): void {
-    const part = this.#partFor(delta)
+  /** Returns true if the call has a part. */
+  hasCall(toolCallId: string): boolean {
+    return this.#calls?.has(toolCallId) === true
+  }
+
+  /** Adds a delta. Returns the index of its part. */
+  add(delta: UnplacedDelta): number {
+    const index = this.#indexFor(delta)
+    const part = this.#parts[index] as GrowingPart
     if (delta.type === 'tool-call') part.rest += delta.inputText
     else if (delta.type !== 'file') part.rest += delta.text
     part.handedOut = undefined
-    if (delta.providerData === undefined) return
+    if (delta.providerData === undefined) return index
     part.unjoined ??= []
     part.unjoined.push(delta.providerData)
     if (!part.isNew) part.dataSince.push(delta.providerData)
+    return index
+  }
+
+  /** Adds a delta, and returns it with its place. */
+  place(delta: UnplacedDelta): Delta {
+    const { length } = this.#parts
+    const part = this.add(delta)
+    return placed(delta, part, part === length)
   }
 
   /** Reads the arguments of the tool calls. Called when no more deltas will come. */
   finish(): void {
-    for (const call of this.#calls?.values() ?? []) {
+    for (const index of this.#calls?.values() ?? []) {
+      const call = this.#parts[index] as GrowingCall
       call.input = callInput(textSoFar(call))
       call.handedOut = undefined
     }
@@ -84,40 +107,54 @@ export class GrowingReply {
    * Returns the additions since the last call, in as few deltas as possible. The first call returns
    * the whole reply. Adding up the deltas of all calls, in order, gives the same reply.
    */
-  take(): readonly Delta[] {
+  take(): readonly UnplacedDelta[] {
     return this.#parts.flatMap(takeFrom)
   }
 
-  #partFor(delta: Delta): GrowingPart {
+  #indexFor(delta: UnplacedDelta): number {
     if (delta.type === 'tool-call') return this.#call(delta)
     return delta.type === 'file' ? this.#file(delta) : this.#text(delta)
   }
 
-  #file({ type, mediaType, url }: Extract<Delta, { type: 'file' }>): GrowingFile {
-    const part = { type, mediaType, url, ...nothing() }
-    this.#parts.push(part)
-    return part
+  #file({ type, mediaType, url }: Unplaced<'file'>): number {
+    return this.#parts.push({ type, mediaType, url, ...nothing() }) - 1
   }
 
-  #text(delta: Extract<Delta, { text: string }>): GrowingText {
+  #text(delta: Unplaced<'text' | 'reasoning'>): number {
     const { type } = delta
-    const last = this.#parts.at(-1)
-    if (last?.type === type && !(delta.type === 'reasoning' && delta.opens)) return last
-    const part = { type, ...nothing() }
-    this.#parts.push(part)
-    return part
+    const last = this.#parts.length - 1
+    const isSeparate = delta.type === 'reasoning' && delta.separate === true
+    if (this.#parts[last]?.type === type && !isSeparate) return last
+    return this.#parts.push({ type, ...nothing() }) - 1
   }
 
-  #call(delta: Extract<Delta, { type: 'tool-call' }>): GrowingCall {
-    const { type, toolCallId, toolName } = delta
+  #call({ type, toolCallId, toolName }: Unplaced<'tool-call'>): number {
     this.#calls ??= new Map()
     const known = this.#calls.get(toolCallId)
     if (known !== undefined) return known
     const part = { type, toolCallId, toolName, input: undefined, ...nothing() }
-    this.#calls.set(toolCallId, part)
-    this.#parts.push(part)
-    return part
+    const index = this.#parts.push(part) - 1
+    this.#calls.set(toolCallId, index)
+    return index
   }
+}
+
+/** Makes the placed form of a delta. */
+function placed(delta: UnplacedDelta, part: number, opens: boolean): Delta {
+  const { type, providerData } = delta
+  // Almost all deltas are plain text, which is cheap to make in one form.
+  if (type === 'text' && !opens && providerData === undefined) {
+    return { type, text: delta.text, part }
+  }
+  const marks = {
+    ...(providerData !== undefined && { providerData }),
+    part,
+    ...(opens && { opens }),
+  }
+  if (type === 'text' || type === 'reasoning') return { type, text: delta.text, ...marks }
+  if (type === 'file') return { ...fileOf(delta), ...marks, closes: true }
+  const { toolCallId, toolName, inputText, closes } = delta
+  return { type, toolCallId, toolName, inputText, ...marks, ...(closes && { closes }) }
 }
 
 function nothing(): Growing {
@@ -137,7 +174,7 @@ function textSoFar(part: GrowingPart): string {
 }
 
 /** Returns the additions to one part since the last call. */
-function takeFrom(part: GrowingPart): readonly Delta[] {
+function takeFrom(part: GrowingPart): readonly UnplacedDelta[] {
   const { rest, isNew } = part
   const [data, ...more] = isNew ? [dataSoFar(part)] : part.dataSince
   if (!isNew && rest === '' && data === undefined) return []
@@ -151,13 +188,13 @@ function takeFrom(part: GrowingPart): readonly Delta[] {
   ]
 }
 
-/** Makes the first delta of a part. Reasoning `opens`: the part before may be reasoning too. */
-function opening(part: GrowingPart, text: string, data: unknown): Delta {
+/** Makes the first delta of a part. Reasoning is separate: the part before may be reasoning too. */
+function opening(part: GrowingPart, text: string, data: unknown): UnplacedDelta {
   const delta = deltaOf(part, text, data)
-  return delta.type === 'reasoning' ? { ...delta, opens: true } : delta
+  return delta.type === 'reasoning' ? { ...delta, separate: true } : delta
 }
 
-function deltaOf(part: GrowingPart, text: string, data: unknown): Delta {
+function deltaOf(part: GrowingPart, text: string, data: unknown): UnplacedDelta {
   const providerData = data === undefined ? {} : { providerData: data }
   if (part.type === 'file') return { ...fileOf(part), ...providerData }
   if (part.type !== 'tool-call') return { type: part.type, text, ...providerData }
@@ -165,14 +202,14 @@ function deltaOf(part: GrowingPart, text: string, data: unknown): Delta {
   return { type, toolCallId, toolName, inputText: text, ...providerData }
 }
 
-function fileOf({ type, mediaType, url }: GrowingFile): Extract<Delta, { type: 'file' }> {
+function fileOf({ type, mediaType, url }: GrowingFile | Unplaced<'file'>): Unplaced<'file'> {
   return { type, mediaType, url }
 }
 
-/** Makes the parts of a reply from all of its deltas. */
-export function assembled(deltas: readonly Delta[]): readonly Part[] {
+/** Makes the parts of a reply from all of its deltas, in the order in which they were stored. */
+export function assembled(deltas: readonly StoredDelta[]): readonly Part[] {
   const reply = new GrowingReply()
-  for (const delta of deltas) reply.add(delta)
+  for (const delta of deltas) reply.add(unplaced(delta))
   reply.finish()
   return reply.parts()
 }

@@ -4,7 +4,7 @@
  *
  * Knows nothing of the wire format or of the sink.
  */
-import type { Delta } from '../protocol/delta.ts'
+import type { UnplacedDelta } from '../protocol/delta.ts'
 import type { ReplyLimits } from './limits.ts'
 import { DELTA_OVERHEAD, FREE_DELTAS, PART_OVERHEAD, VALUE_OVERHEAD } from './limits.ts'
 import { jsonText } from './wire-value.ts'
@@ -12,18 +12,18 @@ import { jsonText } from './wire-value.ts'
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /** A delta of the batch, which more of the same event may be joined to. */
-type OpenDelta = Mutable<Extract<Delta, { text: string }>> | Mutable<CallDelta>
+type OpenDelta = Mutable<Extract<UnplacedDelta, { text: string }>> | Mutable<CallDelta>
 
-type CallDelta = Extract<Delta, { type: 'tool-call' }>
+type CallDelta = Extract<UnplacedDelta, { type: 'tool-call' }>
 
 export class ReplyDraft {
-  #batch: Delta[] = []
+  #batch: UnplacedDelta[] = []
   /** The newest delta, until its event ends or its batch is taken. */
   #open: OpenDelta | undefined
   #size = 0
   #parts = 0
   /** The type of the newest part. */
-  #newest: Delta['type'] | undefined
+  #newest: UnplacedDelta['type'] | undefined
   /** The calls that have a part. Made when needed: most replies have none. */
   #callIds: Set<string> | undefined
   /** How large the content may be, beside the objects around it. */
@@ -89,14 +89,14 @@ export class ReplyDraft {
   reasoning(text: string, providerData?: unknown): void {
     const dataSize = providerData === undefined ? 0 : sizeOf(providerData)
     if (dataSize === undefined || (text === '' && providerData === undefined)) return
-    const opens = this.#isReasoningApart
-    if (!this.#admits(opens || this.#newest !== 'reasoning')) return
+    const isSeparate = this.#isReasoningApart
+    if (!this.#admits(isSeparate || this.#newest !== 'reasoning')) return
     const open = this.#open
-    if (open?.type === 'reasoning' && !opens && providerData === undefined) open.text += text
+    if (open?.type === 'reasoning' && !isSeparate && providerData === undefined) open.text += text
     else {
       const delta: OpenDelta = { type: 'reasoning', text }
       if (providerData !== undefined) delta.providerData = providerData
-      if (opens) delta.opens = true
+      if (isSeparate) delta.separate = true
       this.#add((this.#open = delta))
     }
     this.#newest = 'reasoning'
@@ -128,6 +128,18 @@ export class ReplyDraft {
     this.count(inputText.length + (dataSize ?? 0))
   }
 
+  /**
+   * The arguments of a call are complete. The newest delta of the call tells that, unless a batch
+   * has taken it: then an empty delta does. Counts as no content.
+   */
+  closeCall(toolCallId: string, toolName: string): void {
+    if (this.#isFrozen || this.#callIds?.has(toolCallId) !== true) return
+    const newest = this.#newestOf(toolCallId)
+    if (newest === undefined) {
+      this.#push({ type: 'tool-call', toolCallId, toolName, inputText: '', closes: true })
+    } else newest.closes = true
+  }
+
   /** @param providerData - opaque data that names the maker of the file */
   file(mediaType: string, url: string, providerData: object): void {
     if (!this.#admits(true)) return
@@ -144,7 +156,7 @@ export class ReplyDraft {
   }
 
   /** Returns the deltas that were added since the last call. */
-  take(): readonly Delta[] {
+  take(): readonly UnplacedDelta[] {
     const batch = this.#batch
     if (batch.length > FREE_DELTAS) this.#room += (batch.length - FREE_DELTAS) * DELTA_OVERHEAD
     if (batch.length > 0) this.#batch = []
@@ -171,15 +183,30 @@ export class ReplyDraft {
     return true
   }
 
-  #add(delta: Delta): void {
-    // An array literal of one element allocates no spare capacity; `push` would. Most batches hold
-    // one delta.
-    if (this.#batch.length === 0) this.#batch = [delta]
-    else if (this.#batch.push(delta) > FREE_DELTAS) this.#room -= DELTA_OVERHEAD
+  #add(delta: UnplacedDelta): void {
+    this.#push(delta)
     this.#hasContent = true
     if (delta.type !== 'reasoning') this.#hasAnswer = true
     else if (delta.text === '') return
     this.#said += 1
+  }
+
+  #push(delta: UnplacedDelta): void {
+    // An array literal of one element allocates no spare capacity; `push` would. Most batches hold
+    // one delta.
+    if (this.#batch.length === 0) this.#batch = [delta]
+    else if (this.#batch.push(delta) > FREE_DELTAS) this.#room -= DELTA_OVERHEAD
+  }
+
+  /** The newest delta of a call. Looks at the end of the batch only, so that the cost is bounded. */
+  #newestOf(toolCallId: string): Mutable<CallDelta> | undefined {
+    const batch = this.#batch
+    const end = Math.max(0, batch.length - FREE_DELTAS)
+    for (let at = batch.length - 1; at >= end; at -= 1) {
+      const delta = batch[at]
+      if (delta?.type === 'tool-call' && delta.toolCallId === toolCallId) return delta
+    }
+    return undefined
   }
 }
 

@@ -89,7 +89,12 @@ test('events carry who, where, when and which, whoever reads them', async () => 
   const base = { conversationId: conversation.id, turnId: turn.id, at: expect.any(Date) }
   expect(log).toEqual([
     { ...base, seq: 1, type: 'turn.accepted', message: turn.userMessage },
-    { ...base, seq: 2, type: 'reply.delta', deltas: [{ type: 'text', text: 'Hi' }] },
+    {
+      ...base,
+      seq: 2,
+      type: 'reply.delta',
+      deltas: [{ type: 'text', text: 'Hi', part: 0, opens: true }],
+    },
     { ...base, seq: 3, type: 'reply.snapshot', snapshot: expect.objectContaining({ text: 'Hi' }) },
     { ...base, seq: 4, type: 'turn.done', message, turn: record },
   ])

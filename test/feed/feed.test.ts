@@ -2,11 +2,15 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Feed } from '../../src/feed/feed.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
+import { GrowingReply } from '../../src/reply/growing-reply.ts'
 import {
   anotherReplyFeed,
+  byNow,
   endTurn,
   openReply,
+  placed,
   publishAccepted,
+  reader,
   rebuilt,
   texts,
   told,
@@ -168,11 +172,11 @@ test('what is published during a delivery is delivered after it, to everyone, in
   feed.events().subscribe((event) => seen['all']?.push(told(event)))
   feed.events('c').subscribe((event) => {
     seen['first']?.push(told(event))
-    if (event.seq === 1) replyFeed.publish({ type: 'reply.delta', deltas: texts('b') })
+    if (event.seq === 1) replyFeed.publish({ type: 'reply.delta', deltas: placed('b') })
   })
   feed.events('c').subscribe((event) => seen['second']?.push(told(event)))
 
-  replyFeed.publish({ type: 'reply.delta', deltas: texts('a') })
+  replyFeed.publish({ type: 'reply.delta', deltas: placed('a') })
 
   const order = ['1 delta a', '2 delta b']
   expect(seen).toEqual({ first: order, second: order, all: order })
@@ -204,7 +208,7 @@ test('conversations and turns are told apart', () => {
   replyFeed.events.subscribe((event) => seen.push(`turn: ${told(event)}`))
 
   other.deltas(texts('x'))
-  anotherReplyFeed(feed, 'c', 'next').publish({ type: 'reply.delta', deltas: texts('a') })
+  anotherReplyFeed(feed, 'c', 'next').publish({ type: 'reply.delta', deltas: placed('a') })
   feed.announce('c', { type: 'conversation.changed', change: 'updated' })
 
   expect(seen).toEqual(['1 delta a', '0 conversation.changed'])
@@ -274,4 +278,44 @@ test('a feed keeps nothing of readers that have gone', () => {
   for (const subscription of subscriptions) subscription.unsubscribe()
 
   expect(feed.hasSubscribers('c')).toBe(false)
+})
+
+test.each([0, 100])('a delta that only closes makes no snapshot, at %i ms', async (interval) => {
+  const { feed, replyFeed, clock } = openReply(interval)
+  const seen: ConversationEvent[] = []
+  feed.events('c').subscribe((event) => seen.push(event))
+  const snapshots = reader(replyFeed)
+  const call = { type: 'tool-call', toolCallId: '1', toolName: 'look', inputText: '' } as const
+  // A call without arguments opens and closes in one delta: that is something to show.
+  replyFeed.deltas([{ ...call, toolCallId: '0', closes: true }])
+  replyFeed.deltas([{ ...call, inputText: '{}' }])
+  clock.increment(100)
+  await snapshots.next()
+  const before = seen.length
+  const next = snapshots.next()
+
+  replyFeed.deltas([{ ...call, closes: true }])
+  clock.increment(500)
+
+  expect(seen.slice(before).map(({ type }) => type)).toEqual(['reply.delta'])
+  expect(seen.at(-1)).toMatchObject({ deltas: [{ ...call, part: 1, closes: true }] })
+  expect(await byNow(next)).toBe('waiting')
+  // A late subscriber is told nothing that it has by now.
+  expect(replyFeed.catchUp()).toMatchObject({ seq: seen.at(-1)?.seq })
+  replyFeed.deltas(texts('a'))
+  clock.increment(500)
+  expect(await next).toMatchObject({ value: { text: 'a' } })
+  expect(seen.filter(({ type }) => type === 'reply.snapshot')).toHaveLength(3)
+})
+
+test('no placed delta is made for nobody', () => {
+  const place = vi.spyOn(GrowingReply.prototype, 'place')
+  onTestFinished(() => place.mockRestore())
+  const { feed, replyFeed } = openReply()
+  replyFeed.deltas(texts('a', 'b'))
+  expect(place).not.toHaveBeenCalled()
+
+  feed.events('c').subscribe(() => {})
+  replyFeed.deltas(texts('c', 'd'))
+  expect(place).toHaveBeenCalledTimes(2)
 })

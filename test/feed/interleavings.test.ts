@@ -5,7 +5,7 @@
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Delta } from '../../src/protocol/delta.ts'
+import type { UnplacedDelta } from '../../src/protocol/delta.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import type { Part } from '../../src/protocol/message.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
@@ -23,7 +23,7 @@ import {
 type Source = 'turn' | 'conversation' | 'all'
 
 type Happening =
-  | { readonly type: 'deltas'; readonly batch: readonly Delta[] }
+  | { readonly type: 'deltas'; readonly batch: readonly UnplacedDelta[] }
   | { readonly type: 'time passes'; readonly ms: number }
   /** Pending promises settle. */
   | { readonly type: 'turn of the loop' }

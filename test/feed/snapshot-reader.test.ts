@@ -1,9 +1,14 @@
 /** The snapshot reader: the newest state, on demand and at the set interval. */
 import { expect, test } from 'vitest'
-import type { Delta } from '../../src/protocol/delta.ts'
+import type { UnplacedDelta } from '../../src/protocol/delta.ts'
 import { byNow, endTurn, nextText, openReply, reader, texts } from './streaming.ts'
 
-const call: Delta = { type: 'tool-call', toolCallId: '1', toolName: 'look', inputText: '{}' }
+const call: UnplacedDelta = {
+  type: 'tool-call',
+  toolCallId: '1',
+  toolName: 'look',
+  inputText: '{}',
+}
 
 test('a reader gets nothing before the first content and that at once', async () => {
   const { replyFeed } = openReply(100)

@@ -2,7 +2,7 @@
 import { SimulatedClock } from 'xstate'
 import { Feed } from '../../src/feed/feed.ts'
 import type { ReplyFeed } from '../../src/feed/reply-feed.ts'
-import type { Delta } from '../../src/protocol/delta.ts'
+import type { Delta, UnplacedDelta } from '../../src/protocol/delta.ts'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import type { Message, Part } from '../../src/protocol/message.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
@@ -23,8 +23,13 @@ export function anotherReplyFeed(feed: Feed, conversationId = 'c', turnId = 't')
 }
 
 /** A batch of text deltas. */
-export function texts(...pieces: readonly string[]): Delta[] {
+export function texts(...pieces: readonly string[]): UnplacedDelta[] {
   return pieces.map((text) => ({ type: 'text', text }))
+}
+
+/** A placed batch of one delta. */
+export function placed(text: string): Delta[] {
+  return [{ type: 'text', text, part: 0 }]
 }
 
 /** Publishes the end of the turn. */
@@ -82,12 +87,12 @@ export function told(event: ConversationEvent): string {
 }
 
 /** Adds a delta to parts. Slow and simple: the model for the growing reply. */
-export function appended(parts: readonly Part[], delta: Delta): readonly Part[] {
+export function appended(parts: readonly Part[], delta: UnplacedDelta): readonly Part[] {
   const last = parts.at(-1)
   if (delta.type === 'file') return [...parts, delta]
   if (delta.type !== 'tool-call') {
-    const opens = delta.type === 'reasoning' && delta.opens === true
-    if (opens || last?.type !== delta.type)
+    const isSeparate = delta.type === 'reasoning' && delta.separate === true
+    if (isSeparate || last?.type !== delta.type)
       return [...parts, { type: delta.type, text: delta.text }]
     return [...parts.slice(0, -1), { type: delta.type, text: last.text + delta.text }]
   }
@@ -113,14 +118,30 @@ export function fingerprint(parts: readonly Part[]): string {
   )
 }
 
-/** The parts that a subscriber has in the end: its first snapshot, if it came late, then deltas. */
+/**
+ * The parts that a subscriber has in the end: its first snapshot, if it came late, then deltas by
+ * their places. Simple: opaque data is that of the newest delta.
+ */
 export function rebuilt(events: readonly ConversationEvent[]): readonly Part[] {
-  let parts: readonly Part[] = []
+  let parts: Part[] = []
   let hasContent = false
   for (const event of events) {
-    if (event.type === 'reply.snapshot' && !hasContent) parts = event.snapshot.parts
-    if (event.type === 'reply.delta') parts = event.deltas.reduce(appended, parts)
+    if (event.type === 'reply.snapshot' && !hasContent) parts = [...event.snapshot.parts]
+    if (event.type === 'reply.delta') {
+      for (const delta of event.deltas) parts[delta.part] = grown(parts[delta.part], delta)
+    }
     hasContent ||= event.type === 'reply.snapshot' || event.type === 'reply.delta'
   }
   return parts
+}
+
+function grown(before: Part | undefined, { part: _, opens, closes: __, ...delta }: Delta): Part {
+  if ((before === undefined) !== (opens === true)) throw new Error('A part opens with one delta.')
+  if (delta.type === 'tool-call') {
+    const earlier = before?.type === 'tool-call' ? before.inputText : ''
+    return { ...delta, input: undefined, inputText: earlier + delta.inputText }
+  }
+  if (before === undefined || delta.type === 'file') return delta
+  if (before.type !== delta.type) throw new Error('A part keeps its type.')
+  return { ...before, text: before.text + delta.text }
 }

@@ -1,19 +1,19 @@
 /** The growing reply: deltas add up to parts. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Delta } from '../../src/protocol/delta.ts'
+import type { UnplacedDelta } from '../../src/protocol/delta.ts'
 import type { Part } from '../../src/protocol/message.ts'
 import { GrowingReply } from '../../src/reply/growing-reply.ts'
 import { someDelta } from '../feed/some-delta.ts'
 import { appended, fingerprint, texts } from '../feed/streaming.ts'
 
-function grown(...deltas: readonly Delta[]): GrowingReply {
+function grown(...deltas: readonly UnplacedDelta[]): GrowingReply {
   const reply = new GrowingReply()
   for (const delta of deltas) reply.add(delta)
   return reply
 }
 
-function callDelta(toolCallId: string, inputText: string): Delta {
+function callDelta(toolCallId: string, inputText: string): UnplacedDelta {
   return { type: 'tool-call', toolCallId, toolName: 'look', inputText }
 }
 
@@ -64,9 +64,9 @@ test('text after reasoning after text is three parts, not two', () => {
 
 test('reasoning that opens a part stays apart from what was thought before, with its own data', () => {
   const reply = grown(
-    { type: 'reasoning', text: 'a', opens: true },
+    { type: 'reasoning', text: 'a', separate: true },
     { type: 'reasoning', text: '', providerData: { signature: 1 } },
-    { type: 'reasoning', text: '', providerData: { signature: 2 }, opens: true },
+    { type: 'reasoning', text: '', providerData: { signature: 2 }, separate: true },
     { type: 'reasoning', text: 'b' },
   )
 
@@ -118,5 +118,32 @@ test('opaque data of later deltas is kept with the part', () => {
 
   expect(reply.parts()).toEqual([
     { type: 'reasoning', text: 'ab', providerData: [{ n: 1 }, { n: 2 }] },
+  ])
+})
+
+test('a delta gets the place of its part: index, opening, and the end of a file', () => {
+  const reply = new GrowingReply()
+  const file = { type: 'file', mediaType: 'image/png', url: 'data:image/png;base64,AA' } as const
+  const places = [
+    ...texts('a', 'b'),
+    callDelta('1', '{'),
+    callDelta('2', '{'),
+    callDelta('1', '}'),
+    { ...callDelta('2', '}'), closes: true } as const,
+    file,
+    { type: 'reasoning', text: 'c' } as const,
+    { type: 'reasoning', text: 'd', separate: true, providerData: 1 } as const,
+  ].map((delta) => reply.place(delta))
+
+  expect(places).toEqual([
+    { type: 'text', text: 'a', part: 0, opens: true },
+    { type: 'text', text: 'b', part: 0 },
+    { ...callDelta('1', '{'), part: 1, opens: true },
+    { ...callDelta('2', '{'), part: 2, opens: true },
+    { ...callDelta('1', '}'), part: 1 },
+    { ...callDelta('2', '}'), part: 2, closes: true },
+    { ...file, part: 3, opens: true, closes: true },
+    { type: 'reasoning', text: 'c', part: 4, opens: true },
+    { type: 'reasoning', text: 'd', part: 5, opens: true, providerData: 1 },
   ])
 })

@@ -1,7 +1,7 @@
 /** The pieces for checkpoints: the deltas that a reply gained since the piece before. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Delta } from '../../src/protocol/delta.ts'
+import type { UnplacedDelta } from '../../src/protocol/delta.ts'
 import { assembled } from '../../src/reply/growing-reply.ts'
 import { someBatch } from '../feed/some-delta.ts'
 import { openReply, texts } from '../feed/streaming.ts'
@@ -18,7 +18,7 @@ test('are all of the reply at first, then only what came since', () => {
   replyFeed.deltas(texts(' there'))
   expect(replyFeed.additions()).toEqual([
     ...texts(' time,'),
-    { type: 'reasoning', text: 'Hm.', opens: true },
+    { type: 'reasoning', text: 'Hm.', separate: true },
     ...texts(' there'),
   ])
 })
@@ -34,10 +34,14 @@ test('cost no more for a long reply than for a short one', () => {
 
 test('have the opaque data that came since, and all of it at first', () => {
   const { replyFeed } = openReply()
-  const data = (id: number): Delta => ({ type: 'reasoning', text: '', providerData: [{ id }] })
+  const data = (id: number): UnplacedDelta => ({
+    type: 'reasoning',
+    text: '',
+    providerData: [{ id }],
+  })
   replyFeed.deltas([{ type: 'reasoning', text: 'Hm' }, data(1), data(2)])
   expect(replyFeed.additions()).toEqual([
-    { type: 'reasoning', text: 'Hm', opens: true, providerData: [{ id: 1 }, { id: 2 }] },
+    { type: 'reasoning', text: 'Hm', separate: true, providerData: [{ id: 1 }, { id: 2 }] },
   ])
   replyFeed.deltas([{ type: 'reasoning', text: '.' }, data(3), data(4)])
 
@@ -57,10 +61,11 @@ test('put together, are the reply, whenever they were asked for', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(withData, fc.boolean())), (reads) => {
       const { replyFeed } = openReply()
-      const taken: Delta[] = []
+      const taken: UnplacedDelta[] = []
       for (const [batch, isAsked] of reads) {
         replyFeed.deltas(batch)
-        if (isAsked) taken.push(...(JSON.parse(JSON.stringify(replyFeed.additions())) as Delta[]))
+        if (isAsked)
+          taken.push(...(JSON.parse(JSON.stringify(replyFeed.additions())) as UnplacedDelta[]))
       }
       taken.push(...replyFeed.additions())
       replyFeed.seal('interrupted')

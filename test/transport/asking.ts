@@ -1,6 +1,6 @@
 /** Asks a transport for replies and notes every call of the sink. */
 import type { Clock } from '../../src/protocol/clock.ts'
-import type { Delta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
+import type { UnplacedDelta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
 import type { ErrorRecord } from '../../src/protocol/errors.ts'
 import type { ProviderTarget } from '../../src/transport/provider-target.ts'
 import type { ReplyHandle, ReplyRequest } from '../../src/transport/reply-request.ts'
@@ -101,7 +101,7 @@ export interface AskedCall {
 export class WireRequestInfo {
   /** The names of the calls, in order. */
   readonly calls: string[] = []
-  readonly batches: (readonly Delta[])[] = []
+  readonly batches: (readonly UnplacedDelta[])[] = []
   end: ReplyEnd | undefined
   error: ErrorRecord | undefined
   handle!: ReplyHandle
@@ -118,7 +118,7 @@ export class WireRequestInfo {
     return this.#started.promise
   }
 
-  get deltas(): readonly Delta[] {
+  get deltas(): readonly UnplacedDelta[] {
     return this.batches.flat()
   }
 

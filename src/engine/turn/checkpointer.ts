@@ -9,7 +9,7 @@
  */
 import type { Store } from '../../persistence/store.ts'
 import type { Clock } from '../../protocol/clock.ts'
-import type { Delta } from '../../protocol/delta.ts'
+import type { UnplacedDelta } from '../../protocol/delta.ts'
 import { errorRecord } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { Registry } from '../../registry.ts'
@@ -30,7 +30,7 @@ interface Progress {
   /** The number of pieces on disk. */
   written: number
   /** The pieces that are not on disk, oldest first. */
-  pending: (readonly Delta[])[]
+  pending: (readonly UnplacedDelta[])[]
   isWriting: boolean
 }
 

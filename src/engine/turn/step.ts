@@ -9,7 +9,7 @@ import { setImmediate as nextTask } from 'node:timers/promises'
 import type { TransportFigures } from '../../machines/transport-actor.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { Store } from '../../persistence/store.ts'
-import type { Delta, ReplyEnd, ReplySink } from '../../protocol/delta.ts'
+import type { ReplyEnd, ReplySink, UnplacedDelta } from '../../protocol/delta.ts'
 import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
 import type { AttemptRecord, TurnRecord } from '../../protocol/turn.ts'
@@ -309,7 +309,7 @@ export class Step {
   }
 
   /** A listener that throws must not change how the turn ends. */
-  #emit(emit: TransportReports['emit'], deltas: readonly Delta[]): void {
+  #emit(emit: TransportReports['emit'], deltas: readonly UnplacedDelta[]): void {
     try {
       emit({ type: 'reply.deltas', deltas })
     } catch (error) {

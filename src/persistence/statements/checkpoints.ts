@@ -6,8 +6,7 @@
  * changed by another program, so they are read up to the first error. The text then still is a
  * beginning of the text that the provider sent. Knows nothing of when a checkpoint is due.
  */
-import type { Delta } from '../../protocol/delta.ts'
-import { isDelta } from '../../reply/delta-schema.ts'
+import { isDelta, type StoredDelta } from '../../reply/delta-schema.ts'
 import type { CheckpointRow, TurnRow } from '../schema/schema.ts'
 import type { TurnCheckpoint } from '../store.ts'
 import { literal } from './compile.ts'
@@ -94,13 +93,13 @@ export function checkpointJob(
  *
  * @param rows - all rows of the turn, ordered by `n`
  */
-export function readableDeltas(rows: readonly CheckpointRow[]): readonly Delta[] {
-  const readable: Delta[] = []
+export function readableDeltas(rows: readonly CheckpointRow[]): readonly StoredDelta[] {
+  const readable: StoredDelta[] = []
   for (const [index, { n, parts }] of rows.entries()) {
     const deltas = n === index + 1 ? parsed(parts) : undefined
     if (deltas === undefined) break
     const end = deltas.findIndex((delta) => !isDelta(delta))
-    readable.push(...((end === -1 ? deltas : deltas.slice(0, end)) as Delta[]))
+    readable.push(...((end === -1 ? deltas : deltas.slice(0, end)) as StoredDelta[]))
     if (end !== -1) break
   }
   return readable

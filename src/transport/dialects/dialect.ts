@@ -2,7 +2,7 @@
  * The interface between the transport and a wire format. A dialect writes requests, and reads
  * events and answers. It knows nothing of bytes, HTTP or time.
  */
-import type { Delta, ReplyEnd } from '../../protocol/delta.ts'
+import type { ReplyEnd, UnplacedDelta } from '../../protocol/delta.ts'
 import type { Quirks } from '../../protocol/endpoint.ts'
 import type { OwnField } from '../own-fields.ts'
 import type { ProviderError } from '../provider-error.ts'
@@ -12,7 +12,10 @@ import type { ReplyRequest } from '../reply-request.ts'
 import type { WireObject } from '../wire-value.ts'
 
 /** An event that adds text of one kind and nothing else. */
-export type TextOnlyEvent = Pick<Extract<Delta, { type: 'text' | 'reasoning' }>, 'type' | 'text'>
+export type TextOnlyEvent = Pick<
+  Extract<UnplacedDelta, { type: 'text' | 'reasoning' }>,
+  'type' | 'text'
+>
 
 /**
  * The provider and the model that were asked. Opaque data that only they can read is sent back to

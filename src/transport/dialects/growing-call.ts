@@ -33,6 +33,8 @@ export class GrowingCall {
   name: string | undefined
   /** True once the part of the call is open. Id and name do not change after that. */
   isShown = false
+  /** True once the provider said that the arguments are complete. No text is handed on after that. */
+  isEnded = false
   /** The number of the event that last added to the call. */
   event = 0
   /** Opaque data that was not handed on yet. */
@@ -46,8 +48,11 @@ export class GrowingCall {
   #text = ''
   /** The end of the text, not handed on yet. */
   #held = ''
-  /** The complete arguments in one notation. Made when they are compared. */
-  #normal: string | undefined
+  /**
+   * The complete arguments in one notation, or false if they are no JSON. Made when it is needed,
+   * and once: arguments may be long, and each event of a hostile stream may ask.
+   */
+  #normal: string | false | undefined
   #scanner = new ObjectScanner()
   #next: Following | undefined
 
@@ -139,6 +144,7 @@ export class GrowingCall {
   #restart(): void {
     this.#text = ''
     this.#held = ''
+    this.#normal = undefined
     this.#scanner = new ObjectScanner()
   }
 
@@ -166,8 +172,8 @@ export class GrowingCall {
   }
 
   #normalText(): string | undefined {
-    this.#normal ??= normal(this.#text)
-    return this.#normal
+    this.#normal ??= normal(this.#text) ?? false
+    return this.#normal === false ? undefined : this.#normal
   }
 }
 

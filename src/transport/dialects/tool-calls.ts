@@ -98,9 +98,30 @@ export class ToolCalls {
     this.#add(entry, false, isLast)
   }
 
-  /** Adds a call in a JSON answer. Each entry is a call of its own, even without an id. */
-  addWhole(entry: unknown): void {
-    if (isObject(entry)) this.#add(entry, true, true)
+  /**
+   * Adds a call in a JSON answer. Each entry is a call of its own, even without an id.
+   *
+   * @param isEnded - true if the format says that the arguments are complete
+   */
+  addWhole(entry: unknown, isEnded = false): void {
+    const call = isObject(entry) ? this.#add(entry, true, true) : undefined
+    if (isEnded && call !== undefined) this.#end(call)
+  }
+
+  /** The provider said that a call is complete, and tells its arguments no more. */
+  complete(index: unknown): void {
+    const call = this.#callAt(index)
+    if (call !== undefined) this.#end(call)
+  }
+
+  /**
+   * The provider said that the arguments of a call are complete, but may tell them again. Arguments
+   * that are a whole value by now will not change, others may.
+   */
+  completeIfWhole(index: unknown): void {
+    const call = this.#callAt(index)
+    if (call === undefined || !(call.isPlain ? call.hasText : call.isWhole)) return
+    this.#end(call)
   }
 
   /** The arguments as text. Some servers send an object; one too deep for JSON is a fault. */
@@ -127,12 +148,13 @@ export class ToolCalls {
     }
   }
 
-  #add(entry: WireObject, isWhole: boolean, isLast: boolean): void {
-    if (this.#draft.exceeded !== undefined) return
+  /** Returns the call that the entry adds to. */
+  #add(entry: WireObject, isWhole: boolean, isLast: boolean): GrowingCall | undefined {
+    if (this.#draft.exceeded !== undefined) return undefined
     const called = calledIn(entry)
     if (called === undefined) {
       this.#unknownKind ??= kindOf(entry['type'])
-      return
+      return undefined
     }
     const id = nonEmpty(entry['id'])
     const name = nonEmpty(called['name'])
@@ -146,6 +168,29 @@ export class ToolCalls {
     const data = extraOfCall(entry, called)
     if (data !== undefined) call.data = { ...call.data, ...data }
     this.#feed(call, text, id, isLast)
+    return call
+  }
+
+  #callAt(given: unknown): GrowingCall | undefined {
+    const index = indexIn(given)
+    return index === undefined ? this.#calls.at(-1) : this.#byIndex?.get(index)
+  }
+
+  /** Hands on what was held back of a call, and closes its part. */
+  #end(first: GrowingCall): void {
+    let call = first
+    for (;;) {
+      const following = call.takeFollowing(true)
+      this.#close(call)
+      if (following === undefined) return
+      call = this.#follow(call, following)
+    }
+  }
+
+  #close(call: GrowingCall): void {
+    if (call.isEnded || !this.#show(call, true)) return
+    call.isEnded = true
+    this.#draft.closeCall(call.id ?? '', call.name ?? '')
   }
 
   /** The first id of a call counts, until the call is shown. */
@@ -174,7 +219,7 @@ export class ToolCalls {
     }
     const isShown = this.#show(call, isLast)
     // Text that is held back is in no delta.
-    if (!isShown || call.hasFollowing) this.#draft.count(text.length)
+    if (!isShown || call.hasFollowing || call.isEnded) this.#draft.count(text.length)
   }
 
   /** Opens another call of the same tool, with arguments that came after those of `call`. */
@@ -213,7 +258,7 @@ export class ToolCalls {
   }
 
   #handOn(call: GrowingCall): void {
-    const text = call.takeText()
+    const text = call.isEnded ? '' : call.takeText()
     if (!call.isShown || text !== '' || call.data !== undefined) this.#deliver(call, text)
   }
 
@@ -259,6 +304,8 @@ export class ToolCalls {
     if (call.isEmpty) {
       // A server that makes a new id for each fragment repeats the name with the arguments.
       if (isOther) return !(isIndexed && isSameName && text !== '')
+      // Arguments cannot come after the end of a call, so these belong to a call of their own.
+      if (call.isEnded && id === undefined) return true
       // The pieces of a name come in events of their own, and before the call is shown.
       const mayGrow = this.#namesGrow && !call.isShown && call.event !== this.#event
       return !isSameName && !mayGrow

@@ -29,7 +29,7 @@ test('a picture alone is a reply: it is shown, told and stored', async () => {
   expect(message).toMatchObject({ parts: [picture], text: '', status: 'complete' })
   expect((await engine.listMessages(conversation.id)).at(-1)).toEqual(message)
   expect(log.flatMap((event) => (event.type === 'reply.delta' ? event.deltas : []))).toEqual([
-    picture,
+    { ...picture, part: 0, opens: true, closes: true },
   ])
 })
 

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import type { SqlStore } from '../../../src/persistence/sql-store.ts'
 import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
-import type { Delta } from '../../../src/protocol/delta.ts'
+import type { UnplacedDelta } from '../../../src/protocol/delta.ts'
 import type { Logger } from '../../../src/protocol/logger.ts'
 import { accept, conversation, end, sqliteOptions, START } from '../records.ts'
 import { connect } from '../sqlite-files.ts'
@@ -157,7 +157,7 @@ test('keeps what was checkpointed of a reply: all kinds of parts, and half a too
   const file = await fileWithRunningTurns(2)
   const before = await openSqliteStore(sqliteOptions(file))
   await before.acceptTurn(accept('c0', 'running'))
-  const checkpoint = (n: number, ...pieces: Delta[][]) =>
+  const checkpoint = (n: number, ...pieces: UnplacedDelta[][]) =>
     before.checkpoint({ turnId: 'running', attempts: 1, n, pieces })
   const call = { type: 'tool-call', toolCallId: 'call', toolName: 'look' } as const
   await checkpoint(1, [
@@ -274,6 +274,25 @@ test.for<[string, readonly (readonly [n: number, parts: string | Uint8Array])[],
 
   expect(await store.replyOf('t0')).toMatchObject({ status: 'interrupted', text: expected })
   expect(await store.replyOf('t1')).toMatchObject({ status: 'interrupted', text: 'unharmed' })
+})
+
+test.each([
+  ['separate', 2],
+  ['opens', 2],
+  ['unknown', 1],
+])('reasoning that a checkpoint marks as %s is %i parts', async (mark, parts) => {
+  const file = await fileWithRunningTurns(1)
+  const database = connect(file)
+  const thought = (said: string) => ({ type: 'reasoning', text: said, [mark]: true })
+  const row = JSON.stringify([thought('a'), thought('b'), { type: 'reasoning', text: 'c' }])
+  database.prepare('insert into checkpoint (turn_id, n, parts) values (?, 1, ?)').run('t0', row)
+
+  const store = await open(file)
+
+  const expected = parts === 2 ? ['a', 'bc'] : ['abc']
+  expect((await store.replyOf('t0'))?.parts).toEqual(
+    expected.map((said) => ({ type: 'reasoning', text: said })),
+  )
 })
 
 test('ends a thousand turns in one transaction, within half a second', async () => {

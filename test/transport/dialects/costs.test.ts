@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { chatCompletions } from '../../../src/transport/dialects/chat/read.ts'
 import type { WireDialect } from '../../../src/transport/dialects/dialect.ts'
 import { messages } from '../../../src/transport/dialects/messages/read.ts'
+import { responses } from '../../../src/transport/dialects/responses/read.ts'
 import { started, added, inputDelta, opened, ended } from '../../support/messages-events.ts'
 import { chunk } from '../../support/scripts.ts'
 import { decoded } from '../decoding-twice.ts'
@@ -17,8 +18,32 @@ const times = (count: number, event: (n: number) => object): object[] =>
 const args = (text: string, name?: string, id?: string): object =>
   calls({ index: 0, ...(id !== undefined && { id }), function: { name, arguments: text } })
 
+const inputOf = (end: string, fields: object): object => ({
+  type: `response.function_call_arguments.${end}`,
+  item_id: 'a',
+  name: 'f',
+  ...fields,
+})
+
 /** Streams that grow with a number, each with the size of the smaller one. */
 const STREAMS: Readonly<Record<string, readonly [number, WireDialect, (n: number) => object[]]>> = {
+  'whole arguments told again, which are no JSON': [
+    1_000,
+    responses,
+    (n) => [
+      inputOf('delta', { delta: `{"a":"${'x'.repeat(100 * n)}" !}` }),
+      ...times(n, () => inputOf('done', { arguments: '' })),
+    ],
+  ],
+  'very many calls in one batch that end in another order': [
+    1_000,
+    messages,
+    (n) => [
+      started(),
+      ...times(n, (at) => opened(at, { type: 'tool_use', id: `t${at}`, name: 'f' })),
+      ...times(n, (at) => ({ type: 'content_block_stop', index: at })),
+    ],
+  ],
   'fragments that begin with {': [
     1_500,
     chatCompletions,

@@ -107,6 +107,8 @@ class MessagesReader implements DialectReader {
         return undefined
       case 'content_block_stop':
         this.#close()
+        // Nothing of a call comes after its block.
+        if (this.#callBlocks.delete(index)) this.#calls.complete(index)
         return undefined
       case 'message_start':
         if (!isObject(message)) return undefined
@@ -140,7 +142,7 @@ class MessagesReader implements DialectReader {
       if (type !== 'tool_use') this.#content(block)
       else {
         const extra = extraFields(block, TOOL_USE)
-        this.#calls.addWhole({ ...extra, id, function: { name, arguments: input } })
+        this.#calls.addWhole({ ...extra, id, function: { name, arguments: input } }, true)
       }
     }
     return this.#stopped(answer)

@@ -114,10 +114,15 @@ export class FunctionCalls {
     else this.#complete(call, item)
   }
 
-  /** All calls are complete. A call without arguments takes the announced ones. */
-  finish(): void {
+  /**
+   * Nothing more is told of any call. A call without arguments takes the announced ones.
+   *
+   * @param isCut - true if the model was stopped, perhaps inside a call
+   */
+  finish(isCut: boolean): void {
     for (const call of this.#states.values()) {
       if (call.inputText === '') this.#add(call, {}, call.announced)
+      if (!isCut) this.#calls.complete(call.number)
     }
   }
 
@@ -152,6 +157,7 @@ export class FunctionCalls {
     const isLonger = text.startsWith(call.inputText)
     if (isLonger) this.#add(call, told, text.slice(call.inputText.length), true)
     else this.#add(call, told, !call.isCustom && isEmpty(call.inputText) ? text : '', true)
+    this.#calls.completeIfWhole(call.number)
   }
 
   #add(call: FunctionCall, told: WireObject, text: string, isLast = false): void {

@@ -217,7 +217,7 @@ class ResponsesReader implements DialectReader {
       return readProviderError(response) ?? { message: `The response was ${status}`, kinds: '' }
     }
     this.#output(Array.isArray(output) ? output : [])
-    this.#calls.finish()
+    this.#calls.finish(status !== 'completed')
     if (!this.#draft.hasContent) this.#draft.text(nonEmpty(response['output_text']) ?? '')
     const reason = isObject(details) ? details['reason'] : undefined
     if (status === 'incomplete') this.#finish = incompleteReason(reason)
