@@ -147,6 +147,7 @@ export interface EngineOptions {
   readonly newId?: (() => string) | undefined
 }
 
+/** How long a turn waits for its provider. All times are milliseconds. */
 export interface TimeoutOptions {
   /**
    * From the request to the headers of the answer. A local model may have to load first.
@@ -229,6 +230,7 @@ export interface LimitOptions {
   readonly replyParts?: number | undefined
 }
 
+/** How far the answer of a cancelled turn is read in silence. */
 export interface DrainOptions {
   /** Milliseconds after the cancel; `Infinity` sets no limit. @defaultValue 30,000 */
   readonly timeoutMs?: number | undefined
@@ -236,6 +238,7 @@ export interface DrainOptions {
   readonly bytes?: number | undefined
 }
 
+/** How the keys and headers of endpoints are stored. */
 export interface SecretOptions {
   /**
    * Encrypts provider keys and headers at rest (AES-256-GCM): 32 bytes, or a passphrase of any
@@ -244,6 +247,7 @@ export interface SecretOptions {
   readonly encryptionKey?: string | Uint8Array | undefined
 }
 
+/** Returns the number of tokens that a text has for a model. */
 export type CountTokens = (text: string, model: string) => number
 
 /** The turn for which `prepare` is called. */
@@ -254,6 +258,7 @@ export interface PreparedTurn {
   readonly model: string
 }
 
+/** Returns the messages to send in place of the stored ones. */
 export type Prepare = (
   messages: readonly Message[],
   turn: PreparedTurn,
