@@ -50,7 +50,7 @@ export function blocksOf(page: string, text: string): readonly Block[] {
   const fences = [...text.matchAll(/^( *)```([\w.]*)\n([^]*?)^\1```$/gm)]
   return fences.map((fence, i) => {
     const [all, indent = '', language = '', body = ''] = fence
-    const code = body.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
+    const code = unindented(body, indent)
     const next = fences[i + 1]
     const between = next && text.slice(fence.index + all.length, next.index)
     const file = /^\/\/ ([\w.-]+\.[cm]?[jt]s)\n/.exec(code)?.[1]
@@ -61,7 +61,13 @@ export function blocksOf(page: string, text: string): readonly Block[] {
       code,
       ...(file !== undefined && { file }),
       ...(next?.[2] === 'text' &&
-        /^\s*([^\n]*\n)?\s*$/.test(between ?? '') && { output: next[3] ?? '' }),
+        /^\s*([^\n]*\n)?\s*$/.test(between ?? '') && {
+          output: unindented(next[3] ?? '', next[1] ?? ''),
+        }),
     }
   })
+}
+
+function unindented(text: string, indent: string): string {
+  return text.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
 }
