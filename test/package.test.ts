@@ -1,13 +1,16 @@
 /** The package as a user gets it: packed, unpacked into an empty project, and used there. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startProvider, type Provider } from './support/provider.ts'
 import { streamed } from './support/scripts.ts'
+import { brokenLinks } from './docs/links.ts'
+import { blocksOf } from './docs/pages.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..')
 
@@ -43,15 +46,45 @@ afterAll(async () => {
   await rm(deployed, { recursive: true })
 })
 
-test('holds the library and nothing else', async () => {
-  const files = await readdir(join(project, 'node_modules/colloquy'), { recursive: true })
+test('holds the library, its docs and nothing else', async () => {
+  const files = await packedFiles()
 
   expect(files).toEqual(
     expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'src/index.ts', 'dist/testing.js']),
   )
-  expect(files.filter((file) => !/^(dist|src)(\/|$)/.test(file)).toSorted()).toEqual(
-    ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].toSorted(),
+  expect(files.filter((file) => !/^(dist|src|docs)(\/|$)/.test(file)).toSorted()).toEqual(
+    ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'package.json'].toSorted(),
   )
+  const docs = await readdir(join(REPOSITORY, 'docs'), { recursive: true })
+  expect(docs).toContain('quick-start.md')
+  expect(files.filter((file) => file.startsWith('docs/')).toSorted()).toEqual(
+    docs
+      .filter((file) => /\.(md|svg)$/.test(file))
+      .map((file) => `docs/${file}`)
+      .toSorted(),
+  )
+})
+
+test('has no page whose relative links lead nowhere', async () => {
+  const pages = (await packedFiles()).filter((file) => file.endsWith('.md'))
+  const broken = await Promise.all(
+    pages.map((page) => brokenLinks(join(project, 'node_modules/colloquy'), page)),
+  )
+
+  expect(pages.length).toBeGreaterThan(10)
+  expect(broken.flat()).toEqual([])
+})
+
+test('has every page that its declarations and its errors speak of', async () => {
+  const files = await packedFiles()
+  const code = files.filter((file) => /^dist\/.*\.(d\.ts|js)$/.test(file))
+  const texts = await Promise.all(
+    code.map((file) => readFile(join(project, 'node_modules/colloquy', file), 'utf8')),
+  )
+  const named = new Set(texts.join('\n').match(/\bdocs\/[\w-]+\.md/g))
+
+  expect(named.size).toBeGreaterThan(0)
+  expect([...named].filter((page) => !files.includes(page))).toEqual([])
 })
 
 test('works with import', async () => {
@@ -71,6 +104,23 @@ test('has a provider for tests, whose example in the docs runs as it is printed'
   const example = /```js\n([^]*?)```/.exec(docs)?.[1] ?? ''
 
   expect(await run(await write('example.mjs', example))).toBe('All as expected\n')
+})
+
+test('works by the quick start alone, which is in the package too', async () => {
+  const page = await readFile(join(project, 'node_modules/colloquy/docs/quick-start.md'), 'utf8')
+  const chat = blocksOf('quick-start', page).find(({ file }) => file === 'chat.mjs')
+  const host = await write('chat.mjs', chat?.code ?? '')
+
+  const child = spawn(process.execPath, [host], {
+    cwd: project,
+    env: { ...process.env, OPENAI_BASE_URL: provider.url, OPENAI_API_KEY: 'sk-test' },
+  })
+  child.stdin.end('tell me a story\n')
+  let output = ''
+  child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
+  await once(child, 'close')
+
+  expect(output).toContain('Once upon a time\n')
 })
 
 test('works in a bundle that leaves out better-sqlite3', async () => {
@@ -208,6 +258,15 @@ async function unpackInto(directory: string): Promise<void> {
     dependencies: Record<string, string>
   }
   for (const name of [...Object.keys(dependencies), '@types/node']) await link(directory, name)
+}
+
+/** The files of the package, without its folders. */
+async function packedFiles(): Promise<readonly string[]> {
+  const home = join(project, 'node_modules/colloquy')
+  const entries = await readdir(home, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(home, join(entry.parentPath, entry.name)))
 }
 
 /** Links an installed package of the repository into a folder: an install without the network. */

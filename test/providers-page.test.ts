@@ -26,6 +26,18 @@ test('every error code has its row, and every row a code', async () => {
   expect(rows.toSorted()).toEqual(codes.toSorted())
 })
 
+test('every error code has a cause and a remedy', async () => {
+  const page = await read('docs/providers.md')
+  const errors = page.slice(page.indexOf('\n## Errors\n'))
+  const rows = [...errors.matchAll(/^\| `([\w-]+)` +\|(.*)\|(.*)\|$/gm)]
+
+  expect(rows.length).toBeGreaterThan(40)
+  for (const [, code, when = '', remedy = ''] of rows) {
+    expect(when.trim(), code).toMatch(/\w.*\.$/)
+    expect(remedy.trim(), code).toMatch(/\w.*\.$/)
+  }
+})
+
 test('every dialect and every quirk switch has its row', async () => {
   const page = await read('docs/providers.md')
   const quirks = /export interface Quirks \{([\s\S]*?)\n\}/.exec(

@@ -138,6 +138,15 @@ test('colloquy/testing exports these names and no others', async () => {
   ])
 })
 
+test('the reference has a heading for each of them', async () => {
+  const page = await readFile(new URL('../docs/reference.md', import.meta.url), 'utf8')
+  const headings = new Set([...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name))
+  const names = [...(await exportedBy('index.ts')), ...(await exportedBy('testing.ts'))]
+
+  expect(names.filter((name) => !headings.has(name))).toEqual([])
+  expect([...headings].filter((name) => !names.includes(name ?? ''))).toEqual([])
+})
+
 /** The names in the export lists of an entry, types included, in alphabetical order. */
 async function exportedBy(entry: string): Promise<readonly string[]> {
   const source = await readFile(new URL(`../src/${entry}`, import.meta.url), 'utf8')

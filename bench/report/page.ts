@@ -80,6 +80,6 @@ ${clientTable(samples, 'markdown')}
 `,
   )
   .join('')}
-All samples are in [results.json](results.json).
+All samples are in results.json, beside this page in the repository.
 `
 }

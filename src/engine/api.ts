@@ -220,6 +220,7 @@ export interface CompletionOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The answer to one prompt. */
 export interface Completion {
   readonly text: string
   readonly usage?: Usage
@@ -227,6 +228,7 @@ export interface Completion {
   readonly finishReason?: FinishReason
 }
 
+/** How `close` ends the running turns, and how long it waits. */
 export interface CloseOptions {
   /** What happens to running turns. @defaultValue `'cancel'` */
   readonly running?: 'cancel' | 'wait' | undefined
@@ -306,6 +308,7 @@ export interface Engine {
   setAirplaneMode(on: boolean): Promise<void>
   /** Sets the model for a purpose; `null` removes the preference. */
   setModelPreference(purpose: ModelPurpose, model: string | null): Promise<void>
+  /** Airplane mode and the model preferences, as they are now. */
   getSettings(): Promise<EngineSettings>
   /**
    * The changes of airplane mode, model preferences and endpoints, whoever makes them, once they are
@@ -334,12 +337,21 @@ export interface Engine {
    */
   checkHealth(): Promise<EngineHealth>
 
-  /** @throws `conversation-exists`, `invalid-option` */
+  /**
+   * Creates a conversation, and asks no provider.
+   *
+   * @throws `conversation-exists`, `invalid-option`
+   */
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>
+  /** The conversation, or `undefined` if there is none with this id. */
   getConversation(id: string): Promise<ConversationRecord | undefined>
   /** The conversations, newest activity first. */
   listConversations(options?: ConversationListOptions): Promise<readonly ConversationRecord[]>
-  /** @throws `conversation-not-found`, `invalid-option` */
+  /**
+   * Changes the given fields of a conversation: `null` removes a field, an absent one stays.
+   *
+   * @throws `conversation-not-found`, `invalid-option`
+   */
   updateConversation(id: string, update: ConversationUpdate): Promise<ConversationRecord>
   /**
    * Cancels the running turn, then removes the conversation with its messages.
@@ -396,6 +408,7 @@ export interface Engine {
   cancel(conversationId: string, options?: { readonly turnId?: string }): Promise<Receipt>
   /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
+  /** The record of a turn, or `undefined` if there is none with this id. */
   getTurn(turnId: string): Promise<TurnRecord | undefined>
   /**
    * The handle of any turn by its id: one that runs, or one that has ended, even before a restart.

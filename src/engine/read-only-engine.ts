@@ -29,7 +29,7 @@ export class ReadOnlyEngine implements Engine {
     this.#assertOpen()
     throw new ColloquyError(
       'read-only',
-      'This engine only looks: it was created with readOnly: true. Ask the engine that has the database, or create one without readOnly.',
+      'This engine can only read: it was created with readOnly: true. Make this call with the engine that has the database open, or create one without readOnly.',
     )
   }
 
@@ -164,6 +164,6 @@ export class ReadOnlyEngine implements Engine {
 function runsElsewhere(): ColloquyError {
   return new ColloquyError(
     'turn-running',
-    'The turn has no end yet: the engine that has the database may be running it. Ask that engine, or attach again later.',
+    'This turn has not ended. The engine that has the database open may be running it: follow it there, or attach again later.',
   )
 }

@@ -20,6 +20,7 @@ export interface Settings {
   readonly seed?: number | undefined
 }
 
+/** A conversation as it is stored, without its messages. */
 export interface ConversationRecord {
   readonly id: string
   readonly title?: string

@@ -48,6 +48,7 @@ export interface Quirks {
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** An endpoint as it is stored, without its secrets. */
 export interface EndpointRecord {
   readonly name: string
   /** Without the secrets of its query: the values of `key`, `token` and the like. */
@@ -91,6 +92,7 @@ export const MODEL_PURPOSES: readonly ModelPurpose[] = [
   'airplane-title',
 ]
 
+/** The settings of an engine that are stored in its database. */
 export interface EngineSettings {
   readonly airplaneMode: boolean
   readonly modelPreferences: Readonly<Partial<Record<ModelPurpose, string>>>

@@ -126,6 +126,7 @@ export class ColloquyError extends Error {
     if (details.partial !== undefined) this.partial = details.partial
   }
 
+  /** The error as plain data, without `partial` and `cause`. */
   toJSON(): ErrorRecord {
     return errorRecord(this)
   }

@@ -1,5 +1,5 @@
 /**
- * The events of conversations. `docs/events.md` has each one with an example.
+ * The events of conversations. `docs/events.md` has all of them, in their order.
  *
  * Knows nothing of subscribers, or of how an event is delivered.
  */

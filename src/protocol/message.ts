@@ -10,6 +10,7 @@
  */
 export type Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | FilePart
 
+/** Text of the user or of the model. */
 export interface TextPart {
   readonly type: 'text'
   readonly text: string
@@ -23,6 +24,7 @@ export interface ReasoningPart {
   readonly providerData?: unknown
 }
 
+/** A call that the model asks the host to make. */
 export interface ToolCallPart {
   readonly type: 'tool-call'
   readonly toolCallId: string
@@ -34,6 +36,7 @@ export interface ToolCallPart {
   readonly providerData?: unknown
 }
 
+/** The result of a tool call. A host sends it as input. */
 export interface ToolResultPart {
   readonly type: 'tool-result'
   readonly toolCallId: string

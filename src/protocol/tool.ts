@@ -7,4 +7,5 @@ export interface ToolDefinition {
   readonly inputSchema: unknown
 }
 
+/** The tools that are offered to the model, by name. */
 export type ToolDefinitions = Readonly<Record<string, ToolDefinition>>

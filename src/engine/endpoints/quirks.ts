@@ -30,7 +30,7 @@ export function quirksOf(given: Quirks, dialect: Dialect, what: string): Quirks 
   if (foreign !== undefined && dialect !== 'chat-completions') {
     throw new ColloquyError(
       'invalid-option',
-      `${what}: quirks.${foreign} is of no effect in the dialect "${dialect}". Remove it.`,
+      `${what}: quirks.${foreign} has no effect in the dialect "${dialect}". Remove it.`,
     )
   }
   // Not in the schema, which reads stored quirks too: older databases may hold the field.

@@ -147,6 +147,7 @@ export interface EngineOptions {
   readonly newId?: (() => string) | undefined
 }
 
+/** How long a turn waits for its provider. All times are milliseconds. */
 export interface TimeoutOptions {
   /**
    * From the request to the headers of the answer. A local model may have to load first.
@@ -230,6 +231,7 @@ export interface LimitOptions {
   readonly replyParts?: number | undefined
 }
 
+/** How far the answer of a cancelled turn is read in silence. */
 export interface DrainOptions {
   /** Milliseconds after the cancel; `Infinity` sets no limit. @defaultValue 30,000 */
   readonly timeoutMs?: number | undefined
@@ -237,6 +239,7 @@ export interface DrainOptions {
   readonly bytes?: number | undefined
 }
 
+/** How the keys and headers of endpoints are stored. */
 export interface SecretOptions {
   /**
    * Encrypts provider keys, headers and secrets of urls at rest (AES-256-GCM): 32 bytes, or a
@@ -250,6 +253,7 @@ export interface SecretOptions {
   readonly encryptionKey?: string | Uint8Array | undefined
 }
 
+/** Returns the number of tokens that a text has for a model. */
 export type CountTokens = (text: string, model: string) => number
 
 /** The turn for which `prepare` is called. */
@@ -260,6 +264,7 @@ export interface PreparedTurn {
   readonly model: string
 }
 
+/** Returns the messages to send in place of the stored ones. */
 export type Prepare = (
   messages: readonly Message[],
   turn: PreparedTurn,

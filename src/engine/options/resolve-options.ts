@@ -116,7 +116,7 @@ export function resolveOptions(options: EngineOptions) {
   if (given.dispatcher !== undefined && given.addressPolicy === 'public') {
     throw new ColloquyError(
       'invalid-option',
-      'createEngine: addressPolicy is of no effect beside a dispatcher. Remove it, and have the dispatcher check the addresses that it connects to.',
+      'createEngine: addressPolicy has no effect together with a dispatcher. Remove it, and let the dispatcher check the addresses that it connects to.',
     )
   }
   const log = guardedLogger(given.logger ?? warningsLogger())

@@ -110,7 +110,7 @@ export class Checkpoints {
     this.#isFailing = true
     this.#logger.warn(
       { turnId: live.turnId, code, err: error },
-      `Running replies cannot be written down for now: ${message}`,
+      `Checkpoints of running replies cannot be saved at present: ${message}`,
     )
   }
 }

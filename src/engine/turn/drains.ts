@@ -90,7 +90,7 @@ export class Drains {
       this.#options.warnings.warn(
         'drain',
         { err: error, turnId },
-        'The cost of a turn could not be saved.',
+        'The usage of a turn could not be saved.',
       )
     }
   }

@@ -95,7 +95,7 @@ export class TurnEnding {
     try {
       live.replyFeed.publish(end)
     } catch (error) {
-      recordFault(error, logger, 'The end of a turn could not be told to its readers.')
+      recordFault(error, logger, 'The end of a turn could not be published.')
       live.replyFeed.publish(end, steadyClock)
     }
   }
@@ -105,7 +105,10 @@ export class TurnEnding {
     try {
       return this.#options.newId()
     } catch (error) {
-      this.#options.logger.error({ err: error }, 'The reply of a turn has an id of its own making.')
+      this.#options.logger.error(
+        { err: error },
+        'The newId function made no id for a reply. The reply got a random id.',
+      )
       return randomUUID()
     }
   }
@@ -186,7 +189,7 @@ export function statusOf(outcome: Outcome): MessageStatus {
 function lost(message: Message | undefined): ColloquyError {
   return new ColloquyError(
     'turn-lost',
-    'The turn was ended or deleted by someone else; what was received after that is not saved.',
+    'Another engine ended this turn, or its conversation was deleted, while it ran. Text that came after that is not saved.',
     { partial: message },
   )
 }

@@ -56,7 +56,7 @@ async function wholeHistory(input: Message, store: Store): Promise<readonly Mess
 function nothingToSend(): ColloquyError {
   return new ColloquyError(
     'invalid-input',
-    'Nothing of this conversation can be sent: there is no text and no file in it, nor a result of a call that was made.',
+    'This conversation has nothing that can be sent: no text, no file, and no result of a tool call that was made.',
   )
 }
 

@@ -35,7 +35,7 @@ export class UsageEstimate {
       this.#options.warnings.warn(
         'estimate',
         { err: error },
-        'The cost of a cancelled turn is not known.',
+        'The usage of a cancelled turn could not be estimated.',
       )
     }
   }

@@ -55,5 +55,5 @@ function failure(code: string): string {
   if (code.startsWith('SQLITE_CONSTRAINT')) {
     return 'The database refused a row that contradicts another one. Nothing of it was written.'
   }
-  return 'The database call failed; the cause says why.'
+  return 'The database call failed. The cause of this error says why.'
 }

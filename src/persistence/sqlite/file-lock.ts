@@ -35,13 +35,13 @@ export class FileLock {
       if (hasCode(error, 'database-busy')) {
         throw new ColloquyError(
           'database-in-use',
-          `Another engine has ${file} open, in this process or another one. Close it first, or give this engine a file of its own: a SQLite file serves one engine at a time. To look into it meanwhile, open it with readOnly: true.`,
+          `Another engine has ${file} open, in this process or another one. Only one engine at a time may have a file open: close the other one, or give this engine another file. To read the file meanwhile, use readOnly: true.`,
           { cause },
         )
       }
       throw new ColloquyError(
         'database-failed',
-        `The lock beside the database, ${path}, cannot be taken. ${error.message}`,
+        `The lock beside the database, ${path}, cannot be acquired. ${error.message}`,
         { cause },
       )
     }

@@ -36,7 +36,7 @@ export async function openSqliteView(database: string, logger?: Logger): Promise
   if (database === MEMORY) {
     throw new ColloquyError(
       'invalid-option',
-      'createEngine: readOnly needs a file: a new database in memory has nothing to look at.',
+      'createEngine: readOnly cannot be used with a database in memory, which is new and empty. Name a file as database.',
     )
   }
   const path = await resolveDatabasePath(database)
@@ -47,7 +47,7 @@ export async function openSqliteView(database: string, logger?: Logger): Promise
     opened = await untilFree(async () => openReadable(path), PATIENCE_MS)
   } catch (cause) {
     const error = databaseError(cause)
-    throw new ColloquyError(error.code, `${path} cannot be looked into. ${error.message}`, {
+    throw new ColloquyError(error.code, `The database ${path} cannot be read. ${error.message}`, {
       cause: error.cause,
     })
   }
@@ -100,5 +100,5 @@ function hasMigrations(client: Database.Database): boolean {
 }
 
 function readOnly(): ColloquyError {
-  return new ColloquyError('read-only', 'The database was opened to be read only.')
+  return new ColloquyError('read-only', 'The database was opened for reading only.')
 }

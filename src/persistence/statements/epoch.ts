@@ -53,6 +53,6 @@ export function assertNewest(newest: string | null, epoch: number): void {
   if (Number(newest) === epoch) return
   throw new ColloquyError(
     'database-taken',
-    'Another engine has opened the database since, and it is the one that writes now. Close this engine.',
+    'Another engine has opened this database after this one, and only the newest engine may write. Close this engine.',
   )
 }

@@ -18,7 +18,7 @@ import { RUNNING } from './turns.ts'
 const INTERRUPTED: ErrorRecord = {
   code: 'interrupted',
   message:
-    'The process that ran this turn ended before it did. engine.retry() asks again for a whole reply.',
+    'The process that ran this turn ended before the turn did. Call engine.retry() to ask for a complete reply.',
 }
 
 const NO_PARTS = '[]'

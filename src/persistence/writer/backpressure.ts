@@ -74,6 +74,6 @@ export function withdrawn(): ColloquyError {
 function overrun(): ColloquyError {
   return new ColloquyError(
     'database-busy',
-    'More is to be written than the disk takes, and has been for a while. The same call may succeed later; send less at once, or see why the disk is slow.',
+    'The queue of writes has been full for too long: more is written than the disk takes. Try again later, send less at once, or find out why the disk is slow.',
   )
 }

@@ -35,7 +35,7 @@ export function connectionFailed(
   }
   if (isProxied && UNREACHED.test(code)) {
     return failed(
-      `The connection to ${url.origin} (${endpoint}) failed on the connection through the proxy (${code}): check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.`,
+      `The connection to ${url.origin} (${endpoint}) through the proxy failed (${code}): check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.`,
     )
   }
   if (code === 'ECONNREFUSED') {
@@ -61,7 +61,7 @@ export function connectionFailed(
   }
   if (messageOf(error).startsWith('Proxy ')) {
     return failed(
-      `The proxy on the connection to ${url.origin} (${endpoint}) refused: ${messageOf(error)}.`,
+      `The proxy refused the connection to ${url.origin} (${endpoint}): ${messageOf(error)}.`,
     )
   }
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {

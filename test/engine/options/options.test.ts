@@ -14,7 +14,7 @@ async function expectRefused(call: () => Promise<unknown>, name: string) {
   const { message } = (outcome as { error: Error }).error
   expect(message).toContain(name)
   expect(message).toMatch(
-    /is not a known option\. Remove it|is of no effect|is not valid: expected|is missing/,
+    /is not a known option\. Remove it|has no effect|is not valid: expected|is missing/,
   )
 }
 

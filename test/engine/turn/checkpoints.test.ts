@@ -168,7 +168,7 @@ test('what cannot be written goes with the next, is told once, and harms nothing
       return chat.texts()
     })
     .toEqual(written('Once', ' upon', ' a'))
-  expect(warnings).toEqual([expect.stringContaining('cannot be written down for now')])
+  expect(warnings).toEqual([expect.stringContaining('cannot be saved at present')])
   await next(2)
   expect((await turn.reply).message.text).toBe('Once upon a time.')
 })

@@ -161,7 +161,7 @@ test('a reply whose end cannot be told to readers settles all the same', async (
   })
   const turn = await engine.send(conversation.id, 'hi')
   expect((await turn.reply).message.text).toBe('Once')
-  expect(chat.errors).toContain('The end of a turn could not be told to its readers.')
+  expect(chat.errors).toContain('The end of a turn could not be published.')
 })
 
 test('a logger that throws harms nothing', async () => {
