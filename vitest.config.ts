@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 const report = process.env['TEST_REPORT']
 
 export default defineConfig({
+  // Examples import the package by its name. Tests run without a build.
+  resolve: { alias: [{ find: /^colloquy$/, replacement: `${import.meta.dirname}/src/index.ts` }] },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/long/**'],

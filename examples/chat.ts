@@ -4,85 +4,141 @@
  *   npm start                        chat
  *   npm start -- "tell me a story"   print one streamed reply and exit
  */
-import { createEngine } from 'colloquy'
+import { ColloquyError, createEngine, type Engine, type Logger } from 'colloquy'
 import { MisuseError, readArguments, USAGE, type Arguments } from './chat/arguments.ts'
-import { commandIn, runCommand } from './chat/commands.ts'
-import { explain } from './chat/explanation.ts'
+import { commandIn, completions, isLeaving, runCommand, type Chat } from './chat/commands.ts'
+import { Completion } from './chat/completion.ts'
+import { inUse } from './chat/database-owner.ts'
+import { findEndpoints, type Endpoints } from './chat/endpoints.ts'
+import { ATTEMPTS, explain } from './chat/explanation.ts'
+import { findInput, type Input } from './chat/input.ts'
 import { Interrupts } from './chat/interrupts.ts'
-import { oneLine, pipedLines, type Lines } from './chat/lines.ts'
-import { findProvider, useProvider, type Provider } from './chat/provider.ts'
+import { Library } from './chat/library.ts'
+import { lostOutput } from './chat/lost-output.ts'
+import { Selection } from './chat/selection.ts'
 import { Session, type Outcome } from './chat/session.ts'
 import { Terminal } from './chat/terminal.ts'
-import { TypedLines } from './chat/typed-lines.ts'
 
 const PRACTICE_NOTE =
   'The practice provider answers: its replies are scripted, without a model. --help says more.'
 
 const terminal = new Terminal(process)
 const interrupts = new Interrupts(terminal)
+terminal.onLost = (error) => interrupts.leave(lostOutput(error, terminal))
+/** The chat shows by itself how a turn ends. */
+const logger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (_, message) => terminal.problem(message),
+}
 try {
   const options = readArguments(process.argv.slice(2), process.env)
   if (options.help) terminal.line(USAGE)
-  else process.exitCode = (await chat(options)) === 'stopped' ? 130 : 0
+  else {
+    const outcome = await chat(options)
+    process.exitCode = interrupts.exitCode ?? (outcome === 'stopped' ? 130 : 0)
+  }
 } catch (error) {
-  terminal.problem(explain(error))
-  process.exitCode = error instanceof MisuseError ? 2 : 1
+  const text = explain(error)
+  if (text !== '' && !interrupts.leaving.aborted) terminal.problem(text)
+  process.exitCode = interrupts.exitCode ?? (error instanceof MisuseError ? 2 : 1)
 }
 
 async function chat(options: Arguments): Promise<Outcome> {
-  const provider = await findProvider(process.env, options.model)
-  process.on('SIGINT', interrupts.arrived)
-  const lines = linesFor(options.message)
+  terminal.configure({ rendered: !options.plain })
+  interrupts.listen()
+  const input = await findInput(options, { process, terminal, interrupts })
+  let endpoints: Endpoints | undefined
   try {
-    return await chatWith(provider, lines, options)
+    endpoints = await findEndpoints(process.env, options)
+    return await chatWith(endpoints, input, options)
   } finally {
-    lines.close()
-    process.off('SIGINT', interrupts.arrived)
-    await provider.close()
+    input.lines.close()
+    await endpoints?.close()
   }
 }
 
-function linesFor(message: string | undefined): Lines {
-  const { stdin, stderr } = process
-  if (message !== undefined) return oneLine(message)
-  if (stdin.isTTY && stderr.isTTY) return new TypedLines(stdin, stderr, interrupts)
-  return pipedLines(stdin, interrupts.leaving)
-}
-
-async function chatWith(provider: Provider, lines: Lines, options: Arguments): Promise<Outcome> {
+async function chatWith(endpoints: Endpoints, input: Input, options: Arguments): Promise<Outcome> {
+  const { lines, database, isSingle } = input
   const { interactive } = lines
-  const { database } = options
-  const engine = await createEngine({ database, emitIntervalMs: 30, autoTitle: interactive })
+  if (interactive) interrupts.ctrlCCode = 0
+  const engine = await open(database, interactive)
   try {
-    const { leaving } = interrupts
-    const model = await useProvider(engine, provider, { lines, terminal, leaving })
-    if (provider.practice) terminal.note(PRACTICE_NOTE)
-    if (interactive) terminal.note(`${model} at ${provider.url} · kept in ${database} · /help`)
-    const session = new Session(engine, { terminal, interrupts, autoTitle: interactive })
-    if (options.resume) await session.openLast({ show: interactive })
-    return await converse(session, lines)
+    const selection = new Selection({ engine, endpoints, lines, terminal, interrupts })
+    await selection.open(options.endpoint, options.hasModel ? options.model : undefined)
+    if (endpoints.practice) terminal.note(PRACTICE_NOTE)
+    const { model, endpoint } = selection.now
+    if (interactive) terminal.note(`${model} at ${endpoint.url} · kept in ${database} · /help`)
+    const session = new Session(engine, {
+      terminal,
+      interrupts,
+      selection,
+      isSingle,
+      autoTitle: interactive,
+      system: options.system,
+    })
+    const library = new Library(engine, terminal, session)
+    const parts: Chat = { session, library, selection, terminal, lines, env: process.env }
+    if (lines.editing !== undefined) {
+      lines.editing.history.load(await library.said())
+      lines.editing.completion = new Completion(completions(parts))
+    }
+    if (options.resume) await resume(parts, options)
+    return await converse(parts)
   } finally {
     await engine.close()
   }
 }
 
+/** Goes on with the last conversation. What the command line names counts more than what it had. */
+async function resume({ library, session, selection, lines }: Chat, options: Arguments) {
+  const { stored } = selection
+  await library.openLast({ show: lines.interactive })
+  if (session.conversation === undefined) return
+  if (options.system !== undefined) await session.change({ system: options.system })
+  if (!options.hasModel && options.endpoint === undefined) return
+  await selection.change(`${stored.model}@${stored.endpoint}`)
+  await session.keepModel()
+}
+
+async function open(database: string, interactive: boolean): Promise<Engine> {
+  const retry = { maxAttempts: ATTEMPTS }
+  try {
+    return await createEngine({
+      database,
+      emitIntervalMs: 30,
+      autoTitle: interactive,
+      logger,
+      retry,
+    })
+  } catch (error) {
+    if (!(error instanceof ColloquyError && error.code === 'database-in-use')) throw error
+    throw new Error(await inUse(database), { cause: error })
+  }
+}
+
 /** Handles each line until the input ends or the person leaves. */
-async function converse(session: Session, lines: Lines): Promise<Outcome> {
+async function converse(parts: Chat): Promise<Outcome> {
+  const { lines, session, selection } = parts
   let outcome: Outcome = 'replied'
   for (;;) {
-    const line = await lines.next('> ')
+    const line = await lines.next()
     if (line === undefined || interrupts.leaving.aborted) break
     if (line.trim() === '') continue
     if (lines.interactive) interrupts.forget()
-    const command = commandIn(line)
-    if (command?.name === 'quit') break
+    const command = lines.hasCommands ? commandIn(line) : undefined
+    if (command !== undefined && isLeaving(command)) break
     try {
-      if (command === undefined) outcome = await session.ask(line)
-      else await runCommand(command, session, terminal)
+      const done = command === undefined ? session.ask(line) : runCommand(command, parts)
+      outcome = (await done) ?? outcome
     } catch (error) {
       // A person can go on after a failure. A script that misses an answer must stop.
-      if (!lines.interactive) throw error
-      terminal.problem(explain(error))
+      const text = explain(error, selection.now.endpoint)
+      if (!lines.interactive) throw new Error(text, { cause: error })
+      terminal.problem(text)
+      // What waits was written for another course of the conversation.
+      lines.editing?.takeBack()
     }
   }
   return lines.interactive ? 'replied' : outcome

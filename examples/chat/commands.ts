@@ -1,35 +1,136 @@
 /** The commands of the chat: lines that begin with a slash. */
-import type { Session } from './session.ts'
+import { copy } from './clipboard.ts'
+import type { Choices } from './completion.ts'
+import type { Library } from './library.ts'
+import type { Lines } from './lines.ts'
+import { plainLine } from './plain-text.ts'
+import type { Selection } from './selection.ts'
+import type { Outcome, Session } from './session.ts'
 import type { Terminal } from './terminal.ts'
+import { editText } from './text-editor.ts'
+
+/** The parts of the chat that commands work on. */
+export interface Chat {
+  readonly session: Session
+  readonly library: Library
+  readonly selection: Selection
+  readonly terminal: Terminal
+  readonly lines: Lines
+  readonly env: NodeJS.ProcessEnv
+}
 
 interface Command {
   readonly usage: string
   readonly help: string
-  run(session: Session, argument: string): Promise<void> | void
+  /** Absent: the command takes no argument. */
+  readonly choices?: (chat: Chat) => Choices
+  readonly hasArgument?: true
+  run(chat: Chat, argument: string): Promise<Outcome | void> | void
 }
 
-const COMMANDS: Record<string, Command> = {
+const COMMANDS: Readonly<Record<string, Command>> = {
+  retry: {
+    usage: '/retry',
+    help: 'ask again for a reply to the last message',
+    run: ({ session }) => session.retry(),
+  },
+  model: {
+    usage: '/model [NAME]',
+    help: 'list the models, or ask another one; NAME@ENDPOINT too',
+    choices:
+      ({ selection }) =>
+      () =>
+        selection.names(),
+    hasArgument: true,
+    run: changeModel,
+  },
+  system: {
+    usage: '/system [TEXT]',
+    help: 'show or set the system prompt; - removes it',
+    hasArgument: true,
+    run: changeSystem,
+  },
+  edit: {
+    usage: '/edit [TEXT]',
+    help: 'write the message in $EDITOR',
+    hasArgument: true,
+    run: edit,
+  },
+  copy: {
+    usage: '/copy [code]',
+    help: 'copy the last reply, or its last block of code',
+    choices: () => () => ['code'],
+    hasArgument: true,
+    run: copyReply,
+  },
   list: {
-    usage: '/list',
+    usage: '/list [all]',
     help: 'the conversations, newest first',
-    run: (session) => session.list(),
+    choices: () => () => ['all'],
+    hasArgument: true,
+    run: ({ library }, argument) => library.list({ all: argument === 'all' }),
   },
   open: {
     usage: '/open N',
     help: 'go on with number N of the list',
-    run: (session, number) => session.open(number),
+    choices:
+      ({ library }) =>
+      () =>
+        library.numbers(),
+    hasArgument: true,
+    run: async ({ library }, argument) =>
+      library.open(await library.numbered(argument, '/open'), { show: true }),
   },
-  new: { usage: '/new', help: 'start a new conversation', run: (session) => session.startAnew() },
+  show: {
+    usage: '/show',
+    help: 'all messages of this conversation',
+    run: ({ library }) => library.show({ all: true }),
+  },
+  new: {
+    usage: '/new',
+    help: 'start a new conversation',
+    run: ({ session, terminal }) => {
+      session.startAnew()
+      terminal.note('A new conversation.')
+    },
+  },
+  title: {
+    usage: '/title [TEXT]',
+    help: 'show or set the title of this conversation',
+    hasArgument: true,
+    run: changeTitle,
+  },
+  delete: {
+    usage: '/delete [N]',
+    help: 'delete this conversation, or number N of the list',
+    choices:
+      ({ library }) =>
+      () =>
+        library.numbers(),
+    hasArgument: true,
+    run: deleteConversation,
+  },
+  airplane: {
+    usage: '/airplane [on|off]',
+    help: 'ask only the endpoint "airplane", on this machine',
+    choices: () => () => ['on', 'off'],
+    hasArgument: true,
+    run: switchAirplane,
+  },
 }
+
+const LEAVING = ['quit', 'exit', 'bye']
 
 const HELP = `
 ${Object.values(COMMANDS)
-  .map(({ usage, help }) => `${usage.padEnd(9)} ${help}`)
+  .map(({ usage, help }) => `${usage.padEnd(18)} ${help}`)
   .join('\n')}
-/help     this text
-/quit     leave; so do Ctrl-D, and Ctrl-C twice
+/help              this text
+/quit              leave; so do Ctrl-D, and Ctrl-C twice
 
-Ctrl-C stops a reply while it streams. What had arrived is kept.
+Ctrl-C stops a reply while it streams. What had arrived is kept, and nothing is sent.
+""" begins and ends a message of several lines; so does \\ at the end of a line, or Alt-Enter.
+Tab completes commands; the arrow keys bring back earlier messages.
 `.trim()
 
 export interface CommandLine {
@@ -39,18 +140,119 @@ export interface CommandLine {
 
 /** The command in a line. A path like `/usr/bin` is not a command. */
 export function commandIn(line: string): CommandLine | undefined {
-  const [, name, argument] = /^\/([a-z]+)(?:\s+(.*))?$/.exec(line.trim()) ?? []
+  const [, name, argument] = /^\/([a-z]+)(?:\s+([^]*))?$/.exec(line.trim()) ?? []
   return name === undefined ? undefined : { name, argument: argument ?? '' }
 }
 
+/** Returns true if the command ends the chat. */
+export function isLeaving({ name }: CommandLine): boolean {
+  return LEAVING.includes(name)
+}
+
 /** @throws an `Error` if there is no such command, or if the command fails */
-export async function runCommand(
-  { name, argument }: CommandLine,
-  session: Session,
-  terminal: Terminal,
-): Promise<void> {
-  if (name === 'help') return terminal.line(HELP)
+export async function runCommand({ name, argument }: CommandLine, chat: Chat) {
+  if (name === 'help') return chat.terminal.line(HELP)
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) throw new Error(`There is no /${name}. /help has what there is.`)
-  await command.run(session, argument)
+  if (argument !== '' && command.hasArgument === undefined) {
+    throw new Error(`${command.usage} takes nothing after it.`)
+  }
+  return command.run(chat, argument)
+}
+
+/** The commands with what can be completed after each. */
+export function completions(chat: Chat): ReadonlyMap<string, Choices | undefined> {
+  return new Map([
+    ...Object.entries(COMMANDS).map(
+      ([name, { choices }]) => [name, choices?.(chat)] as [string, Choices | undefined],
+    ),
+    ['help', undefined],
+    ['quit', undefined],
+  ])
+}
+
+async function changeModel({ selection, session, terminal }: Chat, argument: string) {
+  if (argument === '') await selection.list()
+  else {
+    await selection.change(argument)
+    await session.keepModel()
+  }
+  const { model, endpoint } = selection.now
+  terminal.note(`Asking ${plainLine(model, 100)} at ${endpoint.name} (${endpoint.url}).`)
+}
+
+async function changeSystem({ session, terminal }: Chat, argument: string) {
+  if (argument !== '') await session.change({ system: argument === '-' ? null : argument })
+  const { system } = session
+  terminal.note(system ? `The system prompt: ${system}` : 'There is no system prompt.')
+}
+
+async function changeTitle({ session, terminal }: Chat, argument: string) {
+  if (argument !== '') {
+    if (session.conversation === undefined) {
+      throw new Error('A conversation can have a title once something was said in it.')
+    }
+    await session.change({ title: argument })
+  }
+  terminal.note(`Title: ${await session.name()}`)
+}
+
+async function edit({ lines, env }: Chat, argument: string) {
+  const { editing } = lines
+  if (editing === undefined) throw new Error('/edit needs a terminal.')
+  editing.offer(await editing.lend(() => editText(argument, env)))
+}
+
+async function copyReply({ session, terminal, env }: Chat, argument: string) {
+  if (argument !== '' && argument !== 'code') throw new Error('/copy takes nothing, or "code".')
+  const messages = await session.messages()
+  const reply = messages.findLast(({ role, text }) => role === 'assistant' && text !== '')?.text
+  if (reply === undefined) throw new Error('There is no reply to copy yet.')
+  const text = argument === 'code' ? lastCode(reply) : reply
+  if (text === undefined) throw new Error('The last reply has no block of code.')
+  await copy(text, terminal, env)
+  terminal.note(`Copied ${text.length} characters.`)
+}
+
+async function deleteConversation(chat: Chat, argument: string) {
+  const { library, session, terminal, lines } = chat
+  const record =
+    argument === '' ? session.conversation : await library.numbered(argument, '/delete')
+  if (record === undefined) throw new Error('There is no open conversation to delete.')
+  if (lines.interactive) {
+    const name = record.id === session.conversation?.id ? await session.name() : record.title
+    terminal.note(`This deletes "${plainLine(name ?? 'untitled', 60)}" for good.`)
+    const answer = await lines.next('Delete it? (y/N) ', 'choice')
+    if (!/^\s*y(es)?\s*$/i.test(answer ?? '')) return terminal.note('Nothing was deleted.')
+  }
+  terminal.note(`Deleted: ${await library.delete(record)}`)
+}
+
+async function switchAirplane({ selection, terminal }: Chat, argument: string) {
+  if (argument !== '' && argument !== 'on' && argument !== 'off') {
+    throw new Error('/airplane takes "on" or "off".')
+  }
+  if (argument !== '') await selection.setAirplane(argument === 'on')
+  const { model, endpoint } = selection.now
+  const state = selection.isAirplane ? 'on' : 'off'
+  terminal.note(`Airplane mode is ${state}: asking ${plainLine(model, 100)} at ${endpoint.url}.`)
+}
+
+/** The inside of the last fenced block. */
+function lastCode(text: string): string | undefined {
+  let fence: string | undefined
+  let block: string[] = []
+  let last: string | undefined
+  for (const line of text.split('\n')) {
+    const mark = /^\s*(`{3,}|~{3,})/.exec(line)?.[1]
+    if (fence === undefined) {
+      if (mark === undefined) continue
+      fence = mark
+      block = []
+    } else if (mark?.startsWith(fence)) {
+      last = block.join('\n')
+      fence = undefined
+    } else block.push(line)
+  }
+  return fence === undefined ? last : block.join('\n')
 }

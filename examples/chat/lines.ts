@@ -1,27 +1,74 @@
-/** The input of the chat, line by line: from a pipe, or the one message of the command line. */
+/** The input of the chat, message by message: typed, from a pipe, or from the command line. */
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { goesOn, unwrapBlock } from './continuation.ts'
+import type { Completion } from './completion.ts'
+import type { History } from './history.ts'
+
+/** A message may be a command and have several lines. A choice is an answer to a question. */
+export type InputKind = 'message' | 'choice'
 
 export interface Lines {
   /** True if a person types the lines and sees the prompt. */
   readonly interactive: boolean
+  /** True if a line that begins with a slash is a command. */
+  readonly hasCommands: boolean
+  /** Present if the lines are edited on a screen. */
+  readonly editing?: Editing
   /** The next line; `undefined` at the end of the input. */
-  next(prompt: string): Promise<string | undefined>
+  next(prompt?: string, kind?: InputKind): Promise<string | undefined>
   close(): void
 }
 
-export function oneLine(line: string): Lines {
-  const lines = [line]
-  return { interactive: false, next: async () => lines.shift(), close: () => {} }
+/** What a line editor can do besides giving lines. */
+export interface Editing {
+  readonly history: History
+  completion: Completion | undefined
+  /** Takes the messages that wait to be sent back into the line. */
+  takeBack(): void
+  /** Puts a text into the line, to be sent by Enter. */
+  offer(text: string): void
+  /** Gives the terminal to another program until the promise settles. */
+  lend<Result>(use: () => Promise<Result>): Promise<Result>
 }
 
-/** @param leaving - ends the input early */
-export function pipedLines(source: Readable, leaving: AbortSignal): Lines {
-  const reader = createInterface({ input: source, signal: leaving })
-  const lines = reader[Symbol.asyncIterator]()
+export interface ReadOptions {
+  /** Ends the input early. */
+  readonly leaving: AbortSignal
+  /** Present on a terminal without a screen: shows the prompt. */
+  readonly ask?: (prompt: string) => void
+}
+
+/** One message, already complete; or none. */
+export function oneMessage(
+  message: string | undefined,
+  { isCommand }: { readonly isCommand: boolean },
+): Lines {
+  const messages = [message]
   return {
     interactive: false,
-    next: async () => (await lines.next()).value,
-    close: () => reader.close(),
+    hasCommands: isCommand,
+    next: async () => messages.shift(),
+    close: () => {},
   }
+}
+
+/** The lines of a stream, each one a message. */
+export function readLines(source: Readable, { leaving, ask }: ReadOptions): Lines {
+  const reader = createInterface({ input: source, signal: leaving })
+  const lines = reader[Symbol.asyncIterator]()
+  const read = async () => (await lines.next()).value
+  const next = async (prompt = 'you> ', kind: InputKind = 'message') => {
+    ask?.(prompt)
+    let text = await read()
+    if (ask === undefined || kind === 'choice') return text
+    for (;;) {
+      const start = text === undefined ? undefined : goesOn(text)
+      if (start === undefined) return text === undefined ? undefined : unwrapBlock(text)
+      const line = await read()
+      if (line === undefined) return text
+      text = start + line
+    }
+  }
+  return { interactive: ask !== undefined, hasCommands: true, next, close: () => reader.close() }
 }

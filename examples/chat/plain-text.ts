@@ -16,14 +16,21 @@ const JOINER = /[\u200C\u200D]/
 const STRING_AFTER_ESCAPE = ']PX^_'
 const STRING = '\u0090\u0098\u009D\u009E\u009F'
 const STRING_END = '\u0007\u009C'
+/** The first half of a surrogate pair at the end of a text. */
+const HALF = /[\uD800-\uDBFF]$/
 
 export class PlainText {
   #inside: 'text' | 'escape' | 'sequence' | 'string' = 'text'
   /** The last character that was shown. */
   #last = ' '
+  /** The first half of a character that a piece ended with. */
+  #half = ''
 
   /** The part of the next piece that may be shown. */
-  add(piece: string): string {
+  add(next: string): string {
+    const whole = this.#half + next
+    this.#half = HALF.exec(whole)?.[0] ?? ''
+    const piece = this.#half === '' ? whole : whole.slice(0, -1)
     if (this.#inside === 'text' && !CONTROL.test(piece) && !FORMAT.test(piece)) {
       this.#last = piece.at(-1) ?? this.#last
       return piece

@@ -1,5 +1,6 @@
 /** One reply on the terminal: a spinner, then reasoning and text as they grow, then the cost. */
-import type { Message, Snapshot, Usage } from 'colloquy'
+import type { FilePart, Message, Snapshot, Usage } from 'colloquy'
+import { plainLine } from './plain-text.ts'
 import { Spinner } from './spinner.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -11,8 +12,15 @@ export class ReplyView {
   #part = 0
   #length = 0
 
-  constructor(terminal: Terminal) {
+  /** The name of the speaker. Absent where the reply stands alone, as in `npm start -- "…"`. */
+  readonly #speaker: string | undefined
+  /** True if reasoning was shown: then the answer needs a mark even where it stands alone. */
+  #hasThought = false
+  #hasSpoken = false
+
+  constructor(terminal: Terminal, speaker: string | undefined) {
     this.#terminal = terminal
+    this.#speaker = speaker
     this.#spinner = new Spinner(terminal)
     this.#spinner.start()
   }
@@ -30,14 +38,32 @@ export class ReplyView {
       if (part.type !== 'text' && part.type !== 'reasoning') continue
       const piece = part.text.slice(this.#length)
       this.#length = part.text.length
-      if (part.type === 'text') this.#terminal.answer(piece)
-      else this.#terminal.thought(piece)
+      if (piece === '') continue
+      if (part.type === 'text') this.#answer(piece)
+      else this.#thought(piece)
     }
   }
 
+  #answer(piece: string): void {
+    if (!this.#hasSpoken && (this.#speaker !== undefined || this.#hasThought)) {
+      this.#terminal.speaker(this.#speaker ?? 'answer')
+    }
+    this.#hasSpoken = true
+    this.#terminal.answer(piece)
+  }
+
+  #thought(piece: string): void {
+    if (!this.#hasThought) this.#terminal.speaker('thinking')
+    this.#hasThought = true
+    // Reasoning after text: the text that follows is marked again.
+    this.#hasSpoken = false
+    this.#terminal.thought(piece)
+  }
+
   /** Shows the cost, once the reply is on disk. */
-  finished({ text, finishReason, usage }: Message): void {
+  finished({ text, parts, finishReason, usage }: Message): void {
     this.end()
+    for (const part of parts) if (part.type === 'file') this.#terminal.note(fileNote(part))
     if (text === '') this.#terminal.note('The reply has no text.')
     if (finishReason === 'length')
       this.#terminal.note('Cut off: it reached the limit of its length.')
@@ -51,6 +77,12 @@ export class ReplyView {
     this.#spinner.stop()
     this.#terminal.endLine()
   }
+}
+
+/** A picture that the model made: its address, or its size where it is inside the reply. */
+function fileNote({ mediaType, url }: FilePart): string {
+  const where = url.startsWith('data:') ? `${Math.ceil(url.length / 1370)} kB` : plainLine(url, 500)
+  return `[${mediaType}: ${where}]`
 }
 
 /** The tokens that the provider counted. Empty where it counted none. */

@@ -1,35 +1,44 @@
 /** The open conversation of a person, and the reply that streams in it. */
-import { ColloquyError, type ConversationRecord, type Engine, type Turn } from 'colloquy'
+import { ColloquyError } from 'colloquy'
+import type { ConversationRecord, Engine, Message, Turn } from 'colloquy'
+import { retryNote } from './explanation.ts'
 import type { Interrupts } from './interrupts.ts'
 import { plainLine } from './plain-text.ts'
 import { ReplyView } from './reply-view.ts'
+import type { Selection } from './selection.ts'
 import type { Terminal } from './terminal.ts'
-import { conversationLine, messageLines, nameOf } from './transcript.ts'
+import { nameOf } from './transcript.ts'
 
 export type Outcome = 'replied' | 'stopped'
 
 export interface SessionOptions {
   readonly terminal: Terminal
   readonly interrupts: Interrupts
+  readonly selection: Selection
   /** True if the engine makes titles. Otherwise the first message is the title. */
   readonly autoTitle: boolean
+  /** The system prompt of new conversations. */
+  readonly system: string | undefined
+  /** True if the reply is the whole output: then it needs no name before it. */
+  readonly isSingle: boolean
 }
 
 export class Session {
-  readonly #engine: Engine
-  readonly #terminal: Terminal
-  readonly #interrupts: Interrupts
-  readonly #autoTitle: boolean
   /** Absent until the first message, so that no empty conversations are stored. */
-  #conversation: ConversationRecord | undefined
-  /** The list that `/list` showed last: the numbers that a person types refer to it. */
-  #listed: readonly ConversationRecord[] = []
+  conversation: ConversationRecord | undefined
+  readonly #engine: Engine
+  readonly #options: SessionOptions
+  #system: string | undefined
 
-  constructor(engine: Engine, { terminal, interrupts, autoTitle }: SessionOptions) {
+  constructor(engine: Engine, options: SessionOptions) {
     this.#engine = engine
-    this.#terminal = terminal
-    this.#interrupts = interrupts
-    this.#autoTitle = autoTitle
+    this.#options = options
+    this.#system = options.system
+  }
+
+  /** The system prompt of the open conversation, or of the next one. */
+  get system(): string | undefined {
+    return this.conversation === undefined ? this.#system : this.conversation.system
   }
 
   /**
@@ -37,76 +46,111 @@ export class Session {
    *
    * @throws the error that ended the reply
    */
-  async ask(text: string): Promise<Outcome> {
-    const signal = this.#interrupts.replyBegins()
-    const view = new ReplyView(this.#terminal)
+  ask(text: string): Promise<Outcome> {
+    return this.#show((signal) => this.#send(text, signal))
+  }
+
+  /** Asks again for a reply to the last message. @throws as `ask` does */
+  async retry(): Promise<Outcome> {
+    const { conversation } = this
+    if (conversation === undefined) throw new Error('There is nothing to ask again yet.')
+    const { selection } = this.#options
+    return this.#show((signal) =>
+      this.#engine.retry(conversation.id, { ...selection.sending, signal }),
+    )
+  }
+
+  /** Makes the next message start a new conversation. */
+  startAnew(): void {
+    this.conversation = undefined
+  }
+
+  open(record: ConversationRecord): void {
+    this.conversation = record
+    this.#options.selection.restore(record)
+  }
+
+  /** The messages of the open conversation. */
+  async messages(): Promise<readonly Message[]> {
+    if (this.conversation === undefined) return []
+    return this.#engine.listMessages(this.conversation.id)
+  }
+
+  /** The name of the open conversation, with a title that was made meanwhile. */
+  async name(): Promise<string> {
+    if (this.conversation === undefined) return 'a new conversation'
+    const record = await this.#engine.getConversation(this.conversation.id)
+    return nameOf(record ?? this.conversation, await this.messages())
+  }
+
+  /** Changes the open conversation. What concerns no open one is kept for the next. */
+  async change(update: { title?: string; system?: string | null }): Promise<void> {
+    if (this.conversation !== undefined) {
+      this.conversation = await this.#engine.updateConversation(this.conversation.id, update)
+    } else if (update.system !== undefined) {
+      this.#system = update.system ?? undefined
+    }
+  }
+
+  /** Keeps the model that was chosen with the open conversation. */
+  async keepModel(): Promise<void> {
+    const { selection } = this.#options
+    if (this.conversation === undefined || selection.isAirplane) return
+    const { id } = this.conversation
+    this.conversation = await this.#engine.updateConversation(id, selection.stored)
+  }
+
+  async #show(begin: (signal: AbortSignal) => Promise<Turn>): Promise<Outcome> {
+    const { terminal, interrupts, selection, isSingle } = this.#options
+    const { model, endpoint } = selection.now
+    const signal = interrupts.workBegins()
+    const view = new ReplyView(terminal, isSingle ? undefined : model)
     try {
-      const turn = await this.#send(text, signal)
+      const turn = await begin(signal)
+      this.#tellTroubles(turn, endpoint.name)
       for await (const snapshot of turn.snapshots()) view.show(snapshot)
       view.finished((await turn.reply).message)
       return 'replied'
     } catch (error) {
       view.end()
       if (!(error instanceof ColloquyError && error.code === 'cancelled')) throw error
-      this.#terminal.note(error.partial ? 'Stopped. What had arrived is kept.' : 'Stopped.')
+      terminal.note(error.partial ? 'Stopped. What had arrived is kept.' : 'Stopped.')
       return 'stopped'
     } finally {
-      this.#interrupts.replyEnded()
+      interrupts.workEnded()
     }
-  }
-
-  /** Makes the next message start a new conversation. */
-  startAnew(): void {
-    this.#conversation = undefined
-    this.#terminal.note('A new conversation.')
-  }
-
-  async list(): Promise<void> {
-    this.#listed = await this.#engine.listConversations()
-    if (this.#listed.length === 0) this.#terminal.note('No conversations yet.')
-    for (const [index, record] of this.#listed.entries()) {
-      // The title comes after the first whole reply. Until then the first message says more.
-      const messages = record.title ? [] : await this.#engine.listMessages(record.id)
-      const mark = record.id === this.#conversation?.id ? '*' : ' '
-      const line = conversationLine(index + 1, record.updatedAt, nameOf(record, messages))
-      this.#terminal.line(mark + line)
-    }
-  }
-
-  /** Opens a conversation by its number in the list, and shows it. */
-  async open(number: string): Promise<void> {
-    if (this.#listed.length === 0) this.#listed = await this.#engine.listConversations()
-    const record = this.#listed[Number(number) - 1]
-    if (record === undefined) throw new Error('/open takes a number that /list shows.')
-    await this.#resume(record, { show: true })
-  }
-
-  /** Opens the conversation that was used last. */
-  async openLast(options: { readonly show: boolean }): Promise<void> {
-    const [last] = await this.#engine.listConversations({ limit: 1 })
-    if (last === undefined) this.#terminal.note('No conversation to go on with: a new one.')
-    else await this.#resume(last, options)
-  }
-
-  async #resume(record: ConversationRecord, { show }: { readonly show: boolean }): Promise<void> {
-    const messages = await this.#engine.listMessages(record.id)
-    this.#conversation = record
-    this.#terminal.note(`Going on with: ${nameOf(record, messages)}`)
-    if (show) for (const line of messages.flatMap(messageLines)) this.#terminal.line(line)
   }
 
   async #send(text: string, signal: AbortSignal): Promise<Turn> {
-    const title = this.#autoTitle ? undefined : plainLine(text, 60)
-    const conversation = this.#conversation ?? (await this.#engine.startConversation({ title }))
-    const turn = await this.#engine.send(conversation.id, text, { signal }).catch(async (error) => {
-      if (this.#conversation === undefined) await this.#engine.deleteConversation(conversation.id)
+    const { autoTitle, selection } = this.#options
+    const conversation =
+      this.conversation ??
+      (await this.#engine.startConversation({
+        ...selection.stored,
+        title: autoTitle ? undefined : plainLine(text, 60) || undefined,
+        system: this.#system,
+      }))
+    const options = { ...selection.sending, signal }
+    const turn = await this.#engine.send(conversation.id, text, options).catch(async (error) => {
+      if (this.conversation === undefined) await this.#engine.deleteConversation(conversation.id)
       throw error
     })
-    this.#conversation = conversation
-    turn.events.subscribe((event) => {
-      if (event.type !== 'turn.save-failed') return
-      this.#terminal.note(`Not saved yet, trying again: ${event.error.message}`)
-    })
+    this.conversation = conversation
     return turn
+  }
+
+  /** Tells of what delays a reply. */
+  #tellTroubles(turn: Turn, endpoint: string): void {
+    const { terminal } = this.#options
+    let asked = endpoint
+    turn.events.subscribe((event) => {
+      if (event.type === 'turn.retrying') {
+        terminal.note(retryNote(event, asked))
+        asked = event.endpoint
+      }
+      if (event.type === 'turn.save-failed') {
+        terminal.note(`Not saved yet, trying again: ${event.error.message}`)
+      }
+    })
   }
 }

@@ -1,14 +1,33 @@
 /** Formats stored conversations as text: a list of them, and the messages of one. */
-import type { ConversationRecord, Message } from 'colloquy'
+import type { ConversationRecord, Message, TurnRecord } from 'colloquy'
+import { sentence } from './explanation.ts'
 import { plainLine } from './plain-text.ts'
+import { textWidth } from './text-width.ts'
 
 const MOMENT = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' })
 
-const MARKS: Record<Message['status'], string | undefined> = {
-  complete: undefined,
-  cancelled: '[stopped here]',
-  interrupted: '[interrupted: the program ended before the reply did]',
-  failed: '[failed here]',
+type Ending = 'cancelled' | 'interrupted' | 'failed'
+
+/** The marks of replies that are not complete. */
+const MARKS: Readonly<Record<Ending, string>> = {
+  cancelled: 'stopped here',
+  interrupted: 'interrupted: the program ended before the reply did',
+  failed: 'failed here',
+}
+
+/** The marks of questions without a reply. */
+const BARE_MARKS: Readonly<Record<Ending, string>> = {
+  cancelled: 'stopped before there was any text',
+  interrupted: 'interrupted: the program ended before there was any text',
+  failed: 'failed',
+}
+
+/** One contribution to a conversation, or a mark about the one before it. */
+export interface Entry {
+  readonly by: 'person' | 'model' | 'mark'
+  readonly text: string
+  /** The name of the model that spoke, if it is known. */
+  readonly model?: string | undefined
 }
 
 /** A conversation as a line of the list. */
@@ -21,11 +40,73 @@ export function nameOf({ title }: ConversationRecord, [first]: readonly Message[
   return plainLine(title ?? first?.text ?? '', 60) || 'untitled'
 }
 
-/** A message as it was shown while it streamed, without reasoning. Marked if it is not complete. */
-export function messageLines({ role, text, status }: Message): string[] {
-  const mark = MARKS[status]
+/** A conversation as it was shown while it streamed, without reasoning, with how each turn ended. */
+export function entriesOf(
+  messages: readonly Message[],
+  turns: readonly TurnRecord[],
+): readonly Entry[] {
+  const byTurn = Map.groupBy(messages, ({ turnId }) => turnId)
+  const known = new Set(turns.map(({ id }) => id))
+  const before = messages.filter(({ turnId }) => !known.has(turnId))
   return [
-    ...(role === 'user' ? [`> ${text}`] : text === '' ? [] : [text]),
-    ...(mark === undefined ? [] : [mark]),
+    ...before.flatMap((message) => messageEntries(message, undefined)),
+    ...turns.flatMap((turn) => turnEntries(turn, byTurn.get(turn.id) ?? [])),
   ]
+}
+
+/** The newest entries that fit on a screen, and at least the last one with its marks. */
+export function lastScreenful(
+  entries: readonly Entry[],
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+): readonly Entry[] {
+  let first = entries.length
+  let used = 0
+  while (first > 0) {
+    const { text, by } = entries[first - 1] as Entry
+    used += rowsOf(text, columns) + (by === 'model' ? 1 : 0)
+    if (used > rows && entries.slice(first).some((entry) => entry.by !== 'mark')) break
+    first--
+  }
+  return entries.slice(first)
+}
+
+function turnEntries(turn: TurnRecord, messages: readonly Message[]): readonly Entry[] {
+  const entries = messages.flatMap((message) => messageEntries(message, turn))
+  if (messages.some(({ role }) => role === 'assistant')) return entries
+  return [...entries, ...mark(BARE_MARKS, turn.status, turn)]
+}
+
+function messageEntries(message: Message, turn: TurnRecord | undefined): readonly Entry[] {
+  const { role, text, status, model } = message
+  const body = text === '' ? picturesIn(message) : text
+  if (role !== 'assistant') return [{ by: 'person', text: body }]
+  const shown: readonly Entry[] = body === '' ? [] : [{ by: 'model', text: body, model }]
+  return [...shown, ...mark(MARKS, status, turn)]
+}
+
+function mark(
+  marks: Readonly<Record<Ending, string>>,
+  status: string,
+  turn: TurnRecord | undefined,
+): readonly Entry[] {
+  if (!Object.hasOwn(marks, status)) return []
+  const words = marks[status as Ending]
+  const { error } = turn ?? {}
+  const reason = status === 'failed' && error !== undefined ? `: ${sentence(error)}` : ''
+  return [{ by: 'mark', text: `[${words}${reason}]` }]
+}
+
+/** What stands for a message without text. */
+function picturesIn({ parts }: Message): string {
+  const names = parts.flatMap((part) => {
+    if (part.type === 'file') return [part.mediaType]
+    return part.type === 'tool-call' || part.type === 'tool-result' ? [part.toolName] : []
+  })
+  return names.length === 0 ? '' : `[${names.join(', ')}]`
+}
+
+function rowsOf(text: string, columns: number): number {
+  let rows = 0
+  for (const line of text.split('\n')) rows += Math.max(1, Math.ceil(textWidth(line) / columns))
+  return rows
 }

@@ -1,112 +1,262 @@
 /**
- * The lines that a person types, with a prompt and a line editor.
+ * The messages that a person types, with a line editor.
  *
  * The editor stays open while a reply streams, for two reasons. Ctrl-C is then a key that only the
- * chat receives; as a signal it would end npm too. And lines typed meanwhile are kept: each is
- * shown when the chat takes it.
+ * chat receives; as a signal it would end npm too. And what is typed meanwhile is shown and kept:
+ * Enter puts it into a queue for the time after the reply. Ctrl-C never sends anything: it takes the
+ * queue back into the line.
  */
-import { createInterface, type Interface } from 'node:readline'
-import { Writable } from 'node:stream'
+import type { Completion } from './completion.ts'
+import { Draft } from './draft.ts'
+import { goesOn, unwrapBlock } from './continuation.ts'
+import { History } from './history.ts'
 import type { Interrupts } from './interrupts.ts'
-import type { Lines } from './lines.ts'
+import { Keys, type Key, type KeyName } from './keys.ts'
+import type { Editing, InputKind, Lines } from './lines.ts'
 import { plain } from './plain-text.ts'
+import type { Terminal } from './terminal.ts'
 
-export class TypedLines implements Lines {
+const PROMPT = 'you> '
+const PASTE_ON = '\u001B[?2004h'
+const PASTE_OFF = '\u001B[?2004l'
+
+interface Asked {
+  readonly prompt: string
+  readonly kind: InputKind
+  readonly answer: (line: string | undefined) => void
+}
+
+export class TypedLines implements Lines, Editing {
   readonly interactive = true
-  readonly #screen: NodeJS.WriteStream
-  readonly #echo: Echo
-  readonly #editor: Interface
-  readonly #lines: AsyncIterator<string, undefined>
+  readonly hasCommands = true
+  readonly editing = this
+  readonly history = new History()
+  /** Completes what is typed. Absent until the chat is open. */
+  completion: Completion | undefined
+  readonly #stdin: NodeJS.ReadStream
+  readonly #terminal: Terminal
   readonly #interrupts: Interrupts
-  /** The prompt on the screen. Absent unless the chat waits for a line. */
-  #prompt: string | undefined
-  /** The number of lines that were typed before the chat asked for them. */
-  #early = 0
-  #closed = false
+  readonly #draft = new Draft()
+  readonly #keys = new Keys()
+  /** The messages that were entered before the chat asked for them. */
+  #queue: string[] = []
+  #asked: Asked | undefined
+  #ended = false
+  #suspended = false
 
-  constructor(stdin: NodeJS.ReadStream, screen: NodeJS.WriteStream, interrupts: Interrupts) {
-    this.#screen = screen
+  constructor(stdin: NodeJS.ReadStream, terminal: Terminal, interrupts: Interrupts) {
+    this.#stdin = stdin
+    this.#terminal = terminal
     this.#interrupts = interrupts
-    this.#echo = new Echo(screen)
-    this.#editor = createInterface({
-      input: stdin,
-      output: this.#echo,
-      terminal: true,
-      signal: interrupts.leaving,
-    })
-    this.#lines = this.#editor[Symbol.asyncIterator]()
-    this.#editor.on('line', () => {
-      if (this.#prompt === undefined) this.#early++
-      this.#hidePrompt()
-    })
-    this.#editor.on('SIGINT', () => this.#interrupted())
-    this.#editor.on('close', () => {
-      this.#closed = true
-      this.#leavePrompt()
+    stdin.setEncoding('utf8')
+    stdin.on('data', this.#read)
+    stdin.on('end', this.#end)
+    // A terminal that was closed cannot be read. That is the end of the input.
+    stdin.on('error', this.#end)
+    interrupts.leaving.addEventListener('abort', this.#end)
+    process.on('exit', this.#restore)
+    process.on('SIGCONT', this.#continued)
+    this.#take()
+  }
+
+  next(prompt = PROMPT, kind: InputKind = 'message'): Promise<string | undefined> {
+    const early = kind === 'message' ? this.#queue.shift() : undefined
+    if (early !== undefined) {
+      this.#show()
+      this.#terminal.said(prompt, early)
+      return Promise.resolve(early)
+    }
+    if (this.#ended) return Promise.resolve(undefined)
+    return new Promise((answer) => {
+      this.#asked = { prompt, kind, answer }
+      this.#show()
     })
   }
 
-  async next(prompt: string): Promise<string | undefined> {
-    const isEarly = this.#early > 0
-    if (isEarly) this.#early--
-    else if (!this.#closed) this.#showPrompt(prompt)
-    const { value } = await this.#lines.next()
-    if (isEarly) this.#screen.write(`${prompt}${plain(value ?? '')}\n`)
-    return value
+  takeBack(): void {
+    if (this.#queue.length === 0) return
+    const typed = this.#draft.text === '' ? [] : [this.#draft.text]
+    this.#draft.set([...this.#queue, ...typed].join('\n'))
+    this.#queue = []
+    this.#show()
+  }
+
+  offer(text: string): void {
+    this.#draft.set(clean(text))
+    this.#show()
+  }
+
+  async lend<Result>(use: () => Promise<Result>): Promise<Result> {
+    this.#stdin.off('data', this.#read)
+    this.#suspended = true
+    this.#interrupts.isPaused = true
+    this.#release()
+    try {
+      return await use()
+    } finally {
+      this.#suspended = false
+      this.#interrupts.isPaused = false
+      this.#stdin.on('data', this.#read)
+      this.#take()
+      this.#show()
+    }
   }
 
   close(): void {
-    this.#editor.close()
+    this.#end()
+    this.#stdin.off('data', this.#read)
+    this.#release()
+    this.#interrupts.leaving.removeEventListener('abort', this.#end)
+    process.off('exit', this.#restore)
+    process.off('SIGCONT', this.#continued)
+  }
+
+  /** Takes the terminal: each key comes at once, and a pasted text is marked. */
+  #take(): void {
+    if (this.#ended) return
+    this.#stdin.setRawMode(true)
+    this.#stdin.resume()
+    this.#terminal.control(PASTE_ON)
+  }
+
+  #release(): void {
+    this.#terminal.clear()
+    this.#restore()
+    if (!this.#stdin.destroyed) this.#stdin.setRawMode(false)
+    this.#stdin.pause()
+  }
+
+  readonly #restore = (): void => this.#terminal.control(PASTE_OFF)
+
+  readonly #continued = (): void => {
+    if (this.#suspended) return
+    this.#take()
+    this.#show()
+  }
+
+  readonly #read = (chunk: string): void => {
+    for (const key of this.#keys.read(chunk)) {
+      if (this.#suspended) break
+      this.#press(key)
+    }
+    this.#show()
+  }
+
+  readonly #end = (): void => {
+    this.#ended = true
+    this.#answer(undefined)
+  }
+
+  #press(key: Key): void {
+    if (key.key === 'text' || key.key === 'paste') return this.#draft.insert(clean(key.text))
+    this.#actions[key.key]()
+  }
+
+  readonly #actions: Readonly<Record<KeyName, () => void>> = {
+    enter: () => this.#enter(),
+    newline: () => this.#draft.insert('\n'),
+    tab: () => void this.#complete(),
+    backspace: () => this.#draft.deleteBefore(),
+    delete: () => this.#draft.deleteAfter(),
+    left: () => this.#draft.left(),
+    right: () => this.#draft.right(),
+    home: () => this.#draft.home(),
+    end: () => this.#draft.end(),
+    up: () => {
+      if (!this.#draft.up()) this.#recall(this.history.older(this.#draft.text))
+    },
+    down: () => {
+      if (!this.#draft.down()) this.#recall(this.history.newer(this.#draft.text))
+    },
+    'word-left': () => this.#draft.wordLeft(),
+    'word-right': () => this.#draft.wordRight(),
+    'delete-word': () => this.#draft.deleteWord(),
+    'delete-next-word': () => this.#draft.deleteNextWord(),
+    'delete-to-start': () => this.#draft.deleteToStart(),
+    'delete-to-end': () => this.#draft.deleteToEnd(),
+    yank: () => this.#draft.yank(),
+    'clear-screen': () => this.#terminal.clear({ screen: true }),
+    interrupt: () => this.#interrupted(),
+    'end-of-input': () => {
+      if (this.#draft.text === '') this.#end()
+      else this.#draft.deleteAfter()
+    },
+    suspend: () => {
+      this.#release()
+      process.kill(process.pid, 'SIGTSTP')
+    },
+  }
+
+  #enter(): void {
+    const { text, cursor } = this.#draft
+    const isMessage = this.#asked === undefined || this.#asked.kind === 'message'
+    if (isMessage && cursor === text.length) {
+      const rest = goesOn(text)
+      if (rest !== undefined) return this.#draft.set(rest)
+    }
+    const line = isMessage ? unwrapBlock(text) : text
+    if (isMessage && line.trim() === '') return
+    this.#draft.set('')
+    if (isMessage) this.history.add(text)
+    if (this.#asked === undefined) this.#queue.push(line)
+    else this.#answer(line)
+  }
+
+  #answer(line: string | undefined): void {
+    const asked = this.#asked
+    this.#asked = undefined
+    this.#show()
+    if (line !== undefined && asked !== undefined) this.#terminal.said(asked.prompt, line)
+    asked?.answer(line)
   }
 
   #interrupted(): void {
-    // On a line with text, Ctrl-C clears the line, and the next one counts as the first.
-    if (this.#editor.line !== '') this.#interrupts.forget()
-    this.#editor.write(null, { ctrl: true, name: 'e' })
-    this.#editor.write(null, { ctrl: true, name: 'u' })
-    const prompt = this.#prompt
-    this.#leavePrompt()
+    if (this.#interrupts.replying) this.takeBack()
+    else if (this.#draft.text !== '') {
+      // On a line with text, Ctrl-C clears the line, and the next one counts as the first. The
+      // arrow keys bring the text back.
+      if (this.#asked?.kind !== 'choice') this.history.add(this.#draft.text)
+      this.#draft.set('')
+      this.#interrupts.forget()
+    } else if (this.#asked?.kind === 'choice') {
+      // No answer is an answer: nothing is deleted, and a model is asked for again.
+      this.#answer('')
+    }
+    this.#show()
     this.#interrupts.arrived()
-    if (prompt !== undefined && !this.#interrupts.leaving.aborted) this.#showPrompt(prompt)
   }
 
-  #showPrompt(prompt: string): void {
-    this.#prompt = prompt
-    this.#echo.shown = true
-    this.#editor.setPrompt(prompt)
-    this.#editor.prompt(true)
+  #recall(text: string | undefined): void {
+    if (text !== undefined) this.#draft.set(text)
   }
 
-  #hidePrompt(): void {
-    this.#prompt = undefined
-    this.#echo.shown = false
+  async #complete(): Promise<void> {
+    const { text, cursor } = this.#draft
+    if (this.completion === undefined || this.#asked?.kind === 'choice') return
+    if (cursor !== text.length) return
+    const found = await this.completion.complete(text)
+    // What was typed meanwhile is not replaced.
+    if (this.#draft.text !== text) return
+    if (found.line !== text) this.#draft.set(found.line)
+    else if (found.choices.length > 1) this.#terminal.note(found.choices.join('  '))
+    this.#show()
   }
 
-  /** Ends the prompt's line without an answer. */
-  #leavePrompt(): void {
-    if (this.#prompt !== undefined) this.#screen.write('\n')
-    this.#hidePrompt()
+  /** Puts the line on the screen. While a reply streams, only if there is something in it. */
+  #show(): void {
+    if (this.#suspended) return
+    const { area } = this.#terminal
+    const { text, cursor } = this.#draft
+    const prompt = this.#asked?.prompt ?? PROMPT
+    const isShown =
+      !this.#ended && (this.#asked !== undefined || text !== '' || this.#queue.length > 0)
+    area.waiting = this.#asked === undefined ? this.#queue : []
+    area.draft = isShown ? { prompt, text, cursor } : undefined
+    this.#terminal.refresh()
   }
 }
 
-/** The output of the line editor. Hidden unless the chat waits for a line. */
-class Echo extends Writable {
-  shown = false
-  readonly isTTY = true
-  readonly #screen: NodeJS.WriteStream
-
-  constructor(screen: NodeJS.WriteStream) {
-    super()
-    this.#screen = screen
-    screen.on('resize', () => this.emit('resize'))
-  }
-
-  get columns(): number {
-    return this.#screen.columns
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    if (this.shown) this.#screen.write(chunk)
-    done()
-  }
+/** Text as it may stand in a line: without control characters, with one kind of line break. */
+function clean(text: string): string {
+  return plain(text.replaceAll(/\r\n?/g, '\n'))
 }

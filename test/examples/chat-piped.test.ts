@@ -1,4 +1,4 @@
-/** The terminal chat in a pipe. */
+/** The terminal chat in a pipe with `--lines`: each line is a message, or a command. */
 import { expect } from 'vitest'
 import { endless, json, streamed } from '../support/scripts.ts'
 import { test } from './chat-test.ts'
@@ -8,7 +8,7 @@ const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/
 
 test('is answered line by line, in one conversation', async ({ provider, chats }) => {
   provider.next(streamed(['One.']), streamed(['Two.']))
-  const process = chats.start()
+  const process = chats.start('--lines')
   process.say('first')
   process.say('second')
 
@@ -25,7 +25,7 @@ test('is answered line by line, in one conversation', async ({ provider, chats }
 
 test('ends at the first line that is not answered', async ({ provider, chats }) => {
   provider.always(json({ error: { message: 'no' } }, { status: 400 }))
-  const process = chats.start()
+  const process = chats.start('--lines')
   process.say('first')
   process.say('second')
 
@@ -38,7 +38,7 @@ test('stops a reply at the first interrupt and leaves at the second', async ({
   chats,
 }) => {
   provider.next(endless('word '))
-  const process = chats.start()
+  const process = chats.start('--lines')
   process.say('go on')
   await process.hears('word word')
 
@@ -55,7 +55,7 @@ test('lists and resumes what an earlier run left, with its stops marked', async 
   chats,
 }) => {
   provider.next(streamed(['Once upon a time']), endless('word '))
-  const first = chats.start()
+  const first = chats.start('--lines')
   first.say('tell me a story')
   await first.hears('Once upon a time')
   first.say('go on')
@@ -66,7 +66,7 @@ test('lists and resumes what an earlier run left, with its stops marked', async 
   first.say('another one')
   await first.end()
 
-  const second = chats.start()
+  const second = chats.start('--lines')
   second.say('/list')
   second.say('/open 2')
   second.say('and then?')
@@ -107,7 +107,7 @@ test('marks a reply that a killed run left', async ({ provider, chats }) => {
   killed.kill('SIGKILL')
   await killed.end({ input: false })
 
-  const process = chats.start()
+  const process = chats.start('--lines')
   process.say('/open 1')
 
   const { stdout } = await process.end()
@@ -128,7 +128,7 @@ test('says that another chat has the database open', async ({ provider, chats })
 })
 
 test('explains its commands, and knows a path from one', async ({ chats }) => {
-  const process = chats.start()
+  const process = chats.start('--lines')
   process.say('/help')
   process.say('/usr/bin is what?')
   process.say('/nonsense')
@@ -147,7 +147,7 @@ test('gets no colours, no spinner and no control characters', async ({ provider,
       usage: { prompt_tokens: 9, completion_tokens: 4 },
     }),
   )
-  const process = chats.start()
+  const process = chats.start('--lines')
   for (const line of ['why?', '/list', '/help', '/new', 'again', '/nonsense']) process.say(line)
 
   const { stdout, stderr } = await process.end()
@@ -162,7 +162,7 @@ test('gets no escape sequence that a model or a provider wrote', async ({ provid
     }),
     json({ error: { message: 'no\u001B[31m way' } }, { status: 400 }),
   )
-  const process = chats.start()
+  const process = chats.start('--lines')
   process.say('one')
   process.say('two')
 

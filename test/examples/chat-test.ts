@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as base } from 'vitest'
 import { startProvider } from '../support/provider.ts'
-import { ExampleProcess } from './example-process.ts'
+import { ExampleProcess, type TerminalSize } from './example-process.ts'
 
 type Environment = Readonly<Record<string, string>>
 
 /** Starts chats on one provider and one database. */
 export class ChatStarter {
-  readonly #database: string
+  readonly database: string
   readonly #env: Environment
   readonly #started: ExampleProcess[] = []
 
   constructor(directory: string, url: string) {
-    this.#database = join(directory, 'chat.db')
+    this.database = join(directory, 'chat.db')
     this.#env = { OPENAI_BASE_URL: url, OPENAI_API_KEY: 'sk-test', OPENAI_MODEL: 'm' }
   }
 
@@ -32,12 +32,26 @@ export class ChatStarter {
     return this.#track(ExampleProcess.startOnTerminal(this.#options(env, [])))
   }
 
+  /** Starts a chat on a terminal of a known size. */
+  startOnScreen(
+    size: TerminalSize,
+    { env = {}, args = [] }: { env?: Environment; args?: readonly string[] } = {},
+  ): ExampleProcess {
+    return this.#track(ExampleProcess.startOnTerminal({ ...this.#options(env, args), size }))
+  }
+
+  /** Starts a shell line in which `chat` is the program. */
+  startInShell(line: string, env: Environment = {}): ExampleProcess {
+    const options = { args: [], env: { ...this.#env, ...env, DB: this.database } }
+    return this.#track(ExampleProcess.startInShell(line, options))
+  }
+
   async destroy(): Promise<void> {
     await Promise.all(this.#started.map((process) => process.destroy()))
   }
 
   #options(env: Environment, args: readonly string[]) {
-    return { args: ['--database', this.#database, ...args], env: { ...this.#env, ...env } }
+    return { args: ['--database', this.database, ...args], env: { ...this.#env, ...env } }
   }
 
   #track(process: ExampleProcess): ExampleProcess {

@@ -7,10 +7,13 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Screen } from './screen.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
 /** Node's compile cache: with it, each start takes half as long. */
 const COMPILED = join(REPOSITORY, 'node_modules/.cache/examples')
+/** A test that waits longer fails with what is on the screen. */
+const PATIENCE_MS = 15_000
 const CTRL_C = '\u0003'
 const CTRL_D = '\u0004'
 
@@ -19,6 +22,13 @@ export interface ExampleOptions {
   readonly script?: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** The size of the terminal. Absent: the terminal does not know it. */
+  readonly size?: TerminalSize | undefined
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
 }
 
 /** The exit code of a process, and all its output. */
@@ -36,10 +46,17 @@ export class ExampleProcess {
   readonly #said: Record<Output, string> = { stdout: '', stderr: '' }
   /** The length of each output that the test has already seen. */
   readonly #seen: Record<Output, number> = { stdout: 0, stderr: 0 }
+  /** The screen of a terminal whose size is known. */
+  readonly #screen: Screen | undefined
   #hasEnded = false
   #look: (() => void) | undefined
 
-  private constructor(program: string, args: readonly string[], env: ExampleOptions['env']) {
+  private constructor(
+    program: string,
+    args: readonly string[],
+    { env, size }: { env?: ExampleOptions['env'] | undefined; size?: TerminalSize | undefined },
+  ) {
+    this.#screen = size && new Screen(size.columns, size.rows)
     // Only the variables that a test names: a developer's own OPENAI_BASE_URL must not reach the
     // child.
     this.#child = spawn(program, args, {
@@ -53,6 +70,7 @@ export class ExampleProcess {
     for (const output of ['stdout', 'stderr'] as const) {
       this.#child[output].setEncoding('utf8').on('data', (piece: string) => {
         this.#said[output] += piece
+        if (output === 'stdout') this.#screen?.write(piece)
         this.#look?.()
       })
     }
@@ -60,14 +78,49 @@ export class ExampleProcess {
 
   /** Starts it with pipes for input and output. */
   static start({ script, args = [], env }: ExampleOptions): ExampleProcess {
-    return new ExampleProcess(process.execPath, [...nodeArguments(script), ...args], env)
+    return new ExampleProcess(process.execPath, [...nodeArguments(script), ...args], { env })
   }
 
   /** Starts it on its own terminal. The content of the terminal is its `stdout`. */
-  static startOnTerminal({ script, args = [], env }: ExampleOptions): ExampleProcess {
-    const command = [process.execPath, ...nodeArguments(script), ...args].map(quoted).join(' ')
-    const options = ['--quiet', '--return', '--command', command, '/dev/null']
-    return new ExampleProcess('script', options, { TERM: 'xterm', ...env })
+  static startOnTerminal({ script, args = [], env, size }: ExampleOptions): ExampleProcess {
+    const program = [process.execPath, ...nodeArguments(script), ...args].map(quoted).join(' ')
+    const setup = size === undefined ? '' : `stty rows ${size.rows} cols ${size.columns}; `
+    const options = ['--quiet', '--return', '--command', `${setup}exec ${program}`, '/dev/null']
+    return new ExampleProcess('script', options, { env: { TERM: 'xterm', ...env }, size })
+  }
+
+  /** Starts a shell line in which `$CHAT` is the program with its arguments. */
+  static startInShell(line: string, { script, args = [], env }: ExampleOptions): ExampleProcess {
+    const program = [process.execPath, ...nodeArguments(script), ...args].map(quoted).join(' ')
+    return new ExampleProcess('sh', ['-c', `chat() { ${program} "$@"; }; ${line}`], { env })
+  }
+
+  /** The screen of the terminal. */
+  get screen(): Screen {
+    if (this.#screen === undefined) throw new Error('This process has no screen of a known size.')
+    return this.#screen
+  }
+
+  /** Waits until the screen has a text, or fulfils a condition. */
+  async shows(what: string | ((text: string) => boolean)): Promise<string> {
+    const holds = typeof what === 'string' ? (text: string) => text.includes(what) : what
+    const late = AbortSignal.timeout(PATIENCE_MS)
+    for (;;) {
+      const { text } = this.screen
+      if (holds(text)) return text
+      if (this.#hasEnded || late.aborted) {
+        throw new Error(`It never showed ${String(what)}, but:\n${text}`)
+      }
+      await new Promise<void>((resolve) => {
+        this.#look = resolve
+        late.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+  }
+
+  /** Pastes a text, as a terminal does that marks it. */
+  paste(text: string): void {
+    this.type(`\u001B[200~${text}\u001B[201~`)
   }
 
   /** Types a line on a terminal, or writes it to the pipe. */

@@ -44,6 +44,12 @@ test('finds a sequence wherever a stream splits it', () => {
   }
 })
 
+test('shows a character that a stream cuts in half, once it is whole', () => {
+  const filter = new PlainText()
+
+  expect([filter.add('a\uD83D'), filter.add('\uDE42'), filter.add('b')]).toEqual(['a', '🙂', 'b'])
+})
+
 test('cuts a line by characters, not in the middle of one', () => {
   expect(plainLine('one\n  two\tthree', 20)).toBe('one two three')
   expect(plainLine('🙂🙂🙂🙂', 3)).toBe('🙂🙂…')
