@@ -12,7 +12,7 @@ import { createEngine } from '../../src/index.ts'
 import { testDatabase, testProvider } from '../support/engine.ts'
 import { streamed } from '../support/scripts.ts'
 import { type Accepted, type Ended, expectWhole, randomFrom } from './aftermath.ts'
-import { replyTo } from './reply-to.ts'
+import { inputOf, replyTo } from './reply-to.ts'
 
 const CONVERSATIONS = 6
 const KILLS = Number(process.env['KILLS'] ?? 30)
@@ -40,7 +40,7 @@ test(
     const beganAt = new Map<string, number>()
     const killedAt = new Map<string, number>()
     provider.always(async (exchange) => {
-      const input = (exchange.body.messages as { content: string }[]).at(-1)?.content ?? ''
+      const input = inputOf(exchange.body)
       const pauses = Math.floor(random() * 5)
       // Paced by real time, so that the kills hit every stage of a turn.
       const gate = (n: number) => {
@@ -89,9 +89,7 @@ test(
       await engine.close()
     }
 
-    const asked = provider.requests.map((exchange) => {
-      return (exchange.body.messages as { content: string }[]).at(-1)?.content
-    })
+    const asked = provider.requests.map(({ body }) => inputOf(body))
     expect(new Set(asked).size).toBe(asked.length)
     expect(accepted.length).toBeGreaterThan(KILLS * CONVERSATIONS)
     // Nothing is stored that was not sent. The delta that was about to be sent counts too.

@@ -12,6 +12,7 @@ import type { Script } from '../support/provider.ts'
 import { arrivals } from '../support/reading.ts'
 import { chunk, closedGate, endless, json, streamed } from '../support/scripts.ts'
 import { outcomeOf, ticks } from '../support/waiting.ts'
+import { inputOf } from './reply-to.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -35,10 +36,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   'break off': streamed([LINE], { finishReason: null, done: false }),
 }
 
-const answer: Script = (exchange) => {
-  const input = (exchange.body.messages as { content: string }[]).at(-1)?.content ?? ''
-  return (SCRIPTS[input] as Script)(exchange)
-}
+const answer: Script = (exchange) => (SCRIPTS[inputOf(exchange.body)] as Script)(exchange)
 
 /** The number of turns in `oneOfEach`. */
 const TURNS = 6

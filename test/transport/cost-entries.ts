@@ -182,6 +182,47 @@ export const ENTRIES: readonly Entry[] = [
     made: (n) => answer('', 'text/plain', 307, `location: ${'/'.repeat(n)}\r\n`),
   },
   {
+    name: 'informational answers before the answer',
+    isLimited: true,
+    size: 10_000,
+    made: (n) =>
+      Buffer.concat([Buffer.from('HTTP/1.1 103 Early\r\n\r\n'.repeat(n)), stream(delta('a'))]),
+  },
+  {
+    name: 'trailers behind a body',
+    isLimited: true,
+    size: 20_000,
+    made: (n) => {
+      const bytes = inBytes(delta('a'), 'text/event-stream').toString('latin1')
+      return Buffer.from(`${bytes.slice(0, -2)}${'x: y\r\n'.repeat(n)}\r\n`, 'latin1')
+    },
+  },
+  {
+    name: 'life signs in place of events',
+    size: 2_000,
+    made: (n) => stream('data: : keepalive\n\ndata: ping\n\n'.repeat(n)),
+  },
+  {
+    name: 'a JSON answer of Responses with very many calls',
+    size: 4_000,
+    asks: 'answer',
+    dialect: 'responses',
+    made: (n) =>
+      json(
+        `{"object":"response","status":"completed","output":[${list('{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}', n)}]}`,
+      ),
+  },
+  {
+    name: 'a JSON answer of Messages with very many blocks',
+    size: 4_000,
+    asks: 'answer',
+    dialect: 'messages',
+    made: (n) =>
+      json(
+        `{"type":"message","role":"assistant","content":[${list('{"type":"thinking","thinking":"b","signature":"s"},{"type":"text","text":"a"}', n)}]}`,
+      ),
+  },
+  {
     name: 'gzip of content',
     size: 20_000,
     made: (n) =>

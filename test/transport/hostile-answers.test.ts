@@ -442,6 +442,24 @@ test('refuses a redirect with two addresses that lead elsewhere', async () => {
   expect((await reply(url)).error?.code).toBe('redirect-refused')
 })
 
+test('takes nothing of a second answer for that of the next request', async () => {
+  const body = word + stop
+  const answer = `${head(`content-length: ${body.length}`)}${body}`
+  const stray = answer.replace('"a"', '"b"')
+  const url = await rawServer((socket) => {
+    socket.once('data', () => {
+      socket.write(answer + stray)
+      socket.on('data', () => void socket.end(answer))
+    })
+  })
+  await using transport = transportFor()
+
+  for (let n = 0; n < 3; n += 1) {
+    const asked = await ask(transport, requestTo(url)).ended
+    expect(asked.text).not.toBe('b')
+  }
+})
+
 test.each([206, 226, 299])('reads what comes with status %i', async (status) => {
   await using provider = await startProvider()
   provider.next(raw([word, stop], { status }))

@@ -262,6 +262,16 @@ describe('with an encryption key', () => {
   })
 })
 
+test('every sealing of a key has a nonce of its own', () => {
+  const box = new SecretBox(BYTES)
+  // Sixteen characters of base64 are the twelve bytes of a nonce.
+  const nonces = Array.from({ length: 200 }, () => {
+    return box.seal(canaries.key, 'a purpose').slice('v1.'.length, 'v1.'.length + 16)
+  })
+
+  expect(new Set(nonces).size).toBe(200)
+})
+
 describe('a database that was tampered with', () => {
   test('ciphertext with any byte changed is refused', async () => {
     const { provider, database } = await storedKey(BYTES)

@@ -2,11 +2,11 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { startProvider } from '../../support/provider.ts'
 import { streamed } from '../../support/scripts.ts'
-import { replyTo } from '../reply-to.ts'
+import { inputOf, replyTo } from '../reply-to.ts'
 
 const provider = await startProvider()
 provider.always(async (exchange) => {
-  const input = (exchange.body.messages as { content: string }[]).at(-1)?.content ?? ''
+  const input = inputOf(exchange.body)
   process.send?.(input)
   await streamed(replyTo(input), { gate: (n) => (n % 3 === 0 ? after(1) : undefined) })(exchange)
 })

@@ -47,6 +47,10 @@ export function hasReasoning(delta: WireObject): boolean {
  * proportion to what came.
  */
 const MOST_DETAILS = 16
+/** The same limit in units: all that is told of a part may be so many times its details. */
+const MOST_TOLD = 16
+/** Parts whose details are small are not split. */
+const FREE_TOLD = 16 * 1024
 
 export class ChatReasoning {
   readonly #draft: ReplyDraft
@@ -55,6 +59,10 @@ export class ChatReasoning {
   #field: string | undefined
   /** The details of the newest part by list, without their texts. Made when there is one. */
   #details: Map<string, WireObject[]> | undefined
+  /** The units of the details of the newest part. */
+  #keptSize = 0
+  /** The units of all that was told of them, each time they were told. */
+  #toldSize = 0
   /** True if the newest part has opaque data: its text is complete. */
   #isSealed = false
   /** True if text or a call came after the newest reasoning: further details open another part. */
@@ -112,7 +120,13 @@ export class ChatReasoning {
 
   #separate(): void {
     this.#draft.separateReasoning()
+    this.#forgetDetails()
+  }
+
+  #forgetDetails(): void {
     this.#details = undefined
+    this.#keptSize = 0
+    this.#toldSize = 0
     this.#isSealed = false
   }
 
@@ -120,10 +134,7 @@ export class ChatReasoning {
   #keepDetails(delta: WireObject): void {
     let isNews = false
     // The details that were told are with the part before.
-    if (this.#isInterrupted && this.#isSealed) {
-      this.#details = undefined
-      this.#isSealed = false
-    }
+    if (this.#isInterrupted && this.#isSealed) this.#forgetDetails()
     this.#isInterrupted = false
     for (const [list, texts] of DETAIL_LISTS) {
       for (const detail of objectsIn(delta[list])) {
@@ -138,7 +149,9 @@ export class ChatReasoning {
     // Copies: the lists still grow.
     const lists = [...(this.#details ?? [])].map(([list, kept]) => [list, [...kept]] as const)
     this.#draft.reasoning('', this.#marked(Object.fromEntries(lists)))
-    if (lists.some(([, kept]) => kept.length >= MOST_DETAILS)) this.#separate()
+    this.#toldSize += this.#keptSize
+    const isFull = lists.some(([, kept]) => kept.length >= MOST_DETAILS)
+    if (isFull || this.#toldSize > FREE_TOLD + MOST_TOLD * this.#keptSize) this.#separate()
   }
 
   #keep(list: string, detail: WireObject, texts: readonly string[], isOpaque: boolean): void {
@@ -150,7 +163,9 @@ export class ChatReasoning {
     // Further pieces of a text add nothing, and further texts are joined with it.
     if (!isOpaque && (at !== -1 || kept.length >= MOST_DETAILS)) return
     const added = withoutText(detail, texts)
-    this.#draft.count(jsonLength(added) ?? 0)
+    const size = jsonLength(added) ?? 0
+    this.#draft.count(size)
+    this.#keptSize += size
     if (at === -1 || !isText || 'data' in detail) kept.push(added)
     else kept[at] = { ...kept[at], ...added }
   }
