@@ -46,12 +46,13 @@ export interface ToolResultPart {
   readonly providerData?: unknown
 }
 
-/** A file that the host sent, or a picture that the model made. */
+/** A part of a message that the host sends. */
 export type InputPart =
   | TextPart
   | FilePart
   | (Omit<ToolResultPart, 'isError'> & { readonly isError?: boolean | undefined })
 
+/** A file that the host sent, or a picture that the model made. */
 export interface FilePart {
   readonly type: 'file'
   /** An IANA media type, like `image/png`. */

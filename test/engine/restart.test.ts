@@ -131,7 +131,7 @@ test('a file that has an engine is refused to a second one, by whatever path', a
     await expect(createEngine({ database: path })).rejects.toMatchObject({
       code: 'database-in-use',
       message: expect.stringMatching(
-        /chat\.db.*Close it first, or give this engine a file of its own/,
+        /chat\.db.*close the other one, or give this engine another file/,
       ),
     })
   }
