@@ -34,6 +34,8 @@ import { outcomeOf, ticks } from '../support/waiting.ts'
 
 const SEED = Number(process.env['SCHEDULES_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const SCHEDULES = Number(process.env['SCHEDULES'] ?? 500)
+/** A schedule takes milliseconds. A slower one hangs, even on a busy machine. */
+const HANGS_MS = 60_000
 const CONVERSATIONS = ['a', 'b', 'c']
 
 /** The system's clock, a hundred times as fast: a wait before a retry takes milliseconds. */
@@ -211,11 +213,11 @@ test(`${SCHEDULES} random schedules end every turn once, leave nothing behind, a
     const database = await testDatabase()
     const engine = await engineAt(database, clock, provider)
     const schedule = new Schedule(engine, random)
-    await schedule.run()
-
     const of = `schedule ${n} of seed ${SEED}`
+    await inTime(schedule.run(), `${of} runs`)
+
     expect(clock.pending, of).toBe(0)
-    await provider.quiet()
+    await inTime(provider.quiet(), `${of} leaves sockets`)
     expect(unhandled, of).toEqual([])
     for (const turn of await storedTurns(database)) {
       expect(ENDED, of).toContain(turn.status)
@@ -228,7 +230,14 @@ test(`${SCHEDULES} random schedules end every turn once, leave nothing behind, a
   process.stdout.write(`${JSON.stringify(Object.fromEntries(statuses))}\n`)
   // Schedules that always end in the same way would prove little.
   expect([...statuses.keys()].toSorted()).toEqual(['cancelled', 'done', 'failed'])
-}, 600_000)
+}, 1_800_000)
+
+/** Waits for work. Fails with a name for it if it hangs. */
+async function inTime(work: Promise<void>, name: string): Promise<void> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`${name}, without an end`)), HANGS_MS)
+  await Promise.race([work, late.promise]).finally(() => clearTimeout(timer))
+}
 
 const ENDED = ['done', 'cancelled', 'failed']
 
