@@ -161,11 +161,11 @@ test('costs in proportion to the text', () => {
     const { user, system } = process.cpuUsage(start)
     return user + system
   }
-  const median = (count: number) =>
-    Array.from({ length: 5 }, () => cost(count)).toSorted((a, b) => a - b)[2] ?? 0
+  // The least of several, since other work on the machine only adds.
+  const least = (count: number) => Math.min(...Array.from({ length: 7 }, () => cost(count)))
   cost(40_000)
   cost(40_000)
 
   // Four times the text; sixteen times the time would be its square.
-  expect(median(80_000)).toBeLessThan(11 * median(20_000))
+  expect(least(80_000)).toBeLessThan(12 * least(20_000))
 })
