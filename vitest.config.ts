@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** What has a script of its own: kills, leaks, floods and costs, and what starts many programs. */
+const APART = ['test/long/**', 'test/**/*.long.test.ts', 'test/**/*.program.test.ts']
+
 const report = process.env['TEST_REPORT']
 
 export default defineConfig({
@@ -7,7 +10,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^colloquy$/, replacement: `${import.meta.dirname}/src/index.ts` }] },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/long/**'],
+    exclude: APART,
     testTimeout: 20_000,
     // Rows of the fault table wait more than they work.
     maxConcurrency: 24,

@@ -1,6 +1,6 @@
 /**
  * The files that the pages tell the reader to save run as they are printed, each as a process of
- * its own, on the built package. Those about bundling are in bundling.test.ts.
+ * its own, on the built package. Those about bundling are in bundling.program.test.ts.
  */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -37,7 +37,7 @@ test(
 test(
   'every file is run, or is part of one that is',
   async () => {
-    const tests = ['programs.test.ts', 'bundling.test.ts'].map((name) =>
+    const tests = ['programs.program.test.ts', 'bundling.program.test.ts'].map((name) =>
       join(import.meta.dirname, name),
     )
     const source = (await Promise.all(tests.map((path) => readFile(path, 'utf8')))).join('')
