@@ -1,5 +1,6 @@
 /**
- * Adds up vitest's JSON reports and ends with one line: `N passed, N failed, N skipped`.
+ * Adds up vitest's JSON reports, names the failed tests, and ends with one line: `N passed, N
+ * failed, N skipped`.
  *
  * Fails when a test failed, when a report is missing or empty, and when a test was skipped that
  * should have run: only the recordings may, and only where they are not there.
@@ -12,6 +13,11 @@ const recordingsAreThere = existsSync(process.env.COLLOQUY_RECORDINGS ?? '')
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const complaints = []
 let recordings = 0
+
+/** The beginning of what vitest said of a failed test. The whole of it stands in the log above. */
+function firstLines({ failureMessages }) {
+  return (failureMessages ?? []).join('\n').split('\n').slice(0, 12).join('\n')
+}
 
 for (const report of process.argv.slice(2)) {
   const { testResults = [] } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
@@ -26,9 +32,12 @@ for (const report of process.argv.slice(2)) {
       counts.failed++
       complaints.push(`${name}: ${message}`)
     }
-    for (const { status: outcome, fullName } of assertionResults) {
-      if (outcome === 'passed' || outcome === 'failed') counts[outcome]++
-      else {
+    for (const test of assertionResults) {
+      const { status: outcome, fullName } = test
+      if (outcome === 'passed' || outcome === 'failed') {
+        counts[outcome]++
+        if (outcome === 'failed') complaints.push(`failed: ${name}: ${fullName}\n${firstLines(test)}`)
+      } else {
         counts.skipped++
         if (!inRecordings || recordingsAreThere) complaints.push(`skipped: ${name}: ${fullName}`)
       }
