@@ -19,6 +19,7 @@ export interface ScreenSize {
 interface Drawn {
   readonly widths: readonly number[]
   readonly cursorRow: number
+  readonly cursorColumn: number
   /** The column of the output's open line, above the area; 0 if there is none. */
   readonly column: number
 }
@@ -46,12 +47,13 @@ export class LiveArea {
     const drawn = this.#drawn
     if (drawn === undefined) return ''
     this.#drawn = undefined
-    // After a resize the terminal may have broken the rows above the cursor.
+    // After a resize the terminal may have broken the rows above the cursor, and that of the cursor.
     const above = drawn.widths.slice(0, drawn.cursorRow)
-    const rows = above.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0)
+    const broken = above.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0)
+    const rows = broken + Math.floor(drawn.cursorColumn / columns)
     const home = `${up(rows)}\r\u001B[J`
     if (drawn.column === 0) return home
-    return `${home}${up(1)}\u001B[${Math.min(drawn.column + 1, columns)}G`
+    return `${home}${up(1)}\u001B[${columnAfterBreaks(drawn.column, columns) + 1}G`
   }
 
   /** Shows the area after the output. @param column - the column in which the output ends */
@@ -71,10 +73,15 @@ export class LiveArea {
     const widths = [...rows, ...(layout?.rows ?? [])].map(textWidth)
     const cursorRow = rows.length + (layout?.cursorRow ?? -1)
     const cursorColumn = layout?.cursorColumn ?? widths.at(-1) ?? 0
-    this.#drawn = { widths, cursorRow, column }
+    this.#drawn = { widths, cursorRow, cursorColumn, column }
     const start = column === 0 ? '' : '\r\n'
     return `${start}${all.join('\r\n')}${up(all.length - 1 - cursorRow)}\u001B[${cursorColumn + 1}G`
   }
+}
+
+/** The column of the end of a line in its last row, if the terminal breaks it at its width. */
+export function columnAfterBreaks(column: number, columns: number): number {
+  return column <= columns ? Math.min(column, columns - 1) : ((column - 1) % columns) + 1
 }
 
 function up(rows: number): string {

@@ -43,6 +43,8 @@ export class TypedLines implements Lines, Editing {
   #asked: Asked | undefined
   #ended = false
   #suspended = false
+  /** True while another program of the chat's own, such as an editor, has the terminal. */
+  #isLent = false
 
   constructor(stdin: NodeJS.ReadStream, terminal: Terminal, interrupts: Interrupts) {
     this.#stdin = stdin
@@ -89,12 +91,15 @@ export class TypedLines implements Lines, Editing {
   async lend<Result>(use: () => Promise<Result>): Promise<Result> {
     this.#stdin.off('data', this.#read)
     this.#suspended = true
+    this.#isLent = true
     this.#interrupts.isPaused = true
     this.#release()
+    this.#stdin.pause()
     try {
       return await use()
     } finally {
       this.#suspended = false
+      this.#isLent = false
       this.#interrupts.isPaused = false
       this.#stdin.on('data', this.#read)
       this.#take()
@@ -106,6 +111,7 @@ export class TypedLines implements Lines, Editing {
     this.#end()
     this.#stdin.off('data', this.#read)
     this.#release()
+    this.#stdin.pause()
     this.#interrupts.leaving.removeEventListener('abort', this.#end)
     process.off('exit', this.#restore)
     process.off('SIGCONT', this.#continued)
@@ -123,13 +129,15 @@ export class TypedLines implements Lines, Editing {
     this.#terminal.clear()
     this.#restore()
     if (!this.#stdin.destroyed) this.#stdin.setRawMode(false)
-    this.#stdin.pause()
   }
 
   readonly #restore = (): void => this.#terminal.control(PASTE_OFF)
 
   readonly #continued = (): void => {
-    if (this.#suspended) return
+    if (this.#isLent || this.#stdin.destroyed) return
+    this.#suspended = false
+    // The shell has changed the mode of the terminal. Node sets only a mode that differs from its last.
+    this.#stdin.setRawMode(false)
     this.#take()
     this.#show()
   }
@@ -182,8 +190,11 @@ export class TypedLines implements Lines, Editing {
       else this.#draft.deleteAfter()
     },
     suspend: () => {
+      this.#suspended = true
       this.#release()
       process.kill(process.pid, 'SIGTSTP')
+      // Without a shell that controls jobs the system ignores the signal: the chat goes on.
+      setImmediate(this.#continued)
     },
   }
 

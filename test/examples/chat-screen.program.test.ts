@@ -44,6 +44,20 @@ async function ask(process: ExampleProcess, line: string): Promise<void> {
   })
 }
 
+/** Waits until all that was written is on the screen, by two movements of the cursor. */
+async function drawn(process: ExampleProcess): Promise<void> {
+  for (const [key, fromEnd] of [
+    ['\u0005', 0],
+    ['\u001B[D', 1],
+  ] as const) {
+    process.type(key)
+    await process.shows(() => {
+      const { lines, cursor } = process.screen
+      return cursor[1] === (lines.at(-1) ?? '').length - fromEnd
+    })
+  }
+}
+
 describe.runIf(process.platform === 'linux')('on a screen', () => {
   test.for([WIDE, NARROW])(
     'a pasted text is one message, at $columns columns',
@@ -179,6 +193,68 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
 
     expect(process.screen.text).toContain('m:\nOne two three end\n')
     expect(questions(provider)).toEqual(['go', 'draft sent'])
+  })
+
+  test('the line and a reply that streams survive a resize', async ({ provider, chats }) => {
+    const deltas = steps()
+    const word = 'mailbox '
+    answer(provider, streamed([word.repeat(8), 'and ', 'state.'], { gate: deltas.gate }))
+    const process = chats.startOnScreen(WIDE)
+    await waits(process)
+    process.type('a long question about the actors of this library, and their mailboxes')
+    await process.shows('mailboxes')
+    await drawn(process)
+
+    await process.resize(NARROW.columns)
+    await process.shows((text) =>
+      text.endsWith(
+        'you> a long question about the\n     actors of this library, an\n     d their mailboxes',
+      ),
+    )
+    expect(process.screen.text.match(/you>/g)).toHaveLength(1)
+    process.type('\r')
+    deltas.step()
+    await process.shows(/mailbox$/)
+    process.type('next question, which is longer than a row')
+    await process.shows('than a')
+    await drawn(process)
+    await process.resize(20)
+    await process.shows('er than a row')
+    deltas.step()
+    await process.shows('\nand\n')
+    await drawn(process)
+    await process.resize(WIDE.columns)
+    await process.shows((text) => text.endsWith('\nyou> next question, which is longer than a row'))
+    deltas.step()
+    await process.shows(/\d s\n/)
+
+    const { text } = process.screen
+    expect(text.match(/you>/g)).toHaveLength(2)
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(`m: ${word.repeat(8)}and state. `)
+  })
+
+  test('Ctrl-Z gives the terminal to the shell, and fg gives it back', async ({
+    provider,
+    chats,
+  }) => {
+    answer(provider, streamed(['Hello']))
+    const line = (program: string) =>
+      `set -m; ${program}; stty -a | grep -o -e '-\\?icanon'; echo stopped; read answer; fg`
+    const process = chats.startOnScreen(WIDE, { line })
+    await waits(process)
+    process.type('draft')
+    await waits(process, 'draft')
+
+    process.type('\u001A')
+    await process.shows(/\nicanon\nstopped$/)
+    expect(process.screen.modes).not.toContain('?2004')
+    process.type('y\r')
+    await process.shows((text) => text.endsWith('\nyou> draft'))
+    expect(process.screen.modes).toContain('?2004')
+    process.type(' sent\r')
+    await process.shows('Hello')
+
+    expect(questions(provider)).toEqual(['draft sent'])
   })
 
   test('Ctrl-C takes back what waits, and sends nothing', async ({ provider, chats }) => {

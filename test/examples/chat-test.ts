@@ -8,6 +8,13 @@ import { ExampleProcess, type TerminalSize } from './example-process.ts'
 
 type Environment = Readonly<Record<string, string>>
 
+interface ScreenOptions {
+  readonly env?: Environment
+  readonly args?: readonly string[]
+  /** The shell line that is run on the terminal. @defaultValue the program alone */
+  readonly line?: (program: string) => string
+}
+
 /** Starts chats on one provider and one database. */
 export class ChatStarter {
   readonly database: string
@@ -35,9 +42,9 @@ export class ChatStarter {
   /** Starts a chat on a terminal of a known size. */
   startOnScreen(
     size: TerminalSize,
-    { env = {}, args = [] }: { env?: Environment; args?: readonly string[] } = {},
+    { env = {}, args = [], line }: ScreenOptions = {},
   ): ExampleProcess {
-    return this.#track(ExampleProcess.startOnTerminal({ ...this.#options(env, args), size }))
+    return this.#track(ExampleProcess.startOnTerminal({ ...this.#options(env, args), size, line }))
   }
 
   /** Starts a shell line in which `chat` is the program. */

@@ -3,10 +3,11 @@
  *
  * A test writes lines to it and waits for its output. Knows nothing of time: no wait is a sleep.
  */
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Screen } from './screen.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
@@ -24,6 +25,8 @@ export interface ExampleOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The size of the terminal. Absent: the terminal does not know it. */
   readonly size?: TerminalSize | undefined
+  /** Makes the shell line that is run on the terminal. @param program - the program as a command */
+  readonly line?: ((program: string) => string) | undefined
 }
 
 export interface TerminalSize {
@@ -82,10 +85,16 @@ export class ExampleProcess {
   }
 
   /** Starts it on its own terminal. The content of the terminal is its `stdout`. */
-  static startOnTerminal({ script, args = [], env, size }: ExampleOptions): ExampleProcess {
+  static startOnTerminal({
+    script,
+    args = [],
+    env,
+    size,
+    line = (program) => `exec ${program}`,
+  }: ExampleOptions): ExampleProcess {
     const program = [process.execPath, ...nodeArguments(script), ...args].map(quoted).join(' ')
     const setup = size === undefined ? '' : `stty rows ${size.rows} cols ${size.columns}; `
-    const options = ['--quiet', '--return', '--command', `${setup}exec ${program}`, '/dev/null']
+    const options = ['--quiet', '--return', '--command', setup + line(program), '/dev/null']
     return new ExampleProcess('script', options, { env: { TERM: 'xterm', ...env }, size })
   }
 
@@ -102,8 +111,11 @@ export class ExampleProcess {
   }
 
   /** Waits until the screen has a text, or fulfils a condition. */
-  async shows(what: string | ((text: string) => boolean)): Promise<string> {
-    const holds = typeof what === 'string' ? (text: string) => text.includes(what) : what
+  async shows(what: string | RegExp | ((text: string) => boolean)): Promise<string> {
+    const holds =
+      typeof what === 'function'
+        ? what
+        : (text: string) => (typeof what === 'string' ? text.includes(what) : what.test(text))
     const late = AbortSignal.timeout(PATIENCE_MS)
     for (;;) {
       const { text } = this.screen
@@ -116,6 +128,18 @@ export class ExampleProcess {
         late.addEventListener('abort', () => resolve(), { once: true })
       })
     }
+  }
+
+  /**
+   * Gives the terminal another width, as a person does who drags its side. On Linux only. The height
+   * stays: `stty` would set it in a step of its own.
+   */
+  async resize(columns: number): Promise<void> {
+    const { pid } = this.#child
+    const [shell] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+    const device = readlinkSync(`/proc/${shell}/fd/0`)
+    this.screen.resize(columns)
+    await promisify(execFile)('stty', ['-F', device, 'cols', `${columns}`])
   }
 
   /** Pastes a text, as a terminal does that marks it. */

@@ -19,9 +19,11 @@ export class Screen {
   /** The texts of OSC sequences, such as writes to the clipboard. */
   readonly strings: string[] = []
   readonly modes = new Set<string>()
-  readonly #columns: number
+  #columns: number
   readonly #height: number
   #rows: string[][] = [[]]
+  /** The rows that continue the one above: a resize joins and breaks them anew. */
+  #continued = new WeakSet<string[]>()
   #row = 0
   #column = 0
   /** The first row that is on the screen; those above have scrolled out. */
@@ -46,6 +48,47 @@ export class Screen {
       else this.#text(token)
     }
     return this
+  }
+
+  /**
+   * Gives the screen another width. Lines that fill more than a row are broken anew and the cursor
+   * stays at its character, as in VTE, kitty, iTerm2, Windows Terminal and tmux.
+   */
+  resize(columns: number): void {
+    const rows: string[][] = []
+    const continued = new WeakSet<string[]>()
+    let cursor: readonly [number, number] = [0, 0]
+    let row = 0
+    while (row < this.#rows.length) {
+      const line: string[] = []
+      let at = -1
+      do {
+        if (row === this.#row) at = line.length + this.#column
+        line.push(...(this.#rows[row] ?? []))
+        row++
+      } while (row < this.#rows.length && this.#continued.has(this.#rows[row] ?? []))
+      const first = rows.length
+      rows.push([])
+      for (const [index, cell] of line.entries()) {
+        const width = line[index + 1] === HALF ? 2 : 1
+        let last = rows.at(-1) ?? []
+        if (cell !== HALF && last.length + width > columns) {
+          last = []
+          continued.add(last)
+          rows.push(last)
+        }
+        if (index === at) cursor = [rows.length - 1, last.length]
+        last.push(cell)
+      }
+      if (at < line.length) continue
+      const after = (rows.at(-1) ?? []).length + at - line.length
+      cursor = [Math.max(rows.length - 1, first), Math.min(after, columns - 1)]
+    }
+    this.#rows = rows
+    this.#continued = continued
+    this.#columns = columns
+    ;[this.#row, this.#column] = cursor
+    this.#top = Math.max(0, rows.length - this.#height)
   }
 
   /** All rows, those that have scrolled out too, without blanks at the end of each. */
@@ -124,6 +167,7 @@ export class Screen {
       if (this.#column + width > this.#columns) {
         this.#column = 0
         this.#down()
+        this.#continued.add(this.#cells())
       }
       this.#cells()[this.#column] = segment
       if (width === 2) this.#cells()[this.#column + 1] = HALF
