@@ -20,14 +20,6 @@ export interface Block {
   readonly output?: string
 }
 
-/**
- * Returns true for code of another library, which pages show beside ours. It is not installed here;
- * docs/coming-from.md says with which versions it was tried.
- */
-export function isForeign(code: string): boolean {
-  return /^import .* from '(ai|openai|@ai-sdk\/[\w-]+)'$/m.test(code)
-}
-
 /** The paths of all pages, in alphabetical order. */
 export async function pages(): Promise<readonly string[]> {
   const docs = await readdir(join(REPOSITORY, 'docs'), { recursive: true })

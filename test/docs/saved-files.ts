@@ -10,14 +10,14 @@ import { expect, onTestFinished } from 'vitest'
 import { startProvider, type Provider } from '../../src/testing.ts'
 import { BuiltProject, REPOSITORY } from '../support/built-package.ts'
 import { likeAModel } from './model.ts'
-import { blocksOf, isForeign, pages, textOfPage, type Block } from './pages.ts'
+import { blocksOf, pages, textOfPage, type Block } from './pages.ts'
 
 export const blocks = (
   await Promise.all((await pages()).map(async (page) => blocksOf(page, await textOfPage(page))))
 ).flat()
 
-/** The blocks that name a file, but for code of other libraries. */
-export const files = blocks.filter(({ file, code }) => file !== undefined && !isForeign(code))
+/** The blocks that name a file. */
+export const files = blocks.filter(({ file }) => file !== undefined)
 
 export interface RunOptions {
   /** What is typed. */

@@ -8,11 +8,13 @@ import type { FragmentRun } from '../children/fragments.ts'
 import { BuiltProject } from '../support/built-package.ts'
 import { moduleOf } from './fragment.ts'
 import { likeAModel } from './model.ts'
-import { isForeign } from './pages.ts'
 import { blocks } from './saved-files.ts'
 
+/** Libraries that pages show beside ours. */
+const OTHER_LIBRARIES = ['ai', '@ai-sdk/openai-compatible', 'openai']
+
 const code = blocks.filter(({ language }) => language === 'ts' || language === 'js')
-const fragments = code.filter((block) => block.file === undefined && !isForeign(block.code))
+const fragments = code.filter((block) => block.file === undefined)
 const named = fragments.map((block) => ({ ...block, name: `${block.page}:${block.line}` }))
 
 let project: BuiltProject
@@ -23,7 +25,7 @@ const pathOf = (name: string, language: string) =>
   `${name.replaceAll(/[^\w]+/g, '-')}.${language === 'js' ? 'mjs' : 'ts'}`
 
 beforeAll(async () => {
-  project = await BuiltProject.create()
+  project = await BuiltProject.create(OTHER_LIBRARIES)
   provider = await startProvider()
   provider.always(likeAModel)
   for (const { name, language, code: text } of named) {
