@@ -44,9 +44,9 @@ export class Admission {
   /** Its key in `AdmissionPort.waiting`. */
   readonly #place = {}
   #admitted: Admitted | undefined
-  #giveBack: (() => void) | undefined
+  #releaseSlot: (() => void) | undefined
   #stopKey: (() => void) | undefined
-  #hasLeft = false
+  #isReleased = false
 
   /** @param isBackground - true if chats that wait go first */
   constructor(port: AdmissionPort, target: ProviderTarget, isBackground: boolean) {
@@ -57,55 +57,56 @@ export class Admission {
 
   /** Waits for the slot and the key. To be called once. */
   acquire(admitted: Admitted): void {
-    if (this.#hasLeft) return
+    if (this.#isReleased) return
     this.#admitted = admitted
     if (this.#port.isClosed) return this.shutDown()
     this.#port.waiting.set(this.#place, this)
     const { endpoint, maxConcurrent } = this.#target
     if (maxConcurrent === undefined) return this.#askForKey()
-    const giveBack = this.#port.slots.take(endpoint, maxConcurrent, this.#isBackground, () =>
+    const { slots } = this.#port
+    const releaseSlot = slots.acquire(endpoint, maxConcurrent, this.#isBackground, () =>
       this.#askForKey(),
     )
-    // If a slot was free, the request may have been sent and have failed inside `take`.
-    if (this.#hasLeft) giveBack()
-    else this.#giveBack = giveBack
+    // If a slot was free, the request may have been sent and have failed inside `acquire`.
+    if (this.#isReleased) releaseSlot()
+    else this.#releaseSlot = releaseSlot
   }
 
   /** Releases the slot, and ends the wait for a slot or a key. */
   release(): void {
-    this.#hasLeft = true
+    this.#isReleased = true
     this.#admitted = undefined
     this.#port.waiting.delete(this.#place)
     this.#stopKey?.()
-    this.#giveBack?.()
+    this.#releaseSlot?.()
   }
 
   /** Ends the wait because the transport closes. */
   shutDown(): void {
-    this.#fail({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
+    this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
   }
 
   #askForKey(): void {
     const { keySource: source, endpoint } = this.#target
-    if (source === undefined) return this.#enter(this.#target)
+    if (source === undefined) return this.#granted(this.#target)
     const { clock, keyMs } = this.#port
     this.#stopKey = fetchKey(
       { source, endpoint, clock, waitMs: keyMs },
       {
-        found: (apiKey) => this.#enter({ ...this.#target, apiKey }),
-        failed: (error) => this.#fail(error),
+        granted: (apiKey) => this.#granted({ ...this.#target, apiKey }),
+        failed: (error) => this.#failed(error),
       },
     )
   }
 
-  #enter(target: ProviderTarget): void {
+  #granted(target: ProviderTarget): void {
     const admitted = this.#admitted
     this.#admitted = undefined
     this.#port.waiting.delete(this.#place)
     admitted?.granted(target)
   }
 
-  #fail(error: ErrorRecord): void {
+  #failed(error: ErrorRecord): void {
     const admitted = this.#admitted
     this.release()
     admitted?.failed(error)
