@@ -42,11 +42,11 @@ export class ModelListReader implements AnswerReader {
     }
   }
 
-  began(): void {
+  started(): void {
     // Only the body matters.
   }
 
-  read(bytes: Buffer): void {
+  data(bytes: Buffer): void {
     if (this.#body.length + bytes.length <= MODEL_LIST_BYTES) return this.#body.add(bytes)
     this.#exchange?.cut()
     this.failed({
@@ -75,10 +75,6 @@ export class ModelListReader implements AnswerReader {
       code: 'invalid-response',
       message: `${this.#name} did not answer with a list of models. Check its url.`,
     })
-  }
-
-  lost(error: ErrorRecord): void {
-    this.failed(error)
   }
 
   failed(error: ErrorRecord): void {

@@ -153,7 +153,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     return (this.#exchange?.cut() ?? false) && !wasOver
   }
 
-  began(contentType: string): void {
+  started(contentType: string): void {
     const { clock, timeouts, target } = this.#options
     this.#source = undefined
     this.#decoder = new ReplyDecoder(this.#draft, contentType, this.#options)
@@ -165,7 +165,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     })
   }
 
-  read(bytes: Buffer): void {
+  data(bytes: Buffer): void {
     this.#bytesRead += bytes.length
     this.#bytesLeft -= bytes.length
     if (this.#bytesLeft < 0) return this.failed(DRAINED)
@@ -187,12 +187,11 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#settle()
   }
 
-  lost(error: ErrorRecord): void {
-    this.#decode((decoder) => decoder.lost(error))
-    this.#settle()
-  }
-
   failed(error: ErrorRecord): void {
+    if (error.code === 'connection-lost') {
+      this.#decode((decoder) => decoder.lost(error))
+      return this.#settle()
+    }
     if (!this.#isOver && this.#source?.retryWithQuirks(error) === true) {
       return this.#send()
     }

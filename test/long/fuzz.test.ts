@@ -269,13 +269,13 @@ async function decoded(
     admission: undefined,
     logger: undefined,
   })
-  stream.began('text/event-stream')
+  stream.started('text/event-stream')
   for (const piece of read) {
-    stream.read(piece)
+    stream.data(piece)
     // Pieces that come together are gathered in a microtask. This ends the batch.
     await Promise.resolve()
   }
-  if (isCut) stream.lost({ code: 'connection-lost', message: 'cut' })
+  if (isCut) stream.failed({ code: 'connection-lost', message: 'cut' })
   else stream.ended()
   return asked
 }

@@ -1,9 +1,9 @@
 /**
  * One HTTP request and its answer.
  *
- * The exchange sends the request, sorts the answer by its status, decodes the content encoding,
- * reads error bodies, and notices silence. It does not know what a good answer means: its
- * {@link AnswerReader} reads it as a stream of a dialect, or as a list of models.
+ * The exchange sends the request, sorts the answer by its status, reads error bodies, and notices
+ * silence. It does not know what a good answer means: its {@link AnswerReader} reads it as a stream
+ * of a dialect, or as a list of models.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
@@ -17,21 +17,20 @@ import type { ProviderTarget } from '../provider-target.ts'
 import { timeoutError } from '../timeouts.ts'
 import type { TimeoutCode, Timeouts } from '../timeouts.ts'
 import { BadAnswer } from './bad-answer.ts'
-import { BodyDecoder } from './body-decoder.ts'
-import type { BodyDecoderPort } from './body-decoder.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import { contentCoding } from './content-coding.ts'
 import type { Dispatchers, HttpConnection } from './dispatchers.ts'
+import { EncodedBody } from './encoded-body.ts'
+import type { EncodedBodyPort } from './encoded-body.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
 import { headerText } from './header-text.ts'
 import { httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
-import { Inflation } from './inflation.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
+import { RedirectRefused } from './redirect.ts'
 import { requestHeaders } from './request-headers.ts'
 import { requestIdIn } from './request-id.ts'
-import { UnknownCoding } from './unknown-coding.ts'
 
 /** Shared by all exchanges of a transport. */
 export interface ExchangePort {
@@ -45,20 +44,21 @@ export interface ExchangePort {
 /**
  * Reads a good answer.
  *
- * Contract: `began` is called first, then `read` any number of times, then one of `ended`, `lost`
- * and `failed`. `failed` may be the only call. No call follows `cut` or `complete`.
+ * Contract: `started` is called first, then `data` any number of times, then `ended` or `failed`.
+ * `failed` may be the only call. No call follows `cut` or `complete`.
  */
 export interface AnswerReader {
   /** The answer has a status of success. */
-  began(contentType: string): void
-  read(bytes: Buffer): void
+  started(contentType: string): void
+  data(bytes: Buffer): void
   /** How many bytes of the body brought content, or may bring some once they are complete. */
   accounted(): number
   /** The body is complete by the rules of HTTP. */
   ended(): void
-  /** The body broke off. */
-  lost(error: ErrorRecord): void
-  /** There is no good answer, it went silent, or the transport closed. */
+  /**
+   * There is no good answer, it went silent, or the transport closed. With `connection-lost`, the
+   * body broke off, and all bytes that came before were given to `data`.
+   */
   failed(error: ErrorRecord): void
 }
 
@@ -74,9 +74,8 @@ export class Exchange implements PushReceiver {
   #isProxied = false
   /** Decides about body bytes: `good` reads them, `bad` keeps them, `ended` only counts them. */
   #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
-  #decoder: BodyDecoder | UnknownCoding | undefined
-  /** Absent for a body that is not compressed. */
-  #inflation: Inflation | undefined
+  /** Absent for a body without a content encoding. */
+  #encoded: EncodedBody | undefined
   #watch: IdleWatch | undefined
   #timer: unknown
   /** The answer, in phase `bad`. */
@@ -154,7 +153,7 @@ export class Exchange implements PushReceiver {
     this.#timer = this.#port.clock.setTimeout(() => this.cut(), AFTER_END_MS)
   }
 
-  head(status: number, headers: IncomingHttpHeaders): void {
+  started(status: number, headers: IncomingHttpHeaders): void {
     if (this.#phase !== 'asked') return
     this.#request = undefined
     this.#status = status
@@ -164,12 +163,9 @@ export class Exchange implements PushReceiver {
     if (status === 204 || status === 205)
       return this.#refuse('empty-response', 'no content', status)
     const coding = contentCoding(headerText(headers, 'content-encoding'))
-    if (coding !== 'plain' && coding !== 'unknown') {
-      this.#inflation = new Inflation()
-      this.#decoder = new BodyDecoder(
-        coding,
-        this.#decoderPort('a body that is not encoded as it says'),
-      )
+    // An error body in an unknown coding is read as it is: it may be plain after all.
+    if (coding !== 'plain' && !(coding === 'unknown' && status >= 400)) {
+      this.#encoded = new EncodedBody(coding, this.#encodedBodyPort())
     }
     if (status >= 400) {
       this.#phase = 'bad'
@@ -177,19 +173,11 @@ export class Exchange implements PushReceiver {
       this.#timer = this.#port.clock.setTimeout(() => this.#badBodyRead(), ERROR_BODY_MS)
       return
     }
-    if (coding === 'unknown') {
-      this.#decoder = new UnknownCoding(this.#decoderPort('an unknown content encoding'))
-    }
     this.#phase = 'good'
     this.#watch = new IdleWatch(this.#port.clock, this.#port.timeouts.idleMs, () =>
       this.#timedOut('timeout-idle'),
     )
-    this.#reader.began(headerText(headers, 'content-type'))
-  }
-
-  redirectRefused(status: number, what: string): void {
-    const advice = "which is not followed. Set the endpoint's url to the address it should have"
-    this.#refuse('redirect-refused', `${what}, ${advice}`, status)
+    this.#reader.started(headerText(headers, 'content-type'))
   }
 
   data(bytes: Buffer): void {
@@ -197,24 +185,22 @@ export class Exchange implements PushReceiver {
     if (this.#phase === 'ended') {
       this.#bytesAfterEnd += bytes.length
       if (this.#bytesAfterEnd > AFTER_END_BYTES) this.cut()
-    } else if (this.#decoder === undefined) this.#body(bytes)
-    else {
-      this.#inflation?.came(bytes.length)
-      this.#decoder.write(bytes)
-    }
+    } else if (this.#encoded === undefined) this.#body(bytes)
+    else this.#encoded.data(bytes)
   }
 
-  end(): void {
+  ended(): void {
     if (this.#phase === 'ended') this.#release('over')
     this.#watch?.stop()
-    if (this.#decoder === undefined) this.#bodyEnded()
-    else this.#decoder.end()
+    if (this.#encoded === undefined) this.#bodyEnded()
+    else this.#encoded.ended()
   }
 
-  broken(error: Error): void {
+  failed(error: Error): void {
+    if (error instanceof RedirectRefused) return this.#redirectRefused(error)
     if (this.#phase === 'asked') return this.#unanswered(error)
     this.#brokenBy = error
-    this.end()
+    this.ended()
   }
 
   /** If no connection can be used, fails the exchange and returns `undefined`. */
@@ -227,6 +213,11 @@ export class Exchange implements PushReceiver {
     }
   }
 
+  #redirectRefused({ status, message }: RedirectRefused): void {
+    const advice = "which is not followed. Set the endpoint's url to the address it should have"
+    this.#refuse('redirect-refused', `${message}, ${advice}`, status)
+  }
+
   #unanswered(error: unknown): void {
     if (this.#request === undefined) return
     const { url } = this.#request
@@ -234,7 +225,7 @@ export class Exchange implements PushReceiver {
   }
 
   #body(bytes: Buffer): void {
-    if (this.#phase === 'good') this.#reader.read(bytes)
+    if (this.#phase === 'good') this.#reader.data(bytes)
     if (this.#phase !== 'bad') return
     this.#bad?.add(bytes)
     if (this.#bad?.isRead === true) this.#badBodyRead()
@@ -245,7 +236,7 @@ export class Exchange implements PushReceiver {
     if (this.#phase !== 'good') return
     this.#release('over')
     if (this.#brokenBy === undefined) this.#reader.ended()
-    else this.#reader.lost(connectionLost(this.#brokenBy, this.#target))
+    else this.#reader.failed(connectionLost(this.#brokenBy, this.#target))
   }
 
   /** No more of the error body is read: it ended, broke off, or reached a limit. */
@@ -278,8 +269,8 @@ export class Exchange implements PushReceiver {
     if (phase === 'over') this.#port.live.delete(this.#place)
     this.#watch?.stop()
     this.#port.clock.clearTimeout(this.#timer)
-    this.#decoder?.destroy()
-    this.#decoder = undefined
+    this.#encoded?.destroy()
+    this.#encoded = undefined
   }
 
   /** An error answer is reported by its status, even if its body cannot be decoded. */
@@ -288,20 +279,13 @@ export class Exchange implements PushReceiver {
     else this.#refuse('invalid-response', what)
   }
 
-  #decoded(bytes: Buffer): void {
-    this.#inflation?.became(bytes.length)
-    this.#body(bytes)
-    if (this.#phase !== 'good') return
-    if (this.#inflation?.isExcessive(() => this.#reader.accounted()) !== true) return
-    this.#refuse('invalid-response', 'a compressed body that holds hardly any content')
-  }
-
-  /** @param undecodable - describes the answer if its body cannot be decoded */
-  #decoderPort(undecodable: string): BodyDecoderPort {
+  #encodedBodyPort(): EncodedBodyPort {
     return {
-      data: (bytes) => this.#decoded(bytes),
-      end: () => this.#bodyEnded(),
-      error: () => this.#undecodable(undecodable),
+      data: (bytes) => this.#body(bytes),
+      ended: () => this.#bodyEnded(),
+      failed: (what) => this.#undecodable(what),
+      // An error body has a limit of its own.
+      accounted: () => (this.#phase === 'good' ? this.#reader.accounted() : Infinity),
       pause: () => this.#push?.pause(),
       resume: () => this.#push?.resume(),
     }

@@ -14,32 +14,29 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { HttpConnection } from './dispatchers.ts'
 import { headerText } from './header-text.ts'
-import { followed } from './redirect.ts'
+import { followed, RedirectRefused } from './redirect.ts'
 import { sentOnce } from './request-body.ts'
 
 /**
  * Receives the answer to one request.
  *
- * Contract: `head` is called first, then `data` any number of times, then `end` or `broken`.
- * `broken` may be the only call. `redirectRefused` may come in place of `head`. Nothing follows
- * `end`, `broken` or `PushFetch.cut`.
+ * Contract: `started` is called first, then `data` any number of times, then `ended` or `failed`.
+ * `failed` may be the only call. Nothing follows `ended`, `failed` or `PushFetch.cut`.
  */
 export interface PushReceiver {
   /** Status and headers of the answer; after redirects, those of the last answer. */
-  head(status: number, headers: IncomingHttpHeaders): void
-  /**
-   * The answer is a redirect that must not be followed; `what` describes it. The receiver has to
-   * cut the request.
-   */
-  redirectRefused(status: number, what: string): void
+  started(status: number, headers: IncomingHttpHeaders): void
   /**
    * Bytes of the body, from at most one chunk frame. One socket read may therefore bring several
    * calls.
    */
   data(bytes: Buffer): void
-  end(): void
-  /** The request failed before its answer came, or before the answer was complete. */
-  broken(error: Error): void
+  ended(): void
+  /**
+   * The request failed before its answer came, or before the answer was complete. The error is a
+   * {@link RedirectRefused} if the answer is a redirect that is not followed.
+   */
+  failed(error: Error): void
 }
 
 /** Url, headers and body of the request. The client names the method. */
@@ -134,9 +131,9 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     if (status >= 300 && status < 400) return this.#redirect(controller, status, headers)
     // Raw headers keep the buffer of their socket read alive.
     controller.rawHeaders = null
-    this.#receiver?.head(status, headers)
+    this.#receiver?.started(status, headers)
     this.#response?.resolve(bareResponse(Math.min(status, LAST_STATUS)))
-    this.#letGo()
+    this.#free()
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
@@ -145,12 +142,12 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (controller !== this.#controller) return
-    this.#over(CUT)?.end()
+    this.#over(CUT)?.ended()
   }
 
   onResponseError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (controller !== this.#controller || this.#isOver) return
-    this.#over(error)?.broken(error)
+    this.#over(error)?.failed(error)
   }
 
   /** Ends the request. Returns the receiver, which may still be told of the end. */
@@ -161,11 +158,11 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     this.#receiver = undefined
     this.#controller = undefined
     this.#response?.reject(reason)
-    this.#letGo()
+    this.#free()
     return receiver
   }
 
-  #letGo(): void {
+  #free(): void {
     this.#content = undefined
     this.#requestLine = undefined
     this.#response = undefined
@@ -201,7 +198,11 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     const { url, method } = this.#requestLine as RequestLine
     const location = headers.location && headerText(headers, 'location')
     const next = followed({ status, location, from: url, method, hops: this.#hops })
-    if (typeof next === 'string') return this.#receiver?.redirectRefused(status, next)
+    if (next instanceof RedirectRefused) {
+      const receiver = this.#over(next)
+      controller.abort(CUT)
+      return receiver?.failed(next)
+    }
     this.#hops += 1
     this.#controller = undefined
     controller.abort(new Error('The request was redirected.'))
