@@ -100,7 +100,7 @@ export class ReplyDecoder {
 
   /** Finish reason, usage and model, as far as they are known. */
   replyEnd(): ReplyEnd {
-    return this.#reader.end()
+    return this.#reader.facts()
   }
 
   read(bytes: ByteString): void {
@@ -123,7 +123,7 @@ export class ReplyDecoder {
     if (this.#kind !== 'json') this.#endBody()
     if (this.#ending === undefined && this.#reader.isFinished) {
       // A finish reason that came before all content is not enough.
-      this.#reader.close()
+      this.#reader.ended()
       if (this.#draft.hasContent) this.#close()
     }
     this.#ending ??= this.#fault ?? error
@@ -267,14 +267,14 @@ export class ReplyDecoder {
     else if (this.#reader.isFinished) this.#close()
     else {
       // Content that was held back is content too.
-      const error = this.#reader.close()
+      const error = this.#reader.ended()
       if (this.#draft.hasContent || error !== undefined) this.#close()
       else this.#ending ??= this.#empty()
     }
   }
 
   #close(): void {
-    const error = this.#fault === undefined ? this.#reader.close() : undefined
+    const error = this.#fault === undefined ? this.#reader.ended() : undefined
     if (error !== undefined) {
       this.#ending ??= { ...errorInAnswer(error, this.#target), code: 'invalid-response' }
     }

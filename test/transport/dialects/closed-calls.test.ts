@@ -279,7 +279,7 @@ test.each([
   const reader = dialect.reader(draft, () => 'id', { target: targetAt('http://x/v1'), model: 'm' })
 
   expect(reader.answer(answer as never)).toBeUndefined()
-  reader.close()
+  reader.ended()
 
   expect(draft.take().map(written)).toEqual(['a:{"n":1}.', 'b:{}.'])
 })
