@@ -51,6 +51,9 @@ export class ManualClock implements Clock {
   }
 }
 
+/** Limits that no reply reaches. */
+export const NO_LIMITS = { eventBytes: Infinity, replyBytes: Infinity, replyParts: Infinity }
+
 /** Timeouts that never expire. */
 export const NO_TIMEOUTS = { headersMs: Infinity, firstDeltaMs: Infinity, idleMs: Infinity }
 
