@@ -61,7 +61,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     const transport = openTransport({
       timeouts,
       usageMs: timeouts.usageMs,
-      ...limits,
+      limits,
       clock: steadyClock,
       newId,
       logger,

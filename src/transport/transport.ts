@@ -5,7 +5,6 @@
  * storage. It gives up when a provider keeps it waiting. It does not limit the
  * total time of an answer: its callers do, with `abort`.
  */
-import { randomUUID } from 'node:crypto'
 import type { LookupFunction } from 'node:net'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplySink } from '../protocol/delta.ts'
@@ -23,6 +22,7 @@ import { messages } from './dialects/messages/read.ts'
 import { responses } from './dialects/responses/read.ts'
 import { EventTemplates } from './events/shortcut/templates.ts'
 import type { AddressPolicy } from './http/address-guard.ts'
+import { BareResponses } from './http/bare-responses.ts'
 import { Dispatchers } from './http/dispatchers.ts'
 import type { RequestDispatcher } from './http/dispatchers.ts'
 import { operationUrl, OperationUrls } from './http/endpoint-url.ts'
@@ -31,7 +31,6 @@ import { Exchange } from './http/exchange.ts'
 import type { AnswerReader, ExchangePort } from './http/exchange.ts'
 import type { Environment } from './http/proxies.ts'
 import { LearnedQuirks } from './learned-quirks.ts'
-import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
 import { ModelListReader } from './model-list.ts'
 import type { ProviderTarget } from './provider-target.ts'
@@ -42,23 +41,18 @@ import { wellFormedJson } from './well-formed-json.ts'
 
 export interface TransportOptions {
   readonly timeouts: Timeouts
+  readonly limits: ReplyLimits
   readonly clock: Clock
-  /** How long to wait for usage after a finish reason, in milliseconds. @defaultValue 1000 */
-  readonly usageMs?: number | undefined
-  /** The longest event of a stream. @defaultValue 48 MiB */
-  readonly eventBytes?: number | undefined
-  /** The longest reply. @defaultValue 64 MiB */
-  readonly replyBytes?: number | undefined
-  /** The most parts of a reply. @defaultValue 10,000 */
-  readonly replyParts?: number | undefined
-  /** Makes ids for tool calls that come without one. @defaultValue `crypto.randomUUID` */
-  readonly newId?: (() => string) | undefined
+  /** How long to wait for usage after a finish reason, in milliseconds. */
+  readonly usageMs: number
+  /** Makes ids for tool calls that come without one. */
+  readonly newId: () => string
   /** Gets the errors that a sink, or the transport itself, throws. */
   readonly logger?: Logger | undefined
   /** The environment variables that name proxies. Read once. @defaultValue `process.env` */
   readonly environment?: Environment | undefined
-  /** The addresses allowed for endpoints that are not local. @defaultValue `'any'` */
-  readonly addressPolicy?: AddressPolicy | undefined
+  /** The addresses allowed for endpoints that are not local. */
+  readonly addressPolicy: AddressPolicy
   /** Resolves host names to addresses. @defaultValue the system's resolver */
   readonly lookup?: LookupFunction | undefined
   /**
@@ -110,8 +104,13 @@ const DIALECTS: Readonly<Record<Dialect, WireDialect>> = {
 }
 
 class HttpTransport implements Transport {
-  readonly #port: ExchangePort
-  readonly #admissions: AdmissionPort
+  /** The exchanges that hold a socket or a timer, or are about to acquire one. */
+  readonly #exchanges = new Registry<object, Exchange>()
+  /** The admissions that wait for a slot or a key. */
+  readonly #admissions = new Registry<object, Admission>()
+  #isClosed = false
+  readonly #exchangePort: ExchangePort
+  readonly #admissionPort: AdmissionPort
   readonly #quirks = new LearnedQuirks()
   readonly #urls = new OperationUrls()
   readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
@@ -125,23 +124,25 @@ class HttpTransport implements Transport {
   readonly #logger: Logger | undefined
 
   constructor({ clock, timeouts, environment = process.env, ...options }: TransportOptions) {
-    const dispatchers = new Dispatchers({ ...options, environment })
-    this.#port = { dispatchers, clock, timeouts, live: new Registry() }
-    const keyMs = timeouts.headersMs
-    this.#admissions = {
+    this.#exchangePort = {
+      dispatchers: new Dispatchers({ ...options, environment }),
+      responses: new BareResponses(),
+      clock,
+      timeouts,
+      opened: (key, exchange) => this.#exchanges.set(key, exchange),
+      closed: (key) => this.#exchanges.delete(key),
+    }
+    this.#admissionPort = {
       slots: new Slots(),
       clock,
-      keyMs,
-      waiting: new Registry(),
-      isClosed: false,
+      keyMs: timeouts.headersMs,
+      isClosed: () => this.#isClosed,
+      waits: (key, admission) => this.#admissions.set(key, admission),
+      settled: (key) => this.#admissions.delete(key),
     }
-    this.#limits = {
-      eventBytes: options.eventBytes ?? EVENT_BYTES,
-      replyBytes: options.replyBytes ?? REPLY_BYTES,
-      replyParts: options.replyParts ?? REPLY_PARTS,
-    }
-    this.#usageMs = options.usageMs ?? USAGE_MS
-    this.#newId = options.newId ?? randomUUID
+    this.#limits = options.limits
+    this.#usageMs = options.usageMs
+    this.#newId = options.newId
     this.#logger = options.logger
   }
 
@@ -149,6 +150,7 @@ class HttpTransport implements Transport {
     const { target, model, stream } = request
     const dialect = DIALECTS[target.dialect]
     const templates = this.#templates[target.dialect]
+    const { clock, timeouts } = this.#exchangePort
     const reply = new ReplyStream(sink, {
       target,
       model,
@@ -157,12 +159,12 @@ class HttpTransport implements Transport {
       limits: this.#limits,
       newId: this.#newId,
       logger: this.#logger,
-      clock: this.#port.clock,
+      clock,
       // A JSON answer has no first delta to wait for.
-      timeouts: stream ? this.#port.timeouts : { ...this.#port.timeouts, firstDeltaMs: Infinity },
+      timeouts: stream ? timeouts : { ...timeouts, firstDeltaMs: Infinity },
       usageMs: this.#usageMs,
       admission: needsAdmission(target)
-        ? new Admission(this.#admissions, target, request.isBackground === true)
+        ? new Admission(this.#admissionPort, target, request.isBackground === true)
         : undefined,
     })
     const lessons = this.#quirks.of(request, dialect)
@@ -201,21 +203,21 @@ class HttpTransport implements Transport {
 
   closeConnections(url: string | undefined): void {
     const origin = url === undefined ? undefined : URL.parse(url)?.origin
-    this.#port.dispatchers.closeConnections(origin)
+    this.#exchangePort.dispatchers.closeConnections(origin)
   }
 
   async close(): Promise<void> {
-    this.#admissions.isClosed = true
-    for (const admission of this.#admissions.waiting.values()) admission.shutDown()
-    for (const exchange of this.#port.live.values()) exchange.shutDown()
-    await this.#port.dispatchers.destroy()
+    this.#isClosed = true
+    for (const admission of this.#admissions.values()) admission.shutDown()
+    for (const exchange of this.#exchanges.values()) exchange.shutDown()
+    await this.#exchangePort.dispatchers.destroy()
   }
 
   /** Acquires the key, but no slot: a list of models costs its endpoint nothing. */
   async #keyed(given: ProviderTarget, signal?: AbortSignal): Promise<ProviderTarget> {
     const { promise, resolve, reject } = Promise.withResolvers<ProviderTarget>()
     const unlimited = { ...given, maxConcurrent: undefined }
-    const admission = new Admission(this.#admissions, unlimited, false)
+    const admission = new Admission(this.#admissionPort, unlimited, false)
     const abort = (): void => {
       reject(new ColloquyError('cancelled', 'The request for models was cancelled.'))
     }
@@ -231,7 +233,7 @@ class HttpTransport implements Transport {
   }
 
   #open(reader: AnswerReader, request: ExchangeRequest): Exchange {
-    if (this.#admissions.isClosed) throw new ColloquyError('engine-closed', 'The engine is closed.')
-    return new Exchange(this.#port, request, reader)
+    if (this.#isClosed) throw new ColloquyError('engine-closed', 'The engine is closed.')
+    return new Exchange(this.#exchangePort, request, reader)
   }
 }

@@ -6,8 +6,8 @@ import { assembled, GrowingReply } from '../../src/reply/growing-reply.ts'
 import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import { messages } from '../../src/transport/dialects/messages/read.ts'
 import { responses } from '../../src/transport/dialects/responses/read.ts'
+import type { ReplyLimits } from '../../src/transport/limits.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
-import type { TransportOptions } from '../../src/transport/transport.ts'
 import type { WireObject } from '../../src/transport/wire-value.ts'
 import { ended, started, stopped } from '../support/messages-events.ts'
 import { startProvider } from '../support/provider.ts'
@@ -26,7 +26,7 @@ const many = <T>(count: number, make: (n: number) => T): T[] =>
 async function asked(
   dialect: Dialect,
   answer: readonly object[] | object,
-  limits: Partial<TransportOptions>,
+  limits: Partial<ReplyLimits>,
 ): Promise<WireRequestInfo> {
   await using provider = await startProvider()
   provider.next(

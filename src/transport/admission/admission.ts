@@ -9,20 +9,21 @@
  */
 import type { Clock } from '../../protocol/clock.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Registry } from '../../registry.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { fetchKey } from './key-source.ts'
 import type { Slots } from './slots.ts'
 
-/** State shared by all admissions of a transport. */
+/** The transport, as its admissions see it. */
 export interface AdmissionPort {
   readonly slots: Slots
   readonly clock: Clock
   /** How long the function for a key may take, in milliseconds. */
   readonly keyMs: number
-  /** The admissions that wait for a slot or a key. */
-  readonly waiting: Registry<object, Admission>
-  isClosed: boolean
+  isClosed(): boolean
+  /** The admission waits for a slot or a key from now on: `shutDown` ends the wait. */
+  waits(key: object, admission: Admission): void
+  /** The admission waits no longer. */
+  settled(key: object): void
 }
 
 /** Contract: exactly one of these is called, once, unless the admission is released before. */
@@ -41,8 +42,8 @@ export class Admission {
   readonly #port: AdmissionPort
   readonly #target: ProviderTarget
   readonly #isBackground: boolean
-  /** Its key in `AdmissionPort.waiting`. */
-  readonly #place = {}
+  /** Stands for this admission where the waiting ones are known. */
+  readonly #key = {}
   #admitted: Admitted | undefined
   #releaseSlot: (() => void) | undefined
   #stopKey: (() => void) | undefined
@@ -59,8 +60,8 @@ export class Admission {
   acquire(admitted: Admitted): void {
     if (this.#isReleased) return
     this.#admitted = admitted
-    if (this.#port.isClosed) return this.shutDown()
-    this.#port.waiting.set(this.#place, this)
+    if (this.#port.isClosed()) return this.shutDown()
+    this.#port.waits(this.#key, this)
     const { endpoint, maxConcurrent } = this.#target
     if (maxConcurrent === undefined) return this.#askForKey()
     const { slots } = this.#port
@@ -76,7 +77,7 @@ export class Admission {
   release(): void {
     this.#isReleased = true
     this.#admitted = undefined
-    this.#port.waiting.delete(this.#place)
+    this.#port.settled(this.#key)
     this.#stopKey?.()
     this.#releaseSlot?.()
   }
@@ -102,7 +103,7 @@ export class Admission {
   #granted(target: ProviderTarget): void {
     const admitted = this.#admitted
     this.#admitted = undefined
-    this.#port.waiting.delete(this.#place)
+    this.#port.settled(this.#key)
     admitted?.granted(target)
   }
 

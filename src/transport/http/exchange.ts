@@ -11,12 +11,12 @@ import type { Clock } from '../../protocol/clock.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import { errorRecord } from '../../protocol/errors.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Registry } from '../../registry.ts'
 import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from '../limits.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { timeoutError } from '../timeouts.ts'
 import type { TimeoutCode, Timeouts } from '../timeouts.ts'
 import { BadAnswer } from './bad-answer.ts'
+import type { BareResponses } from './bare-responses.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import { contentCoding } from './content-coding.ts'
 import type { Dispatchers, HttpConnection } from './dispatchers.ts'
@@ -32,13 +32,16 @@ import { RedirectRefused } from './redirect.ts'
 import { requestHeaders } from './request-headers.ts'
 import { requestIdIn } from './request-id.ts'
 
-/** Shared by all exchanges of a transport. */
+/** The transport, as its exchanges see it. */
 export interface ExchangePort {
   readonly dispatchers: Dispatchers
+  readonly responses: BareResponses
   readonly clock: Clock
   readonly timeouts: Timeouts
-  /** The exchanges that hold a socket or a timer, or are about to acquire one. */
-  readonly live: Registry<object, Exchange>
+  /** The exchange holds a socket or a timer from now on: `shutDown` ends it. */
+  opened(key: object, exchange: Exchange): void
+  /** The exchange holds neither any more. */
+  closed(key: object): void
 }
 
 /**
@@ -66,8 +69,8 @@ export class Exchange implements PushReceiver {
   readonly #port: ExchangePort
   readonly #target: ProviderTarget
   readonly #reader: AnswerReader
-  /** The key of this exchange in `live`. */
-  readonly #place = {}
+  /** Stands for this exchange where the open ones are known. */
+  readonly #key = {}
   /** Freed when an answer comes. */
   #request: ExchangeRequest | undefined
   #push: PushFetch | undefined
@@ -106,7 +109,7 @@ export class Exchange implements PushReceiver {
   start(): void {
     const request = this.#request
     if (this.#phase !== 'asked' || request === undefined) return
-    this.#port.live.set(this.#place, this)
+    this.#port.opened(this.#key, this)
     const { url, body } = request
     const headers = requestHeaders(request)
     if (headers === undefined) return this.#failed(unsendableHeaders(this.#target))
@@ -116,7 +119,7 @@ export class Exchange implements PushReceiver {
     const connection = this.#connection(url)
     if (connection === undefined) return
     this.#isProxied = connection.isProxied
-    this.#push = new PushFetch(connection, { url, headers, body }, this)
+    this.#push = new PushFetch(connection, this.#port.responses, { url, headers, body }, this)
     // ky only sends: retries, timeouts and error statuses are handled outside it.
     ky(url, {
       method: body === undefined ? 'get' : 'post',
@@ -266,7 +269,7 @@ export class Exchange implements PushReceiver {
 
   #release(phase: 'ended' | 'over'): void {
     this.#phase = phase
-    if (phase === 'over') this.#port.live.delete(this.#place)
+    if (phase === 'over') this.#port.closed(this.#key)
     this.#watch?.stop()
     this.#port.clock.clearTimeout(this.#timer)
     this.#encoded?.destroy()

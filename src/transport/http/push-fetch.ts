@@ -12,6 +12,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import type { BareResponses } from './bare-responses.ts'
 import type { HttpConnection } from './dispatchers.ts'
 import { headerText } from './header-text.ts'
 import { followed, RedirectRefused } from './redirect.ts'
@@ -53,14 +54,12 @@ interface RequestLine {
   readonly method: string
 }
 
-/** The highest status that a Response can have. Some servers send higher ones. */
-const LAST_STATUS = 599
-
 /** Shared by all cuts: creating an error captures a stack, which costs more than the cut. */
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
   readonly #connection: HttpConnection
+  readonly #responses: BareResponses
   /**
    * Freed at the end. The client's Request registers its signal with a FinalizationRegistry, so it
    * lives until a major collection. It keeps alive everything that its `fetch` refers to.
@@ -78,8 +77,14 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
-  constructor(connection: HttpConnection, content: PushContent, receiver: PushReceiver) {
+  constructor(
+    connection: HttpConnection,
+    responses: BareResponses,
+    content: PushContent,
+    receiver: PushReceiver,
+  ) {
     this.#connection = connection
+    this.#responses = responses
     this.#content = content
     this.#receiver = receiver
   }
@@ -132,7 +137,7 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     // Raw headers keep the buffer of their socket read alive.
     controller.rawHeaders = null
     this.#receiver?.started(status, headers)
-    this.#response?.resolve(bareResponse(Math.min(status, LAST_STATUS)))
+    this.#response?.resolve(this.#responses.of(status))
     this.#free()
   }
 
@@ -208,15 +213,4 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     controller.abort(new Error('The request was redirected.'))
     this.#dispatch({ url: next, method })
   }
-}
-
-const BARE_RESPONSES = new Map<number, Response>()
-
-/** Shared by all answers with this status: it is empty and immutable. */
-function bareResponse(status: number): Response {
-  const known = BARE_RESPONSES.get(status)
-  if (known !== undefined) return known
-  const response = new Response(null, { status })
-  BARE_RESPONSES.set(status, response)
-  return response
 }
