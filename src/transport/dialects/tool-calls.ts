@@ -20,7 +20,7 @@ import { kindOf } from './unread.ts'
 /** Memory of a call besides its texts, counted so that endless empty calls reach the limit. */
 const CALL_OVERHEAD = 256
 
-export interface ToolCallOptions {
+interface ToolCallOptions {
   /**
    * True if a name may come in pieces. A call is then shown once it has arguments, since its name
    * does not change after that.
