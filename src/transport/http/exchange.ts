@@ -15,6 +15,7 @@ import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from '../limits.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { timeoutError } from '../timeouts.ts'
 import type { TimeoutCode, Timeouts } from '../timeouts.ts'
+import type { AnswerReader } from './answer-reader.ts'
 import { BadAnswer } from './bad-answer.ts'
 import type { BareResponses } from './bare-responses.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
@@ -42,27 +43,6 @@ export interface ExchangePort {
   opened(key: object, exchange: Exchange): void
   /** The exchange holds neither any more. */
   closed(key: object): void
-}
-
-/**
- * Reads a good answer.
- *
- * Contract: `started` is called first, then `data` any number of times, then `ended` or `failed`.
- * `failed` may be the only call. No call follows `cut` or `complete`.
- */
-export interface AnswerReader {
-  /** The answer has a status of success. */
-  started(contentType: string): void
-  data(bytes: Buffer): void
-  /** How many bytes of the body brought content, or may bring some once they are complete. */
-  accounted(): number
-  /** The body is complete by the rules of HTTP. */
-  ended(): void
-  /**
-   * There is no good answer, it went silent, or the transport closed. With `connection-lost`, the
-   * body broke off, and all bytes that came before were given to `data`.
-   */
-  failed(error: ErrorRecord): void
 }
 
 export class Exchange implements PushReceiver {
