@@ -116,7 +116,7 @@ export interface AskedCall {
 }
 
 /** One running reply, with every call of its sink. */
-export class WireRequestInfo {
+export class AskedReply {
   /** The names of the calls, in order. */
   readonly calls: string[] = []
   readonly batches: (readonly UnplacedDelta[])[] = []
@@ -207,8 +207,8 @@ export class WireRequestInfo {
 }
 
 /** Starts a reply. */
-export function ask(transport: Transport, request: ReplyRequest): WireRequestInfo {
-  const asked = new WireRequestInfo()
+export function ask(transport: Transport, request: ReplyRequest): AskedReply {
+  const asked = new AskedReply()
   asked.handle = transport.reply(request, asked.sink)
   return asked
 }
@@ -218,7 +218,7 @@ export async function reply(
   url: string,
   fields: Partial<ReplyRequest> = {},
   options: AskingOptions = {},
-): Promise<WireRequestInfo> {
+): Promise<AskedReply> {
   await using transport = transportFor(options)
   return await ask(transport, requestTo(url, fields)).ended
 }

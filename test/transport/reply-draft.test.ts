@@ -14,7 +14,7 @@ import { startProvider } from '../support/provider.ts'
 import { outputItem, responseEvent } from '../support/response-events.ts'
 import { chunk, json } from '../support/scripts.ts'
 import { NO_LIMITS, reply, targetAt } from './asking.ts'
-import type { WireRequestInfo } from './asking.ts'
+import type { AskedReply } from './asking.ts'
 import { decoded } from './decoding-twice.ts'
 
 const DIALECTS = { responses, messages, 'chat-completions': chatCompletions }
@@ -27,7 +27,7 @@ async function asked(
   dialect: Dialect,
   answer: readonly object[] | object,
   limits: Partial<ReplyLimits>,
-): Promise<WireRequestInfo> {
+): Promise<AskedReply> {
   await using provider = await startProvider()
   provider.next(
     Array.isArray(answer)

@@ -92,7 +92,7 @@ export class Exchange implements PushReceiver {
     this.#port.opened(this.#key, this)
     const { url, body } = request
     const headers = requestHeaders(request)
-    if (headers === undefined) return this.#failed(unsendableHeaders(this.#target))
+    if (headers === undefined) return this.#fail(unsendableHeaders(this.#target))
     this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
       this.#timedOut('timeout-headers'),
     )
@@ -122,7 +122,7 @@ export class Exchange implements PushReceiver {
   /** Ends the exchange because the transport closes. A reader that still waits is told `failed`. */
   shutDown(): void {
     if (this.#phase === 'ended') this.cut()
-    else this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
+    else this.#fail({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
   }
 
   /**
@@ -191,7 +191,7 @@ export class Exchange implements PushReceiver {
     try {
       return this.#port.dispatchers.for(url, this.#target.endpoint, this.#target.direct)
     } catch (error) {
-      this.#failed(errorRecord(error))
+      this.#fail(errorRecord(error))
       return undefined
     }
   }
@@ -204,7 +204,7 @@ export class Exchange implements PushReceiver {
   #unanswered(error: unknown): void {
     if (this.#request === undefined) return
     const { url } = this.#request
-    this.#failed(connectionFailed(error, this.#target, url, this.#isProxied))
+    this.#fail(connectionFailed(error, this.#target, url, this.#isProxied))
   }
 
   #body(bytes: Buffer): void {
@@ -226,11 +226,11 @@ export class Exchange implements PushReceiver {
   #badBodyRead(): void {
     const bad = this.#bad
     if (bad === undefined) return
-    this.#failed(httpError(bad.status, bad.headers, bad.text, this.#target, this.#port.clock.now()))
+    this.#fail(httpError(bad.status, bad.headers, bad.text, this.#target, this.#port.clock.now()))
   }
 
   #refuse(code: ErrorRecord['code'], what: string, status?: number): void {
-    this.#failed({
+    this.#fail({
       code,
       message: `Endpoint "${this.#target.endpoint}" answered with ${what}.`,
       ...(status !== undefined && { status }),
@@ -238,10 +238,10 @@ export class Exchange implements PushReceiver {
   }
 
   #timedOut(code: TimeoutCode): void {
-    this.#failed(timeoutError(code, this.#port.timeouts, this.#target))
+    this.#fail(timeoutError(code, this.#port.timeouts, this.#target))
   }
 
-  #failed(error: ErrorRecord): void {
+  #fail(error: ErrorRecord): void {
     if (this.#phase === 'ended' || this.#phase === 'over') return
     this.cut()
     this.#reader.failed(error)
