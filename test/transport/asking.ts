@@ -7,7 +7,7 @@ import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from '../../src/trans
 import type { ReplyLimits } from '../../src/transport/limits.ts'
 import type { ProviderTarget } from '../../src/transport/provider-target.ts'
 import type { ReplyHandle, ReplyRequest } from '../../src/transport/reply-request.ts'
-import { openTransport } from '../../src/transport/transport.ts'
+import { openTransport } from '../../src/transport/lazy-transport.ts'
 import type { Transport, TransportOptions } from '../../src/transport/transport.ts'
 
 export const systemClock: Clock = {
