@@ -20,7 +20,7 @@ import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
 import { openSqliteStore } from './persistence/sqlite/store.ts'
 import { openSqliteView } from './persistence/sqlite/view.ts'
-import { openTransport } from './transport/transport.ts'
+import { openTransport } from './transport/lazy-transport.ts'
 
 /**
  * Opens the database and starts an engine on it.
@@ -61,7 +61,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     const transport = openTransport({
       timeouts,
       usageMs: timeouts.usageMs,
-      ...limits,
+      limits,
       clock: steadyClock,
       newId,
       logger,

@@ -12,7 +12,7 @@ const COMMIT = new Command('commit')
 const ROLLBACK = new Command('rollback')
 
 /** The statements and functions that differ between kinds of databases. */
-export interface DatabaseKind {
+interface DatabaseKind {
   /**
    * Opens a transaction that excludes other writers from its start. If a transaction began with a
    * read and another process wrote meanwhile, it could not wait: it would have to start again.

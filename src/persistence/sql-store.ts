@@ -74,7 +74,7 @@ const NO_LIMIT = 2_147_483_647
 
 type Job<T> = (tx: Connection) => Promise<T>
 
-export interface SqlStoreParts {
+interface SqlStoreParts {
   /** Releases the lock of the database; called last. */
   readonly release?: (() => void) | undefined
   /** Returns false if another engine could acquire the lock. */

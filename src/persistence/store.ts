@@ -34,7 +34,7 @@ export interface NewConversation {
 }
 
 /** A message that a conversation starts with, as it was checked. */
-export interface NewMessage {
+interface NewMessage {
   readonly id: string
   readonly role: MessageRole
   readonly content: string | readonly Part[]

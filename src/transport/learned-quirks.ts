@@ -58,7 +58,7 @@ export class LearnedQuirks {
   }
 }
 
-export class RequestLessons {
+class RequestLessons {
   readonly #all: LearnedQuirks
   readonly #request: ReplyRequest
   readonly #dialect: WireDialect

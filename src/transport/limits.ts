@@ -16,6 +16,7 @@ export interface ReplyLimits {
   readonly replyParts: number
 }
 
+/** The limits where a host sets none. */
 export const EVENT_BYTES = 48 * MIB
 export const REPLY_BYTES = 64 * MIB
 export const REPLY_PARTS = 10_000
@@ -56,7 +57,7 @@ export const REDIRECT_HOPS = 5
 export const AFTER_END_MS = 250
 export const AFTER_END_BYTES = 64 * 1024
 
-/** How long to wait for usage after a finish reason, unless the host sets another time. */
+/** How long to wait for usage after a finish reason, where the host sets no time. */
 export const USAGE_MS = 1000
 /** How long to wait for usage after an error inside a stream. */
 export const AFTER_ERROR_MS = 250

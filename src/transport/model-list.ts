@@ -3,7 +3,8 @@ import { ColloquyError, errorFromRecord } from '../protocol/errors.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import { unwrapped } from './dialects/wrapper.ts'
 import { GrowingBytes } from './growing-bytes.ts'
-import type { AnswerReader, Exchange } from './http/exchange.ts'
+import type { AnswerReader } from './http/answer-reader.ts'
+import type { Exchange } from './http/exchange.ts'
 import { errorInAnswer } from './http/http-error.ts'
 import { MODEL_LIST_BYTES } from './limits.ts'
 import { readProviderError } from './provider-error.ts'
@@ -42,11 +43,11 @@ export class ModelListReader implements AnswerReader {
     }
   }
 
-  began(): void {
+  started(): void {
     // Only the body matters.
   }
 
-  read(bytes: Buffer): void {
+  data(bytes: Buffer): void {
     if (this.#body.length + bytes.length <= MODEL_LIST_BYTES) return this.#body.add(bytes)
     this.#exchange?.cut()
     this.failed({
@@ -75,10 +76,6 @@ export class ModelListReader implements AnswerReader {
       code: 'invalid-response',
       message: `${this.#name} did not answer with a list of models. Check its url.`,
     })
-  }
-
-  lost(error: ErrorRecord): void {
-    this.failed(error)
   }
 
   failed(error: ErrorRecord): void {

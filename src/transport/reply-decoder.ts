@@ -1,13 +1,14 @@
 /**
- * Decodes the body of a good answer: bytes in, deltas into the draft.
+ * Decodes the body of a good answer: bytes in, deltas out.
  *
  * The first characters of a body decide whether it is an event stream or JSON,
  * even against the content type and the form that was asked for. Knows when a
  * reply is complete: a reply that only went quiet is not. Knows nothing of
  * HTTP, time or the sink.
  */
-import type { ReplyEnd } from '../protocol/delta.ts'
+import type { ReplyEnd, UnplacedDelta } from '../protocol/delta.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
+import { ContentEnd } from './content-end.ts'
 import type { DialectReader, TextOnlyEvent, WireDialect } from './dialects/dialect.ts'
 import type { ByteString } from './events/byte-string.ts'
 import { BLANKS, EVENT_STREAM, SNIFF_LENGTH } from './events/event-stream-start.ts'
@@ -15,12 +16,11 @@ import { EventStream } from './events/event-stream.ts'
 import { isLifeSign, withoutComments } from './events/life-signs.ts'
 import type { EventTemplates } from './events/shortcut/templates.ts'
 import { GrowingBytes } from './growing-bytes.ts'
-import { errorInAnswer } from './http/http-error.ts'
+import { BYTES_OF_UNIT } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
-import { wordsOfFailure } from './provider-error.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { ProviderTarget } from './provider-target.ts'
-import type { ReplyDraft } from './reply-draft.ts'
+import { ReplyDraft } from './reply-draft.ts'
 import { isObject, parsedJson } from './wire-value.ts'
 import type { WireObject } from './wire-value.ts'
 
@@ -45,37 +45,32 @@ export class ReplyDecoder {
   readonly #reader: DialectReader
   readonly #contentType: string
   readonly #limits: ReplyLimits
-  readonly #target: ProviderTarget
   readonly #templates: EventTemplates
+  readonly #end: ContentEnd
   #events: EventStream | undefined
   #kind: 'unknown' | 'events' | 'json' = 'unknown'
   /** The start of a body of unknown kind, or all of a JSON body so far. */
   readonly #held = new GrowingBytes()
   #hasEvents = false
   #eventCount = 0
-  /** The newest event, while no content has come: it may say why. */
-  #newest: WireObject | undefined
+  /** True once no more bytes come. */
   #isEnding = false
   /** True if the body ended inside an event. */
   #isCut = false
-  /** The error that the provider reported, while usage may still follow. */
-  #fault: ErrorRecord | undefined
-  #ending: 'finished' | ErrorRecord | undefined
 
-  constructor(draft: ReplyDraft, contentType: string, options: DecoderOptions) {
-    this.#draft = draft
-    draft.limitTo(options.limits)
+  constructor(contentType: string, options: DecoderOptions) {
+    this.#draft = new ReplyDraft(options.limits)
     this.#dialect = options.dialect
-    this.#reader = options.dialect.reader(draft, options.newId, options)
+    this.#reader = options.dialect.reader(this.#draft, options.newId, options)
+    this.#end = new ContentEnd(options.target)
     this.#templates = options.templates
     this.#contentType = contentType.toLowerCase()
     this.#limits = options.limits
-    this.#target = options.target
   }
 
   /** How the reply ended, once that is known. Bytes that follow are ignored. */
   get ending(): 'finished' | ErrorRecord | undefined {
-    return this.#ending
+    return this.#end.result
   }
 
   /**
@@ -83,14 +78,15 @@ export class ReplyDecoder {
    * may still come.
    */
   get contentEnd(): 'finished' | 'failed' | undefined {
-    if (this.#ending !== undefined) return undefined
-    if (this.#fault !== undefined) return 'failed'
+    if (this.#end.isOver) return undefined
+    if (this.#end.hasFailed) return 'failed'
     return this.#reader.isCertain ? 'finished' : undefined
   }
 
-  /** How many bytes belong to something that is not complete: an event, or all of a JSON body. */
-  get unfinished(): number {
-    return this.#events?.unfinished ?? this.#held.length
+  /** How many bytes of the body brought content, or may bring some once they are complete. */
+  get accounted(): number {
+    const unfinished = this.#events?.unfinished ?? this.#held.length
+    return this.#draft.size * BYTES_OF_UNIT + unfinished
   }
 
   /** The number of events that were decoded. */
@@ -99,46 +95,53 @@ export class ReplyDecoder {
   }
 
   /** Finish reason, usage and model, as far as they are known. */
-  replyEnd(): ReplyEnd {
-    return this.#reader.end()
+  facts(): ReplyEnd {
+    return this.#reader.facts()
   }
 
-  read(bytes: ByteString): void {
-    if (this.#ending === undefined && bytes !== '') this.#take(bytes)
+  /** Returns the deltas that were decoded since the last call. */
+  take(): readonly UnplacedDelta[] {
+    return this.#draft.take()
+  }
+
+  data(bytes: ByteString): void {
+    if (!this.#end.isOver && bytes !== '') this.#take(bytes)
   }
 
   /** The body ended. `ending` is set afterwards. */
-  end(): void {
+  ended(): void {
     this.#endBody()
-    const isWhole = this.#reader.isWhole && !this.#isCut && this.#fault === undefined
-    if (this.#ending === undefined && (this.#reader.isFinished || isWhole)) this.#close()
-    this.#ending ??= this.#fault ?? (this.#hasEvents ? this.#truncated() : this.#empty())
+    const isWhole = this.#reader.isWhole && !this.#isCut && !this.#end.hasFailed
+    if (!this.#end.isOver && (this.#reader.isFinished || isWhole)) this.#close()
+    if (this.#end.isOver) return
+    if (this.#hasEvents) this.#end.truncated()
+    else this.#end.empty()
   }
 
   /**
-   * The body broke off. The reply is complete if the model had finished, and said anything.
-   * Otherwise it ends with the error that the provider reported, or else with `error`.
+   * The body broke off, or it is waited for no longer. A reply whose content has ended is complete
+   * all the same. Any other ends with the error that the provider reported, or else with `error`.
+   * `ending` is set afterwards.
    */
-  lost(error: ErrorRecord): void {
-    if (this.#kind !== 'json') this.#endBody()
-    if (this.#ending === undefined && this.#reader.isFinished) {
-      // A finish reason that came before all content is not enough.
-      this.#reader.close()
-      if (this.#draft.hasContent) this.#close()
-    }
-    this.#ending ??= this.#fault ?? error
+  failed(error: ErrorRecord): void {
+    if (error.code === 'connection-lost') this.#lost()
+    else if (this.#end.hasFailed || this.#reader.isFinished) this.#close()
+    this.#end.failed(error)
   }
 
-  /** The wait for usage is over: a reply whose content has ended is over too. */
-  expire(): void {
-    if (this.#fault !== undefined || this.#reader.isFinished) this.#close()
+  #lost(): void {
+    if (this.#kind !== 'json') this.#endBody()
+    if (this.#end.isOver || !this.#reader.isFinished) return
+    // A finish reason that came before all content is not enough.
+    this.#reader.ended()
+    if (this.#draft.hasContent) this.#close()
   }
 
   #endBody(): void {
-    if (this.#ending !== undefined) return
+    if (this.#end.isOver) return
     this.#isEnding = true
     if (this.#kind === 'unknown' && this.#held.length > 0) this.#recognise(true)
-    if (this.#ending === undefined) this.#events?.end()
+    if (!this.#end.isOver) this.#events?.ended()
     if (this.#kind === 'json') this.#answer()
   }
 
@@ -175,7 +178,7 @@ export class ReplyDecoder {
 
   #feed(bytes: ByteString): void {
     this.#events ??= this.#openEvents()
-    this.#events.feed(bytes)
+    this.#events.data(bytes)
   }
 
   #openEvents(): EventStream {
@@ -189,14 +192,14 @@ export class ReplyDecoder {
         else this.#draft.reasoning(text)
         this.#checkSize()
       },
-      tooLarge: () => this.#fail('event-too-large', `an event of more than ${eventBytes} bytes`),
-      isOver: () => this.#ending !== undefined,
+      failed: (code: 'event-too-large', what: string) => this.#fail(code, what),
+      isOver: () => this.#end.isOver,
     }
     return new EventStream(reader, this.#templates, eventBytes)
   }
 
   #event(data: string, name: string | undefined): TextOnlyEvent | undefined {
-    if (this.#ending !== undefined) return undefined
+    if (this.#end.isOver) return undefined
     this.#eventCount += 1
     if (data.startsWith(END_MARKER)) {
       this.#marker()
@@ -215,7 +218,7 @@ export class ReplyDecoder {
     const told = this.#reader.event(event, name)
     if (typeof told === 'object') this.#failing(told)
     else if (told === 'another') this.#fail('invalid-response', 'two replies in one stream')
-    this.#newest = this.#draft.hasContent ? undefined : event
+    this.#end.noted(this.#draft.hasContent ? undefined : event)
     // Before the end, so that an event which is both is checked too.
     this.#checkSize()
     if (told === 'end') this.#marker()
@@ -245,17 +248,14 @@ export class ReplyDecoder {
   }
 
   #answer(): void {
-    if (this.#ending !== undefined) return
+    if (this.#end.isOver) return
     const value = parsedJson(this.#held.view().toString())
     this.#held.clear()
     // Some servers wrap an error in a list. None wraps a reply.
     const answer: unknown = Array.isArray(value) ? value[0] : value
     if (!isObject(answer)) return this.#fail('invalid-response', 'JSON that is broken or no reply')
     const error = this.#reader.answer(answer)
-    if (error !== undefined) {
-      this.#ending = errorInAnswer(error, this.#target)
-      return
-    }
+    if (error !== undefined) this.#failing(error)
     this.#checkSize()
     // A JSON answer is a complete reply even if it does not say why the model stopped.
     this.#marker()
@@ -263,35 +263,29 @@ export class ReplyDecoder {
 
   /** The provider sent an end marker, or a JSON answer: nothing more comes. */
   #marker(): void {
-    if (this.#fault !== undefined) this.#ending ??= this.#fault
-    else if (this.#reader.isFinished) this.#close()
-    else {
-      // Content that was held back is content too.
-      const error = this.#reader.close()
-      if (this.#draft.hasContent || error !== undefined) this.#close()
-      else this.#ending ??= this.#empty()
-    }
+    if (this.#end.hasFailed || this.#reader.isFinished) return this.#close()
+    // Content that was held back is content too.
+    const error = this.#reader.ended()
+    if (this.#draft.hasContent || error !== undefined) this.#close()
+    else this.#end.empty()
   }
 
   #close(): void {
-    const error = this.#fault === undefined ? this.#reader.close() : undefined
-    if (error !== undefined) {
-      this.#ending ??= { ...errorInAnswer(error, this.#target), code: 'invalid-response' }
-    }
-    // Calls that were held back are handed on as the reader closes.
+    const error = this.#end.hasFailed ? undefined : this.#reader.ended()
+    if (error !== undefined) this.#end.unusable(error)
+    // Calls that were held back are handed on as the reader ends.
     this.#checkSize()
-    this.#ending ??= this.#fault ?? 'finished'
+    this.#end.finished()
   }
 
   /** An error inside a stream ends the content, but some servers report usage after it. */
   #failing(error: ProviderError): void {
-    this.#fault ??= errorInAnswer(error, this.#target)
+    this.#end.reported(error)
     this.#draft.freeze()
   }
 
   #fail(code: ErrorRecord['code'], what: string): void {
-    const message = `Endpoint "${this.#target.endpoint}" answered with ${what}.`
-    this.#ending ??= this.#fault ?? { code, message }
+    this.#end.answeredWith(code, what)
     this.#held.clear()
   }
 
@@ -299,26 +293,5 @@ export class ReplyDecoder {
     const { replyBytes, replyParts } = this.#limits
     const most = unit === 'bytes' ? replyBytes : replyParts
     this.#fail('reply-too-large', `a reply of more than ${most} ${unit}`)
-  }
-
-  #empty(): ErrorRecord {
-    const message = `Endpoint "${this.#target.endpoint}" answered with nothing.`
-    return this.#explained({ code: 'empty-response', message })
-  }
-
-  #truncated(): ErrorRecord {
-    const message = `The reply of endpoint "${this.#target.endpoint}" stopped before its end.`
-    return this.#explained({ code: 'stream-truncated', message })
-  }
-
-  /**
-   * The error of a stream without content, in the words of its last event, if that is about a
-   * failure. Words alone do not make it an error of the provider.
-   */
-  #explained(error: ErrorRecord): ErrorRecord {
-    const said = this.#newest === undefined ? undefined : wordsOfFailure(this.#newest)
-    if (said === undefined) return error
-    const explained = errorInAnswer(said, this.#target)
-    return explained.code === 'provider-error' ? { ...explained, code: error.code } : explained
   }
 }

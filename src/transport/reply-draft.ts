@@ -27,14 +27,19 @@ export class ReplyDraft {
   /** The calls that have a part. Made when needed: most replies have none. */
   #callIds: Set<string> | undefined
   /** How large the content may be, beside the objects around it. */
-  #room = Infinity
-  #maxParts = Infinity
+  #room: number
+  readonly #maxParts: number
   #exceeded: 'bytes' | 'parts' | undefined
   #hasContent = false
   #hasAnswer = false
   #said = 0
   #isFrozen = false
   #isReasoningApart = false
+
+  constructor({ replyBytes, replyParts }: ReplyLimits) {
+    this.#room = replyBytes
+    this.#maxParts = replyParts
+  }
 
   /** The size of the content so far, in UTF-16 units, including the units given to `count`. */
   get size(): number {
@@ -49,11 +54,6 @@ export class ReplyDraft {
   /** The limit that the reply exceeds, if any. Content that follows is ignored. */
   get exceeded(): 'bytes' | 'parts' | undefined {
     return this.#exceeded
-  }
-
-  limitTo({ replyBytes, replyParts }: ReplyLimits): void {
-    this.#room = replyBytes
-    this.#maxParts = replyParts
   }
 
   /** A new event begins. Content of one type is joined only within an event. */

@@ -12,21 +12,24 @@ import { ColloquyError, errorRecord } from '../protocol/errors.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Admission } from './admission/admission.ts'
+import type { AttemptSource } from './attempt-source.ts'
 import { byteString } from './events/byte-string.ts'
-import type { AnswerReader, Exchange } from './http/exchange.ts'
-import { AFTER_ERROR_MS, BYTES_OF_UNIT } from './limits.ts'
+import type { AnswerReader } from './http/answer-reader.ts'
+import type { Exchange } from './http/exchange.ts'
+import { AFTER_ERROR_MS } from './limits.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import { redacted } from './redaction.ts'
-import type { AnsweredError } from './refusal.ts'
 import { ReplyDecoder } from './reply-decoder.ts'
 import type { DecoderOptions } from './reply-decoder.ts'
-import { ReplyDraft } from './reply-draft.ts'
 import type { DrainLimits, ReplyFigures, ReplyHandle } from './reply-request.ts'
 import { timeoutError } from './timeouts.ts'
 import type { Timeouts } from './timeouts.ts'
 
-/** Ends a drain at its limits. The sink of a drain passes on no errors. */
-const DRAINED: ErrorRecord = { code: 'cancelled', message: 'Nobody waits for this answer.' }
+/**
+ * Ends a drain at its limits, and the wait for usage. Nobody is told: the sink of a drain passes on
+ * no errors, and a reply that waits for usage has ended by itself.
+ */
+const UNAWAITED: ErrorRecord = { code: 'cancelled', message: 'Nobody waits for this answer.' }
 
 interface ReplyStreamOptions extends DecoderOptions {
   readonly logger: Logger | undefined
@@ -38,32 +41,27 @@ interface ReplyStreamOptions extends DecoderOptions {
   readonly admission: Admission | undefined
 }
 
-/** Makes the exchanges of one request. It holds all messages, so it is freed early. */
-export interface AttemptSource {
-  /** Makes an exchange of the request with `target`, which has the key. */
-  open(target: ProviderTarget): Exchange
-  /** Returns true if the same request, sent once more at once, may be accepted. */
-  retryWithQuirks(error: AnsweredError): boolean
-}
+/**
+ *   asking ── answer ──▶ awaiting ── content ──▶ receiving ◀──▶ settling: usage may still come
+ *
+ *   any of them ── end known ──▶ concluding ──▶ finished
+ *   any of them ── failed or aborted ──▶ over
+ */
+type Phase = 'asking' | 'awaiting' | 'receiving' | 'settling' | 'concluding' | 'finished' | 'over'
 
 export class ReplyStream implements AnswerReader, ReplyHandle {
   #sink: ReplySink
   readonly #options: ReplyStreamOptions
-  readonly #draft = new ReplyDraft()
+  #phase: Phase = 'asking'
   #target: ProviderTarget
   /** Freed when an answer begins. */
   #source: AttemptSource | undefined
   #exchange: Exchange | undefined
+  /** Made when an answer begins. */
   #decoder: ReplyDecoder | undefined
+  /** What was read since the last microtask. */
   #unread: Buffer[] = []
-  #isScheduled = false
-  #isOver = false
-  #isFinished = false
-  /** True if the end of the reply is known and the sink is about to be told. */
-  #isConcluding = false
-  #hasContent = false
-  #isWaitingForUsage = false
-  /** Waits for the first delta; after the content, for usage. */
+  /** In `awaiting`, for the first delta; in `settling`, for usage. */
   #timer: unknown
   #drainTimer: unknown
   /** How many more bytes are read before a drain ends. */
@@ -107,15 +105,22 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     this.#handOn()
   }
 
+  get #isOver(): boolean {
+    return this.#phase === 'over' || this.#phase === 'finished'
+  }
+
   /** Delivers the content that was read. Returns true if there was any. */
   #handOn(): boolean {
-    if (this.#isOver) return false
     this.#decode()
-    const batch = this.#draft.take()
+    const decoder = this.#decoder
+    if (decoder === undefined || this.#isOver) return false
+    const batch = decoder.take()
     if (batch.length === 0) return false
     try {
-      if (!this.#hasContent) this.#options.clock.clearTimeout(this.#timer)
-      this.#hasContent = true
+      if (this.#phase === 'awaiting') {
+        this.#options.clock.clearTimeout(this.#timer)
+        this.#phase = 'receiving'
+      }
       this.#sink.deltas(batch)
     } catch (error) {
       this.#sinkThrew(error)
@@ -124,7 +129,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   }
 
   endSoFar(): ReplyEnd {
-    return this.#decoder?.replyEnd() ?? {}
+    return this.#decoder?.facts() ?? {}
   }
 
   figures(): ReplyFigures {
@@ -141,86 +146,79 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
       failed: (_, end) => done(end),
     }
     this.#bytesLeft = bytes
-    this.#drainTimer = startTimer(this.#options.clock, ms, () => this.failed(DRAINED))
+    this.#drainTimer = startTimer(this.#options.clock, ms, () => this.failed(UNAWAITED))
     return true
   }
 
   abort(): boolean {
     // A finished reply has released its exchange, whose connection may serve the next request.
-    if (this.#isFinished) return false
+    if (this.#phase === 'finished') return false
     const wasOver = this.#isOver
-    this.#over()
+    this.#over('over')
     return (this.#exchange?.cut() ?? false) && !wasOver
   }
 
-  began(contentType: string): void {
+  started(contentType: string): void {
+    if (this.#isOver) return
     const { clock, timeouts, target } = this.#options
+    this.#phase = 'awaiting'
     this.#source = undefined
-    this.#decoder = new ReplyDecoder(this.#draft, contentType, this.#options)
-    this.#tell(() => {
+    this.#decoder = new ReplyDecoder(contentType, this.#options)
+    try {
       this.#timer = startTimer(clock, timeouts.firstDeltaMs, () =>
         this.failed(timeoutError('timeout-first-delta', timeouts, target)),
       )
       this.#sink.started()
-    })
+    } catch (error) {
+      this.#sinkThrew(error)
+    }
   }
 
-  read(bytes: Buffer): void {
+  data(bytes: Buffer): void {
     this.#bytesRead += bytes.length
     this.#bytesLeft -= bytes.length
-    if (this.#bytesLeft < 0) return this.failed(DRAINED)
+    if (this.#bytesLeft < 0) return this.failed(UNAWAITED)
     // An array literal of one element allocates no spare capacity; `push` would. Most reads come
     // alone.
-    if (this.#unread.length === 0) this.#unread = [bytes]
-    else this.#unread.push(bytes)
-    if (this.#isScheduled) return
-    this.#isScheduled = true
+    if (this.#unread.length > 0) return void this.#unread.push(bytes)
+    this.#unread = [bytes]
     queueMicrotask(this.#gathered)
   }
 
   accounted(): number {
-    return this.#draft.size * BYTES_OF_UNIT + (this.#decoder?.unfinished ?? 0)
+    return this.#decoder?.accounted ?? 0
   }
 
   ended(): void {
-    this.#decode((decoder) => decoder.end())
-    this.#settle()
-  }
-
-  lost(error: ErrorRecord): void {
-    this.#decode((decoder) => decoder.lost(error))
+    this.#decode((decoder) => decoder.ended())
     this.#settle()
   }
 
   failed(error: ErrorRecord): void {
-    if (!this.#isOver && this.#source?.retryWithQuirks(error) === true) {
-      return this.#send()
-    }
-    // A reply with complete content stays complete, even if the wait for its usage fails.
-    this.#decode((decoder) => decoder.expire())
-    this.#handOn()
-    this.#conclude(this.#decoder?.ending ?? error)
-  }
-
-  readonly #gathered = (): void => {
-    this.#isScheduled = false
     if (this.#isOver) return
-    this.#decode()
+    if (this.#source?.retryWithQuirks(error) === true) return this.#send()
+    if (this.#decoder === undefined) return this.#fail(error)
+    // A reply with complete content stays complete, even if the wait for its usage fails.
+    this.#decode((decoder) => decoder.failed(error))
     this.#settle()
   }
+
+  readonly #gathered = (): void => this.#settle()
 
   /**
    * Decodes the bytes that were read. A decoder should never throw, whatever its input. If it does,
    * the reply fails here: undici would swallow the error and leave the reply open for ever.
    */
-  #decode(next?: (decoder: ReplyDecoder) => void): void {
+  #decode(end?: (decoder: ReplyDecoder) => void): void {
     const decoder = this.#decoder
     const unread = this.#unread
-    if (decoder === undefined) return
-    this.#unread = []
+    if (decoder === undefined || this.#isOver) return
     try {
-      if (unread.length > 0) decoder.read(byteString(unread))
-      next?.(decoder)
+      if (unread.length > 0) {
+        this.#unread = []
+        decoder.data(byteString(unread))
+      }
+      end?.(decoder)
     } catch (error) {
       this.#log(error)
       this.#fail(errorRecord(error))
@@ -230,11 +228,11 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
   /** Delivers the decoded content, and the end if it is known. */
   #settle(): void {
     const hasNews = this.#handOn()
-    const ending = this.#decoder?.ending
-    if (this.#isOver) return
-    this.#waitForUsage(this.#decoder?.contentEnd)
-    if (ending === undefined || this.#isConcluding) return
-    this.#isConcluding = true
+    const decoder = this.#decoder
+    if (decoder === undefined || this.#isOver || this.#phase === 'concluding') return
+    const { ending } = decoder
+    if (ending === undefined) return this.#waitForUsage(decoder.contentEnd)
+    this.#phase = 'concluding'
     // The end starts much work. Snapshot readers that wait for this batch take it first.
     if (hasNews) queueMicrotask(() => this.#conclude(ending))
     else this.#conclude(ending)
@@ -244,8 +242,7 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
     if (this.#isOver) return
     if (ending !== 'finished') return this.#fail(ending)
     const end = this.endSoFar()
-    this.#over()
-    this.#isFinished = true
+    this.#over('finished')
     this.#exchange?.complete()
     this.#tellEnd(() => this.#sink.finished(end))
   }
@@ -254,46 +251,37 @@ export class ReplyStream implements AnswerReader, ReplyHandle {
    * Waits a short time for usage, which some servers report after the last content. Content that
    * comes instead ends the wait.
    */
-  #waitForUsage(over: 'finished' | 'failed' | undefined): void {
-    if ((over !== undefined) === this.#isWaitingForUsage) return
+  #waitForUsage(contentEnd: 'finished' | 'failed' | undefined): void {
+    if ((contentEnd !== undefined) === (this.#phase === 'settling')) return
     const { clock, usageMs } = this.#options
-    this.#isWaitingForUsage = over !== undefined
-    // More content came after the finish reason.
-    if (over === undefined) return clock.clearTimeout(this.#timer)
     clock.clearTimeout(this.#timer)
-    const waitMs = over === 'failed' ? AFTER_ERROR_MS : usageMs
+    this.#phase = contentEnd === undefined ? 'receiving' : 'settling'
+    if (contentEnd === undefined) return
+    const waitMs = contentEnd === 'failed' ? AFTER_ERROR_MS : usageMs
     this.#timer = clock.setTimeout(() => {
-      this.#decode((decoder) => decoder.expire())
-      this.#settle()
+      this.#decode()
+      // Content that was read just now ends the wait when it is delivered.
+      if (this.#decoder?.contentEnd !== undefined) this.failed(UNAWAITED)
     }, waitMs)
   }
 
   #fail(error: ErrorRecord): void {
     if (this.#isOver) return
     const end = this.endSoFar()
-    this.#over()
+    this.#over('over')
     this.#exchange?.cut()
     const { requestId } = this.#exchange ?? {}
     const failure = redacted(error, this.#target, requestId)
     this.#tellEnd(() => this.#sink.failed(failure, end))
   }
 
-  #over(): void {
-    this.#isOver = true
+  #over(phase: 'finished' | 'over'): void {
+    this.#phase = phase
     this.#unread = []
     this.#source = undefined
     this.#options.admission?.release()
     this.#options.clock.clearTimeout(this.#timer)
     this.#options.clock.clearTimeout(this.#drainTimer)
-  }
-
-  #tell(call: () => void): void {
-    if (this.#isOver) return
-    try {
-      call()
-    } catch (error) {
-      this.#sinkThrew(error)
-    }
   }
 
   /** A sink should never throw. If it does, its reply fails, and nothing else does. */

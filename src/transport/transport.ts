@@ -1,63 +1,36 @@
 /**
- * The transport: sends requests to providers and pushes their answers to sinks.
+ * The port to providers: sends requests and pushes their answers to sinks.
  *
  * One request, one answer, one end. Knows nothing of conversations, retries or
  * storage. It gives up when a provider keeps it waiting. It does not limit the
  * total time of an answer: its callers do, with `abort`.
  */
-import { randomUUID } from 'node:crypto'
 import type { LookupFunction } from 'node:net'
 import type { Clock } from '../protocol/clock.ts'
 import type { ReplySink } from '../protocol/delta.ts'
-import type { Dialect } from '../protocol/endpoint.ts'
-import { ColloquyError, errorFromRecord } from '../protocol/errors.ts'
 import type { Logger } from '../protocol/logger.ts'
-import { Registry } from '../registry.ts'
-import { Admission, needsAdmission } from './admission/admission.ts'
-import type { AdmissionPort } from './admission/admission.ts'
-import { Slots } from './admission/slots.ts'
-import { chatCompletions } from './dialects/chat/read.ts'
-import type { WireDialect } from './dialects/dialect.ts'
-import { messages } from './dialects/messages/read.ts'
-import { responses } from './dialects/responses/read.ts'
-import { EventTemplates } from './events/shortcut/templates.ts'
 import type { AddressPolicy } from './http/address-guard.ts'
-import { Dispatchers } from './http/dispatchers.ts'
 import type { RequestDispatcher } from './http/dispatchers.ts'
-import { operationUrl, OperationUrls } from './http/endpoint-url.ts'
-import type { ExchangeRequest } from './http/exchange-request.ts'
-import { Exchange } from './http/exchange.ts'
-import type { AnswerReader, ExchangePort } from './http/exchange.ts'
 import type { Environment } from './http/proxies.ts'
-import { LearnedQuirks } from './learned-quirks.ts'
-import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from './limits.ts'
 import type { ReplyLimits } from './limits.ts'
-import { ModelListReader } from './model-list.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import type { ReplyHandle, ReplyRequest } from './reply-request.ts'
-import { type AttemptSource, ReplyStream } from './reply-stream.ts'
 import type { Timeouts } from './timeouts.ts'
-import { wellFormedJson } from './well-formed-json.ts'
 
 export interface TransportOptions {
   readonly timeouts: Timeouts
+  readonly limits: ReplyLimits
   readonly clock: Clock
-  /** How long to wait for usage after a finish reason, in milliseconds. @defaultValue 1000 */
-  readonly usageMs?: number | undefined
-  /** The longest event of a stream. @defaultValue 48 MiB */
-  readonly eventBytes?: number | undefined
-  /** The longest reply. @defaultValue 64 MiB */
-  readonly replyBytes?: number | undefined
-  /** The most parts of a reply. @defaultValue 10,000 */
-  readonly replyParts?: number | undefined
-  /** Makes ids for tool calls that come without one. @defaultValue `crypto.randomUUID` */
-  readonly newId?: (() => string) | undefined
+  /** How long to wait for usage after a finish reason, in milliseconds. */
+  readonly usageMs: number
+  /** Makes ids for tool calls that come without one. */
+  readonly newId: () => string
   /** Gets the errors that a sink, or the transport itself, throws. */
   readonly logger?: Logger | undefined
   /** The environment variables that name proxies. Read once. @defaultValue `process.env` */
   readonly environment?: Environment | undefined
-  /** The addresses allowed for endpoints that are not local. @defaultValue `'any'` */
-  readonly addressPolicy?: AddressPolicy | undefined
+  /** The addresses allowed for endpoints that are not local. */
+  readonly addressPolicy: AddressPolicy
   /** Resolves host names to addresses. @defaultValue the system's resolver */
   readonly lookup?: LookupFunction | undefined
   /**
@@ -96,141 +69,4 @@ export interface Transport {
    * so do later requests.
    */
   close(): Promise<void>
-}
-
-export function openTransport(options: TransportOptions): Transport {
-  return new HttpTransport(options)
-}
-
-const DIALECTS: Readonly<Record<Dialect, WireDialect>> = {
-  'chat-completions': chatCompletions,
-  responses,
-  messages,
-}
-
-class HttpTransport implements Transport {
-  readonly #port: ExchangePort
-  readonly #admissions: AdmissionPort
-  readonly #quirks = new LearnedQuirks()
-  readonly #urls = new OperationUrls()
-  readonly #templates: Readonly<Record<Dialect, EventTemplates>> = {
-    'chat-completions': new EventTemplates(chatCompletions),
-    responses: new EventTemplates(responses),
-    messages: new EventTemplates(messages),
-  }
-  readonly #limits: ReplyLimits
-  readonly #usageMs: number
-  readonly #newId: () => string
-  readonly #logger: Logger | undefined
-
-  constructor({ clock, timeouts, environment = process.env, ...options }: TransportOptions) {
-    const dispatchers = new Dispatchers({ ...options, environment })
-    this.#port = { dispatchers, clock, timeouts, live: new Registry() }
-    const keyMs = timeouts.headersMs
-    this.#admissions = {
-      slots: new Slots(),
-      clock,
-      keyMs,
-      waiting: new Registry(),
-      isClosed: false,
-    }
-    this.#limits = {
-      eventBytes: options.eventBytes ?? EVENT_BYTES,
-      replyBytes: options.replyBytes ?? REPLY_BYTES,
-      replyParts: options.replyParts ?? REPLY_PARTS,
-    }
-    this.#usageMs = options.usageMs ?? USAGE_MS
-    this.#newId = options.newId ?? randomUUID
-    this.#logger = options.logger
-  }
-
-  reply(request: ReplyRequest, sink: ReplySink): ReplyHandle {
-    const { target, model, stream } = request
-    const dialect = DIALECTS[target.dialect]
-    const templates = this.#templates[target.dialect]
-    const reply = new ReplyStream(sink, {
-      target,
-      model,
-      dialect,
-      templates,
-      limits: this.#limits,
-      newId: this.#newId,
-      logger: this.#logger,
-      clock: this.#port.clock,
-      // A JSON answer has no first delta to wait for.
-      timeouts: stream ? this.#port.timeouts : { ...this.#port.timeouts, firstDeltaMs: Infinity },
-      usageMs: this.#usageMs,
-      admission: needsAdmission(target)
-        ? new Admission(this.#admissions, target, request.isBackground === true)
-        : undefined,
-    })
-    const lessons = this.#quirks.of(request, dialect)
-    const source: AttemptSource = {
-      open: (ready) =>
-        this.#open(reply, {
-          target: ready,
-          url: this.#urls.of(target.url, dialect.path),
-          accept: lessons.stream ? 'text/event-stream' : 'application/json',
-          authentication: dialect.headers(ready.apiKey),
-          body: wellFormedJson(lessons.body()),
-        }),
-      retryWithQuirks: (error) => lessons.learn(error),
-    }
-    // The sink is told nothing before the caller has the handle.
-    queueMicrotask(() => reply.start(source))
-    return reply
-  }
-
-  async listModels(given: ProviderTarget, signal?: AbortSignal): Promise<readonly string[]> {
-    const target = given.keySource === undefined ? given : await this.#keyed(given, signal)
-    const list = new ModelListReader(target)
-    const dialect = DIALECTS[target.dialect]
-    const url = operationUrl(target.url, '/models')
-    for (const [name, value] of Object.entries(dialect.modelsQuery ?? {})) {
-      url.searchParams.set(name, value)
-    }
-    const request = {
-      target,
-      url,
-      accept: 'application/json',
-      authentication: dialect.headers(target.apiKey),
-    }
-    return await list.ask(this.#open(list, request), signal)
-  }
-
-  closeConnections(url: string | undefined): void {
-    const origin = url === undefined ? undefined : URL.parse(url)?.origin
-    this.#port.dispatchers.closeConnections(origin)
-  }
-
-  async close(): Promise<void> {
-    this.#admissions.isClosed = true
-    for (const admission of this.#admissions.waiting.values()) admission.shutDown()
-    for (const exchange of this.#port.live.values()) exchange.shutDown()
-    await this.#port.dispatchers.destroy()
-  }
-
-  /** Acquires the key, but no slot: a list of models costs its endpoint nothing. */
-  async #keyed(given: ProviderTarget, signal?: AbortSignal): Promise<ProviderTarget> {
-    const { promise, resolve, reject } = Promise.withResolvers<ProviderTarget>()
-    const unlimited = { ...given, maxConcurrent: undefined }
-    const admission = new Admission(this.#admissions, unlimited, false)
-    const abort = (): void => {
-      reject(new ColloquyError('cancelled', 'The request for models was cancelled.'))
-    }
-    if (signal?.aborted) abort()
-    else admission.acquire({ granted: resolve, failed: (error) => reject(errorFromRecord(error)) })
-    signal?.addEventListener('abort', abort, { once: true })
-    try {
-      return await promise
-    } finally {
-      signal?.removeEventListener('abort', abort)
-      admission.release()
-    }
-  }
-
-  #open(reader: AnswerReader, request: ExchangeRequest): Exchange {
-    if (this.#admissions.isClosed) throw new ColloquyError('engine-closed', 'The engine is closed.')
-    return new Exchange(this.#port, request, reader)
-  }
 }

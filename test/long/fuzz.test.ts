@@ -25,7 +25,7 @@ import { ReplyStream } from '../../src/transport/reply-stream.ts'
 import { collectedHeap } from '../support/heap.ts'
 import { Random } from '../support/random.ts'
 import {
-  WireRequestInfo,
+  AskedReply,
   ManualClock,
   NO_TIMEOUTS,
   ask,
@@ -191,12 +191,12 @@ function pieces(bytes: Buffer, random: Random): readonly Buffer[] {
 }
 
 /** The result of a reply, without ids that are generated here. */
-function essence({ calls, text, reasoning, toolCalls, end, error }: WireRequestInfo): object {
+function essence({ calls, text, reasoning, toolCalls, end, error }: AskedReply): object {
   const known = toolCalls.map(({ name, arguments: args }) => [name, args])
   return { end: calls.at(-1), text, reasoning, known, told: end, error }
 }
 
-function sizeOf(asked: WireRequestInfo): number {
+function sizeOf(asked: AskedReply): number {
   const lengths = asked.deltas.map((delta) => {
     if (delta.type === 'file') return delta.url.length
     return delta.type === 'tool-call' ? delta.inputText.length : delta.text.length
@@ -210,8 +210,8 @@ interface Fuzzing {
   readonly body: (random: Random) => Buffer
   /** Checks a reply. May decode the same body again, with other cuts. */
   readonly check?: (
-    asked: WireRequestInfo,
-    again: () => Promise<WireRequestInfo>,
+    asked: AskedReply,
+    again: () => Promise<AskedReply>,
   ) => Promise<string | undefined>
 }
 
@@ -229,7 +229,7 @@ async function fuzz({ wire }: Spoken, { salt, body, check }: Fuzzing): Promise<n
   for (; Date.now() < until; count += 1) {
     const bytes = body(random)
     const isCut = random.below(4) === 0
-    const again = async (): Promise<WireRequestInfo> => {
+    const again = async (): Promise<AskedReply> => {
       const began = Date.now()
       const asked = await decoded(wire, templates, pieces(bytes, random), isCut)
       if (Date.now() - began > HANGS_MS) fail('takes too long', bytes)
@@ -253,8 +253,8 @@ async function decoded(
   templates: EventTemplates,
   read: readonly Buffer[],
   isCut: boolean,
-): Promise<WireRequestInfo> {
-  const asked = new WireRequestInfo()
+): Promise<AskedReply> {
+  const asked = new AskedReply()
   let ids = 0
   const stream = new ReplyStream(asked.sink, {
     dialect,
@@ -269,13 +269,13 @@ async function decoded(
     admission: undefined,
     logger: undefined,
   })
-  stream.began('text/event-stream')
+  stream.started('text/event-stream')
   for (const piece of read) {
-    stream.read(piece)
+    stream.data(piece)
     // Pieces that come together are gathered in a microtask. This ends the batch.
     await Promise.resolve()
   }
-  if (isCut) stream.lost({ code: 'connection-lost', message: 'cut' })
+  if (isCut) stream.failed({ code: 'connection-lost', message: 'cut' })
   else stream.ended()
   return asked
 }
@@ -315,7 +315,7 @@ describe.each(Object.entries(DIALECTS))('%s', (name, spoken) => {
       const stream = proper(make, random)
       return random.below(2) === 0 ? stream : damaged(stream, stream, random)
     }
-    const check = async (asked: WireRequestInfo, again: () => Promise<WireRequestInfo>) =>
+    const check = async (asked: AskedReply, again: () => Promise<AskedReply>) =>
       isDeepStrictEqual(essence(asked), essence(await again())) ? undefined : 'differs by its cuts'
 
     told(await fuzz(spoken, { salt: 4, body, check }), 'streams, cut twice')

@@ -1,10 +1,13 @@
 /** Asks a transport for replies and notes every call of the sink. */
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/protocol/clock.ts'
 import type { UnplacedDelta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
 import type { ErrorRecord } from '../../src/protocol/errors.ts'
+import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from '../../src/transport/limits.ts'
+import type { ReplyLimits } from '../../src/transport/limits.ts'
 import type { ProviderTarget } from '../../src/transport/provider-target.ts'
 import type { ReplyHandle, ReplyRequest } from '../../src/transport/reply-request.ts'
-import { openTransport } from '../../src/transport/transport.ts'
+import { openTransport } from '../../src/transport/lazy-transport.ts'
 import type { Transport, TransportOptions } from '../../src/transport/transport.ts'
 
 export const systemClock: Clock = {
@@ -51,13 +54,28 @@ export class ManualClock implements Clock {
   }
 }
 
+/** Limits that no reply reaches. */
+export const NO_LIMITS = { eventBytes: Infinity, replyBytes: Infinity, replyParts: Infinity }
+
 /** Timeouts that never expire. */
 export const NO_TIMEOUTS = { headersMs: Infinity, firstDeltaMs: Infinity, idleMs: Infinity }
 
+/** The options of a transport that a test sets, and its limits beside them. */
+export type AskingOptions = Partial<Omit<TransportOptions, 'limits'> & ReplyLimits>
+
 /** A disposable transport that ignores the proxies of the environment. */
-export function transportFor(options: Partial<TransportOptions> = {}): Transport & AsyncDisposable {
+export function transportFor(options: AskingOptions = {}): Transport & AsyncDisposable {
+  const { eventBytes, replyBytes, replyParts } = options
   const transport = openTransport({
     timeouts: NO_TIMEOUTS,
+    limits: {
+      eventBytes: eventBytes ?? EVENT_BYTES,
+      replyBytes: replyBytes ?? REPLY_BYTES,
+      replyParts: replyParts ?? REPLY_PARTS,
+    },
+    usageMs: USAGE_MS,
+    newId: randomUUID,
+    addressPolicy: 'any',
     clock: systemClock,
     environment: {},
     ...options,
@@ -98,7 +116,7 @@ export interface AskedCall {
 }
 
 /** One running reply, with every call of its sink. */
-export class WireRequestInfo {
+export class AskedReply {
   /** The names of the calls, in order. */
   readonly calls: string[] = []
   readonly batches: (readonly UnplacedDelta[])[] = []
@@ -189,8 +207,8 @@ export class WireRequestInfo {
 }
 
 /** Starts a reply. */
-export function ask(transport: Transport, request: ReplyRequest): WireRequestInfo {
-  const asked = new WireRequestInfo()
+export function ask(transport: Transport, request: ReplyRequest): AskedReply {
+  const asked = new AskedReply()
   asked.handle = transport.reply(request, asked.sink)
   return asked
 }
@@ -199,8 +217,8 @@ export function ask(transport: Transport, request: ReplyRequest): WireRequestInf
 export async function reply(
   url: string,
   fields: Partial<ReplyRequest> = {},
-  options: Partial<TransportOptions> = {},
-): Promise<WireRequestInfo> {
+  options: AskingOptions = {},
+): Promise<AskedReply> {
   await using transport = transportFor(options)
   return await ask(transport, requestTo(url, fields)).ended
 }

@@ -8,7 +8,6 @@ import { byteString } from '../../src/transport/events/byte-string.ts'
 import { EventTemplates } from '../../src/transport/events/shortcut/templates.ts'
 import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS } from '../../src/transport/limits.ts'
 import { ReplyDecoder } from '../../src/transport/reply-decoder.ts'
-import { ReplyDraft } from '../../src/transport/reply-draft.ts'
 import { targetAt } from './asking.ts'
 
 /** The dialect without templates: every event is parsed. */
@@ -25,13 +24,12 @@ export interface Reading {
 /** The deltas and the end that a decoder reads from these pieces of a body. */
 export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
   const { dialect = chatCompletions, templates = new EventTemplates(dialect) } = reading
-  const draft = new ReplyDraft()
   const limits = {
     eventBytes: EVENT_BYTES,
     replyBytes: reading.replyBytes ?? REPLY_BYTES,
     replyParts: REPLY_PARTS,
   }
-  const decoder = new ReplyDecoder(draft, 'text/event-stream', {
+  const decoder = new ReplyDecoder('text/event-stream', {
     dialect,
     templates,
     limits,
@@ -39,9 +37,9 @@ export function decoded(pieces: readonly Buffer[], reading: Reading = {}) {
     model: 'm',
     newId: () => 'id',
   })
-  for (const piece of pieces) decoder.read(byteString([piece]))
-  decoder.end()
-  return { deltas: draft.take(), outcome: decoder.ending, end: decoder.replyEnd() }
+  for (const piece of pieces) decoder.data(byteString([piece]))
+  decoder.ended()
+  return { deltas: decoder.take(), outcome: decoder.ending, end: decoder.facts() }
 }
 
 /** A dialect that counts the events its dialect readers get. */

@@ -10,7 +10,7 @@ import { startProvider } from '../support/provider.ts'
 import type { Provider } from '../support/provider.ts'
 import { raw } from '../support/scripts.ts'
 import { ask, requestTo, targetAt, transportFor } from './asking.ts'
-import type { WireRequestInfo } from './asking.ts'
+import type { AskedReply } from './asking.ts'
 
 /** The folder of the recordings, which are not part of the project. */
 const folder = process.env['COLLOQUY_RECORDINGS'] ?? ''
@@ -77,7 +77,7 @@ function cutAtRandom(bytes: Buffer): readonly Uint8Array[] {
   return ends.map((end, n) => bytes.subarray(ends[n - 1] ?? 0, end))
 }
 
-function expectAssembled(asked: WireRequestInfo, { file, expected }: Recording): void {
+function expectAssembled(asked: AskedReply, { file, expected }: Recording): void {
   expect(asked.text).toBe(expected.content)
   expect(asked.reasoning).toBe(REASONING[file] ?? expected.reasoning)
   expect(

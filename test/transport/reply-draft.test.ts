@@ -6,15 +6,15 @@ import { assembled, GrowingReply } from '../../src/reply/growing-reply.ts'
 import { chatCompletions } from '../../src/transport/dialects/chat/read.ts'
 import { messages } from '../../src/transport/dialects/messages/read.ts'
 import { responses } from '../../src/transport/dialects/responses/read.ts'
+import type { ReplyLimits } from '../../src/transport/limits.ts'
 import { ReplyDraft } from '../../src/transport/reply-draft.ts'
-import type { TransportOptions } from '../../src/transport/transport.ts'
 import type { WireObject } from '../../src/transport/wire-value.ts'
 import { ended, started, stopped } from '../support/messages-events.ts'
 import { startProvider } from '../support/provider.ts'
 import { outputItem, responseEvent } from '../support/response-events.ts'
 import { chunk, json } from '../support/scripts.ts'
-import { reply, targetAt } from './asking.ts'
-import type { WireRequestInfo } from './asking.ts'
+import { NO_LIMITS, reply, targetAt } from './asking.ts'
+import type { AskedReply } from './asking.ts'
 import { decoded } from './decoding-twice.ts'
 
 const DIALECTS = { responses, messages, 'chat-completions': chatCompletions }
@@ -26,8 +26,8 @@ const many = <T>(count: number, make: (n: number) => T): T[] =>
 async function asked(
   dialect: Dialect,
   answer: readonly object[] | object,
-  limits: Partial<TransportOptions>,
-): Promise<WireRequestInfo> {
+  limits: Partial<ReplyLimits>,
+): Promise<AskedReply> {
   await using provider = await startProvider()
   provider.next(
     Array.isArray(answer)
@@ -312,8 +312,7 @@ test.each(EMPTY_ENTRIES)(
 test.each(EMPTY_ENTRIES)(
   'entries of %s beyond the limit take no memory any more',
   (dialect, answer) => {
-    const draft = new ReplyDraft()
-    draft.limitTo({ eventBytes: Infinity, replyBytes: 1_000_000, replyParts: Infinity })
+    const draft = new ReplyDraft({ ...NO_LIMITS, replyBytes: 1_000_000 })
     const target = targetAt('http://127.0.0.1:1/v1', { dialect })
     const reader = DIALECTS[dialect].reader(draft, () => 'id', { target, model: 'm' })
 
@@ -333,8 +332,7 @@ const anyAdded: fc.Arbitrary<Added> = fc.oneof(
 )
 
 function drafted(all: readonly Added[], replyParts: number): ReplyDraft {
-  const draft = new ReplyDraft()
-  draft.limitTo({ eventBytes: Infinity, replyBytes: Infinity, replyParts })
+  const draft = new ReplyDraft({ ...NO_LIMITS, replyParts })
   for (const [kind, value = ''] of all) {
     if (kind === 'text') draft.text(value)
     else if (kind === 'reasoning') draft.reasoning(value)
@@ -365,7 +363,7 @@ test('a draft counts exactly the parts that its deltas make, joined or not', () 
 })
 
 test('a batch that was taken does not change any more', () => {
-  const draft = new ReplyDraft()
+  const draft = new ReplyDraft(NO_LIMITS)
   draft.text('a')
   const batch = draft.take()
 

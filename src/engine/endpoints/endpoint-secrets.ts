@@ -15,7 +15,7 @@ import type { SecretOptions } from '../options/options.ts'
 import { type OpenedKey, openEncryptionKey } from './encryption-key.ts'
 import type { SecretBox } from './secret-box.ts'
 
-export interface Secrets {
+interface Secrets {
   readonly apiKey?: string | undefined
   /** A function that returns keys, in place of `apiKey`. */
   readonly keySource?: KeySource | undefined

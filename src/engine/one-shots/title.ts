@@ -19,7 +19,10 @@ const LABEL =
 
 let segmenter: Intl.Segmenter | undefined
 
-/** Made when first needed: making a segmenter takes as long as loading a small library. */
+/**
+ * Made when first needed: making a segmenter takes as long as loading a small library. All engines
+ * of a process share it, since it keeps nothing of a text.
+ */
 function graphemes(): Intl.Segmenter {
   return (segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' }))
 }

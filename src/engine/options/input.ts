@@ -16,7 +16,7 @@ export interface Input {
 }
 
 /** A message that a conversation starts with, with all fields of its parts. */
-export interface CheckedMessage {
+interface CheckedMessage {
   readonly role: MessageRole
   readonly content: readonly Part[]
 }

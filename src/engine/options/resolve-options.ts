@@ -9,6 +9,7 @@ import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
+import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from '../../transport/limits.ts'
 import { checked, count, duration, functionValue, group, text } from './check.ts'
 import { guardedIds, uuidV7Source } from './ids.ts'
 import { guardedLogger, silentLogger, Warnings, warningsLogger } from './logging.ts'
@@ -65,7 +66,7 @@ const optionsSchema = group({
       firstDeltaMs: v.optional(duration, 600_000),
       idleMs: v.optional(duration, 600_000),
       turnMs: v.optional(duration, 3_600_000),
-      usageMs: v.optional(delay),
+      usageMs: v.optional(delay, USAGE_MS),
     }),
     {},
   ),
@@ -79,9 +80,9 @@ const optionsSchema = group({
   ),
   limits: v.optional(
     group({
-      eventBytes: v.optional(count),
-      replyBytes: v.optional(count),
-      replyParts: v.optional(count),
+      eventBytes: v.optional(count, EVENT_BYTES),
+      replyBytes: v.optional(count, REPLY_BYTES),
+      replyParts: v.optional(count, REPLY_PARTS),
     }),
     {},
   ),

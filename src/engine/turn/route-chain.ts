@@ -17,7 +17,7 @@ export interface PlannedAttempt {
   readonly decidedAt: number
 }
 
-export interface PlanningOptions {
+interface PlanningOptions {
   readonly retry: RetryPolicy
   /** How long a server may take to load its model, in milliseconds. */
   readonly headersMs: number

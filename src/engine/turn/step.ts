@@ -32,7 +32,7 @@ export interface StepPort {
 }
 
 /** The turn whose reply is asked for. */
-export interface SteppedTurn {
+interface SteppedTurn {
   readonly request: TurnRequest
   readonly replyFeed: ReplyFeed
   readonly bound: Bound

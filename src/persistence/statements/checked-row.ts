@@ -73,10 +73,6 @@ export function text(column: unknown): string {
   return fromText(column)
 }
 
-export function textOrUndefined(column: unknown): string | undefined {
-  return column === null ? undefined : text(column)
-}
-
 /** An id that was made here, which `stored-text.ts` does not encode. */
 export function plainText(column: unknown): string {
   if (typeof column !== 'string') throw new BrokenColumn()

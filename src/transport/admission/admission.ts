@@ -9,20 +9,21 @@
  */
 import type { Clock } from '../../protocol/clock.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Registry } from '../../registry.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { fetchKey } from './key-source.ts'
 import type { Slots } from './slots.ts'
 
-/** State shared by all admissions of a transport. */
+/** The transport, as its admissions see it. */
 export interface AdmissionPort {
   readonly slots: Slots
   readonly clock: Clock
   /** How long the function for a key may take, in milliseconds. */
   readonly keyMs: number
-  /** The admissions that wait for a slot or a key. */
-  readonly waiting: Registry<object, Admission>
-  isClosed: boolean
+  isClosed(): boolean
+  /** The admission waits for a slot or a key from now on: `shutDown` ends the wait. */
+  waits(key: object, admission: Admission): void
+  /** The admission waits no longer. */
+  settled(key: object): void
 }
 
 /** Contract: exactly one of these is called, once, unless the admission is released before. */
@@ -41,12 +42,12 @@ export class Admission {
   readonly #port: AdmissionPort
   readonly #target: ProviderTarget
   readonly #isBackground: boolean
-  /** Its key in `AdmissionPort.waiting`. */
-  readonly #place = {}
+  /** Stands for this admission where the waiting ones are known. */
+  readonly #key = {}
   #admitted: Admitted | undefined
-  #giveBack: (() => void) | undefined
+  #releaseSlot: (() => void) | undefined
   #stopKey: (() => void) | undefined
-  #hasLeft = false
+  #isReleased = false
 
   /** @param isBackground - true if chats that wait go first */
   constructor(port: AdmissionPort, target: ProviderTarget, isBackground: boolean) {
@@ -57,55 +58,56 @@ export class Admission {
 
   /** Waits for the slot and the key. To be called once. */
   acquire(admitted: Admitted): void {
-    if (this.#hasLeft) return
+    if (this.#isReleased) return
     this.#admitted = admitted
-    if (this.#port.isClosed) return this.shutDown()
-    this.#port.waiting.set(this.#place, this)
+    if (this.#port.isClosed()) return this.shutDown()
+    this.#port.waits(this.#key, this)
     const { endpoint, maxConcurrent } = this.#target
     if (maxConcurrent === undefined) return this.#askForKey()
-    const giveBack = this.#port.slots.take(endpoint, maxConcurrent, this.#isBackground, () =>
+    const { slots } = this.#port
+    const releaseSlot = slots.acquire(endpoint, maxConcurrent, this.#isBackground, () =>
       this.#askForKey(),
     )
-    // If a slot was free, the request may have been sent and have failed inside `take`.
-    if (this.#hasLeft) giveBack()
-    else this.#giveBack = giveBack
+    // If a slot was free, the request may have been sent and have failed inside `acquire`.
+    if (this.#isReleased) releaseSlot()
+    else this.#releaseSlot = releaseSlot
   }
 
   /** Releases the slot, and ends the wait for a slot or a key. */
   release(): void {
-    this.#hasLeft = true
+    this.#isReleased = true
     this.#admitted = undefined
-    this.#port.waiting.delete(this.#place)
+    this.#port.settled(this.#key)
     this.#stopKey?.()
-    this.#giveBack?.()
+    this.#releaseSlot?.()
   }
 
   /** Ends the wait because the transport closes. */
   shutDown(): void {
-    this.#fail({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
+    this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
   }
 
   #askForKey(): void {
     const { keySource: source, endpoint } = this.#target
-    if (source === undefined) return this.#enter(this.#target)
+    if (source === undefined) return this.#granted(this.#target)
     const { clock, keyMs } = this.#port
     this.#stopKey = fetchKey(
       { source, endpoint, clock, waitMs: keyMs },
       {
-        found: (apiKey) => this.#enter({ ...this.#target, apiKey }),
-        failed: (error) => this.#fail(error),
+        granted: (apiKey) => this.#granted({ ...this.#target, apiKey }),
+        failed: (error) => this.#failed(error),
       },
     )
   }
 
-  #enter(target: ProviderTarget): void {
+  #granted(target: ProviderTarget): void {
     const admitted = this.#admitted
     this.#admitted = undefined
-    this.#port.waiting.delete(this.#place)
+    this.#port.settled(this.#key)
     admitted?.granted(target)
   }
 
-  #fail(error: ErrorRecord): void {
+  #failed(error: ErrorRecord): void {
     const admitted = this.#admitted
     this.release()
     admitted?.failed(error)

@@ -19,7 +19,7 @@ interface KeyRequest {
 }
 
 interface KeyReceiver {
-  found(apiKey: string): void
+  granted(apiKey: string): void
   failed(error: ErrorRecord): void
 }
 
@@ -47,7 +47,7 @@ export function fetchKey(request: KeyRequest, receiver: KeyReceiver): () => void
       const apiKey = given.trim()
       if (apiKey === '') return fail('gave an empty key')
       stop()
-      receiver.found(apiKey)
+      receiver.granted(apiKey)
     },
     (error: unknown) => fail(`threw${kindOf(error)}`),
   )

@@ -9,11 +9,11 @@
  */
 
 /** Called when a waiting request has acquired its slot. */
-type Enter = () => void
+type Granted = () => void
 
 /** Emptied when it leaves its queue: a Set can keep deleted entries alive (see `Registry`). */
 interface Waiter {
-  enter: Enter | undefined
+  granted: Granted | undefined
 }
 
 interface Places {
@@ -29,11 +29,11 @@ export class Slots {
   readonly #endpoints = new Map<string, Places>()
 
   /**
-   * Calls `enter` as soon as a slot is free: at once, or later.
+   * Calls `granted` as soon as a slot is free: at once, or later.
    *
    * @returns a function that releases the slot, or ends the wait for it; further calls do nothing
    */
-  take(endpoint: string, limit: number, isBackground: boolean, enter: Enter): () => void {
+  acquire(endpoint: string, limit: number, isBackground: boolean, granted: Granted): () => void {
     const places = this.#endpoints.get(endpoint) ?? {
       limit,
       taken: 0,
@@ -44,15 +44,15 @@ export class Slots {
     this.#endpoints.set(endpoint, places)
     places.limit = limit
     const queue = isBackground ? places.background : places.chats
-    let isGivenBack = false
-    const waiter: Waiter = { enter }
+    let isReleased = false
+    const waiter: Waiter = { granted }
     queue.add(waiter)
     this.#admit(endpoint, places)
     return () => {
-      if (isGivenBack) return
-      isGivenBack = true
+      if (isReleased) return
+      isReleased = true
       if (!queue.delete(waiter)) places.taken -= 1
-      waiter.enter = undefined
+      waiter.granted = undefined
       this.#admit(endpoint, places)
     }
   }
@@ -73,14 +73,14 @@ export class Slots {
 }
 
 /** Takes the next waiter out of its queue, if a slot is free. */
-function nextIn({ limit, taken, chats, background }: Places): Enter | undefined {
+function nextIn({ limit, taken, chats, background }: Places): Granted | undefined {
   if (taken >= limit) return undefined
   for (const queue of [chats, background]) {
     for (const waiter of queue) {
       queue.delete(waiter)
-      const { enter } = waiter
-      waiter.enter = undefined
-      return enter
+      const { granted } = waiter
+      waiter.granted = undefined
+      return granted
     }
   }
   return undefined

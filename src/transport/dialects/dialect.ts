@@ -81,10 +81,10 @@ export interface DialectReader {
   /** True if the content can be complete although the provider did not say that it is. */
   readonly isWhole: boolean
   /**
-   * Called when nothing more comes, perhaps more than once. Adds the content that was held back.
-   * Returns an error if the reply cannot be used.
+   * Nothing more comes. May be called more than once. Adds the content that was held back. Returns
+   * an error if the reply cannot be used.
    */
-  close(): ProviderError | undefined
+  ended(): ProviderError | undefined
   /** Finish reason, usage and model, as far as they are known. May be called at any time. */
-  end(): ReplyEnd
+  facts(): ReplyEnd
 }

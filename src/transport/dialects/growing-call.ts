@@ -10,7 +10,7 @@ import type { WireObject } from '../wire-value.ts'
 import { ObjectScanner } from './object-scanner.ts'
 
 /** An object after complete arguments, with the id of the fragment that began it. */
-export interface FollowingObject {
+interface FollowingObject {
   readonly text: string
   readonly id: string | undefined
 }

@@ -9,7 +9,7 @@ import type { WireObject } from '../wire-value.ts'
 import { bareType } from './media-type.ts'
 
 /** A picture as a file part holds it. */
-export interface Picture {
+interface Picture {
   readonly mediaType: string
   /** A `data:`, `https:` or `http:` url. */
   readonly url: string

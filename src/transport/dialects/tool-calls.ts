@@ -1,17 +1,16 @@
 /**
- * Assembles the tool calls of one reply from their fragments.
+ * Assembles the tool calls of one reply from their fragments, and hands them on.
  *
- * Servers differ in how they mark the call that a fragment belongs to: by an index, by an id, by
- * both, or by neither. Marks alone are not trusted: what the fragments make together decides. The
- * index is a key, never a position, so absurd indexes do no harm. This file knows nothing of the
- * events that carry the fragments.
+ * `CallList` knows which call a fragment belongs to. This file knows when a call may be shown, and
+ * nothing of the events that carry the fragments.
  */
 import type { ReplyDraft } from '../reply-draft.ts'
 import { isObject, jsonText, nonEmpty } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 import { calledIn, indexIn } from './call-entry.ts'
 import type { CallIndex } from './call-entry.ts'
-import { GrowingCall } from './growing-call.ts'
+import { CallList } from './call-list.ts'
+import type { GrowingCall } from './growing-call.ts'
 import { extraOfCall } from './history/call-mark.ts'
 import type { CallMarker } from './history/call-mark.ts'
 import { ownCallId } from './history/wire-names.ts'
@@ -20,7 +19,7 @@ import { kindOf } from './unread.ts'
 /** Memory of a call besides its texts, counted so that endless empty calls reach the limit. */
 const CALL_OVERHEAD = 256
 
-export interface ToolCallOptions {
+interface ToolCallOptions {
   /**
    * True if a name may come in pieces. A call is then shown once it has arguments, since its name
    * does not change after that.
@@ -33,10 +32,7 @@ export class ToolCalls {
   readonly #newId: () => string
   readonly #marker: CallMarker
   readonly #namesGrow: boolean
-  readonly #calls: GrowingCall[] = []
-  // Created when needed: most replies call no tool, and even an empty map is not small.
-  #byIndex: Map<unknown, GrowingCall> | undefined
-  #byId: Map<string, GrowingCall> | undefined
+  readonly #calls: CallList
   #isUnwritable = false
   /** How many calls at the start of the list are shown. */
   #shown = 0
@@ -54,11 +50,12 @@ export class ToolCalls {
     this.#newId = newId
     this.#marker = marker
     this.#namesGrow = options.namesGrow
+    this.#calls = new CallList(options.namesGrow)
   }
 
   /** True if the model asked for any tool by its name. */
   get isAsked(): boolean {
-    return this.#calls.some((call) => call.name !== undefined)
+    return this.#calls.all.some((call) => call.name !== undefined)
   }
 
   /** Grows with each fragment that says anything. */
@@ -70,7 +67,7 @@ export class ToolCalls {
   get areWhole(): boolean {
     return (
       this.isAsked &&
-      this.#calls.every((call) => isHusk(call) || (call.name !== undefined && call.isWhole))
+      this.#calls.all.every((call) => isHusk(call) || (call.name !== undefined && call.isWhole))
     )
   }
 
@@ -82,7 +79,7 @@ export class ToolCalls {
   /** The reason why the calls cannot be used, if there is one. */
   get fault(): string | undefined {
     if (this.#isUnwritable) return 'The arguments of a tool call are nested too deep'
-    const isNameless = this.#calls.some((call) => call.name === undefined && !isHusk(call))
+    const isNameless = this.#calls.all.some((call) => call.name === undefined && !isHusk(call))
     return isNameless ? 'The model asked for a tool without naming it' : undefined
   }
 
@@ -110,7 +107,7 @@ export class ToolCalls {
 
   /** The provider said that a call is complete, and tells its arguments no more. */
   complete(index: unknown): void {
-    const call = this.#callAt(index)
+    const call = this.#calls.at(index)
     if (call !== undefined) this.#end(call)
   }
 
@@ -119,7 +116,7 @@ export class ToolCalls {
    * that are a whole value by now will not change, others may.
    */
   completeIfWhole(index: unknown): void {
-    const call = this.#callAt(index)
+    const call = this.#calls.at(index)
     if (call === undefined || !(call.isPlain ? call.hasText : call.isWhole)) return
     this.#end(call)
   }
@@ -135,13 +132,13 @@ export class ToolCalls {
 
   /** Opens the parts of all calls that have a name, so that later content comes after them. */
   open(): void {
-    this.#openUntil(this.#calls.length)
+    this.#openUntil(this.#calls.all.length)
   }
 
   /** Shows what was held back. Called when nothing more comes. */
   finish(): void {
     // Grows while it is read: an object that follows the arguments may be another call.
-    for (const call of this.#calls) {
+    for (const call of this.#calls.all) {
       const following = call.takeFollowing(true)
       if (following !== undefined) this.#follow(call, following)
       if (call.name !== undefined) this.#handOn(call)
@@ -160,20 +157,16 @@ export class ToolCalls {
     const name = nonEmpty(called['name'])
     const text = this.argumentsText(called['arguments'] ?? called['input'])
     const index = isWhole ? undefined : indexIn(entry['index'])
-    const known = isWhole ? undefined : this.#callFor(index, id, name, text)
+    const event = this.#event
+    const known = isWhole ? undefined : this.#calls.of({ index, id, name, text, event })
     const call = known ?? this.#open(index, isObject(entry['custom']))
-    this.#identify(call, id)
+    this.#calls.identify(call, id)
     this.#name(call, name)
     if (name !== undefined || text !== '') this.#heard += 1
     const data = extraOfCall(entry, called)
     if (data !== undefined) call.data = { ...call.data, ...data }
     this.#feed(call, text, id, isLast)
     return call
-  }
-
-  #callAt(given: unknown): GrowingCall | undefined {
-    const index = indexIn(given)
-    return index === undefined ? this.#calls.at(-1) : this.#byIndex?.get(index)
   }
 
   /** Hands on what was held back of a call, and closes its part. */
@@ -191,15 +184,6 @@ export class ToolCalls {
     if (call.isEnded || !this.#show(call, true)) return
     call.isEnded = true
     this.#draft.closeCall(call.id ?? '', call.name ?? '')
-  }
-
-  /** The first id of a call counts, until the call is shown. */
-  #identify(call: GrowingCall, id: string | undefined): void {
-    if (id === undefined || call.givenId !== undefined || call.isShown) return
-    call.givenId = id
-    this.#byId ??= new Map()
-    if (!this.#byId.has(id)) call.id = id
-    this.#byId.set(id, call)
   }
 
   #name(call: GrowingCall, name: string | undefined): void {
@@ -226,7 +210,7 @@ export class ToolCalls {
   #follow(call: GrowingCall, { text, id }: { text: string; id: string | undefined }): GrowingCall {
     this.#show(call, true)
     const other = this.#open(call.index, false)
-    this.#identify(other, id === call.givenId ? undefined : id)
+    this.#calls.identify(other, id === call.givenId ? undefined : id)
     this.#name(other, call.name)
     other.event = this.#event
     other.add(text, 0, undefined)
@@ -248,7 +232,7 @@ export class ToolCalls {
   /** Opens the parts of the first calls. The order of parts is the order of calls. */
   #openUntil(count: number): void {
     for (; this.#shown < count; this.#shown += 1) {
-      const call = this.#calls[this.#shown]
+      const call = this.#calls.all[this.#shown]
       if (call?.name !== undefined) this.#openPart(call)
     }
   }
@@ -274,67 +258,11 @@ export class ToolCalls {
     call.data = undefined
   }
 
-  /** Finds the call that a fragment of a stream goes on with; `undefined` if it opens another. */
-  #callFor(
-    index: CallIndex,
-    id: string | undefined,
-    name: string | undefined,
-    text: string,
-  ): GrowingCall | undefined {
-    const known = id === undefined ? undefined : this.#byId?.get(id)
-    const placed = index === undefined ? (known ?? this.#calls.at(-1)) : this.#byIndex?.get(index)
-    if (placed === undefined) return name === undefined ? known : undefined
-    if (name === undefined) return isOtherId(placed, id) ? (known ?? placed) : placed
-    if (!this.#isAnother(placed, index, id, name, text)) return placed
-    return known !== placed && known?.name === name && known.isOpen ? known : undefined
-  }
-
-  /** Returns true if a fragment with a name belongs to another call than the one in its place. */
-  #isAnother(
-    call: GrowingCall,
-    index: CallIndex,
-    id: string | undefined,
-    name: string,
-    text: string,
-  ): boolean {
-    const isIndexed = index !== undefined
-    const isOther = isOtherId(call, id)
-    if (call.name === undefined) return isOther && !isIndexed
-    const isSameName = call.name === name
-    if (call.isEmpty) {
-      // A server that makes a new id for each fragment repeats the name with the arguments.
-      if (isOther) return !(isIndexed && isSameName && text !== '')
-      // Arguments cannot come after the end of a call, so these belong to a call of their own.
-      if (call.isEnded && id === undefined) return true
-      // The pieces of a name come in events of their own, and before the call is shown.
-      const mayGrow = this.#namesGrow && !call.isShown && call.event !== this.#event
-      return !isSameName && !mayGrow
-    }
-    const beginsObject = /^\s*\{/.test(text)
-    if (call.isComplete) {
-      if (isOther || !isSameName) return true
-      // Whole calls without any mark, or side by side in one event, are calls of their own. Any
-      // other object may be the same arguments again.
-      return beginsObject && id === undefined && (!isIndexed || call.event === this.#event)
-    }
-    if (isOther) {
-      return !(isIndexed && isSameName && call.isOpen && text !== '' && !beginsObject)
-    }
-    const isSameId = id !== undefined && call.givenId !== undefined
-    return !isSameName && (beginsObject || !isSameId)
-  }
-
   #open(index: CallIndex, isPlain: boolean): GrowingCall {
-    const call = new GrowingCall(this.#calls.length, index, isPlain)
-    this.#calls.push(call)
-    if (index !== undefined) (this.#byIndex ??= new Map()).set(index, call)
+    const call = this.#calls.open(index, isPlain)
     this.#draft.count(CALL_OVERHEAD)
     return call
   }
-}
-
-function isOtherId(call: GrowingCall, id: string | undefined): boolean {
-  return id !== undefined && call.givenId !== undefined && id !== call.givenId
 }
 
 /** Returns true if an entry said nothing of its call. */

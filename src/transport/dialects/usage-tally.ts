@@ -5,9 +5,10 @@
  * one of the same field, even if it is lower. A field that is absent or `null` replaces nothing.
  * Knows nothing of the events that carry the counts.
  */
+import type { Usage } from '../../protocol/message.ts'
 import { isObject, jsonLength } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
-import { LONGEST_USAGE } from './usage.ts'
+import { LONGEST_USAGE, toUsage } from './usage.ts'
 
 /** The counts of the input. Their names differ between formats and servers. */
 const INPUT = ['prompt_tokens', 'input_tokens']
@@ -28,9 +29,10 @@ export class UsageTally {
   /** True if the object is so large that only counts are still taken. */
   #isFull = false
 
-  /** The usage object so far; `undefined` if the provider reported none. */
-  get raw(): WireObject | undefined {
-    return this.#own === undefined ? this.#raw : { ...this.#own }
+  /** The usage so far; `undefined` if the provider reported none. */
+  get usage(): Usage | undefined {
+    const raw = this.#own === undefined ? this.#raw : { ...this.#own }
+    return raw === undefined ? undefined : toUsage(raw)
   }
 
   add(next: WireObject): void {

@@ -25,8 +25,8 @@ interface EventReader {
   event(data: string, name: string | undefined): TextOnlyEvent | undefined
   /** Is told the text of each event that matched the template. */
   readonly textOnly: TakeTextOnly
-  /** The event is longer than events may be. */
-  tooLarge(): void
+  /** An event cannot be read. @param what - describes it, for an error message */
+  failed(code: 'event-too-large', what: string): void
   /** Returns true if the reader needs no more events. */
   isOver(): boolean
 }
@@ -66,7 +66,7 @@ export class EventStream {
     this.#parser = createParser({
       onEvent: ({ data, event }) => this.#event(data, event),
       onError: ({ type }) => {
-        if (type === 'max-buffer-size-exceeded') reader.tooLarge()
+        if (type === 'max-buffer-size-exceeded') this.#tooLarge()
       },
       maxBufferSize: eventBytes,
     })
@@ -78,7 +78,7 @@ export class EventStream {
   }
 
   /** Reads the next bytes of the stream. */
-  feed(bytes: ByteString): void {
+  data(bytes: ByteString): void {
     // JSON escapes a carriage return inside a string, so each one stands at the end of a line.
     const blankLine = bytes.includes('\r') ? '\r\n\r\n' : '\n\n'
     let at = 0
@@ -96,7 +96,7 @@ export class EventStream {
   }
 
   /** The stream ended. A complete last event counts even without the blank line after it. */
-  end(): void {
+  ended(): void {
     this.#parser.feed(`${this.#text.end()}\n\n`)
   }
 
@@ -130,7 +130,7 @@ export class EventStream {
 
   #event(data: string, name: string | undefined): void {
     // The parser checks the size of an event only while the event is incomplete.
-    if (data.length > this.#eventBytes) return this.#reader.tooLarge()
+    if (data.length > this.#eventBytes) return this.#tooLarge()
     const textOnly = this.#reader.event(data, name)
     // This event may have changed the meaning of later events that match the template.
     if (textOnly === undefined) this.#template = undefined
@@ -142,5 +142,9 @@ export class EventStream {
     this.#failedTemplates += 1
     this.#triedTemplates += 1
     this.#template = this.#templates.learn(event)
+  }
+
+  #tooLarge(): void {
+    this.#reader.failed('event-too-large', `an event of more than ${this.#eventBytes} bytes`)
   }
 }

@@ -14,13 +14,13 @@ const { constants } = zlib
 /**
  * Receives the decoded bytes, and pauses the source while the decoder lags behind.
  *
- * Contract: `data` is called any number of times, then `end` or `error`.
+ * Contract: `data` is called any number of times, then `ended` or `failed`.
  */
 export interface BodyDecoderPort {
   data(bytes: Buffer): void
-  end(): void
+  ended(): void
   /** The bytes are not in the encoding that the header named. */
-  error(error: Error): void
+  failed(): void
   pause(): void
   resume(): void
 }
@@ -35,16 +35,16 @@ export class BodyDecoder {
     this.#port = port
   }
 
-  write(bytes: Buffer): void {
+  data(bytes: Buffer): void {
     this.#stream ??= this.#open(bytes)
     if (this.#stream.write(bytes)) return
     this.#port.pause()
     this.#stream.once('drain', () => this.#port.resume())
   }
 
-  /** The body has ended. The port's `end` follows when all of it is decoded. */
-  end(): void {
-    if (this.#stream === undefined) this.#port.end()
+  /** The body has ended. The port is told when all of it is decoded. */
+  ended(): void {
+    if (this.#stream === undefined) this.#port.ended()
     else this.#stream.end()
   }
 
@@ -56,8 +56,8 @@ export class BodyDecoder {
   #open(first: Buffer): Transform {
     const stream = decompressor(this.#coding, first)
     stream.on('data', (bytes: Buffer) => this.#port.data(bytes))
-    stream.on('end', () => this.#port.end())
-    stream.on('error', (error: Error) => this.#port.error(error))
+    stream.on('end', () => this.#port.ended())
+    stream.on('error', () => this.#port.failed())
     return stream
   }
 }

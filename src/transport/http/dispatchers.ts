@@ -32,8 +32,7 @@ interface DispatchersOptions {
   readonly allows?: ((endpoint: string) => boolean) | undefined
   /** The environment variables that name proxies. Read once. */
   readonly environment: Environment
-  /** @defaultValue `'any'` */
-  readonly addressPolicy?: AddressPolicy | undefined
+  readonly addressPolicy: AddressPolicy
   /** Resolves the names of hosts. @defaultValue the lookup of the system */
   readonly lookup?: LookupFunction | undefined
   /** The host's own dispatcher. It is never closed here. */
@@ -72,7 +71,7 @@ export class Dispatchers {
   constructor({ environment, addressPolicy, lookup, dispatcher, allows }: DispatchersOptions) {
     this.#demand = new Demand(allows ?? (() => true))
     this.#proxies = new Proxies(environment)
-    this.#policy = addressPolicy ?? 'any'
+    this.#policy = addressPolicy
     this.#lookup = lookup ?? systemLookup
     this.#given = dispatcher && givenConnection(dispatcher)
   }

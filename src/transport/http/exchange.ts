@@ -1,9 +1,9 @@
 /**
  * One HTTP request and its answer.
  *
- * The exchange sends the request, sorts the answer by its status, decodes the content encoding,
- * reads error bodies, and notices silence. It does not know what a good answer means: its
- * {@link AnswerReader} reads it as a stream of a dialect, or as a list of models.
+ * The exchange sends the request, sorts the answer by its status, reads error bodies, and notices
+ * silence. It does not know what a good answer means: its {@link AnswerReader} reads it as a stream
+ * of a dialect, or as a list of models.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import ky from 'ky'
@@ -11,72 +11,54 @@ import type { Clock } from '../../protocol/clock.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import { errorRecord } from '../../protocol/errors.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import type { Registry } from '../../registry.ts'
 import { AFTER_END_BYTES, AFTER_END_MS, ERROR_BODY_MS } from '../limits.ts'
 import type { ProviderTarget } from '../provider-target.ts'
 import { timeoutError } from '../timeouts.ts'
 import type { TimeoutCode, Timeouts } from '../timeouts.ts'
+import type { AnswerReader } from './answer-reader.ts'
 import { BadAnswer } from './bad-answer.ts'
-import { BodyDecoder } from './body-decoder.ts'
-import type { BodyDecoderPort } from './body-decoder.ts'
+import type { BareResponses } from './bare-responses.ts'
 import { connectionFailed, connectionLost } from './connection-error.ts'
 import { contentCoding } from './content-coding.ts'
 import type { Dispatchers, HttpConnection } from './dispatchers.ts'
+import { EncodedBody } from './encoded-body.ts'
+import type { EncodedBodyPort } from './encoded-body.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
 import { headerText } from './header-text.ts'
 import { httpError } from './http-error.ts'
 import { IdleWatch } from './idle-watch.ts'
-import { Inflation } from './inflation.ts'
 import { PushFetch } from './push-fetch.ts'
 import type { PushReceiver } from './push-fetch.ts'
+import { RedirectRefused } from './redirect.ts'
 import { requestHeaders } from './request-headers.ts'
 import { requestIdIn } from './request-id.ts'
-import { UnknownCoding } from './unknown-coding.ts'
 
-/** Shared by all exchanges of a transport. */
+/** The transport, as its exchanges see it. */
 export interface ExchangePort {
   readonly dispatchers: Dispatchers
+  readonly responses: BareResponses
   readonly clock: Clock
   readonly timeouts: Timeouts
-  /** The exchanges that hold a socket or a timer, or are about to acquire one. */
-  readonly live: Registry<object, Exchange>
-}
-
-/**
- * Reads a good answer.
- *
- * Contract: `began` is called first, then `read` any number of times, then one of `ended`, `lost`
- * and `failed`. `failed` may be the only call. No call follows `cut` or `complete`.
- */
-export interface AnswerReader {
-  /** The answer has a status of success. */
-  began(contentType: string): void
-  read(bytes: Buffer): void
-  /** How many bytes of the body brought content, or may bring some once they are complete. */
-  accounted(): number
-  /** The body is complete by the rules of HTTP. */
-  ended(): void
-  /** The body broke off. */
-  lost(error: ErrorRecord): void
-  /** There is no good answer, it went silent, or the transport closed. */
-  failed(error: ErrorRecord): void
+  /** The exchange holds a socket or a timer from now on: `shutDown` ends it. */
+  opened(key: object, exchange: Exchange): void
+  /** The exchange holds neither any more. */
+  closed(key: object): void
 }
 
 export class Exchange implements PushReceiver {
   readonly #port: ExchangePort
   readonly #target: ProviderTarget
   readonly #reader: AnswerReader
-  /** The key of this exchange in `live`. */
-  readonly #place = {}
+  /** Stands for this exchange where the open ones are known. */
+  readonly #key = {}
   /** Freed when an answer comes. */
   #request: ExchangeRequest | undefined
   #push: PushFetch | undefined
   #isProxied = false
   /** Decides about body bytes: `good` reads them, `bad` keeps them, `ended` only counts them. */
   #phase: 'asked' | 'good' | 'bad' | 'ended' | 'over' = 'asked'
-  #decoder: BodyDecoder | UnknownCoding | undefined
-  /** Absent for a body that is not compressed. */
-  #inflation: Inflation | undefined
+  /** Absent for a body without a content encoding. */
+  #encoded: EncodedBody | undefined
   #watch: IdleWatch | undefined
   #timer: unknown
   /** The answer, in phase `bad`. */
@@ -107,17 +89,17 @@ export class Exchange implements PushReceiver {
   start(): void {
     const request = this.#request
     if (this.#phase !== 'asked' || request === undefined) return
-    this.#port.live.set(this.#place, this)
+    this.#port.opened(this.#key, this)
     const { url, body } = request
     const headers = requestHeaders(request)
-    if (headers === undefined) return this.#failed(unsendableHeaders(this.#target))
+    if (headers === undefined) return this.#fail(unsendableHeaders(this.#target))
     this.#timer = startTimer(this.#port.clock, this.#port.timeouts.headersMs, () =>
       this.#timedOut('timeout-headers'),
     )
     const connection = this.#connection(url)
     if (connection === undefined) return
     this.#isProxied = connection.isProxied
-    this.#push = new PushFetch(connection, { url, headers, body }, this)
+    this.#push = new PushFetch(connection, this.#port.responses, { url, headers, body }, this)
     // ky only sends: retries, timeouts and error statuses are handled outside it.
     ky(url, {
       method: body === undefined ? 'get' : 'post',
@@ -140,7 +122,7 @@ export class Exchange implements PushReceiver {
   /** Ends the exchange because the transport closes. A reader that still waits is told `failed`. */
   shutDown(): void {
     if (this.#phase === 'ended') this.cut()
-    else this.#failed({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
+    else this.#fail({ code: 'engine-closed', message: 'The engine was closed meanwhile.' })
   }
 
   /**
@@ -154,7 +136,7 @@ export class Exchange implements PushReceiver {
     this.#timer = this.#port.clock.setTimeout(() => this.cut(), AFTER_END_MS)
   }
 
-  head(status: number, headers: IncomingHttpHeaders): void {
+  started(status: number, headers: IncomingHttpHeaders): void {
     if (this.#phase !== 'asked') return
     this.#request = undefined
     this.#status = status
@@ -164,12 +146,9 @@ export class Exchange implements PushReceiver {
     if (status === 204 || status === 205)
       return this.#refuse('empty-response', 'no content', status)
     const coding = contentCoding(headerText(headers, 'content-encoding'))
-    if (coding !== 'plain' && coding !== 'unknown') {
-      this.#inflation = new Inflation()
-      this.#decoder = new BodyDecoder(
-        coding,
-        this.#decoderPort('a body that is not encoded as it says'),
-      )
+    // An error body in an unknown coding is read as it is: it may be plain after all.
+    if (coding !== 'plain' && !(coding === 'unknown' && status >= 400)) {
+      this.#encoded = new EncodedBody(coding, this.#encodedBodyPort())
     }
     if (status >= 400) {
       this.#phase = 'bad'
@@ -177,19 +156,11 @@ export class Exchange implements PushReceiver {
       this.#timer = this.#port.clock.setTimeout(() => this.#badBodyRead(), ERROR_BODY_MS)
       return
     }
-    if (coding === 'unknown') {
-      this.#decoder = new UnknownCoding(this.#decoderPort('an unknown content encoding'))
-    }
     this.#phase = 'good'
     this.#watch = new IdleWatch(this.#port.clock, this.#port.timeouts.idleMs, () =>
       this.#timedOut('timeout-idle'),
     )
-    this.#reader.began(headerText(headers, 'content-type'))
-  }
-
-  redirectRefused(status: number, what: string): void {
-    const advice = "which is not followed. Set the endpoint's url to the address it should have"
-    this.#refuse('redirect-refused', `${what}, ${advice}`, status)
+    this.#reader.started(headerText(headers, 'content-type'))
   }
 
   data(bytes: Buffer): void {
@@ -197,24 +168,22 @@ export class Exchange implements PushReceiver {
     if (this.#phase === 'ended') {
       this.#bytesAfterEnd += bytes.length
       if (this.#bytesAfterEnd > AFTER_END_BYTES) this.cut()
-    } else if (this.#decoder === undefined) this.#body(bytes)
-    else {
-      this.#inflation?.came(bytes.length)
-      this.#decoder.write(bytes)
-    }
+    } else if (this.#encoded === undefined) this.#body(bytes)
+    else this.#encoded.data(bytes)
   }
 
-  end(): void {
+  ended(): void {
     if (this.#phase === 'ended') this.#release('over')
     this.#watch?.stop()
-    if (this.#decoder === undefined) this.#bodyEnded()
-    else this.#decoder.end()
+    if (this.#encoded === undefined) this.#bodyEnded()
+    else this.#encoded.ended()
   }
 
-  broken(error: Error): void {
+  failed(error: Error): void {
+    if (error instanceof RedirectRefused) return this.#redirectRefused(error)
     if (this.#phase === 'asked') return this.#unanswered(error)
     this.#brokenBy = error
-    this.end()
+    this.ended()
   }
 
   /** If no connection can be used, fails the exchange and returns `undefined`. */
@@ -222,19 +191,24 @@ export class Exchange implements PushReceiver {
     try {
       return this.#port.dispatchers.for(url, this.#target.endpoint, this.#target.direct)
     } catch (error) {
-      this.#failed(errorRecord(error))
+      this.#fail(errorRecord(error))
       return undefined
     }
+  }
+
+  #redirectRefused({ status, message }: RedirectRefused): void {
+    const advice = "which is not followed. Set the endpoint's url to the address it should have"
+    this.#refuse('redirect-refused', `${message}, ${advice}`, status)
   }
 
   #unanswered(error: unknown): void {
     if (this.#request === undefined) return
     const { url } = this.#request
-    this.#failed(connectionFailed(error, this.#target, url, this.#isProxied))
+    this.#fail(connectionFailed(error, this.#target, url, this.#isProxied))
   }
 
   #body(bytes: Buffer): void {
-    if (this.#phase === 'good') this.#reader.read(bytes)
+    if (this.#phase === 'good') this.#reader.data(bytes)
     if (this.#phase !== 'bad') return
     this.#bad?.add(bytes)
     if (this.#bad?.isRead === true) this.#badBodyRead()
@@ -245,18 +219,18 @@ export class Exchange implements PushReceiver {
     if (this.#phase !== 'good') return
     this.#release('over')
     if (this.#brokenBy === undefined) this.#reader.ended()
-    else this.#reader.lost(connectionLost(this.#brokenBy, this.#target))
+    else this.#reader.failed(connectionLost(this.#brokenBy, this.#target))
   }
 
   /** No more of the error body is read: it ended, broke off, or reached a limit. */
   #badBodyRead(): void {
     const bad = this.#bad
     if (bad === undefined) return
-    this.#failed(httpError(bad.status, bad.headers, bad.text, this.#target, this.#port.clock.now()))
+    this.#fail(httpError(bad.status, bad.headers, bad.text, this.#target, this.#port.clock.now()))
   }
 
   #refuse(code: ErrorRecord['code'], what: string, status?: number): void {
-    this.#failed({
+    this.#fail({
       code,
       message: `Endpoint "${this.#target.endpoint}" answered with ${what}.`,
       ...(status !== undefined && { status }),
@@ -264,10 +238,10 @@ export class Exchange implements PushReceiver {
   }
 
   #timedOut(code: TimeoutCode): void {
-    this.#failed(timeoutError(code, this.#port.timeouts, this.#target))
+    this.#fail(timeoutError(code, this.#port.timeouts, this.#target))
   }
 
-  #failed(error: ErrorRecord): void {
+  #fail(error: ErrorRecord): void {
     if (this.#phase === 'ended' || this.#phase === 'over') return
     this.cut()
     this.#reader.failed(error)
@@ -275,11 +249,11 @@ export class Exchange implements PushReceiver {
 
   #release(phase: 'ended' | 'over'): void {
     this.#phase = phase
-    if (phase === 'over') this.#port.live.delete(this.#place)
+    if (phase === 'over') this.#port.closed(this.#key)
     this.#watch?.stop()
     this.#port.clock.clearTimeout(this.#timer)
-    this.#decoder?.destroy()
-    this.#decoder = undefined
+    this.#encoded?.destroy()
+    this.#encoded = undefined
   }
 
   /** An error answer is reported by its status, even if its body cannot be decoded. */
@@ -288,20 +262,13 @@ export class Exchange implements PushReceiver {
     else this.#refuse('invalid-response', what)
   }
 
-  #decoded(bytes: Buffer): void {
-    this.#inflation?.became(bytes.length)
-    this.#body(bytes)
-    if (this.#phase !== 'good') return
-    if (this.#inflation?.isExcessive(() => this.#reader.accounted()) !== true) return
-    this.#refuse('invalid-response', 'a compressed body that holds hardly any content')
-  }
-
-  /** @param undecodable - describes the answer if its body cannot be decoded */
-  #decoderPort(undecodable: string): BodyDecoderPort {
+  #encodedBodyPort(): EncodedBodyPort {
     return {
-      data: (bytes) => this.#decoded(bytes),
-      end: () => this.#bodyEnded(),
-      error: () => this.#undecodable(undecodable),
+      data: (bytes) => this.#body(bytes),
+      ended: () => this.#bodyEnded(),
+      failed: (what) => this.#undecodable(what),
+      // An error body has a limit of its own.
+      accounted: () => (this.#phase === 'good' ? this.#reader.accounted() : Infinity),
       pause: () => this.#push?.pause(),
       resume: () => this.#push?.resume(),
     }

@@ -12,34 +12,32 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import type { BareResponses } from './bare-responses.ts'
 import type { HttpConnection } from './dispatchers.ts'
 import { headerText } from './header-text.ts'
-import { followed } from './redirect.ts'
+import { followed, RedirectRefused } from './redirect.ts'
 import { sentOnce } from './request-body.ts'
 
 /**
  * Receives the answer to one request.
  *
- * Contract: `head` is called first, then `data` any number of times, then `end` or `broken`.
- * `broken` may be the only call. `redirectRefused` may come in place of `head`. Nothing follows
- * `end`, `broken` or `PushFetch.cut`.
+ * Contract: `started` is called first, then `data` any number of times, then `ended` or `failed`.
+ * `failed` may be the only call. Nothing follows `ended`, `failed` or `PushFetch.cut`.
  */
 export interface PushReceiver {
   /** Status and headers of the answer; after redirects, those of the last answer. */
-  head(status: number, headers: IncomingHttpHeaders): void
-  /**
-   * The answer is a redirect that must not be followed; `what` describes it. The receiver has to
-   * cut the request.
-   */
-  redirectRefused(status: number, what: string): void
+  started(status: number, headers: IncomingHttpHeaders): void
   /**
    * Bytes of the body, from at most one chunk frame. One socket read may therefore bring several
    * calls.
    */
   data(bytes: Buffer): void
-  end(): void
-  /** The request failed before its answer came, or before the answer was complete. */
-  broken(error: Error): void
+  ended(): void
+  /**
+   * The request failed before its answer came, or before the answer was complete. The error is a
+   * {@link RedirectRefused} if the answer is a redirect that is not followed.
+   */
+  failed(error: Error): void
 }
 
 /** Url, headers and body of the request. The client names the method. */
@@ -56,14 +54,12 @@ interface RequestLine {
   readonly method: string
 }
 
-/** The highest status that a Response can have. Some servers send higher ones. */
-const LAST_STATUS = 599
-
 /** Shared by all cuts: creating an error captures a stack, which costs more than the cut. */
 const CUT = new DOMException('The request was cut.', 'AbortError')
 
 export class PushFetch implements Dispatcher.DispatchHandler {
   readonly #connection: HttpConnection
+  readonly #responses: BareResponses
   /**
    * Freed at the end. The client's Request registers its signal with a FinalizationRegistry, so it
    * lives until a major collection. It keeps alive everything that its `fetch` refers to.
@@ -81,8 +77,14 @@ export class PushFetch implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
 
-  constructor(connection: HttpConnection, content: PushContent, receiver: PushReceiver) {
+  constructor(
+    connection: HttpConnection,
+    responses: BareResponses,
+    content: PushContent,
+    receiver: PushReceiver,
+  ) {
     this.#connection = connection
+    this.#responses = responses
     this.#content = content
     this.#receiver = receiver
   }
@@ -134,9 +136,9 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     if (status >= 300 && status < 400) return this.#redirect(controller, status, headers)
     // Raw headers keep the buffer of their socket read alive.
     controller.rawHeaders = null
-    this.#receiver?.head(status, headers)
-    this.#response?.resolve(bareResponse(Math.min(status, LAST_STATUS)))
-    this.#letGo()
+    this.#receiver?.started(status, headers)
+    this.#response?.resolve(this.#responses.of(status))
+    this.#free()
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
@@ -145,12 +147,12 @@ export class PushFetch implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (controller !== this.#controller) return
-    this.#over(CUT)?.end()
+    this.#over(CUT)?.ended()
   }
 
   onResponseError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (controller !== this.#controller || this.#isOver) return
-    this.#over(error)?.broken(error)
+    this.#over(error)?.failed(error)
   }
 
   /** Ends the request. Returns the receiver, which may still be told of the end. */
@@ -161,11 +163,11 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     this.#receiver = undefined
     this.#controller = undefined
     this.#response?.reject(reason)
-    this.#letGo()
+    this.#free()
     return receiver
   }
 
-  #letGo(): void {
+  #free(): void {
     this.#content = undefined
     this.#requestLine = undefined
     this.#response = undefined
@@ -201,21 +203,14 @@ export class PushFetch implements Dispatcher.DispatchHandler {
     const { url, method } = this.#requestLine as RequestLine
     const location = headers.location && headerText(headers, 'location')
     const next = followed({ status, location, from: url, method, hops: this.#hops })
-    if (typeof next === 'string') return this.#receiver?.redirectRefused(status, next)
+    if (next instanceof RedirectRefused) {
+      const receiver = this.#over(next)
+      controller.abort(CUT)
+      return receiver?.failed(next)
+    }
     this.#hops += 1
     this.#controller = undefined
     controller.abort(new Error('The request was redirected.'))
     this.#dispatch({ url: next, method })
   }
-}
-
-const BARE_RESPONSES = new Map<number, Response>()
-
-/** Shared by all answers with this status: it is empty and immutable. */
-function bareResponse(status: number): Response {
-  const known = BARE_RESPONSES.get(status)
-  if (known !== undefined) return known
-  const response = new Response(null, { status })
-  BARE_RESPONSES.set(status, response)
-  return response
 }

@@ -22,12 +22,24 @@ interface Redirect {
 const REPEATING = new Set([307, 308])
 const FOLLOWED = new Set([301, 302, 303, 307, 308])
 
-/**
- * The address to which the request goes next. If the redirect is refused, a description of the
- * answer, for the error message.
- */
-export function followed(redirect: Redirect): URL | string {
-  const { status, location, from, method, hops } = redirect
+/** A redirect that is not followed. Its message describes the answer. */
+export class RedirectRefused extends Error {
+  override readonly name = 'RedirectRefused'
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** The address to which the request goes next, or the reason why it goes nowhere. */
+export function followed(redirect: Redirect): URL | RedirectRefused {
+  const next = nextUrl(redirect)
+  return typeof next === 'string' ? new RedirectRefused(redirect.status, next) : next
+}
+
+function nextUrl({ status, location, from, method, hops }: Redirect): URL | string {
   if (!FOLLOWED.has(status)) return `the status ${status}`
   if (location === undefined) return 'a redirect without an address'
   const to = URL.parse(location, from.href)

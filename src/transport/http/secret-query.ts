@@ -17,7 +17,7 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'password',
 ])
 
-export interface SplitUrl {
+interface SplitUrl {
   /** The url without its secrets. */
   readonly url: string
   /** The secrets as they stand in the query, as `name=value`. */

@@ -18,7 +18,7 @@ export class UnknownCoding {
     this.#port = port
   }
 
-  write(bytes: Buffer): void {
+  data(bytes: Buffer): void {
     if (this.#isPlain) return this.#port.data(bytes)
     if (this.#isRefused) return
     const held = this.#start + bytes.toString('latin1')
@@ -27,9 +27,9 @@ export class UnknownCoding {
   }
 
   /** The body has ended. */
-  end(): void {
+  ended(): void {
     if (!this.#isPlain && this.#start !== '') this.#look(true)
-    if (!this.#isRefused) this.#port.end()
+    if (!this.#isRefused) this.#port.ended()
   }
 
   destroy(): void {
@@ -45,7 +45,7 @@ export class UnknownCoding {
       this.#port.data(Buffer.from(start, 'latin1'))
     } else if (isAll || start.length >= SNIFF_LENGTH) {
       this.#isRefused = true
-      this.#port.error(new Error('The body is not plain.'))
+      this.#port.failed()
     }
   }
 }

@@ -7,6 +7,7 @@ import type { WireDialect } from '../../../src/transport/dialects/dialect.ts'
 import { messages } from '../../../src/transport/dialects/messages/read.ts'
 import { responses } from '../../../src/transport/dialects/responses/read.ts'
 import { ReplyDraft } from '../../../src/transport/reply-draft.ts'
+import { NO_LIMITS } from '../../transport/asking.ts'
 
 const SMALL = 5_000
 
@@ -117,7 +118,7 @@ test.each<[string, (n: number) => object]>([
   // In an event for each, and all in one.
   for (const isApart of [true, false]) {
     expectProportion((size) => {
-      const draft = new ReplyDraft()
+      const draft = new ReplyDraft(NO_LIMITS)
       const reader = chatCompletions.reader(draft, () => 'id', asked)
       const details = Array.from({ length: size }, (_each, n) => detail(n))
       const events = isApart ? details.map((each) => chunk([each])) : [chunk(details)]

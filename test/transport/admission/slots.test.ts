@@ -187,9 +187,9 @@ test('fails what waits when it is closed, however much that is', async () => {
 test('lets in one after the other, however many leave at once', () => {
   const slots = new Slots()
   let entered = 0
-  const first = slots.take('e', 1, false, () => {})
+  const first = slots.acquire('e', 1, false, () => {})
   for (let n = 0; n < 20_000; n += 1) {
-    const leave = slots.take('e', 1, false, () => {
+    const leave = slots.acquire('e', 1, false, () => {
       entered += 1
       leave()
     })
@@ -217,7 +217,7 @@ test('never has more in than it may, and leaves nobody waiting beside a place', 
           limit = each.limit
           const one = { leave: () => {}, isIn: false, hasLeft: false, kind: each.take }
           all.push(one)
-          one.leave = slots.take('e', limit, each.take === 'title', () => {
+          one.leave = slots.acquire('e', limit, each.take === 'title', () => {
             const isFirst = (other: typeof one): boolean =>
               !other.isIn && !other.hasLeft && (other.kind === one.kind || one.kind === 'title')
             expect(all.find((other) => isFirst(other) && other.kind === one.kind)).toBe(one)

@@ -22,14 +22,13 @@ import {
 } from '../../support/messages-events.ts'
 import { ended as over, responseEvent } from '../../support/response-events.ts'
 import { chunk } from '../../support/scripts.ts'
-import { targetAt } from '../asking.ts'
+import { NO_LIMITS, targetAt } from '../asking.ts'
 
 /** The deltas of tool calls from these events, those of each event as a batch of their own. */
 function told(dialect: WireDialect, events: readonly object[], inOneRead = false): string[] {
   let ids = 0
-  const draft = new ReplyDraft()
   const limits = { eventBytes: EVENT_BYTES, replyBytes: REPLY_BYTES, replyParts: REPLY_PARTS }
-  const decoder = new ReplyDecoder(draft, 'text/event-stream', {
+  const decoder = new ReplyDecoder('text/event-stream', {
     dialect,
     templates: new EventTemplates(dialect),
     limits,
@@ -39,11 +38,11 @@ function told(dialect: WireDialect, events: readonly object[], inOneRead = false
   })
   const batches: UnplacedDelta[] = []
   for (const event of events) {
-    decoder.read(byteString([Buffer.from(`data: ${JSON.stringify(event)}\n\n`)]))
-    if (!inOneRead) batches.push(...draft.take())
+    decoder.data(byteString([Buffer.from(`data: ${JSON.stringify(event)}\n\n`)]))
+    if (!inOneRead) batches.push(...decoder.take())
   }
-  decoder.end()
-  batches.push(...draft.take())
+  decoder.ended()
+  batches.push(...decoder.take())
   return batches.map(written)
 }
 
@@ -275,17 +274,17 @@ test.each([
     { object: 'response', status: 'completed', output: [item('a', '{"n":1}'), item('b', '{}')] },
   ],
 ] as const)('a JSON answer closes its calls', (dialect, answer) => {
-  const draft = new ReplyDraft()
+  const draft = new ReplyDraft(NO_LIMITS)
   const reader = dialect.reader(draft, () => 'id', { target: targetAt('http://x/v1'), model: 'm' })
 
   expect(reader.answer(answer as never)).toBeUndefined()
-  reader.close()
+  reader.ended()
 
   expect(draft.take().map(written)).toEqual(['a:{"n":1}.', 'b:{}.'])
 })
 
 test('an end is no content: it takes back no finish reason, and counts for no limit', () => {
-  const draft = new ReplyDraft()
+  const draft = new ReplyDraft(NO_LIMITS)
   draft.toolCall('a', 'look', '{}')
   draft.take()
   const { said, size } = draft

@@ -8,7 +8,7 @@ import { ReplyDraft } from '../../../src/transport/reply-draft.ts'
 import type { WireObject } from '../../../src/transport/wire-value.ts'
 import { started, added, inputDelta, opened, ended } from '../../support/messages-events.ts'
 import { chunk } from '../../support/scripts.ts'
-import { targetAt } from '../asking.ts'
+import { NO_LIMITS, targetAt } from '../asking.ts'
 import { decoded } from '../decoding-twice.ts'
 import { calls } from './replies.ts'
 
@@ -319,7 +319,7 @@ const GROWING: Readonly<Record<string, (n: number) => object[]>> = {
 
 test.each(Object.entries(GROWING))('%s are told in proportion to what came', (_, events) => {
   for (const n of [300, 1_200]) {
-    const draft = new ReplyDraft()
+    const draft = new ReplyDraft(NO_LIMITS)
     const asked = { target: targetAt('http://a.test'), model: 'm' }
     const reader = chatCompletions.reader(draft, () => 'id', asked)
     for (const event of events(n)) reader.event(event as WireObject, undefined)

@@ -4,7 +4,7 @@ import type { Dialect } from '../../../src/protocol/endpoint.ts'
 import { startProvider } from '../../support/provider.ts'
 import { chunk, json } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
-import type { WireRequestInfo } from '../asking.ts'
+import type { AskedReply } from '../asking.ts'
 import { decoded } from '../decoding-twice.ts'
 
 const DIALECTS: readonly Dialect[] = ['chat-completions', 'responses', 'messages']
@@ -65,7 +65,7 @@ const NO_ERRORS: readonly object[] = [
   { x_groq: { id: 'r', error: null } },
 ]
 
-async function asked(dialect: Dialect, ...events: readonly object[]): Promise<WireRequestInfo> {
+async function asked(dialect: Dialect, ...events: readonly object[]): Promise<AskedReply> {
   await using provider = await startProvider()
   provider.next((exchange) => exchange.done(...events))
   return await reply('', { target: targetAt(provider.url, { dialect }) })

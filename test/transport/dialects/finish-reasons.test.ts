@@ -7,7 +7,7 @@ import { startProvider } from '../../support/provider.ts'
 import { responseEvent } from '../../support/response-events.ts'
 import { chunk, json } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
-import type { WireRequestInfo } from '../asking.ts'
+import type { AskedReply } from '../asking.ts'
 
 /** One line for each word, or more for how it was met. */
 const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
@@ -123,10 +123,7 @@ const LINES = Object.entries(WORDS).flatMap(([reason, words]) =>
   words.map((word) => [word.slice(0, 40), word, reason as FinishReason] as const),
 )
 
-async function asked(
-  dialect: Dialect,
-  answer: readonly object[] | object,
-): Promise<WireRequestInfo> {
+async function asked(dialect: Dialect, answer: readonly object[] | object): Promise<AskedReply> {
   await using provider = await startProvider()
   provider.next(
     Array.isArray(answer)

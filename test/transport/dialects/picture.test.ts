@@ -9,7 +9,7 @@ import { startProvider } from '../../support/provider.ts'
 import { outputItem, responseEvent } from '../../support/response-events.ts'
 import { chunk, json } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
-import type { WireRequestInfo } from '../asking.ts'
+import type { AskedReply } from '../asking.ts'
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQ'
 const JPEG = '/9j/4AAQSkZJRgABAQEASABIAAD'
@@ -140,10 +140,7 @@ test.each(NO_PICTURES)('%j is no picture', (value) => {
   expect(pictureIn(value, true)).toBeUndefined()
 })
 
-async function asked(
-  dialect: Dialect,
-  answer: readonly object[] | object,
-): Promise<WireRequestInfo> {
+async function asked(dialect: Dialect, answer: readonly object[] | object): Promise<AskedReply> {
   await using provider = await startProvider()
   provider.next(
     Array.isArray(answer)

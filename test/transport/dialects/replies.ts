@@ -5,7 +5,7 @@ import { startProvider } from '../../support/provider.ts'
 import type { Script } from '../../support/provider.ts'
 import { chunk, json } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
-import type { WireRequestInfo } from '../asking.ts'
+import type { AskedReply } from '../asking.ts'
 
 type Events = readonly (object | string)[]
 
@@ -21,7 +21,7 @@ async function answered(
   dialect: Dialect,
   script: Script,
   fields: { readonly stream?: boolean } = {},
-): Promise<WireRequestInfo> {
+): Promise<AskedReply> {
   await using provider = await startProvider()
   let ids = 0
   provider.next(script)
@@ -30,7 +30,7 @@ async function answered(
 }
 
 /** The reply to a stream that ends with these events, without [DONE]. */
-export function bare(...all: Events): Promise<WireRequestInfo> {
+export function bare(...all: Events): Promise<AskedReply> {
   return answered('chat-completions', (exchange) => {
     exchange.write(...all)
     exchange.response.end()
@@ -38,7 +38,7 @@ export function bare(...all: Events): Promise<WireRequestInfo> {
 }
 
 /** The reply to a stream whose connection breaks after these events. */
-export function broken(dialect: Dialect, ...all: Events): Promise<WireRequestInfo> {
+export function broken(dialect: Dialect, ...all: Events): Promise<AskedReply> {
   return answered(dialect, async (exchange) => {
     exchange.write(...all)
     await new Promise((resolve) => exchange.response.write(': flushed\n\n', resolve))
@@ -46,18 +46,18 @@ export function broken(dialect: Dialect, ...all: Events): Promise<WireRequestInf
   })
 }
 
-export const inMessages = (...all: Events): Promise<WireRequestInfo> =>
+export const inMessages = (...all: Events): Promise<AskedReply> =>
   answered('messages', events(...all))
 
-export const inResponses = (...all: Events): Promise<WireRequestInfo> =>
+export const inResponses = (...all: Events): Promise<AskedReply> =>
   answered('responses', (exchange) => {
     exchange.write(...all)
     exchange.response.end()
   })
 
 /** The reply to a JSON answer. */
-export const whole = (dialect: Dialect, answer: unknown): Promise<WireRequestInfo> =>
+export const whole = (dialect: Dialect, answer: unknown): Promise<AskedReply> =>
   answered(dialect, json(answer), { stream: false })
 
-export const called = (asked: WireRequestInfo): readonly (readonly [string, string])[] =>
+export const called = (asked: AskedReply): readonly (readonly [string, string])[] =>
   asked.toolCalls.map(({ name, arguments: args }) => [name, args])

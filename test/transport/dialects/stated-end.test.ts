@@ -13,7 +13,7 @@ import {
 import { startProvider } from '../../support/provider.ts'
 import { chunk, closedGate } from '../../support/scripts.ts'
 import { ManualClock, ask, requestTo, targetAt, transportFor } from '../asking.ts'
-import type { WireRequestInfo } from '../asking.ts'
+import type { AskedReply } from '../asking.ts'
 import { bare, broken, calls, DONE, fin } from './replies.ts'
 
 const USAGE_MS = 700
@@ -58,7 +58,7 @@ async function paused({ dialect = 'chat-completions', first, rest, idleMs = Infi
 }
 
 /** Resolves once the transport has read these events, however little they add. */
-async function read(asked: WireRequestInfo, events: readonly object[]): Promise<void> {
+async function read(asked: AskedReply, events: readonly object[]): Promise<void> {
   const reason = /"(?:finish|stop)_reason":"/.test(JSON.stringify(events.at(-1)))
   for (let n = 0; n < 500; n += 1) {
     if (reason && asked.handle.endSoFar().finishReason !== undefined) return

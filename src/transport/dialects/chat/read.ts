@@ -4,24 +4,22 @@
  * Reads streams and JSON answers; `request.ts` writes the requests. `<think>` tags inside the text
  * are text. Knows nothing of bytes, HTTP or time.
  */
-import type { ReplyEnd } from '../../../protocol/delta.ts'
-import type { FinishReason } from '../../../protocol/message.ts'
+import type { FinishReason, Usage } from '../../../protocol/message.ts'
 import { readProviderError, reportedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty, numberIn } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
+import type { WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
+import { ReplyReader } from '../reply-reader.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
-import { unreadFault } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
-import { toUsage } from '../usage.ts'
 import { unwrapped } from '../wrapper.ts'
 import { ChatReasoning, hasReasoning } from './reasoning.ts'
 import { chatRequestBody, quirksFromError } from './request.ts'
@@ -45,25 +43,22 @@ const PICTURES = ['images', 'image', 'image_url'] as const
 /** The longest name of a model that is kept, since it is stored with every reply. */
 const LONGEST_MODEL = 500
 
-class ChatCompletionsReader implements DialectReader {
-  readonly #draft: ReplyDraft
+class ChatCompletionsReader extends ReplyReader {
   readonly #asked: WireRequestInfo
   readonly #reasoning: ChatReasoning
-  readonly #calls: ToolCalls
   readonly #end: StatedEnd
   /** How much the draft said when the newest fragment of a call came. */
   #saidAtCall = -1
   #isRefused = false
   readonly #usage = new UsageTally()
-  #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
-    this.#draft = draft
-    this.#asked = asked
     const marker = new CallMarker(asked)
+    const calls = new ToolCalls(draft, newId, marker, { namesGrow: true })
+    super(draft, calls)
+    this.#asked = asked
     this.#reasoning = new ChatReasoning(draft, asked, marker)
-    this.#calls = new ToolCalls(draft, newId, marker, { namesGrow: true })
-    this.#end = new StatedEnd(draft, this.#calls)
+    this.#end = new StatedEnd(draft, calls)
   }
 
   get isFinished(): boolean {
@@ -75,7 +70,7 @@ class ChatCompletionsReader implements DialectReader {
   }
 
   get isWhole(): boolean {
-    return this.#saidAtCall === this.#draft.said && this.#calls.areWhole
+    return this.#saidAtCall === this.draft.said && this.calls.areWhole
   }
 
   event(given: WireObject, name: string | undefined): ProviderError | undefined {
@@ -100,26 +95,24 @@ class ChatCompletionsReader implements DialectReader {
     if (error !== undefined) return error
     const message = choice?.['message'] ?? choice?.['delta']
     if (isObject(message)) this.#message(message)
-    else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
+    else if (typeof choice?.['text'] === 'string') this.draft.text(choice['text'])
     else if (choice === undefined) return reportedError(answer) ?? readProviderError(answer)
     return this.#finishedWith(choice, 0)
   }
 
-  close(): ProviderError | undefined {
-    this.#calls.finish()
+  override ended(): ProviderError | undefined {
     this.#end.close()
-    const isAsking = this.#finishReason() === 'tool-calls'
-    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#calls.unknownKind)
+    return super.ended()
   }
 
-  end(): ReplyEnd {
-    const finishReason = this.#finishReason()
-    const { raw } = this.#usage
-    return {
-      ...(finishReason !== undefined && { finishReason }),
-      ...(raw !== undefined && { usage: toUsage(raw) }),
-      ...(this.#model !== undefined && { model: this.#model }),
-    }
+  protected get statedReason(): FinishReason | undefined {
+    if (this.#isRefused) return 'content-filter'
+    const { reason } = this.#end
+    return reason === undefined ? undefined : finishReasonOf(reason)
+  }
+
+  protected get usage(): Usage | undefined {
+    return this.#usage.usage
   }
 
   /** Notes usage and model, which any chunk may hold. Returns the choice to read. */
@@ -127,7 +120,7 @@ class ChatCompletionsReader implements DialectReader {
     const choice = firstChoice(event['choices'])
     const usage = usageIn(event, choice)
     if (usage !== undefined) this.#usage.add(usage)
-    this.#model ??= nonEmpty(event['model'])?.slice(0, LONGEST_MODEL)
+    this.model ??= nonEmpty(event['model'])?.slice(0, LONGEST_MODEL)
     return choice
   }
 
@@ -135,19 +128,19 @@ class ChatCompletionsReader implements DialectReader {
     this.#content(delta)
     const calls = delta['tool_calls']
     const hasCalls = Array.isArray(calls) && calls.length > 0
-    if (hasCalls) this.#calls.addFragments(calls)
+    if (hasCalls) this.calls.addFragments(calls)
     // The predecessor of tool calls: one call, without id or index.
     const called = delta['function_call']
-    if (isObject(called)) this.#calls.addFragment({ index: 'function_call', function: called })
-    if (hasCalls || called) this.#saidAtCall = this.#draft.said
+    if (isObject(called)) this.calls.addFragment({ index: 'function_call', function: called })
+    if (hasCalls || called) this.#saidAtCall = this.draft.said
   }
 
   #message(message: WireObject): void {
     this.#content(message)
     const calls = message['tool_calls']
-    if (Array.isArray(calls)) for (const call of calls) this.#calls.addWhole(call)
+    if (Array.isArray(calls)) for (const call of calls) this.calls.addWhole(call)
     if (isObject(message['function_call'])) {
-      this.#calls.addWhole({ function: message['function_call'] })
+      this.calls.addWhole({ function: message['function_call'] })
     }
   }
 
@@ -155,13 +148,13 @@ class ChatCompletionsReader implements DialectReader {
     const { content, refusal } = delta
     const hasPictures = PICTURES.some((field) => delta[field])
     // Parts stand in the order in which they came, so calls that are held back open theirs first.
-    if (this.#calls.isAsked && (content || hasPictures || hasReasoning(delta))) this.#calls.open()
+    if (this.calls.isAsked && (content || hasPictures || hasReasoning(delta))) this.calls.open()
     this.#reasoning.read(delta)
-    if (typeof content === 'string') this.#draft.text(content)
+    if (typeof content === 'string') this.draft.text(content)
     else for (const part of listed(content)) this.#part(part)
     if (typeof refusal === 'string' && refusal !== '') {
       this.#isRefused = true
-      this.#draft.text(refusal)
+      this.draft.text(refusal)
     }
     if (!hasPictures) return
     for (const field of PICTURES)
@@ -173,7 +166,7 @@ class ChatCompletionsReader implements DialectReader {
     const picture = pictureIn(value, isPicture)
     if (picture === undefined) return
     const maker = providerFingerprint(this.#asked)
-    this.#draft.file(picture.mediaType, picture.url, { maker })
+    this.draft.file(picture.mediaType, picture.url, { maker })
   }
 
   /**
@@ -181,7 +174,7 @@ class ChatCompletionsReader implements DialectReader {
    * sends it.
    */
   #part(part: unknown): void {
-    if (typeof part === 'string') this.#draft.text(part)
+    if (typeof part === 'string') this.draft.text(part)
     if (!isObject(part)) return
     const { thinking, text } = part
     if (typeof thinking === 'string') this.#reasoning.inContent(thinking)
@@ -189,7 +182,7 @@ class ChatCompletionsReader implements DialectReader {
       for (const thought of thinking) {
         if (isObject(thought)) this.#reasoning.inContent(nonEmpty(thought['text']) ?? '')
       }
-    } else if (typeof text === 'string') this.#draft.text(text)
+    } else if (typeof text === 'string') this.draft.text(text)
     else this.#picture(part, false)
   }
 
@@ -199,14 +192,6 @@ class ChatCompletionsReader implements DialectReader {
     if (isFailure(reason)) return { message: 'The model failed', kinds: '' }
     this.#end.state(reason, finishReasonOf(reason), before)
     return undefined
-  }
-
-  #finishReason(): FinishReason | undefined {
-    if (this.#isRefused) return 'content-filter'
-    const { reason } = this.#end
-    if (reason === undefined) return undefined
-    const meaning = finishReasonOf(reason)
-    return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning
   }
 }
 

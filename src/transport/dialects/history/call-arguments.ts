@@ -9,7 +9,7 @@ import type { ToolCallPart } from '../../../protocol/message.ts'
 import { wellFormedJson } from '../../well-formed-json.ts'
 import { isObject, jsonLength, parsedJson } from '../../wire-value.ts'
 
-export interface WrittenArguments {
+interface WrittenArguments {
   readonly input: object
   /** `input` as JSON; the text of the provider if it says the same. */
   readonly inputText: string

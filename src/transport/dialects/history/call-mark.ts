@@ -92,7 +92,7 @@ export function extraOfCall(entry: WireObject, called: WireObject): WireObject |
 }
 
 /** The extra fields in the `providerData` of a call, and the field of the reasoning before it. */
-export interface ReadMark {
+interface ReadMark {
   readonly extra: WireObject | undefined
   readonly reasoningField: string | undefined
 }

@@ -76,7 +76,7 @@ export interface AssistantMessage {
   readonly reasoningField: string | undefined
 }
 
-export type SendableMessage = UserMessage | AssistantMessage
+type SendableMessage = UserMessage | AssistantMessage
 
 /** The user's text where the history begins with an assistant message. */
 const OPENING = 'Begin.'

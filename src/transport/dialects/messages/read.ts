@@ -5,23 +5,22 @@
  * `request.ts` writes the requests. The blocks of server tools and blocks of unknown types are not
  * part of a reply. Knows nothing of bytes, HTTP and time.
  */
-import type { ReplyEnd } from '../../../protocol/delta.ts'
-import type { FinishReason } from '../../../protocol/message.ts'
+import type { FinishReason, Usage } from '../../../protocol/message.ts'
 import { readProviderError, reportedError, typedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
+import type { Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
+import { ReplyReader } from '../reply-reader.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
-import { kindOf, unreadFault } from '../unread.ts'
+import { kindOf } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
-import { toUsage } from '../usage.ts'
 import { unwrapped } from '../wrapper.ts'
 import { messagesRequestBody } from './request.ts'
 import { textOnly } from './text-only.ts'
@@ -44,11 +43,9 @@ export const messages: WireDialect = {
 /** The fields of a call's block that the format describes. */
 const TOOL_USE: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input', 'index'])
 
-class MessagesReader implements DialectReader {
-  readonly #draft: ReplyDraft
+class MessagesReader extends ReplyReader {
   readonly #asked: WireRequestInfo
   readonly #marker: CallMarker
-  readonly #calls: ToolCalls
   /**
    * The indexes of blocks that are calls for the host. Calls of server tools have arguments too.
    */
@@ -63,22 +60,20 @@ class MessagesReader implements DialectReader {
   /** True once the message has begun. It is read no further than its end. */
   #isOpen = false
   readonly #end: StatedEnd
-  /** The type of the first block that is not part of a reply, if there was one. */
-  #unread: string | undefined
   /**
    * The input tokens come in `message_start`, the output tokens in `message_delta`. Input tokens
    * leave out those read from a cache or written to one, unlike in other dialects. Output tokens
    * include thinking, even where its text is not shown.
    */
   readonly #usage = new UsageTally()
-  #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
-    this.#draft = draft
+    const marker = new CallMarker(asked)
+    const calls = new ToolCalls(draft, newId, marker, { namesGrow: false })
+    super(draft, calls)
     this.#asked = asked
-    this.#marker = new CallMarker(asked)
-    this.#calls = new ToolCalls(draft, newId, this.#marker, { namesGrow: false })
-    this.#end = new StatedEnd(draft, this.#calls)
+    this.#marker = marker
+    this.#end = new StatedEnd(draft, calls)
   }
 
   get isFinished(): boolean {
@@ -108,7 +103,7 @@ class MessagesReader implements DialectReader {
       case 'content_block_stop':
         this.#close()
         // Nothing of a call comes after its block.
-        if (this.#callBlocks.delete(index)) this.#calls.complete(index)
+        if (this.#callBlocks.delete(index)) this.calls.complete(index)
         return undefined
       case 'message_start':
         if (!isObject(message)) return undefined
@@ -142,27 +137,24 @@ class MessagesReader implements DialectReader {
       if (type !== 'tool_use') this.#content(block)
       else {
         const extra = extraFields(block, TOOL_USE)
-        this.#calls.addWhole({ ...extra, id, function: { name, arguments: input } }, true)
+        this.calls.addWhole({ ...extra, id, function: { name, arguments: input } }, true)
       }
     }
     return this.#stopped(answer)
   }
 
-  close(): ProviderError | undefined {
-    this.#calls.finish()
+  override ended(): ProviderError | undefined {
     this.#end.close()
-    const isAsking = this.#finishReason() === 'tool-calls'
-    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#unread)
+    return super.ended()
   }
 
-  end(): ReplyEnd {
-    const finishReason = this.#finishReason()
-    const { raw } = this.#usage
-    return {
-      ...(finishReason !== undefined && { finishReason }),
-      ...(raw !== undefined && { usage: toUsage(raw) }),
-      ...(this.#model !== undefined && { model: this.#model }),
-    }
+  protected get statedReason(): FinishReason | undefined {
+    const { reason } = this.#end
+    return reason === undefined ? undefined : finishReasonOf(reason)
+  }
+
+  protected get usage(): Usage | undefined {
+    return this.#usage.usage
   }
 
   #open(index: unknown, block: WireObject): void {
@@ -172,7 +164,7 @@ class MessagesReader implements DialectReader {
     this.#callBlocks.delete(index)
     if (type === 'tool_use') {
       this.#callBlocks.add(index)
-      this.#calls.addFragment({ ...extraFields(block, TOOL_USE), index, id, function: { name } })
+      this.calls.addFragment({ ...extraFields(block, TOOL_USE), index, id, function: { name } })
       this.#wholeInput = { index, input }
     } else this.#content(block)
   }
@@ -183,12 +175,12 @@ class MessagesReader implements DialectReader {
    */
   #delta(index: unknown, delta: WireObject): void {
     const { type, text, thinking, signature, partial_json: json } = delta
-    if (type === 'text_delta') this.#draft.text(nonEmpty(text) ?? '')
-    else if (type === 'thinking_delta') this.#draft.reasoning(nonEmpty(thinking) ?? '')
+    if (type === 'text_delta') this.draft.text(nonEmpty(text) ?? '')
+    else if (type === 'thinking_delta') this.draft.reasoning(nonEmpty(thinking) ?? '')
     else if (type === 'signature_delta' && this.#thinking?.index === index) this.#sign(signature)
     else if (type === 'input_json_delta' && this.#callBlocks.has(index) && json) {
       if (this.#wholeInput?.index === index) this.#wholeInput = undefined
-      this.#calls.addFragment({ index, function: { arguments: json } })
+      this.calls.addFragment({ index, function: { arguments: json } })
     }
   }
 
@@ -197,25 +189,25 @@ class MessagesReader implements DialectReader {
     const { index, input } = this.#wholeInput ?? {}
     this.#wholeInput = undefined
     if (!isObject(input) || Object.keys(input).length === 0) return
-    this.#calls.addFragment({ index, function: { arguments: input } })
+    this.calls.addFragment({ index, function: { arguments: input } })
   }
 
   /** Adds the content that a block holds already. The block is not a tool call. */
   #content(block: WireObject): void {
     const { type, text, thinking, signature, data } = block
-    this.#draft.nextBlock()
-    if (type === 'text') this.#draft.text(nonEmpty(text) ?? '')
+    this.draft.nextBlock()
+    if (type === 'text') this.draft.text(nonEmpty(text) ?? '')
     if (type === 'image') this.#picture(block)
     if (!isThinking(type)) {
       const isRead = type === 'text' || type === 'image' || isOfProvider(type)
-      if (!isRead) this.#unread ??= kindOf(type)
+      if (!isRead) this.unread ??= kindOf(type)
       return
     }
-    this.#draft.separateReasoning()
+    this.draft.separateReasoning()
     if (type === 'thinking') {
       // Until a signature comes. DeepSeek and Kimi send none, and want the thinking back.
       this.#marker.reasoningField = 'thinking'
-      this.#draft.reasoning(nonEmpty(thinking) ?? '')
+      this.draft.reasoning(nonEmpty(thinking) ?? '')
       this.#sign(signature)
     } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
   }
@@ -224,7 +216,7 @@ class MessagesReader implements DialectReader {
     const picture = pictureIn(block, true)
     if (picture === undefined) return
     const maker = providerFingerprint(this.#asked)
-    this.#draft.file(picture.mediaType, picture.url, { maker })
+    this.draft.file(picture.mediaType, picture.url, { maker })
   }
 
   /** A signature comes after all text of its block, so thinking with a signature is complete. */
@@ -235,13 +227,13 @@ class MessagesReader implements DialectReader {
   }
 
   #keep(opaque: object): void {
-    this.#draft.reasoning('', { ...opaque, maker: providerFingerprint(this.#asked) })
+    this.draft.reasoning('', { ...opaque, maker: providerFingerprint(this.#asked) })
   }
 
   #known(event: WireObject): void {
     const { usage, model } = event
     if (isObject(usage)) this.#usage.add(usage)
-    this.#model ??= nonEmpty(model)
+    this.model ??= nonEmpty(model)
   }
 
   /** Returns an error if the model failed. */
@@ -251,13 +243,6 @@ class MessagesReader implements DialectReader {
     if (isFailure(reason)) return { message: 'The model failed', kinds: '' }
     this.#end.state(reason, finishReasonOf(reason), this.#end.progress)
     return undefined
-  }
-
-  #finishReason(): FinishReason | undefined {
-    const { reason } = this.#end
-    if (reason === undefined) return undefined
-    const meaning = finishReasonOf(reason)
-    return meaning === 'stop' && this.#calls.isAsked ? 'tool-calls' : meaning
   }
 }
 

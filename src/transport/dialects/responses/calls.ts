@@ -3,15 +3,12 @@
  *
  * Knows nothing of the ids that calls have in the reply: `ToolCalls` decides them.
  */
-import type { ProviderError } from '../../provider-error.ts'
 import type { ReplyDraft } from '../../reply-draft.ts'
 import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
-import type { WireRequestInfo } from '../dialect.ts'
-import { CallMarker, extraFields } from '../history/call-mark.ts'
+import { extraFields } from '../history/call-mark.ts'
 import { PLACEHOLDER } from '../growing-call.ts'
-import { ToolCalls } from '../tool-calls.ts'
-import { unreadFault } from '../unread.ts'
+import type { ToolCalls } from '../tool-calls.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
 
@@ -40,31 +37,14 @@ interface FunctionCall {
 }
 
 export class FunctionCalls {
-  readonly #draft: ReplyDraft
   readonly #items: OutputItems
   readonly #calls: ToolCalls
   readonly #states = new Map<OutputItem, FunctionCall>()
 
   /** @param opened - called when a call begins */
-  constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo, opened: () => void) {
-    this.#draft = draft
+  constructor(draft: ReplyDraft, calls: ToolCalls, opened: () => void) {
     this.#items = new OutputItems(draft, 'id', opened)
-    this.#calls = new ToolCalls(draft, newId, new CallMarker(asked), { namesGrow: false })
-  }
-
-  /** True if the model called a function. */
-  get isAsked(): boolean {
-    return this.#calls.isAsked
-  }
-
-  /**
-   * Nothing more comes. Returns an error if the reply cannot be used.
-   *
-   * @param unread - the type of an item that is not part of a reply, if there was one
-   */
-  close(unread: string | undefined): ProviderError | undefined {
-    this.#calls.finish()
-    return unreadFault(this.#draft, this.#calls.fault, false, unread)
+    this.#calls = calls
   }
 
   /** The calls that have a call id, by that id. */

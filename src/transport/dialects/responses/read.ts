@@ -7,7 +7,6 @@
  *
  * `request.ts` writes the requests. Knows nothing of bytes, HTTP and time.
  */
-import type { ReplyEnd } from '../../../protocol/delta.ts'
 import type { FinishReason, Usage } from '../../../protocol/message.ts'
 import { readProviderError, reportedError, typedError } from '../../provider-error.ts'
 import type { ProviderError } from '../../provider-error.ts'
@@ -15,8 +14,11 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bearer } from '../bearer.ts'
-import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../dialect.ts'
+import type { Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason } from '../finish-reasons.ts'
+import { CallMarker } from '../history/call-mark.ts'
+import { ReplyReader } from '../reply-reader.ts'
+import { ToolCalls } from '../tool-calls.ts'
 import { kindOf } from '../unread.ts'
 import { unwrapped } from '../wrapper.ts'
 import { FunctionCalls } from './calls.ts'
@@ -94,26 +96,23 @@ const PROVIDER_ITEMS: ReadonlySet<unknown> = new Set([
 
 const ERRORS: ReadonlySet<unknown> = new Set(['error', 'response.error'])
 
-class ResponsesReader implements DialectReader {
-  readonly #draft: ReplyDraft
+class ResponsesReader extends ReplyReader {
   readonly #pictures: ResponsePictures
   readonly #texts: ResponseTexts
-  readonly #calls: FunctionCalls
+  readonly #functionCalls: FunctionCalls
   /** True once an event told that the response begins. */
   #isOpen = false
   /** The id of the response, as far as that event told it. */
   #openId: string | undefined
   #finish: FinishReason | undefined
-  /** The type of the first item that is not part of a reply, if there was one. */
-  #unread: string | undefined
   #usage: Usage | undefined
-  #model: string | undefined
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
-    this.#draft = draft
+    const calls = new ToolCalls(draft, newId, new CallMarker(asked), { namesGrow: false })
+    super(draft, calls)
     this.#pictures = new ResponsePictures(draft, asked)
     this.#texts = new ResponseTexts(draft, asked, this.#pictures)
-    this.#calls = new FunctionCalls(draft, newId, asked, () => this.#texts.followed())
+    this.#functionCalls = new FunctionCalls(draft, calls, () => this.#texts.followed())
   }
 
   get isFinished(): boolean {
@@ -141,19 +140,19 @@ class ResponsesReader implements DialectReader {
     if (type === 'response.created' && this.#isAnother(event['response'])) return 'another'
     const whole = WHOLES.get(type)
     if (whole !== undefined) this.#texts.whole(whole[0], event[whole[1]], itemKey(event), event)
-    else if (INPUT_DELTAS.has(type)) this.#calls.delta(event)
-    else if (INPUT_WHOLES.has(type)) this.#calls.whole(event)
+    else if (INPUT_DELTAS.has(type)) this.#functionCalls.delta(event)
+    else if (INPUT_WHOLES.has(type)) this.#functionCalls.whole(event)
     else if (type === 'response.output_item.added') this.#item(event, false)
     else if (type === 'response.output_item.done') this.#item(event, true)
     const { response } = event
-    if (isObject(response)) this.#model ??= nonEmpty(response['model'])
+    if (isObject(response)) this.model ??= nonEmpty(response['model'])
     if (ENDS.has(type)) return this.#over(isObject(response) ? response : {}, ENDS.get(type))
     return ERRORS.has(type) || !isOurs(event) ? errorIn(event, type) : undefined
   }
 
   answer(given: WireObject): ProviderError | undefined {
     const answer = unwrapped(given, isOurs)
-    this.#model ??= nonEmpty(answer['model'])
+    this.model ??= nonEmpty(answer['model'])
     const { output, output_text: text } = answer
     if (!Array.isArray(output) && !nonEmpty(text)) {
       return reportedError(answer) ?? readProviderError(answer)
@@ -162,17 +161,12 @@ class ResponsesReader implements DialectReader {
     return told === 'end' ? undefined : told
   }
 
-  close(): ProviderError | undefined {
-    return this.#calls.close(this.#unread)
+  protected get statedReason(): FinishReason | undefined {
+    return this.#finish !== undefined && this.#texts.isRefused ? 'content-filter' : this.#finish
   }
 
-  end(): ReplyEnd {
-    const finishReason = this.#finishReason()
-    return {
-      ...(finishReason !== undefined && { finishReason }),
-      ...(this.#usage !== undefined && { usage: this.#usage }),
-      ...(this.#model !== undefined && { model: this.#model }),
-    }
+  protected get usage(): Usage | undefined {
+    return this.#usage
   }
 
   /**
@@ -186,7 +180,7 @@ class ResponsesReader implements DialectReader {
     if (isFirst) this.#openId = id
     if (isFirst) return false
     return id === undefined || this.#openId === undefined
-      ? this.#draft.hasContent
+      ? this.draft.hasContent
       : id !== this.#openId
   }
 
@@ -200,8 +194,8 @@ class ResponsesReader implements DialectReader {
       if (isDone) this.#texts.item(item, key)
       else this.#texts.open(type, key)
     } else if (CALLS.has(type)) {
-      if (isDone) this.#calls.item(item, key)
-      else this.#calls.open(item, key)
+      if (isDone) this.#functionCalls.item(item, key)
+      else this.#functionCalls.open(item, key)
     } else {
       this.#orphaned(type)
       if (isDone && type === 'image_generation_call') this.#pictures.item(item)
@@ -217,8 +211,8 @@ class ResponsesReader implements DialectReader {
       return readProviderError(response) ?? { message: `The response was ${status}`, kinds: '' }
     }
     this.#output(Array.isArray(output) ? output : [])
-    this.#calls.finish(status !== 'completed')
-    if (!this.#draft.hasContent) this.#draft.text(nonEmpty(response['output_text']) ?? '')
+    this.#functionCalls.finish(status !== 'completed')
+    if (!this.draft.hasContent) this.draft.text(nonEmpty(response['output_text']) ?? '')
     const reason = isObject(details) ? details['reason'] : undefined
     if (status === 'incomplete') this.#finish = incompleteReason(reason)
     else if (status === 'completed') this.#finish = 'stop'
@@ -231,16 +225,16 @@ class ResponsesReader implements DialectReader {
    */
   #output(items: readonly unknown[]): void {
     const untold = this.#texts.untold
-    const known = this.#calls.ids
+    const known = this.#functionCalls.ids
     for (const [index, item] of items.entries()) {
       // Each item takes memory, even without content.
-      if (this.#draft.exceeded !== undefined) return
+      if (this.draft.exceeded !== undefined) return
       if (!isObject(item)) continue
       const key: ItemKey = { id: nonEmpty(item['id']), index }
       const { type } = item
       if (type === 'message' || type === 'reasoning') {
         if (untold.has(type)) this.#texts.final(item, key)
-      } else if (CALLS.has(type)) this.#calls.final(item, key, known)
+      } else if (CALLS.has(type)) this.#functionCalls.final(item, key, known)
       else {
         this.#orphaned(type)
         if (type === 'image_generation_call') this.#pictures.item(item)
@@ -249,13 +243,8 @@ class ResponsesReader implements DialectReader {
   }
 
   #orphaned(type: unknown): void {
-    if (!PROVIDER_ITEMS.has(type)) this.#unread ??= kindOf(type)
+    if (!PROVIDER_ITEMS.has(type)) this.unread ??= kindOf(type)
     this.#texts.orphaned()
-  }
-
-  #finishReason(): FinishReason | undefined {
-    if (this.#finish !== undefined && this.#texts.isRefused) return 'content-filter'
-    return this.#finish === 'stop' && this.#calls.isAsked ? 'tool-calls' : this.#finish
   }
 }
 

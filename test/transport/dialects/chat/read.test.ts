@@ -5,17 +5,17 @@ import { startProvider } from '../../../support/provider.ts'
 import { chunk, closedGate } from '../../../support/scripts.ts'
 import type { ChunkDelta } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, transportFor } from '../../asking.ts'
-import type { WireRequestInfo } from '../../asking.ts'
+import type { AskedReply } from '../../asking.ts'
 
 /** The reply from these events. Strings are written unchanged. */
-async function stream(...events: readonly (object | string)[]): Promise<WireRequestInfo> {
+async function stream(...events: readonly (object | string)[]): Promise<AskedReply> {
   await using provider = await startProvider()
   let ids = 0
   provider.next((exchange) => exchange.done(...events))
   return await reply(provider.url, {}, { newId: () => `id${(ids += 1)}` })
 }
 
-const deltas = (...all: readonly ChunkDelta[]): Promise<WireRequestInfo> =>
+const deltas = (...all: readonly ChunkDelta[]): Promise<AskedReply> =>
   stream(...all.map((delta) => chunk(delta)), chunk({}, { finish_reason: 'stop' }))
 
 const call = (fields: object): ChunkDelta => ({ tool_calls: [fields] })

@@ -26,12 +26,12 @@ import { startProvider } from '../../../support/provider.ts'
 import type { Script } from '../../../support/provider.ts'
 import { json, raw } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, targetAt, transportFor } from '../../asking.ts'
-import type { WireRequestInfo } from '../../asking.ts'
+import type { AskedReply } from '../../asking.ts'
 
 const dialect = 'messages'
 
 /** The reply that a script makes. */
-async function answered(script: Script): Promise<WireRequestInfo> {
+async function answered(script: Script): Promise<AskedReply> {
   await using provider = await startProvider()
   let ids = 0
   provider.next(script)
@@ -39,11 +39,11 @@ async function answered(script: Script): Promise<WireRequestInfo> {
   return await reply('', { target }, { newId: () => `id${(ids += 1)}` })
 }
 
-const stream = (...all: readonly (object | string)[]): Promise<WireRequestInfo> =>
+const stream = (...all: readonly (object | string)[]): Promise<AskedReply> =>
   answered(events(...all))
 
 /** The parts from the deltas, without the fingerprint of the provider in their opaque data. */
-function partsOf(asked: WireRequestInfo): readonly Part[] {
+function partsOf(asked: AskedReply): readonly Part[] {
   const grown = new GrowingReply()
   for (const delta of asked.deltas) grown.add(delta)
   grown.finish()

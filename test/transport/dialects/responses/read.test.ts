@@ -13,13 +13,13 @@ import {
 import type { ResponseItem, Telling } from '../../../support/response-events.ts'
 import { closedGate, json } from '../../../support/scripts.ts'
 import { ManualClock, ask, reply, requestTo, targetAt, transportFor } from '../../asking.ts'
-import type { WireRequestInfo } from '../../asking.ts'
+import type { AskedReply } from '../../asking.ts'
 import { decoded } from '../../decoding-twice.ts'
 
 const on = (url: string) => ({ target: targetAt(url, { dialect: 'responses' }) })
 
 /** The reply from these events. Strings are written unchanged. */
-async function stream(...events: readonly (object | string)[]): Promise<WireRequestInfo> {
+async function stream(...events: readonly (object | string)[]): Promise<AskedReply> {
   await using provider = await startProvider()
   let ids = 0
   provider.next((exchange) => {
@@ -30,7 +30,7 @@ async function stream(...events: readonly (object | string)[]): Promise<WireRequ
 }
 
 /** The reply from one JSON answer. */
-async function answered(body: unknown): Promise<WireRequestInfo> {
+async function answered(body: unknown): Promise<AskedReply> {
   await using provider = await startProvider()
   provider.next(json(body))
   return await reply('', { ...on(provider.url), stream: false })
@@ -58,9 +58,9 @@ const added = (item: object, fields: object = {}): object =>
 const done = (item: object, fields: object = {}): object =>
   responseEvent('response.output_item.done', { output_index: 0, item, ...fields })
 
-const texts = (asked: WireRequestInfo) =>
+const texts = (asked: AskedReply) =>
   asked.deltas.map((delta) => (delta.type === 'text' ? delta.text : ''))
-const argumentsOf = (asked: WireRequestInfo) =>
+const argumentsOf = (asked: AskedReply) =>
   asked.toolCalls.map(({ id, arguments: args }) => [id, args])
 
 test('streams what the deltas add, and ends with the last event', async () => {
@@ -522,7 +522,7 @@ describe('function calls', () => {
 
 describe('reasoning', () => {
   const encrypted = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'secret' }
-  const kept = (asked: WireRequestInfo) =>
+  const kept = (asked: AskedReply) =>
     asked.deltas.flatMap((delta) =>
       delta.type === 'reasoning' && Array.isArray(delta.providerData)
         ? (delta.providerData as unknown[])

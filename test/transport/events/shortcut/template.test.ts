@@ -226,21 +226,21 @@ test('parses little more where each read ends inside an event', () => {
 })
 
 test('makes no new template for a stream like an earlier one', () => {
-  const soleDeltas: unknown[] = []
+  const looks: unknown[] = []
   const dialect: WireDialect = {
     ...chatCompletions,
     textOnly: (value) => {
-      soleDeltas.push(value)
+      looks.push(value)
       return chatCompletions.textOnly(value)
     },
   }
   const templates = new EventTemplates(dialect)
   decoded(texts(10), { dialect, templates })
-  soleDeltas.length = 0
+  looks.length = 0
 
   decoded(texts(10), { dialect, templates })
 
-  expect(soleDeltas).toHaveLength(1)
+  expect(looks).toHaveLength(1)
 })
 
 test('gives up making templates for a stream of which no two events are alike', () => {
