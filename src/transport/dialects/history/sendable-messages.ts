@@ -39,6 +39,8 @@ import { fittedName } from './wire-names.ts'
 export interface HistoryFormat {
   /** The longest id of a call. */
   readonly longestId: number
+  /** The length that each id has to have. Absent: any that is not longer than the longest. */
+  readonly exactId?: number | undefined
   /** Where no two calls may have one id. */
   readonly uniqueIds: 'in a reply' | 'in the history'
   /** True if a message is a list of blocks, so that joined messages keep their texts apart. */
@@ -129,7 +131,7 @@ class SendableHistory {
   constructor(request: ReplyRequest, format: HistoryFormat) {
     this.#request = request
     this.#format = format
-    this.#ids = new CallIds(format.longestId)
+    this.#ids = new CallIds(format.longestId, format.exactId)
   }
 
   user(parts: readonly Part[]): void {

@@ -23,7 +23,7 @@ import { kindOf, unreadFault } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
 import { toUsage } from '../usage.ts'
 import { unwrapped } from '../wrapper.ts'
-import { messagesRequestBody } from './request.ts'
+import { messagesRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
 
 export const messages: WireDialect = {
@@ -36,6 +36,7 @@ export const messages: WireDialect = {
   }),
   body: messagesRequestBody,
   ownFields: [{ path: 'tool_choice' }],
+  quirksFromError,
   reader: (draft, newId, asked) => new MessagesReader(draft, newId, asked),
   textOnly,
   volatileFields: [],
