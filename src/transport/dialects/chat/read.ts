@@ -19,7 +19,7 @@ import { pictureIn } from '../picture.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
-import { unreadFault } from '../unread.ts'
+import { kindOf, unreadFault } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
 import { toUsage } from '../usage.ts'
 import { unwrapped } from '../wrapper.ts'
@@ -40,7 +40,16 @@ export const chatCompletions: WireDialect = {
 }
 
 /** The fields of a delta or a message that hold pictures: one, or a list of them. */
-const PICTURES = ['images', 'image', 'image_url'] as const
+const PICTURES = [
+  'images', // OpenRouter, LiteLLM
+  'image',
+  'image_url',
+  'multi_mod_content', // AiHubMix
+  'multi_modal_content',
+] as const
+
+/** The types of items of content that may hold nothing without anything being lost. */
+const MAY_BE_EMPTY = /^(?:text|output_text|.*(?:thinking|reasoning).*)$/
 
 /** The longest name of a model that is kept, since it is stored with every reply. */
 const LONGEST_MODEL = 500
@@ -54,6 +63,8 @@ class ChatCompletionsReader implements DialectReader {
   /** How much the draft said when the newest fragment of a call came. */
   #saidAtCall = -1
   #isRefused = false
+  /** The type of content that was left out, if there was some. */
+  #unreadKind: string | undefined
   readonly #usage = new UsageTally()
   #model: string | undefined
 
@@ -89,6 +100,7 @@ class ChatCompletionsReader implements DialectReader {
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
       else if (isObject(message) && before === 0) this.#message(message)
+      else if (!isObject(message)) this.#completion(choice)
     }
     return error ?? this.#finishedWith(choice, before)
   }
@@ -100,8 +112,8 @@ class ChatCompletionsReader implements DialectReader {
     if (error !== undefined) return error
     const message = choice?.['message'] ?? choice?.['delta']
     if (isObject(message)) this.#message(message)
-    else if (typeof choice?.['text'] === 'string') this.#draft.text(choice['text'])
     else if (choice === undefined) return reportedError(answer) ?? readProviderError(answer)
+    else this.#completion(choice)
     return this.#finishedWith(choice, 0)
   }
 
@@ -109,7 +121,8 @@ class ChatCompletionsReader implements DialectReader {
     this.#calls.finish()
     this.#end.close()
     const isAsking = this.#finishReason() === 'tool-calls'
-    return unreadFault(this.#draft, this.#calls.fault, isAsking, this.#calls.unknownKind)
+    const kind = this.#calls.unknownKind ?? this.#unreadKind
+    return unreadFault(this.#draft, this.#calls.fault, isAsking, kind)
   }
 
   end(): ReplyEnd {
@@ -151,8 +164,13 @@ class ChatCompletionsReader implements DialectReader {
     }
   }
 
+  /** The text of the older format of completions, which some servers send here too. */
+  #completion({ text }: WireObject): void {
+    if (typeof text === 'string') this.#draft.text(text)
+  }
+
   #content(delta: WireObject): void {
-    const { content, refusal } = delta
+    const { content, refusal, audio } = delta
     const hasPictures = PICTURES.some((field) => delta[field])
     // Parts stand in the order in which they came, so calls that are held back open theirs first.
     if (this.#calls.isAsked && (content || hasPictures || hasReasoning(delta))) this.#calls.open()
@@ -163,17 +181,32 @@ class ChatCompletionsReader implements DialectReader {
       this.#isRefused = true
       this.#draft.text(refusal)
     }
+    if (isObject(audio)) this.#audio(audio)
     if (!hasPictures) return
-    for (const field of PICTURES)
-      for (const value of listed(delta[field])) this.#picture(value, true)
+    for (const field of PICTURES) {
+      for (const value of listed(delta[field])) {
+        if (!this.#picture(value, true)) this.#unreadKind ??= field
+      }
+    }
   }
 
-  /** @param isPicture - true if the value stands in a field for pictures */
-  #picture(value: unknown, isPicture: boolean): void {
+  /** Of spoken words the text is kept. */
+  #audio({ transcript, data }: WireObject): void {
+    if (typeof transcript === 'string') this.#draft.text(transcript)
+    if (nonEmpty(data) !== undefined) this.#unreadKind ??= 'audio'
+  }
+
+  /**
+   * Returns false if there is no picture.
+   *
+   * @param isPicture - true if the value stands in a field for pictures
+   */
+  #picture(value: unknown, isPicture: boolean): boolean {
     const picture = pictureIn(value, isPicture)
-    if (picture === undefined) return
+    if (picture === undefined) return false
     const maker = providerFingerprint(this.#asked)
     this.#draft.file(picture.mediaType, picture.url, { maker })
+    return true
   }
 
   /**
@@ -183,14 +216,16 @@ class ChatCompletionsReader implements DialectReader {
   #part(part: unknown): void {
     if (typeof part === 'string') this.#draft.text(part)
     if (!isObject(part)) return
-    const { thinking, text } = part
+    const { thinking, text, type } = part
     if (typeof thinking === 'string') this.#reasoning.inContent(thinking)
     else if (Array.isArray(thinking)) {
       for (const thought of thinking) {
         if (isObject(thought)) this.#reasoning.inContent(nonEmpty(thought['text']) ?? '')
       }
     } else if (typeof text === 'string') this.#draft.text(text)
-    else this.#picture(part, false)
+    else if (!this.#picture(part, false) && typeof type === 'string' && !MAY_BE_EMPTY.test(type)) {
+      this.#unreadKind ??= kindOf(type)
+    }
   }
 
   #finishedWith(choice: WireObject | undefined, before: number): ProviderError | undefined {

@@ -29,9 +29,9 @@ export class ResponsePictures {
     if (isAdded && id !== undefined) this.#known?.add(id)
   }
 
-  /** Reads a part of a message, if it is a picture. */
-  part(part: WireObject): void {
-    this.#add(part, {})
+  /** Reads a part of a message, if it is a picture. Returns true if that added one. */
+  part(part: WireObject): boolean {
+    return this.#add(part, {})
   }
 
   #add(value: WireObject, source: object): boolean {

@@ -163,7 +163,7 @@ class ResponsesReader implements DialectReader {
   }
 
   close(): ProviderError | undefined {
-    return this.#calls.close(this.#unread)
+    return this.#calls.close(this.#unread ?? this.#texts.unreadKind)
   }
 
   end(): ReplyEnd {
