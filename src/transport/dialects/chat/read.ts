@@ -16,7 +16,7 @@ import type { DialectReader, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { kindOf, unreadFault } from '../unread.ts'
@@ -56,7 +56,7 @@ const LONGEST_MODEL = 500
 
 class ChatCompletionsReader implements DialectReader {
   readonly #draft: ReplyDraft
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   readonly #reasoning: ChatReasoning
   readonly #calls: ToolCalls
   readonly #end: StatedEnd
@@ -70,7 +70,7 @@ class ChatCompletionsReader implements DialectReader {
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
-    this.#asked = asked
+    this.#maker = new Maker(asked)
     const marker = new CallMarker(asked)
     this.#reasoning = new ChatReasoning(draft, asked, marker)
     this.#calls = new ToolCalls(draft, newId, marker, { namesGrow: true })
@@ -176,7 +176,12 @@ class ChatCompletionsReader implements DialectReader {
     if (this.#calls.isAsked && (content || hasPictures || hasReasoning(delta))) this.#calls.open()
     this.#reasoning.read(delta)
     if (typeof content === 'string') this.#draft.text(content)
-    else for (const part of listed(content)) this.#part(part)
+    else {
+      for (const part of listed(content)) {
+        if (this.#draft.exceeded !== undefined) return
+        this.#part(part)
+      }
+    }
     if (typeof refusal === 'string' && refusal !== '') {
       this.#isRefused = true
       this.#draft.text(refusal)
@@ -185,6 +190,7 @@ class ChatCompletionsReader implements DialectReader {
     if (!hasPictures) return
     for (const field of PICTURES) {
       for (const value of listed(delta[field])) {
+        if (this.#draft.exceeded !== undefined) return
         if (!this.#picture(value, true)) this.#unreadKind ??= field
       }
     }
@@ -204,7 +210,7 @@ class ChatCompletionsReader implements DialectReader {
   #picture(value: unknown, isPicture: boolean): boolean {
     const picture = pictureIn(value, isPicture)
     if (picture === undefined) return false
-    const maker = providerFingerprint(this.#asked)
+    const maker = this.#maker.fingerprint
     this.#draft.file(picture.mediaType, picture.url, { maker })
     return true
   }

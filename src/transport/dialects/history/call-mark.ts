@@ -9,7 +9,7 @@ import type { Dialect } from '../../../protocol/endpoint.ts'
 import { isObject, jsonText } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 import { isNarrowId } from './wire-names.ts'
 
 /** The mark's own fields. The extra fields of the call stand beside them. */
@@ -25,14 +25,16 @@ interface Mark {
 const MARKS: ReadonlySet<string> = new Set(['maker', 'dialect', 'reasoningField'])
 
 export class CallMarker {
-  readonly #asked: WireRequestInfo
+  readonly #dialect: Dialect
+  readonly #maker: Maker
   /** The extra fields that were told, by call. Made when needed: hardly any call has some. */
   #told: Map<string, string> | undefined
   /** The field in which plain reasoning came, once there was some. */
   reasoningField: string | undefined
 
   constructor(asked: WireRequestInfo) {
-    this.#asked = asked
+    this.#dialect = asked.target.dialect
+    this.#maker = new Maker(asked)
   }
 
   /**
@@ -47,8 +49,8 @@ export class CallMarker {
     const { reasoningField } = this
     return {
       ...(isNews && extra),
-      maker: providerFingerprint(this.#asked),
-      dialect: this.#asked.target.dialect,
+      maker: this.#maker.fingerprint,
+      dialect: this.#dialect,
       ...(isFirst && reasoningField !== undefined && { reasoningField }),
     } satisfies Mark
   }

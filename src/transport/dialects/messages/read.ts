@@ -16,7 +16,7 @@ import type { DialectReader, Told, WireDialect, WireRequestInfo } from '../diale
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { kindOf, unreadFault } from '../unread.ts'
@@ -47,7 +47,7 @@ const TOOL_USE: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input', 'i
 
 class MessagesReader implements DialectReader {
   readonly #draft: ReplyDraft
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   readonly #marker: CallMarker
   readonly #calls: ToolCalls
   /**
@@ -76,7 +76,7 @@ class MessagesReader implements DialectReader {
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
     this.#draft = draft
-    this.#asked = asked
+    this.#maker = new Maker(asked)
     this.#marker = new CallMarker(asked)
     this.#calls = new ToolCalls(draft, newId, this.#marker, { namesGrow: false })
     this.#end = new StatedEnd(draft, this.#calls)
@@ -224,7 +224,7 @@ class MessagesReader implements DialectReader {
   #picture(block: WireObject): void {
     const picture = pictureIn(block, true)
     if (picture === undefined) return
-    const maker = providerFingerprint(this.#asked)
+    const maker = this.#maker.fingerprint
     this.#draft.file(picture.mediaType, picture.url, { maker })
   }
 
@@ -236,7 +236,7 @@ class MessagesReader implements DialectReader {
   }
 
   #keep(opaque: object): void {
-    this.#draft.reasoning('', { ...opaque, maker: providerFingerprint(this.#asked) })
+    this.#draft.reasoning('', { ...opaque, maker: this.#maker.fingerprint })
   }
 
   #known(event: WireObject): void {
