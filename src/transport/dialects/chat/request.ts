@@ -16,7 +16,7 @@ import type {
   SendableCall,
   SendableResult,
   UserMessage,
-} from '../history/sendable-messages.ts'
+} from '../history/sendable-message.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { LONGEST_CALL_ID } from '../history/wire-names.ts'
 import { fileNameFor } from '../media-type.ts'
@@ -153,18 +153,13 @@ function assistantMessage(message: AssistantMessage, request: ReplyRequest): obj
   }
 }
 
-function toolCall({ toolCallId, toolName, inputText, extra }: SendableCall): object {
+function toolCall(call: SendableCall): object {
+  const { toolCallId: id, toolName: name, inputText, extra, customInput } = call
   const { function: inFunction, ...fields } = extra ?? {}
-  return {
-    ...fields,
-    id: toolCallId,
-    type: 'function',
-    function: {
-      ...(isObject(inFunction) && inFunction),
-      name: toolName,
-      arguments: inputText,
-    },
-  }
+  const called = { ...(isObject(inFunction) && inFunction), name }
+  return customInput === undefined
+    ? { ...fields, id, type: 'function', function: { ...called, arguments: inputText } }
+    : { ...fields, id, type: 'custom', custom: { ...called, input: customInput } }
 }
 
 function toolResult({ toolCallId, text }: SendableResult): object {

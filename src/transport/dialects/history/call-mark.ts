@@ -1,8 +1,8 @@
 /**
  * Marks a call with its maker, where the call has what only its maker can read.
  *
- * That is an id which other servers refuse, a field that is not in the format's description, or
- * plain reasoning before the call that its maker wants back. The mark is the call's `providerData`.
+ * That is an id which other servers refuse, a field that is not in the format's description, plain
+ * reasoning before the call that its maker wants back, or the text of a custom tool. The mark is the call's `providerData`.
  * Most calls need none. Knows nothing of events and requests.
  */
 import type { Dialect } from '../../../protocol/endpoint.ts'
@@ -20,9 +20,11 @@ interface Mark {
   readonly dialect: Dialect
   /** The field in which the reasoning before the call came. */
   readonly reasoningField?: string
+  /** True for a call of a custom tool, whose input is text. */
+  readonly isCustom?: true
 }
 
-const MARKS: ReadonlySet<string> = new Set(['maker', 'dialect', 'reasoningField'])
+const MARKS: ReadonlySet<string> = new Set(['maker', 'dialect', 'reasoningField', 'isCustom'])
 
 export class CallMarker {
   readonly #dialect: Dialect
@@ -41,10 +43,16 @@ export class CallMarker {
    * Returns the `providerData` that a fragment of a call adds, if it adds any.
    *
    * @param isFirst - true if the call is told for the first time
+   * @param isCustom - true for a call of a custom tool
    */
-  mark(id: string, extra: WireObject | undefined, isFirst: boolean): object | undefined {
+  mark(
+    id: string,
+    extra: WireObject | undefined,
+    isFirst: boolean,
+    isCustom: boolean,
+  ): object | undefined {
     const isNews = extra !== undefined && this.#isNews(id, extra)
-    const isMarked = isFirst && (this.reasoningField !== undefined || !isNarrowId(id))
+    const isMarked = isFirst && (this.reasoningField !== undefined || isCustom || !isNarrowId(id))
     if (!isNews && !isMarked) return undefined
     const { reasoningField } = this
     return {
@@ -52,6 +60,7 @@ export class CallMarker {
       maker: this.#maker.fingerprint,
       dialect: this.#dialect,
       ...(isFirst && reasoningField !== undefined && { reasoningField }),
+      ...(isFirst && isCustom && { isCustom }),
     } satisfies Mark
   }
 
@@ -97,14 +106,16 @@ export function extraOfCall(entry: WireObject, called: WireObject): WireObject |
 export interface ReadMark {
   readonly extra: WireObject | undefined
   readonly reasoningField: string | undefined
+  readonly isCustom: boolean
 }
 
 /** Reads the mark of a call of the asked provider and model, in the dialect in which it came. */
 export function readMark(mark: WireObject): ReadMark {
-  const { reasoningField } = mark
+  const { reasoningField, isCustom } = mark
   return {
     extra: extraFields(mark, MARKS),
     reasoningField: typeof reasoningField === 'string' ? reasoningField : undefined,
+    isCustom: isCustom === true,
   }
 }
 
