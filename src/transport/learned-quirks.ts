@@ -5,9 +5,9 @@
  * quirks and fields that the host has set are never overruled. A request is not sent again if it
  * would be refused again. Knows nothing of wire formats: dialects know their quirks and fields.
  */
-import type { Quirks } from '../protocol/endpoint.ts'
 import type { WireDialect } from './dialects/dialect.ts'
 import { hasField, isNamed, withoutFields } from './own-fields.ts'
+import type { ServerQuirks } from './provider-target.ts'
 import type { AnsweredError, Refusal } from './refusal.ts'
 import type { ReplyRequest } from './reply-request.ts'
 
@@ -29,8 +29,11 @@ const STREAM_ONLY: readonly RegExp[] = [
   /\b(enable|use|set|requires?|required?) (the |to )?["'`]?stream(ing)?\b/, // gateways
 ]
 
+/** The most lessons of one request. Each costs another try. */
+const MOST_LESSONS = 8
+
 interface Lessons {
-  readonly quirks: Quirks
+  readonly quirks: ServerQuirks
   /** The paths of fields of our own that the server refuses. */
   readonly omitted: readonly string[]
   /** True if the server answers only in streams. */
@@ -64,6 +67,7 @@ class RequestLessons {
   readonly #dialect: WireDialect
   /** What was known before this request learned anything. */
   #before: Lessons | undefined
+  #count = 0
 
   constructor(all: LearnedQuirks, request: ReplyRequest, dialect: WireDialect) {
     this.#all = all
@@ -87,8 +91,9 @@ class RequestLessons {
   learn({ refusal }: AnsweredError): boolean {
     if (refusal === undefined || !REFUSALS.has(refusal.status)) return false
     const known = this.#all.get(this.#request)
-    const lessons = this.#learned(known, refusal)
+    const lessons = this.#count < MOST_LESSONS ? this.#learned(known, refusal) : undefined
     if (lessons !== undefined) {
+      this.#count += 1
       this.#before ??= known
       this.#all.set(this.#request, lessons)
       return true

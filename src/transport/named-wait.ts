@@ -1,8 +1,9 @@
 /**
- * Finds the wait that an error names, in a field or in its words.
+ * Finds the wait that an error names, in a field or in its words, and reads durations.
  *
  * Knows nothing of headers, and nothing of the code that obeys the wait.
  */
+import { LONGEST_TIMER_MS } from '../protocol/clock.ts'
 import { numberIn } from './wire-value.ts'
 
 /** Fields that hold a wait, by their normal names, with the milliseconds of a bare number's unit. */
@@ -70,8 +71,14 @@ export function durationInText(text: string): number | undefined {
   return found === undefined ? undefined : duration(found.trim(), 1000)
 }
 
-function duration(value: unknown, unitMs: number): number | undefined {
-  const bare = value === '' ? Number.NaN : numberIn(value)
+/**
+ * The milliseconds of a number, or of a text such as `1m26.4s`. `undefined` for anything else.
+ *
+ * @param unitMs - the milliseconds of the unit of a bare number
+ */
+export function duration(value: unknown, unitMs: number): number | undefined {
+  const isBlank = typeof value === 'string' && value.trim() === ''
+  const bare = isBlank ? Number.NaN : numberIn(value)
   if (bare >= 0) return checked(bare * unitMs)
   if (typeof value !== 'string' || value.length > 100) return undefined
   let ms = 0
@@ -90,7 +97,10 @@ function unitOf(step: string): number {
   return unit?.[1] ?? Number.NaN
 }
 
-/** Rounds up: a request that comes a fraction of a millisecond early is refused again. */
+/**
+ * Rounds up: a request that comes a fraction of a millisecond early is refused again. Hosts may set
+ * a timer for the wait, so it is no longer than a timer can be.
+ */
 function checked(ms: number): number | undefined {
-  return Number.isFinite(ms) ? Math.ceil(ms) : undefined
+  return Number.isFinite(ms) ? Math.min(Math.ceil(ms), LONGEST_TIMER_MS) : undefined
 }

@@ -173,6 +173,8 @@ class ErrorSearch {
     const own = this.#first(TEXTS, fields, depth)
     const said = typeof error === 'string' ? this.#textOf(error, depth) : undefined
     const message = joined(said, own)
+    // Some gateways pass on the name of the error in place of its text.
+    if (own !== undefined) this.#addTo(this.#others, nameIn(own))
     if (said !== undefined)
       this.#addTo(own === undefined ? this.#others : this.#types, nameIn(said))
     // OpenRouter passes on the message of the provider behind it, which is the useful part.

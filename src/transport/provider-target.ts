@@ -8,6 +8,14 @@ import type { Dialect, Quirks } from '../protocol/endpoint.ts'
 /** A host's function that returns the key for one request. */
 export type KeySource = () => string | Promise<string>
 
+/** The ways in which a server departs from its dialect: those that a host sets, and learned ones. */
+export interface ServerQuirks extends Quirks {
+  /** The length that the id of each call has to have, of letters and digits alone. */
+  readonly callIdLength?: number | undefined
+  /** The most tokens that a request may ask for. Lowers the default of a dialect. */
+  readonly mostTokens?: number | undefined
+}
+
 /** Where a request goes. Holds secrets: never logged, never part of an event. */
 export interface ProviderTarget {
   /** The name of the endpoint. */
@@ -23,5 +31,5 @@ export interface ProviderTarget {
   readonly direct: boolean
   /** The limit of concurrent replies; further requests wait. Absent: no limit. */
   readonly maxConcurrent?: number | undefined
-  readonly quirks?: Quirks | undefined
+  readonly quirks?: ServerQuirks | undefined
 }

@@ -10,6 +10,8 @@ import { secretQueryValues } from './http/secret-query.ts'
 import type { ProviderTarget } from './provider-target.ts'
 import type { AnsweredError } from './refusal.ts'
 import { formsOf } from './secret-forms.ts'
+import { TextView, UNSEEN } from './text-view.ts'
+import type { Range } from './text-view.ts'
 
 const LONGEST_MESSAGE = 1000
 const LONGEST_ID = 200
@@ -26,9 +28,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 const FORMAT = /(?![\u200c\u200d])\p{Cf}/gu
 /** Joiners stay between two characters, where scripts and emoji need them. */
 const JOINERS = /[\u200c\u200d]/g
-/** Characters that a reader does not see. A secret is found even if some stand in it. */
-// oxlint-disable-next-line no-control-regex
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Cf}/gu
+/** An escaped secret is at most so many times as long as the plain one. */
+const LONGEST_ESCAPE = 12
 
 /**
  * Copies an error record without secrets of the target, and without long or unprintable text.
@@ -70,42 +71,21 @@ function isolatedJoiner(joiner: string, at: number, text: string): string {
 /** The beginning of a text, with its secrets replaced. */
 function struck(text: string, secrets: readonly string[]): string {
   const searched = text.slice(0, SEARCHED)
-  const { seen, places } = seenPartOf(searched)
-  const folded = foldCase(seen)
-  const found = secrets.flatMap((secret) => rangesOf(folded, secret))
+  const found = TextView.all(searched).flatMap((view) => {
+    const folded = foldCase(view.text)
+    return secrets.flatMap((secret) => rangesOf(folded, secret, view))
+  })
   let result = ''
   let from = 0
   for (const { start, end } of merged(found)) {
-    result += searched.slice(from, places?.[start] ?? start) + REDACTED
-    from = (places?.[end - 1] ?? end - 1) + 1
+    result += searched.slice(from, start) + REDACTED
+    from = end
   }
   result += searched.slice(from)
+  if (searched.length === text.length) return result
   // The cut may have left the beginning of a secret at the end.
-  const longest = searched.length < text.length ? Math.max(0, ...secrets.map((s) => s.length)) : 0
-  return result.slice(0, result.length - longest)
-}
-
-interface Range {
-  readonly start: number
-  readonly end: number
-}
-
-/** The text without unseen characters, and the place of each character in the whole text. */
-function seenPartOf(text: string): { seen: string; places: Uint32Array | undefined } {
-  if (text.search(UNSEEN) === -1) return { seen: text, places: undefined }
-  const places = new Uint32Array(text.length)
-  let seen = ''
-  let from = 0
-  const keep = (end: number): void => {
-    for (let at = from; at < end; at += 1) places[seen.length + at - from] = at
-    seen += text.slice(from, end)
-  }
-  for (const { 0: unseen, index } of text.matchAll(UNSEEN)) {
-    keep(index)
-    from = index + unseen.length
-  }
-  keep(text.length)
-  return { seen, places }
+  const longest = LONGEST_ESCAPE * Math.max(0, ...secrets.map((secret) => secret.length))
+  return result.slice(0, Math.max(0, result.length - longest))
 }
 
 /** Lower case in which each character keeps its place. */
@@ -116,10 +96,10 @@ function foldCase(text: string): string {
     : text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
 
-function rangesOf(text: string, secret: string): readonly Range[] {
+function rangesOf(text: string, secret: string, view: TextView): readonly Range[] {
   const ranges: Range[] = []
   for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length)) {
-    ranges.push({ start: at, end: at + secret.length })
+    ranges.push(view.range(at, at + secret.length))
   }
   return ranges
 }

@@ -1,7 +1,8 @@
 /**
- * The forms in which a text may be echoed: in urls, in JSON, in hexadecimal and in base64. Knows
- * nothing of the text where they are looked for.
+ * The forms in which a text may be echoed: plain, in hexadecimal and in base64. Escapes are undone
+ * where the forms are looked for, so they are no forms of their own. Knows nothing of that text.
  */
+import { plainest } from './text-view.ts'
 
 /** A shorter part of a base64 text could be a part of any word. */
 const SHORTEST_BASE64 = 6
@@ -11,8 +12,8 @@ export function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret)
   return [
     secret,
-    encodeURIComponent(secret.toWellFormed()),
-    JSON.stringify(secret).slice(1, -1),
+    // A secret with an escape of its own, and its form in the body of a web form.
+    ...[plainest(secret), secret.replaceAll(' ', '+')].filter((form) => form !== secret),
     bytes.toString('hex'),
     ...base64Forms(bytes),
   ]

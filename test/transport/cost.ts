@@ -35,7 +35,7 @@ export async function expectLinear(entry: Entry): Promise<void> {
 }
 
 /** The median of the CPU, in microseconds, that one request takes. */
-async function costOf({ made, size, ...entry }: Entry, times: number): Promise<number> {
+export async function costOf({ made, size, ...entry }: Entry, times: number): Promise<number> {
   const bytes = made(size * times)
   const server = createServer((socket) => {
     socket.on('error', () => undefined).once('data', () => socket.end(bytes))

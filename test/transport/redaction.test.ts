@@ -19,6 +19,10 @@ async function told(message: string, fields: Partial<ProviderTarget> = {}): Prom
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
+const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, '0')
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+const escaped = (written: (code: number) => string): string =>
+  Array.from(KEY, (char) => written(char.charCodeAt(0))).join('')
 
 test.each([
   ['in upper case', KEY.toUpperCase()],
@@ -35,6 +39,18 @@ test.each([
   ['with an override in it', `${KEY.slice(0, 5)}\u202e${KEY.slice(5)}`],
   ['with tags in it', `${KEY.slice(0, 5)}\u{e0041}${KEY.slice(5)}`],
   ['after a letter whose small form is longer', `İ ${KEY.toUpperCase()}`],
+  ['in a url inside a url', encodeURIComponent(encodeURIComponent(KEY))],
+  ['in a url, each letter escaped', escaped((code) => `%${hex(code, 2)}`)],
+  ['in a url, some letters escaped', KEY.replaceAll('/', '%2F')],
+  ['in JSON with escaped slashes', KEY.replaceAll('/', String.raw`\/`)],
+  ['in JSON inside JSON', inJson(inJson(`"${KEY}"`))],
+  ['in JSON, each letter escaped', escaped((code) => String.raw`\u${hex(code, 4)}`)],
+  ['in JavaScript, each letter escaped', escaped((code) => String.raw`\x${hex(code, 2)}`)],
+  ['in HTML, by number', escaped((code) => `&#${code};`)],
+  ['in HTML, by number of base 16', escaped((code) => `&#x${hex(code, 2)};`)],
+  ['in JSON inside a url', encodeURIComponent(escaped((code) => String.raw`\u${hex(code, 4)}`))],
+  ['in base64 inside a url', encodeURIComponent(base64(`user:${KEY}??>`))],
+  ['in base64 of two lines', base64(KEY).replace(/(?<=^.{9})/, String.raw`\r\n`)],
 ])('strikes a secret out that is echoed %s', async (_, echo) => {
   const message = await told(`you sent ${echo} today`)
 
@@ -44,6 +60,34 @@ test.each([
   expect(seen).not.toContain('4f1d90e2')
   expect(seen).not.toContain('77ab21c5')
   expect(seen).not.toContain(base64(KEY).slice(6, 20).toLowerCase())
+})
+
+test.each([
+  ['a quote, a backslash and an ampersand', String.raw`p"w\d&<x>'y`],
+  ['an escape of its own', String.raw`a%41b%2Fc\u0041&lt;d`],
+  ['letters beyond ASCII', 'pä✓sswörd😀'],
+  ['blanks', 'my long pass word'],
+])('strikes a secret with %s out, however it is escaped', async (_, secret) => {
+  const html = secret.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
+  const form = new URLSearchParams({ q: secret }).toString().slice(2)
+  const url = encodeURIComponent(secret)
+  const forms = [secret, url, encodeURIComponent(url), inJson(secret), inJson(inJson(secret))]
+  const target = { headers: { authorization: `Basic ${base64(`the-user:${secret}`)}` } }
+
+  for (const echo of [...forms, html, form]) {
+    const message = await told(`you sent <${echo}> today`, target)
+
+    expect([echo, message]).toEqual([
+      echo,
+      'Endpoint "online" answered 500: you sent <[redacted]> today',
+    ])
+  }
+})
+
+test('leaves the escapes of a message as they are', async () => {
+  const text = String.raw`No \"model\" at /a%20b%2Fc &amp; d\u0041`
+
+  expect(await told(text)).toBe(`Endpoint "online" answered 500: ${text}`)
 })
 
 test('leaves no part of a secret where a message is cut', async () => {
@@ -63,10 +107,14 @@ test('leaves no part of a secret at the end of what it searches', () => {
   const apiKey = `sk-${'long'.repeat(400)}-end`
   const target = targetAt('', { apiKey })
   // 41 keys in 64 KiB, which leave little of the text, and a part of another one.
-  const { message } = redacted({ code: 'internal', message: apiKey.repeat(60) }, target, undefined)
+  const escape = (char: string): string => String.raw`\u${hex(char.charCodeAt(0), 4)}`
+  for (const echo of [apiKey, Array.from(apiKey, escape).join('')]) {
+    const { message } = redacted({ code: 'internal', message: echo.repeat(60) }, target, undefined)
 
-  expect(message).not.toContain('sk-')
-  expect(message).not.toContain('longlong')
+    expect(message).not.toContain('sk-')
+    expect(message).not.toContain('longlong')
+    expect(message).not.toContain(escape('l') + escape('o'))
+  }
 })
 
 test('strikes any secret out, whatever is around it and in it', () => {
@@ -138,6 +186,11 @@ test('costs no more for a long message than for what is searched of it', () => {
     'a\u200d',
     '\u202e ',
     'İ',
+    '%25',
+    '\\',
+    '%C3%A4',
+    String.raw`\u0073`,
+    '&#x73;',
     'secret-number-7-of-many',
   ]) {
     const small = shape.repeat(Math.ceil(2 ** 14 / shape.length))

@@ -112,6 +112,12 @@ const TOOL: readonly (readonly [advice: string, names: string])[] = [
   ],
 ]
 
+/** The fields of a message that a conversation starts with. */
+const MESSAGE: readonly (readonly [advice: string, names: string])[] = [
+  ['and give text or parts as content', 'parts text input message value'],
+  ['and give role', 'author speaker sender from type'],
+]
+
 /** The fields of a part, by the names that other formats have for them. */
 const PART: readonly (readonly [advice: string, names: string])[] = [
   ['and give the url of a file part as url', 'imageurl image data source filedata fileurl file'],
@@ -134,6 +140,7 @@ export function adviceFor(what: string, path: string | null): string | undefined
   const names = (path ?? '').split('.').map(normalized)
   const name = names.at(-1) ?? ''
   if (what.startsWith('The parts')) return wordIn(PART, name)
+  if (what.endsWith(': messages')) return wordIn(MESSAGE, name)
   if (names[0] === 'tools' && names.length === 3) return wordIn(TOOL, name)
   const option = names[0] === 'settings' ? name : names.join('.')
   const call = /^\w*/.exec(what)?.[0] ?? ''

@@ -248,7 +248,8 @@ export interface SecretOptions {
    *
    * A passphrase takes some 0.4 s of CPU at each opening (scrypt). If it is not the one that the
    * database has, a warning is logged, and using or putting a secret fails with `key-unreadable`.
-   * The key cannot be changed yet: put the endpoints into a new database.
+   * To change the key, put each endpoint with its key on an engine without encryption key, and then
+   * again on one with the new encryption key.
    */
   readonly encryptionKey?: string | Uint8Array | undefined
 }

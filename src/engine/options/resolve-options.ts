@@ -43,6 +43,12 @@ const delay = v.pipe(
   v.check((ms) => ms >= 0 && ms <= LONGEST_TIMER_MS, 'milliseconds from 0 to 2,147,483,647'),
 )
 
+const path = v.pipe(
+  text,
+  // No system has such files; Node's error for them has no code of ours.
+  v.check((value) => !value.includes('\0'), 'a path without NUL'),
+)
+
 const encryptionKey = v.union([
   text,
   v.pipe(
@@ -56,7 +62,7 @@ function isSize(bytes: number): boolean {
 }
 
 const optionsSchema = group({
-  database: v.optional(text, 'colloquy.db'),
+  database: v.optional(path, 'colloquy.db'),
   readOnly: v.optional(v.boolean(), false),
   emitIntervalMs: v.optional(delay, 100),
   autoTitle: v.optional(v.boolean(), true),

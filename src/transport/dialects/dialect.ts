@@ -3,8 +3,8 @@
  * events and answers. It knows nothing of bytes, HTTP or time.
  */
 import type { ReplyEnd, UnplacedDelta } from '../../protocol/delta.ts'
-import type { Quirks } from '../../protocol/endpoint.ts'
 import type { OwnField } from '../own-fields.ts'
+import type { ServerQuirks } from '../provider-target.ts'
 import type { ProviderError } from '../provider-error.ts'
 import type { Refusal } from '../refusal.ts'
 import type { ReplyDraft } from '../reply-draft.ts'
@@ -45,7 +45,7 @@ export interface WireDialect {
    * The quirks that a refusal reveals. With them, the server may accept the request. A quirk that
    * the request already has is never returned, so that no two refusals reveal the same one.
    */
-  quirksFromError?(request: ReplyRequest, refusal: Refusal): Quirks | undefined
+  quirksFromError?(request: ReplyRequest, refusal: Refusal): ServerQuirks | undefined
   /**
    * @param newId - makes ids for tool calls that come without an id.
    * @param asked - the provider and the model that answer.

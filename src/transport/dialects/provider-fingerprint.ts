@@ -13,3 +13,17 @@ export function providerFingerprint({ target, model }: WireRequestInfo): string 
   const origin = URL.parse(target.url)?.origin ?? ''
   return createHash('sha256').update(`${origin}\n${model}`).digest('base64url').slice(0, 16)
 }
+
+/** The provider that answers. Its fingerprint is made once: pictures and calls may be many. */
+export class Maker {
+  readonly #asked: WireRequestInfo
+  #fingerprint: string | undefined
+
+  constructor(asked: WireRequestInfo) {
+    this.#asked = asked
+  }
+
+  get fingerprint(): string {
+    return (this.#fingerprint ??= providerFingerprint(this.#asked))
+  }
+}

@@ -252,7 +252,7 @@ export class ToolCalls {
       this.#draft.count(call.id.length)
     }
     const id = call.id ?? ''
-    const mark = this.#marker.mark(id, call.data, !call.isShown)
+    const mark = this.#marker.mark(id, call.data, !call.isShown, call.isPlain)
     this.#draft.toolCall(id, call.name ?? '', text, mark)
     call.isShown = true
     call.data = undefined

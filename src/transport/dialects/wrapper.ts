@@ -2,7 +2,7 @@
  * Takes events and answers out of the envelopes of gateways: `{ "code": 0, "data": { … } }`. Knows
  * nothing of the formats.
  */
-import { isObject } from '../wire-value.ts'
+import { isObject, parsedJson } from '../wire-value.ts'
 import type { WireObject } from '../wire-value.ts'
 
 /** The fields in which envelopes hold the event: one line for each that was met. */
@@ -19,7 +19,9 @@ const ENVELOPES = [
 export function unwrapped(event: WireObject, isOurs: (event: WireObject) => boolean): WireObject {
   if (isOurs(event) || event['error']) return event
   for (const field of ENVELOPES) {
-    const inner = event[field]
+    const held = event[field]
+    // Some gateways put the event into the envelope as text.
+    const inner = typeof held === 'string' && held.startsWith('{') ? parsedJson(held) : held
     if (isObject(inner) && isOurs(inner)) return inner
   }
   return event

@@ -1,17 +1,33 @@
 /** Reads the wait that the headers of an answer ask for. Knows nothing of the body. */
 import type { IncomingHttpHeaders } from 'node:http'
+import { duration } from '../named-wait.ts'
 import { headerText } from './header-text.ts'
 
-/** The wait in milliseconds, from `retry-after-ms` or `Retry-After` (seconds or a date). */
+/** Headers with a wait, and the milliseconds of a bare number's unit. The most exact one is first. */
+const HEADERS: readonly (readonly [string, number])[] = [
+  ['retry-after-ms', 1], // OpenAI
+  ['x-ms-retry-after-ms', 1], // Azure
+  ['retry-after', 1000],
+]
+
+/** The wait in milliseconds. A value is a duration or a date; one that is neither asks for nothing. */
 export function retryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
-  const inMs = Number.parseFloat(headerText(headers, 'retry-after-ms'))
-  if (inMs >= 0 && Number.isFinite(inMs)) return Math.round(inMs)
-  const value = headerText(headers, 'retry-after')
-  if (/^\s*\d{1,15}(\.\d+)?\s*$/.test(value)) return Math.round(Number(value) * 1000)
-  const date = dateIn(value)
-  if (date === undefined) return undefined
-  // Both dates are of the provider's clock. The clock of this machine may be wrong.
-  return Math.max(0, date - (dateIn(headerText(headers, 'date')) ?? now))
+  for (const [name, unitMs] of HEADERS) {
+    const value = headerText(headers, name)
+    const ms = longestOf(value, unitMs)
+    if (ms !== undefined) return ms
+    const date = dateIn(value)
+    if (date === undefined) continue
+    // Both dates are of the provider's clock. The clock of this machine may be wrong.
+    return duration(Math.max(0, date - (dateIn(headerText(headers, 'date')) ?? now)), 1)
+  }
+  return undefined
+}
+
+/** The longest of several values: a gateway may add a header of its own to that of the provider. */
+function longestOf(value: string, unitMs: number): number | undefined {
+  const waits = value.split(',').map((each) => duration(each.trim(), unitMs))
+  return waits.includes(undefined) ? undefined : Math.max(...waits.map((ms) => ms ?? 0))
 }
 
 function dateIn(value: string): number | undefined {

@@ -262,6 +262,21 @@ describe('with an encryption key', () => {
   })
 })
 
+test('the encryption key is changed by putting the keys without one, and then with the new one', async () => {
+  const { provider, database } = await storedKey()
+  const put = (engine: Engine) =>
+    engine.putEndpoint('online', { url: provider.url, apiKey: canaries.key, model: 'm' })
+  const renewed = new Uint8Array(randomBytes(32))
+
+  await session(database, undefined, put)
+  await session(database, renewed, put)
+
+  await session(database, renewed, (engine) => ask(engine))
+  expect(provider.requests[0]?.headers.authorization).toBe(`Bearer ${canaries.key}`)
+  const withOld = await session(database, PASSPHRASE, (engine) => engine.getEndpoint('online'))
+  expect(withOld).toMatchObject({ hasApiKey: true, isKeyReadable: false })
+})
+
 test('every sealing of a key has a nonce of its own', () => {
   const box = new SecretBox(BYTES)
   // Sixteen characters of base64 are the twelve bytes of a nonce.

@@ -6,6 +6,7 @@ import { canaries, canariesShownBy } from '../../support/canaries.ts'
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { foreignWriter } from '../../support/foreign-writer.ts'
 import { hang, json, raw } from '../../support/scripts.ts'
+import { outcomeOf } from '../../support/waiting.ts'
 
 const url = 'https://llm.example/v1'
 
@@ -295,6 +296,29 @@ describe('listing models', () => {
       await provider.request(1)
     ).closed
     await expect(engine.listModels()).rejects.toMatchObject({ code: 'engine-closed' })
+  })
+
+  test.each([
+    ['cancelled, and late at once', ['abort', 'late'], 'cancelled'],
+    ['late, and cancelled at once', ['late', 'abort'], 'cancelled'],
+    ['late', ['late'], 'timeout-turn'],
+  ] as const)('says why it ended when it is %s', async (_, happenings, code) => {
+    const provider = await testProvider()
+    provider.models(hang())
+    const clock = new SimulatedClock()
+    const engine = await testEngine({ clock, timeouts: { turnMs: 50 } })
+    await engine.putEndpoint('online', { url: provider.url })
+    const stop = new AbortController()
+    const models = outcomeOf(engine.listModels('online', { signal: stop.signal }))
+    const asked = await provider.request(0)
+
+    for (const happening of happenings) {
+      if (happening === 'abort') stop.abort()
+      else clock.increment(50)
+    }
+
+    expect(await models).toMatchObject({ error: { code } })
+    await asked.closed
   })
 
   test('asks nothing when its signal was aborted before', async () => {

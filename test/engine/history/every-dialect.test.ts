@@ -62,7 +62,10 @@ const partIn = (dialect: Dialect): fc.Arbitrary<Part> =>
         toolName,
         input: parsed(args),
         inputText: args,
-        ...madeIn(dialect, [by, { extra_content: { a: 1 }, reasoningField: 'reasoning' }]),
+        ...madeIn(dialect, [
+          by,
+          { extra_content: { a: 1 }, reasoningField: 'reasoning', isCustom: true },
+        ]),
       })),
     fc.tuple(mediaType, maker).map(([type, by]): Part => ({
       type: 'file',

@@ -113,6 +113,19 @@ describe('an option is refused by the name it has, with the place where it belon
   })
 })
 
+test.each([
+  [{ role: 'user', parts: [] }, 'and give text or parts as content.'],
+  [{ role: 'user', text: 'hi' }, 'and give text or parts as content.'],
+  [{ author: 'user', content: 'hi' }, 'and give role.'],
+])('a message to start with says where its fields belong: %j', async (message, advice) => {
+  const { engine } = await testChat()
+
+  const outcome = await outcomeOf(engine.startConversation({ messages: [message as never] }))
+
+  expect(outcome).toMatchObject({ error: { code: 'invalid-input' } })
+  expect((outcome as { error: Error }).error.message).toContain(advice)
+})
+
 test.each<[string, Options]>([
   ['send', { shiny: 1 }],
   ['send', { tools: { look: { inputSchema: {}, shiny: 1 } } }],

@@ -45,6 +45,8 @@ describe('an option that does not exist is refused', () => {
     ['logger', { logger: { warn() {} } }],
     ['clock', { clock: {} }],
     ['database', { database: '' }],
+    ['database', { database: 'a\0b.db' }],
+    ['database', { database: 'a\0b.db', readOnly: true }],
     ['addressPolicy', { addressPolicy: 'private' }],
     ['dispatcher', { dispatcher: { fetch() {} } }],
     ['addressPolicy', { addressPolicy: 'public', dispatcher: { dispatch: () => true } }],

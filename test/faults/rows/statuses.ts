@@ -110,6 +110,26 @@ export const statuses: readonly Fault[] = [
   waits('in milliseconds', { 'retry-after-ms': '1500', 'retry-after': '9' }, 1500),
   waits('until a date', untilADate, 30_000),
   waits('until a date in the past', { 'retry-after': 'Tue, 14 Nov 2000 22:13:50 GMT' }, 0),
+  waits('until a date far away', { 'retry-after': 'Tue, 14 Nov 9999 22:13:50 GMT' }, 2 ** 31 - 1),
+  waits('no time at all', { 'retry-after': '0' }, 0),
+  waits('in seconds with their unit', { 'retry-after': '30s' }, 30_000),
+  waits('in minutes and seconds', { 'retry-after': '1m26.4s' }, 86_400),
+  waits('in the header of Azure', { 'x-ms-retry-after-ms': '1500', 'retry-after': '9' }, 1500),
+  waits('for ages', { 'retry-after': '999999999999999999999' }, 2 ** 31 - 1),
+  waits('for ages of milliseconds', { 'retry-after-ms': '1e23' }, 2 ** 31 - 1),
+  waits('as its gateway asks, too', { 'retry-after': '5, 10' }, 10_000),
+  waits('in garbage, and in seconds', { 'retry-after-ms': 'soon', 'retry-after': '3' }, 3000),
+  ...['-5', 'soon', 'Infinity', 'NaN', 'Wed, 99 Foo 2026 25:61:61 GMT', ' ', '5, soon'].map(
+    (value) =>
+      ({
+        name: `is busy and asks to wait ${JSON.stringify(value)}, which is no time`,
+        upstream: errorReply(429, 'Slow down', {
+          type: 'busy',
+          headers: { 'retry-after': value },
+        }),
+        expected: failure('rate-limited', { status: 429, providerCode: 'busy' }),
+      }) satisfies Fault,
+  ),
   {
     name: 'is busy and asks to wait in words',
     upstream: errorReply(429, 'Slow down', { type: 'busy', retryAfter: 'a little while' }),

@@ -222,7 +222,7 @@ const STREAMS: readonly (readonly [string, WireDialect, readonly object[], reado
       customEvent('delta', { delta: 'rm {' }),
       customEvent('done', { input: 'rm {' }),
     ],
-    ['a:', 'a:rm {', 'a:.'],
+    ['a: data', 'a:rm {', 'a:.'],
   ],
   [
     'chat completions, which say nothing of it',

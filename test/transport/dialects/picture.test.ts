@@ -216,6 +216,10 @@ describe('in chat completions', () => {
     ['in images', { content: null, images: [{ image_url: { url: webp } }] }],
     ['as the only one', { content: null, images: { url: webp } }],
     ['in a field for one', { content: '', image: { url: webp } }],
+    [
+      'in the field of AiHubMix',
+      { content: '', multi_mod_content: [{ inlineData: { mimeType: 'image/webp', data: WEBP } }] },
+    ],
     ['in the field of its kind', { content: '', image_url: { url: webp } }],
     ['as the content', { content: { type: 'image_url', image_url: { url: webp } } }],
     ['in the content', { content: [{ type: 'image_url', image_url: { url: webp } }] }],
@@ -230,12 +234,12 @@ describe('in chat completions', () => {
     }
   })
 
-  test('a picture that is no picture leaves the reply empty', async () => {
+  test('a picture that is no picture makes no reply', async () => {
     const { error } = await asked('chat-completions', {
       choices: [{ message: { images: NO_PICTURES } }],
     })
 
-    expect(error?.code).toBe('empty-response')
+    expect(error?.code).toBe('invalid-response')
   })
 })
 

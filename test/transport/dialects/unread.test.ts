@@ -9,12 +9,110 @@ import {
 } from '../../support/messages-events.ts'
 import { ended, responseEvent } from '../../support/response-events.ts'
 import { chunk } from '../../support/scripts.ts'
+import type { ChunkDelta } from '../../support/scripts.ts'
 import { called, calls, DONE, bare, fin, inMessages, inResponses, whole } from './replies.ts'
 
 const added = (item: object): object =>
   responseEvent('response.output_item.added', { output_index: 0, item })
 const done = (item: object): object =>
   responseEvent('response.output_item.done', { output_index: 0, item })
+
+describe('content of chat completions', () => {
+  const answer = (message: object): object => ({ choices: [{ message, finish_reason: 'stop' }] })
+  /** The same content in a stream and in an answer. */
+  const both = async (message: ChunkDelta) => [
+    await bare(chunk(message), fin(), DONE),
+    await whole('chat-completions', answer(message)),
+  ]
+
+  test('of spoken words is their text', async () => {
+    const audio = { id: 'a1', data: 'UklGRg==', transcript: 'Hello world', expires_at: 1 }
+    const streamed = await bare(
+      ...[{ id: 'a1' }, { transcript: 'Hello' }, { data: 'UklG' }, { transcript: ' world' }].map(
+        (piece) => chunk({ audio: piece }),
+      ),
+      fin(),
+      DONE,
+    )
+
+    for (const asked of [streamed, ...(await both({ content: null, audio }))]) {
+      expect(asked.error).toBeUndefined()
+      expect(asked.text).toBe('Hello world')
+    }
+  })
+
+  test('in the older format of completions is text', async () => {
+    const choices = ['Hello', ' world'].map((text) => ({ choices: [{ index: 0, text }] }))
+    const asked = await bare(...choices, fin(), DONE)
+
+    expect(asked.text).toBe('Hello world')
+  })
+
+  test.each([
+    ['audio', { audio: { data: 'UklGRg==' } }],
+    ['audio', { content: [{ type: 'audio', audio: { data: 'UklGRg==' } }] }],
+    ['video', { content: [{ type: 'video', video: 'https://video.example/1' }] }],
+    ['images', { images: [{ image_url: { url: 'javascript:alert(1)' } }] }],
+    ['image', { image: { url: 'data:text/html,<p>' } }],
+  ])('of the kind %s in %j makes no reply that is empty', async (kind, message) => {
+    for (const asked of await both(message)) {
+      expect(asked.error?.code).toBe('invalid-response')
+      expect(asked.error?.message).toContain(kind)
+    }
+    for (const asked of await both({ ...message, reasoning_content: 'Hm.', refusal: 'No.' })) {
+      expect(asked.error).toBeUndefined()
+      expect([asked.text, asked.reasoning]).toEqual(['No.', 'Hm.'])
+    }
+  })
+
+  test.each([
+    [{ content: '' }],
+    [{ content: [] }],
+    [{ content: [{ type: 'text' }] }],
+    [{ content: [{ type: 'redacted_thinking' }] }],
+    [{ content: [{}] }],
+    [{ audio: { id: 'a1' }, images: [] }],
+  ])('that holds nothing is a reply without parts: %j', async (message) => {
+    for (const asked of await both(message)) {
+      expect(asked.error).toBeUndefined()
+      expect(asked.calls).toEqual(['started', 'finished'])
+    }
+  })
+})
+
+describe('content of a message of Responses', () => {
+  const message = (...content: object[]): object => ({ type: 'message', id: 'm1', content })
+
+  test('of spoken words is their text', async () => {
+    const item = message({ type: 'output_audio', transcript: 'Hello', data: 'UklGRg==' })
+    const asked = await inResponses(
+      added(message()),
+      done(item),
+      ended('completed', { output: [item] }),
+    )
+
+    expect(asked.error).toBeUndefined()
+    expect(asked.text).toBe('Hello')
+  })
+
+  test('of an unknown kind makes no reply that is empty', async () => {
+    const hologram = { type: 'hologram', data: 'AA' }
+    const alone = message(hologram)
+    const told = message(hologram, { type: 'output_text', text: 'Hello' })
+    const asked = await inResponses(
+      added(message()),
+      done(alone),
+      ended('completed', { output: [alone] }),
+    )
+
+    expect(asked.error?.code).toBe('invalid-response')
+    expect(asked.error?.message).toContain('hologram')
+    expect(
+      (await inResponses(added(message()), done(told), ended('completed', { output: [told] })))
+        .text,
+    ).toBe('Hello')
+  })
+})
 
 describe('a custom tool', () => {
   const entry = {
@@ -32,7 +130,7 @@ describe('a custom tool', () => {
       }),
     ]) {
       expect(asked.error).toBeUndefined()
-      expect(asked.toolCalls).toEqual([{ id: 'c1', name: 'search', arguments: 'plain text' }])
+      expect(asked.toolCalls).toMatchObject([{ id: 'c1', name: 'search', arguments: 'plain text' }])
       expect(asked.end?.finishReason).toBe('tool-calls')
     }
   })
@@ -81,7 +179,7 @@ describe('a custom tool', () => {
     )
 
     expect(asked.error).toBeUndefined()
-    expect(asked.toolCalls).toEqual([{ id: 'c1', name: 'sql', arguments: 'select {}{}' }])
+    expect(asked.toolCalls).toMatchObject([{ id: 'c1', name: 'sql', arguments: 'select {}{}' }])
     expect(asked.end?.finishReason).toBe('tool-calls')
   })
 })

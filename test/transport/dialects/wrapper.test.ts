@@ -9,6 +9,7 @@ const ENVELOPES: readonly (readonly [string, (event: object) => object])[] = [
   ['code and data', (data) => ({ code: 0, data })],
   ['code, message and data', (data) => ({ code: 200, msg: 'success', message: '', data })],
   ['success and result', (result) => ({ success: true, errors: [], result })],
+  ['code and data as text', (data) => ({ code: 0, data: JSON.stringify(data) })],
 ]
 
 test.each(ENVELOPES)('reads chunks and answers of chat completions in %s', async (_, wrap) => {

@@ -15,10 +15,11 @@ import type { WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 import { ReplyReader } from '../reply-reader.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
+import { kindOf } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
 import { unwrapped } from '../wrapper.ts'
 import { ChatReasoning, hasReasoning } from './reasoning.ts'
@@ -38,13 +39,22 @@ export const chatCompletions: WireDialect = {
 }
 
 /** The fields of a delta or a message that hold pictures: one, or a list of them. */
-const PICTURES = ['images', 'image', 'image_url'] as const
+const PICTURES = [
+  'images', // OpenRouter, LiteLLM
+  'image',
+  'image_url',
+  'multi_mod_content', // AiHubMix
+  'multi_modal_content',
+] as const
+
+/** The types of items of content that may hold nothing without anything being lost. */
+const MAY_BE_EMPTY = /^(?:text|output_text|.*(?:thinking|reasoning).*)$/
 
 /** The longest name of a model that is kept, since it is stored with every reply. */
 const LONGEST_MODEL = 500
 
 class ChatCompletionsReader extends ReplyReader {
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   readonly #reasoning: ChatReasoning
   readonly #end: StatedEnd
   /** How much the draft said when the newest fragment of a call came. */
@@ -56,7 +66,7 @@ class ChatCompletionsReader extends ReplyReader {
     const marker = new CallMarker(asked)
     const calls = new ToolCalls(draft, newId, marker, { namesGrow: true })
     super(draft, calls)
-    this.#asked = asked
+    this.#maker = new Maker(asked)
     this.#reasoning = new ChatReasoning(draft, asked, marker)
     this.#end = new StatedEnd(draft, calls)
   }
@@ -84,6 +94,7 @@ class ChatCompletionsReader extends ReplyReader {
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
       else if (isObject(message) && before === 0) this.#message(message)
+      else if (!isObject(message)) this.#completion(choice)
     }
     return error ?? this.#finishedWith(choice, before)
   }
@@ -95,8 +106,8 @@ class ChatCompletionsReader extends ReplyReader {
     if (error !== undefined) return error
     const message = choice?.['message'] ?? choice?.['delta']
     if (isObject(message)) this.#message(message)
-    else if (typeof choice?.['text'] === 'string') this.draft.text(choice['text'])
     else if (choice === undefined) return reportedError(answer) ?? readProviderError(answer)
+    else this.#completion(choice)
     return this.#finishedWith(choice, 0)
   }
 
@@ -144,29 +155,55 @@ class ChatCompletionsReader extends ReplyReader {
     }
   }
 
+  /** The text of the older format of completions, which some servers send here too. */
+  #completion({ text }: WireObject): void {
+    if (typeof text === 'string') this.draft.text(text)
+  }
+
   #content(delta: WireObject): void {
-    const { content, refusal } = delta
+    const { content, refusal, audio } = delta
     const hasPictures = PICTURES.some((field) => delta[field])
     // Parts stand in the order in which they came, so calls that are held back open theirs first.
     if (this.calls.isAsked && (content || hasPictures || hasReasoning(delta))) this.calls.open()
     this.#reasoning.read(delta)
     if (typeof content === 'string') this.draft.text(content)
-    else for (const part of listed(content)) this.#part(part)
+    else {
+      for (const part of listed(content)) {
+        if (this.draft.exceeded !== undefined) return
+        this.#part(part)
+      }
+    }
     if (typeof refusal === 'string' && refusal !== '') {
       this.#isRefused = true
       this.draft.text(refusal)
     }
+    if (isObject(audio)) this.#audio(audio)
     if (!hasPictures) return
-    for (const field of PICTURES)
-      for (const value of listed(delta[field])) this.#picture(value, true)
+    for (const field of PICTURES) {
+      for (const value of listed(delta[field])) {
+        if (this.draft.exceeded !== undefined) return
+        if (!this.#picture(value, true)) this.unread ??= field
+      }
+    }
   }
 
-  /** @param isPicture - true if the value stands in a field for pictures */
-  #picture(value: unknown, isPicture: boolean): void {
+  /** Of spoken words the text is kept. */
+  #audio({ transcript, data }: WireObject): void {
+    if (typeof transcript === 'string') this.draft.text(transcript)
+    if (nonEmpty(data) !== undefined) this.unread ??= 'audio'
+  }
+
+  /**
+   * Returns false if there is no picture.
+   *
+   * @param isPicture - true if the value stands in a field for pictures
+   */
+  #picture(value: unknown, isPicture: boolean): boolean {
     const picture = pictureIn(value, isPicture)
-    if (picture === undefined) return
-    const maker = providerFingerprint(this.#asked)
+    if (picture === undefined) return false
+    const maker = this.#maker.fingerprint
     this.draft.file(picture.mediaType, picture.url, { maker })
+    return true
   }
 
   /**
@@ -176,14 +213,16 @@ class ChatCompletionsReader extends ReplyReader {
   #part(part: unknown): void {
     if (typeof part === 'string') this.draft.text(part)
     if (!isObject(part)) return
-    const { thinking, text } = part
+    const { thinking, text, type } = part
     if (typeof thinking === 'string') this.#reasoning.inContent(thinking)
     else if (Array.isArray(thinking)) {
       for (const thought of thinking) {
         if (isObject(thought)) this.#reasoning.inContent(nonEmpty(thought['text']) ?? '')
       }
     } else if (typeof text === 'string') this.draft.text(text)
-    else this.#picture(part, false)
+    else if (!this.#picture(part, false) && typeof type === 'string' && !MAY_BE_EMPTY.test(type)) {
+      this.unread ??= kindOf(type)
+    }
   }
 
   #finishedWith(choice: WireObject | undefined, before: number): ProviderError | undefined {

@@ -10,7 +10,7 @@ import { isObject, jsonLength, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
 import type { CallMarker } from '../history/call-mark.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 
 /** The reasoning fields that hold nothing but text. */
 export const REASONING_TEXTS: ReadonlySet<string> = new Set([
@@ -54,7 +54,7 @@ const FREE_TOLD = 16 * 1024
 
 export class ChatReasoning {
   readonly #draft: ReplyDraft
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   readonly #marker: CallMarker
   #field: string | undefined
   /** The details of the newest part by list, without their texts. Made when there is one. */
@@ -70,7 +70,7 @@ export class ChatReasoning {
 
   constructor(draft: ReplyDraft, asked: WireRequestInfo, marker: CallMarker) {
     this.#draft = draft
-    this.#asked = asked
+    this.#maker = new Maker(asked)
     this.#marker = marker
   }
 
@@ -171,7 +171,7 @@ export class ChatReasoning {
   }
 
   #marked(data: object): object {
-    return { ...data, maker: providerFingerprint(this.#asked) }
+    return { ...data, maker: this.#maker.fingerprint }
   }
 }
 

@@ -2,10 +2,10 @@
  * Writes the body of a chat-completions request from our messages, and finds quirks in its refusal.
  * Knows nothing of headers, sockets or answers.
  */
-import type { Quirks } from '../../../protocol/endpoint.ts'
 import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
 import type { ToolDefinitions } from '../../../protocol/tool.ts'
+import type { ServerQuirks } from '../../provider-target.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
 import { isObject } from '../../wire-value.ts'
@@ -16,7 +16,7 @@ import type {
   SendableCall,
   SendableResult,
   UserMessage,
-} from '../history/sendable-messages.ts'
+} from '../history/sendable-message.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { LONGEST_CALL_ID } from '../history/wire-names.ts'
 import { fileNameFor } from '../media-type.ts'
@@ -46,7 +46,7 @@ export function chatRequestBody(request: ReplyRequest): object {
 }
 
 /** The quirk that a refusal reveals, unless the host has set it or the field itself. */
-export function quirksFromError(request: ReplyRequest, refusal: Refusal): Quirks | undefined {
+export function quirksFromError(request: ReplyRequest, refusal: Refusal): ServerQuirks | undefined {
   const { target, settings, stream, extraBody = {} } = request
   const { quirks = {} } = target
   const { param, text } = refusal
@@ -60,14 +60,31 @@ export function quirksFromError(request: ReplyRequest, refusal: Refusal): Quirks
   if (settings.maxOutputTokens !== undefined && !quirks.maxTokensField && isOtherField) {
     return { maxTokensField: 'max_completion_tokens' }
   }
-  return quirks.sendReasoning === undefined ? reasoningQuirk(request, refusal) : undefined
+  return (
+    (quirks.sendReasoning === undefined ? reasoningQuirk(request, refusal) : undefined) ??
+    (quirks.callIdLength === undefined ? idQuirk(request, refusal) : undefined)
+  )
 }
+
+/** How servers say that the id of a call has to be of letters and digits, and of one length. */
+const EXACT_ID = /\b(?:tool[ _-]?)?call[ _-]?ids?\b.{0,200}?\blength (?:of )?(\d{1,2})\b/is
+
+/** Returns the quirk of a server that takes only ids of calls like its own: Mistral. */
+function idQuirk(request: ReplyRequest, { text }: Refusal): ServerQuirks | undefined {
+  const length = Number(EXACT_ID.exec(text)?.[1] ?? 0)
+  const isUsable = length >= SHORTEST_EXACT_ID && length <= LONGEST_CALL_ID
+  const hasCalls = messagesOf(request).some((sent) => 'tool_calls' in sent)
+  return isUsable && hasCalls ? { callIdLength: length } : undefined
+}
+
+/** Shorter ids could meet in a history. */
+const SHORTEST_EXACT_ID = 6
 
 /** How servers say that they want the reasoning of earlier replies. */
 const WANTED = /\b(?:must(?! not)|required?|missing|needs?)\b/i
 
 /** Returns the quirk of a server that demands the reasoning of every reply, or refuses all of it. */
-function reasoningQuirk(request: ReplyRequest, refusal: Refusal): Quirks | undefined {
+function reasoningQuirk(request: ReplyRequest, refusal: Refusal): ServerQuirks | undefined {
   const { param, text } = refusal
   const named = [...SENDABLE, ...DETAIL_LISTS.keys()].find(
     (field) => param === field || new RegExp(String.raw`\b${field}\b`).test(text),
@@ -91,9 +108,9 @@ const FORMAT: HistoryFormat = {
 }
 
 function messagesOf(request: ReplyRequest): readonly object[] {
-  const { systemRole = 'system' } = request.target.quirks ?? {}
+  const { systemRole = 'system', callIdLength } = request.target.quirks ?? {}
   const system = sendableSystem(request)
-  const wire = sendableMessages(request, FORMAT).flatMap((message) =>
+  const wire = sendableMessages(request, { ...FORMAT, exactId: callIdLength }).flatMap((message) =>
     message.role === 'user'
       ? userMessage(message)
       : [assistantMessage(message, request), ...message.results.map(toolResult)],
@@ -136,18 +153,13 @@ function assistantMessage(message: AssistantMessage, request: ReplyRequest): obj
   }
 }
 
-function toolCall({ toolCallId, toolName, inputText, extra }: SendableCall): object {
+function toolCall(call: SendableCall): object {
+  const { toolCallId: id, toolName: name, inputText, extra, customInput } = call
   const { function: inFunction, ...fields } = extra ?? {}
-  return {
-    ...fields,
-    id: toolCallId,
-    type: 'function',
-    function: {
-      ...(isObject(inFunction) && inFunction),
-      name: toolName,
-      arguments: inputText,
-    },
-  }
+  const called = { ...(isObject(inFunction) && inFunction), name }
+  return customInput === undefined
+    ? { ...fields, id, type: 'function', function: { ...called, arguments: inputText } }
+    : { ...fields, id, type: 'custom', custom: { ...called, input: customInput } }
 }
 
 function toolResult({ toolCallId, text }: SendableResult): object {

@@ -10,7 +10,7 @@ import type { ReplyRequest } from '../../reply-request.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { madeBy } from '../history/call-mark.ts'
-import type { AssistantMessage } from '../history/sendable-messages.ts'
+import type { AssistantMessage } from '../history/sendable-message.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { CONTENT_FIELD, DETAIL_LISTS, OPAQUE_TEXTS, REASONING_TEXTS } from './reasoning.ts'
 

@@ -1,15 +1,15 @@
 /**
  * Marks a call with its maker, where the call has what only its maker can read.
  *
- * That is an id which other servers refuse, a field that is not in the format's description, or
- * plain reasoning before the call that its maker wants back. The mark is the call's `providerData`.
+ * That is an id which other servers refuse, a field that is not in the format's description, plain
+ * reasoning before the call that its maker wants back, or the text of a custom tool. The mark is the call's `providerData`.
  * Most calls need none. Knows nothing of events and requests.
  */
 import type { Dialect } from '../../../protocol/endpoint.ts'
 import { isObject, jsonText } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 import { isNarrowId } from './wire-names.ts'
 
 /** The mark's own fields. The extra fields of the call stand beside them. */
@@ -20,36 +20,47 @@ interface Mark {
   readonly dialect: Dialect
   /** The field in which the reasoning before the call came. */
   readonly reasoningField?: string
+  /** True for a call of a custom tool, whose input is text. */
+  readonly isCustom?: true
 }
 
-const MARKS: ReadonlySet<string> = new Set(['maker', 'dialect', 'reasoningField'])
+const MARKS: ReadonlySet<string> = new Set(['maker', 'dialect', 'reasoningField', 'isCustom'])
 
 export class CallMarker {
-  readonly #asked: WireRequestInfo
+  readonly #dialect: Dialect
+  readonly #maker: Maker
   /** The extra fields that were told, by call. Made when needed: hardly any call has some. */
   #told: Map<string, string> | undefined
   /** The field in which plain reasoning came, once there was some. */
   reasoningField: string | undefined
 
   constructor(asked: WireRequestInfo) {
-    this.#asked = asked
+    this.#dialect = asked.target.dialect
+    this.#maker = new Maker(asked)
   }
 
   /**
    * Returns the `providerData` that a fragment of a call adds, if it adds any.
    *
    * @param isFirst - true if the call is told for the first time
+   * @param isCustom - true for a call of a custom tool
    */
-  mark(id: string, extra: WireObject | undefined, isFirst: boolean): object | undefined {
+  mark(
+    id: string,
+    extra: WireObject | undefined,
+    isFirst: boolean,
+    isCustom: boolean,
+  ): object | undefined {
     const isNews = extra !== undefined && this.#isNews(id, extra)
-    const isMarked = isFirst && (this.reasoningField !== undefined || !isNarrowId(id))
+    const isMarked = isFirst && (this.reasoningField !== undefined || isCustom || !isNarrowId(id))
     if (!isNews && !isMarked) return undefined
     const { reasoningField } = this
     return {
       ...(isNews && extra),
-      maker: providerFingerprint(this.#asked),
-      dialect: this.#asked.target.dialect,
+      maker: this.#maker.fingerprint,
+      dialect: this.#dialect,
       ...(isFirst && reasoningField !== undefined && { reasoningField }),
+      ...(isFirst && isCustom && { isCustom }),
     } satisfies Mark
   }
 
@@ -92,17 +103,19 @@ export function extraOfCall(entry: WireObject, called: WireObject): WireObject |
 }
 
 /** The extra fields in the `providerData` of a call, and the field of the reasoning before it. */
-interface ReadMark {
+export interface ReadMark {
   readonly extra: WireObject | undefined
   readonly reasoningField: string | undefined
+  readonly isCustom: boolean
 }
 
 /** Reads the mark of a call of the asked provider and model, in the dialect in which it came. */
 export function readMark(mark: WireObject): ReadMark {
-  const { reasoningField } = mark
+  const { reasoningField, isCustom } = mark
   return {
     extra: extraFields(mark, MARKS),
     reasoningField: typeof reasoningField === 'string' ? reasoningField : undefined,
+    isCustom: isCustom === true,
   }
 }
 

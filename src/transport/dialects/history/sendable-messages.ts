@@ -32,51 +32,15 @@ import { providerFingerprint } from '../provider-fingerprint.ts'
 import { callArguments } from './call-arguments.ts'
 import { CallIds } from './call-ids.ts'
 import { madeBy, readMark } from './call-mark.ts'
+import type { ReadMark } from './call-mark.ts'
+import type {
+  HistoryFormat,
+  SendableCall,
+  SendableMessage,
+  SendableResult,
+} from './sendable-message.ts'
 import { namedFile, sentFile } from './sent-file.ts'
 import { fittedName } from './wire-names.ts'
-
-/** How a dialect's history differs from those of the others. */
-export interface HistoryFormat {
-  /** The longest id of a call. */
-  readonly longestId: number
-  /** Where no two calls may have one id. */
-  readonly uniqueIds: 'in a reply' | 'in the history'
-  /** True if a message is a list of blocks, so that joined messages keep their texts apart. */
-  readonly hasBlocks: boolean
-  /** The extra fields of a call that are sent back if nothing says who made the call. */
-  readonly unmarkedFields: readonly string[]
-}
-
-/** A call as it is sent. `input` is an object, and `inputText` its JSON. */
-export interface SendableCall extends ToolCallPart {
-  readonly input: object
-  /** Extra fields that came with the call, if it goes back to its maker. */
-  readonly extra: WireObject | undefined
-}
-
-/** A result as it is sent, with the id of its call. */
-export interface SendableResult {
-  readonly toolCallId: string
-  readonly text: string
-  readonly isError: boolean
-}
-
-export interface UserMessage {
-  readonly role: 'user'
-  readonly parts: readonly (TextPart | FilePart)[]
-}
-
-export interface AssistantMessage {
-  readonly role: 'assistant'
-  /** Files are the maker's own. Reasoning has the `providerData` that it was stored with. */
-  readonly parts: readonly (TextPart | FilePart | ReasoningPart | SendableCall)[]
-  /** The results of the calls. */
-  readonly results: readonly SendableResult[]
-  /** The field in which the maker wants the reasoning before the calls back, if it does. */
-  readonly reasoningField: string | undefined
-}
-
-type SendableMessage = UserMessage | AssistantMessage
 
 /** The user's text where the history begins with an assistant message. */
 const OPENING = 'Begin.'
@@ -119,17 +83,26 @@ interface GrowingAssistant {
   reasoningField: string | undefined
 }
 
+/** Where a result goes. */
+interface Asked {
+  readonly message: GrowingAssistant
+  readonly isCustom: boolean
+}
+
+/** What a call has that was made elsewhere, or in another dialect. */
+const UNMARKED: ReadMark = { extra: undefined, reasoningField: undefined, isCustom: false }
+
 class SendableHistory {
   readonly #request: ReplyRequest
   readonly #format: HistoryFormat
-  readonly #ids: CallIds<GrowingAssistant>
+  readonly #ids: CallIds<Asked>
   readonly #messages: (GrowingUser | GrowingAssistant)[] = []
   #maker: string | undefined
 
   constructor(request: ReplyRequest, format: HistoryFormat) {
     this.#request = request
     this.#format = format
-    this.#ids = new CallIds(format.longestId)
+    this.#ids = new CallIds(format.longestId, format.exactId)
   }
 
   user(parts: readonly Part[]): void {
@@ -201,29 +174,30 @@ class SendableHistory {
   #call(call: ToolCallPart, message: GrowingAssistant): SendableCall {
     const { type, toolCallId, toolName, providerData } = call
     const mark = madeBy(providerData, () => this.#asked())
-    const { extra, reasoningField } = mark === undefined ? this.#unmarked(call) : this.#read(mark)
+    const read = mark === undefined ? this.#unmarked(call) : this.#read(mark)
+    const { extra, reasoningField, isCustom } = read
     message.reasoningField ??= reasoningField
     return {
       type,
-      toolCallId: this.#ids.call(toolCallId, mark !== undefined, message),
+      toolCallId: this.#ids.call(toolCallId, mark !== undefined, { message, isCustom }),
       toolName: fittedName(toolName),
       ...callArguments(call),
       extra,
+      customInput: isCustom ? call.inputText.toWellFormed() : undefined,
     }
   }
 
   /** Fields that came in another dialect are unknown in this one. */
-  #read(mark: WireObject): ReturnType<typeof readMark> {
-    const isKnown = mark['dialect'] === this.#request.target.dialect
-    return isKnown ? readMark(mark) : { extra: undefined, reasoningField: undefined }
+  #read(mark: WireObject): ReadMark {
+    return mark['dialect'] === this.#request.target.dialect ? readMark(mark) : UNMARKED
   }
 
   /** Calls of a host's own, and those of earlier versions, do not say who made them. */
-  #unmarked({ providerData }: ToolCallPart): ReturnType<typeof readMark> {
+  #unmarked({ providerData }: ToolCallPart): ReadMark {
     const data = isObject(providerData) && providerData['maker'] === undefined ? providerData : {}
     const fields = this.#format.unmarkedFields.filter((field) => data[field] !== undefined)
     const extra = Object.fromEntries(fields.map((field) => [field, data[field]]))
-    return { extra: fields.length === 0 ? undefined : extra, reasoningField: undefined }
+    return fields.length === 0 ? UNMARKED : { ...UNMARKED, extra }
   }
 
   #answer({ toolCallId, output, isError }: ToolResultPart): void {
@@ -232,10 +206,12 @@ class SendableHistory {
     const text =
       typeof output === 'string' ? output.toWellFormed() : wellFormed(jsonText(output) ?? '')
     const blank = isError ? FAILED : ''
-    call.place.results.push({
+    const { message, isCustom } = call.place
+    message.results.push({
       toolCallId: call.wireId,
       text: isBlank(text) ? blank : text,
       isError,
+      isCustom,
     })
   }
 

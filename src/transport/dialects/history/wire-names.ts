@@ -27,6 +27,19 @@ export function fittedId(id: string, longest: number): string {
   return `${short.slice(0, longest - HASH_LENGTH - 1)}_${hash}`
 }
 
+/**
+ * An id of letters and digits alone, of exactly this length. One that is so already stays as it is.
+ *
+ * @param uses - how many calls had the id before; each gets another one
+ */
+export function exactId(id: string, length: number, uses: number): string {
+  if (uses === 0 && id.length === length && /^[a-z\d]+$/i.test(id)) return id
+  const hash = createHash('sha256')
+    .update(JSON.stringify([id, uses]))
+    .digest('base64')
+  return hash.replaceAll(/[^a-z\d]/gi, '').slice(0, length)
+}
+
 /** Returns true if every server accepts an id as it is. */
 export function isNarrowId(id: string): boolean {
   return id.length <= LONGEST_CALL_ID && /^[\w-]+$/.test(id)

@@ -14,7 +14,7 @@ import type {
   HistoryFormat,
   SendableCall,
   SendableResult,
-} from '../history/sendable-messages.ts'
+} from '../history/sendable-message.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { fileBlock } from './file.ts'
 

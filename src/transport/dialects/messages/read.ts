@@ -15,14 +15,14 @@ import type { Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 import { ReplyReader } from '../reply-reader.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { kindOf } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
 import { unwrapped } from '../wrapper.ts'
-import { messagesRequestBody } from './request.ts'
+import { messagesRequestBody, quirksFromError } from './request.ts'
 import { textOnly } from './text-only.ts'
 
 export const messages: WireDialect = {
@@ -35,6 +35,7 @@ export const messages: WireDialect = {
   }),
   body: messagesRequestBody,
   ownFields: [{ path: 'tool_choice' }],
+  quirksFromError,
   reader: (draft, newId, asked) => new MessagesReader(draft, newId, asked),
   textOnly,
   volatileFields: [],
@@ -44,7 +45,7 @@ export const messages: WireDialect = {
 const TOOL_USE: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input', 'index'])
 
 class MessagesReader extends ReplyReader {
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   readonly #marker: CallMarker
   /**
    * The indexes of blocks that are calls for the host. Calls of server tools have arguments too.
@@ -71,7 +72,7 @@ class MessagesReader extends ReplyReader {
     const marker = new CallMarker(asked)
     const calls = new ToolCalls(draft, newId, marker, { namesGrow: false })
     super(draft, calls)
-    this.#asked = asked
+    this.#maker = new Maker(asked)
     this.#marker = marker
     this.#end = new StatedEnd(draft, calls)
   }
@@ -215,7 +216,7 @@ class MessagesReader extends ReplyReader {
   #picture(block: WireObject): void {
     const picture = pictureIn(block, true)
     if (picture === undefined) return
-    const maker = providerFingerprint(this.#asked)
+    const maker = this.#maker.fingerprint
     this.draft.file(picture.mediaType, picture.url, { maker })
   }
 
@@ -227,7 +228,7 @@ class MessagesReader extends ReplyReader {
   }
 
   #keep(opaque: object): void {
-    this.draft.reasoning('', { ...opaque, maker: providerFingerprint(this.#asked) })
+    this.draft.reasoning('', { ...opaque, maker: this.#maker.fingerprint })
   }
 
   #known(event: WireObject): void {

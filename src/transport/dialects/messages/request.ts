@@ -1,11 +1,14 @@
 /** Writes the body of a Messages request. Knows nothing of headers and answers. */
 import { ColloquyError } from '../../../protocol/errors.ts'
+import type { ServerQuirks } from '../../provider-target.ts'
+import type { Refusal } from '../../refusal.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
 import { sendableSystem } from '../history/sendable-messages.ts'
 import { alternating } from './history.ts'
 import type { WireMessage } from './history.ts'
+import { namedTokenLimit } from './token-limit.ts'
 
-/** The format requires a limit. Every model that is still served accepts this one. */
+/** The format requires a limit. A server that refuses this one is asked for the one it names. */
 const DEFAULT_MAX_TOKENS = 8192
 
 /** @throws {@link ColloquyError} `invalid-option` for a seed */
@@ -22,7 +25,7 @@ export function messagesRequestBody(request: ReplyRequest): object {
   const messages = alternating(request)
   return {
     model: request.model,
-    max_tokens: settings.maxOutputTokens ?? DEFAULT_MAX_TOKENS,
+    max_tokens: settings.maxOutputTokens ?? defaultTokens(request),
     ...(system !== undefined && { system }),
     messages,
     temperature: settings.temperature,
@@ -33,6 +36,18 @@ export function messagesRequestBody(request: ReplyRequest): object {
     // Last, so that `extraBody` cannot change it: it decides how the transport awaits the answer.
     stream,
   }
+}
+
+function defaultTokens({ target }: ReplyRequest): number {
+  return Math.min(DEFAULT_MAX_TOKENS, target.quirks?.mostTokens ?? Infinity)
+}
+
+/** The quirk of a server that takes fewer tokens than the default, if the host set no other limit. */
+export function quirksFromError(request: ReplyRequest, refusal: Refusal): ServerQuirks | undefined {
+  const { settings, extraBody = {} } = request
+  if (settings.maxOutputTokens !== undefined || 'max_tokens' in extraBody) return undefined
+  const mostTokens = namedTokenLimit(refusal, defaultTokens(request))
+  return mostTokens === undefined ? undefined : { mostTokens }
 }
 
 function toolsOf({ tools = {} }: ReplyRequest, messages: readonly WireMessage[]): object {

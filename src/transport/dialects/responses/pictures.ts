@@ -8,17 +8,17 @@ import { nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
 import { pictureIn } from '../picture.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker } from '../provider-fingerprint.ts'
 
 export class ResponsePictures {
   readonly #draft: ReplyDraft
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   /** The ids and urls of the pictures so far. Made when needed: most replies have none. */
   #known: Set<string> | undefined
 
   constructor(draft: ReplyDraft, asked: WireRequestInfo) {
     this.#draft = draft
-    this.#asked = asked
+    this.#maker = new Maker(asked)
   }
 
   /** Reads a complete item of an image generation. The id of the item goes back with the picture. */
@@ -29,16 +29,16 @@ export class ResponsePictures {
     if (isAdded && id !== undefined) this.#known?.add(id)
   }
 
-  /** Reads a part of a message, if it is a picture. */
-  part(part: WireObject): void {
-    this.#add(part, {})
+  /** Reads a part of a message, if it is a picture. Returns true if that added one. */
+  part(part: WireObject): boolean {
+    return this.#add(part, {})
   }
 
   #add(value: WireObject, source: object): boolean {
     const picture = pictureIn(value, false)
     if (picture === undefined || this.#known?.has(picture.url) === true) return false
     this.#known = (this.#known ?? new Set<string>()).add(picture.url)
-    const maker = providerFingerprint(this.#asked)
+    const maker = this.#maker.fingerprint
     this.#draft.file(picture.mediaType, picture.url, { ...source, maker })
     return true
   }

@@ -161,6 +161,11 @@ class ResponsesReader extends ReplyReader {
     return told === 'end' ? undefined : told
   }
 
+  override ended(): ProviderError | undefined {
+    this.unread ??= this.#texts.unreadKind
+    return super.ended()
+  }
+
   protected get statedReason(): FinishReason | undefined {
     return this.#finish !== undefined && this.#texts.isRefused ? 'content-filter' : this.#finish
   }

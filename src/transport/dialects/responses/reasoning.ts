@@ -10,7 +10,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
-import { providerFingerprint } from '../provider-fingerprint.ts'
+import { Maker, providerFingerprint } from '../provider-fingerprint.ts'
 
 /** An entry of the list that a reasoning part has as its `providerData`. */
 interface KeptReasoning {
@@ -26,12 +26,12 @@ interface KeptReasoning {
 /** Collects the reasoning items of one response that are kept. */
 export class ReasoningKeeper {
   readonly #draft: ReplyDraft
-  readonly #asked: WireRequestInfo
+  readonly #maker: Maker
   #kept: KeptReasoning[] = []
 
   constructor(draft: ReplyDraft, asked: WireRequestInfo) {
     this.#draft = draft
-    this.#asked = asked
+    this.#maker = new Maker(asked)
   }
 
   /** Collects an item. Contract: it is complete, and no other item has begun after it. */
@@ -44,7 +44,7 @@ export class ReasoningKeeper {
     this.#draft.count(encrypted?.length ?? 0)
     this.#kept.push({
       type: 'reasoning',
-      maker: providerFingerprint(this.#asked),
+      maker: this.#maker.fingerprint,
       id,
       ...(encrypted !== undefined && { encrypted_content: encrypted }),
       isOpen,

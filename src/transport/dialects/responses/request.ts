@@ -17,7 +17,7 @@ import type {
   SendableCall,
   SendableResult,
   UserMessage,
-} from '../history/sendable-messages.ts'
+} from '../history/sendable-message.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { fileNameFor } from '../media-type.ts'
 import { reasoningItems } from './reasoning.ts'
@@ -143,18 +143,17 @@ function splitOnce(text: string, separator: string): readonly string[] {
   return at === -1 ? [] : [text.slice(0, at), text.slice(at + 1)]
 }
 
-function toolCall({ toolCallId, toolName, inputText, extra }: SendableCall): object {
-  return {
-    ...extra,
-    type: 'function_call',
-    call_id: toolCallId,
-    name: toolName,
-    arguments: inputText,
-  }
+function toolCall(call: SendableCall): object {
+  const { toolCallId, toolName: name, inputText, extra, customInput } = call
+  const called = { ...extra, call_id: toolCallId, name }
+  return customInput === undefined
+    ? { ...called, type: 'function_call', arguments: inputText }
+    : { ...called, type: 'custom_tool_call', input: customInput }
 }
 
-function callOutput({ toolCallId, text }: SendableResult): object {
-  return { type: 'function_call_output', call_id: toolCallId, output: text }
+function callOutput({ toolCallId, text, isCustom }: SendableResult): object {
+  const type = isCustom ? 'custom_tool_call_output' : 'function_call_output'
+  return { type, call_id: toolCallId, output: text }
 }
 
 function toolsOf(tools: ToolDefinitions): readonly object[] {

@@ -7,6 +7,7 @@ import type { ReplyDraft } from '../../reply-draft.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import type { WireRequestInfo } from '../dialect.ts'
+import { kindOf } from '../unread.ts'
 import { itemKey, OutputItems } from './items.ts'
 import type { ItemKey, OutputItem } from './items.ts'
 import type { ResponsePictures } from './pictures.ts'
@@ -27,6 +28,7 @@ export class ResponseTexts {
   #untold = new Set<ItemType>(['message', 'reasoning'])
   #last: TextKind | undefined
   #isRefused = false
+  #unreadKind: string | undefined
 
   constructor(draft: ReplyDraft, asked: WireRequestInfo, pictures: ResponsePictures) {
     this.#draft = draft
@@ -42,6 +44,11 @@ export class ResponseTexts {
 
   get isRefused(): boolean {
     return this.#isRefused
+  }
+
+  /** The type of content that was left out, if there was some. */
+  get unreadKind(): string | undefined {
+    return this.#unreadKind
   }
 
   /** The item types that had no content so far. */
@@ -113,10 +120,12 @@ export class ResponseTexts {
     if (typeof content === 'string') this.whole('text', content, key, { content_index: 0 })
     for (const [n, part] of objectsIn(content)) {
       const place = { content_index: n }
-      const { refusal } = part
-      if (part['type'] === 'refusal') this.whole('refusal', refusal, key, place)
-      else if (part['text'] === undefined) this.#pictures.part(part)
-      else this.whole('text', part['text'], key, place)
+      const { type, refusal, transcript } = part
+      // Of spoken words the text is kept.
+      const text = part['text'] ?? transcript
+      if (type === 'refusal') this.whole('refusal', refusal, key, place)
+      else if (text !== undefined) this.whole('text', text, key, place)
+      else if (!this.#pictures.part(part) && type !== undefined) this.#unreadKind ??= kindOf(type)
     }
   }
 
