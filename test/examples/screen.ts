@@ -9,6 +9,8 @@ const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const WIDE =
   /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|\p{Emoji_Presentation}|\uFE0F/u
 const INVISIBLE = /^[\p{M}\p{Cf}]+$/u
+/** The colour of skin, which may come after its emoji. */
+const SKIN = /^\p{Emoji_Modifier}$/u
 const TOKEN =
   // oxlint-disable-next-line no-control-regex -- these are what this file is about
   /\u001B\[([?\d;]*)([A-Za-z~])|\u001B\]([^\u0007\u001B]*)(?:\u0007|\u001B\\)|[\u0000-\u001F\u007F]|[^\u0000-\u001F\u007F]+/g
@@ -158,9 +160,10 @@ export class Screen {
   #text(text: string): void {
     for (const { segment } of GRAPHEMES.segment(text)) {
       const cells = this.#cells()
-      if (INVISIBLE.test(segment)) {
-        const at = this.#column - (cells[this.#column - 1] === HALF ? 2 : 1)
-        if (at >= 0) cells[at] += segment
+      const before = this.#column - (cells[this.#column - 1] === HALF ? 2 : 1)
+      const isJoined = SKIN.test(segment) && /\p{Emoji_Modifier_Base}$/u.test(cells[before] ?? '')
+      if (isJoined || INVISIBLE.test(segment)) {
+        if (before >= 0) cells[before] += segment
         continue
       }
       const width = WIDE.test(segment) ? 2 : 1
