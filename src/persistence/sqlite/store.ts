@@ -5,14 +5,12 @@
  * Knows nothing of the reads and writes after the opening.
  */
 import { existsSync } from 'node:fs'
-import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/sqlite'
 import type Database from 'better-sqlite3'
 import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
-import { MIGRATION_TABLE, migrate } from '../schema/migrate.ts'
-import { MIGRATIONS } from '../schema/migrations/migrations.ts'
+import { migrate } from '../schema/migrate.ts'
 import { ENTITIES } from '../schema/schema.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { PATIENCE_MS, SqlStore } from '../sql-store.ts'
@@ -21,6 +19,7 @@ import { Command, type Connection } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
 import { SqliteConnection } from './connection.ts'
 import { databaseError } from './errors.ts'
+import { executedMigrations } from './executed-migrations.ts'
 import { FileIdentity } from './file-identity.ts'
 import { FileLock } from './file-lock.ts'
 import { assertOneName, FilePlace } from './file-place.ts'
@@ -159,16 +158,6 @@ function createOrm(database: string): MikroORM {
     // Waiting inside SQLite would block the event loop.
     driverOptions: { dbName: database, timeout: 0 },
     entities: ENTITIES,
-    extensions: [Migrator],
-    migrations: {
-      tableName: MIGRATION_TABLE,
-      migrationsList: MIGRATIONS,
-      transactional: true,
-      allOrNothing: true,
-      disableForeignKeys: false,
-      snapshot: false,
-      silent: true,
-    },
     debug: false,
     logger: () => undefined,
   })
@@ -178,7 +167,7 @@ function createOrm(database: string): MikroORM {
 async function prepare(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {
   await untilFree(async () => {
     await configure(orm, options)
-    const migrations = await migrate(orm)
+    const migrations = await migrate(orm, executedMigrations(await nativeClient(orm)))
     if (migrations.length > 0) {
       options.logger?.info({ migrations }, 'The schema of the database was brought up to date.')
     }

@@ -8,13 +8,14 @@ import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
-import { isBehind, MIGRATION_TABLE } from '../schema/migrate.ts'
+import { isBehind } from '../schema/migrate.ts'
 import { SqlDatabase } from '../sql-database.ts'
 import { SqlStore } from '../sql-store.ts'
 import { Command, type Connection } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
 import { SqliteConnection } from './connection.ts'
 import { databaseError } from './errors.ts'
+import { executedMigrations } from './executed-migrations.ts'
 import { assertOneName, FilePlace } from './file-place.ts'
 import { resolveDatabasePath } from './path.ts'
 import { untilFree } from './until-free.ts'
@@ -79,23 +80,13 @@ function openReadable(path: string): Database.Database {
 }
 
 function assertReadable(client: Database.Database): void {
-  const executed = hasMigrations(client)
-    ? client.prepare<[], string>(`select name from ${MIGRATION_TABLE}`).pluck().all()
-    : []
+  const executed = executedMigrations(client)
   if (!isBehind(executed)) return
   throw new ColloquyError(
     'database-too-old',
     executed.length === 0
       ? 'The file is no database of Colloquy. Name another one, or open it without readOnly to make it one.'
       : 'The database was written by an older version of Colloquy. Open it once without readOnly: that brings it up to date.',
-  )
-}
-
-function hasMigrations(client: Database.Database): boolean {
-  return (
-    client
-      .prepare("select 1 from sqlite_master where type = 'table' and name = ?")
-      .get(MIGRATION_TABLE) !== undefined
   )
 }
 

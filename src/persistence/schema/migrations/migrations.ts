@@ -1,10 +1,16 @@
-/** All migrations, oldest first. Databases remember their names, so a released name stays. */
+/** All migrations, oldest first. */
+import type { Migration } from '@mikro-orm/migrations'
 import { FirstSchema } from './0001-first-schema.ts'
 import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
 import { EndpointOptions } from './0003-endpoint-options.ts'
+import { MIGRATION_NAMES } from './names.ts'
 
-export const MIGRATIONS = [
-  { name: '0001-first-schema', class: FirstSchema },
-  { name: '0002-attempts-and-fallbacks', class: AttemptsAndFallbacks },
-  { name: '0003-endpoint-options', class: EndpointOptions },
-]
+type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration
+
+const CLASSES: Readonly<Record<(typeof MIGRATION_NAMES)[number], MigrationClass>> = {
+  '0001-first-schema': FirstSchema,
+  '0002-attempts-and-fallbacks': AttemptsAndFallbacks,
+  '0003-endpoint-options': EndpointOptions,
+}
+
+export const MIGRATIONS = MIGRATION_NAMES.map((name) => ({ name, class: CLASSES[name] }))

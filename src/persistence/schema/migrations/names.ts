@@ -1,0 +1,10 @@
+/**
+ * The names of all migrations, oldest first. Databases remember them, so a released name stays.
+ *
+ * They stand apart from the migrations, which are loaded only for a database that lacks one.
+ */
+export const MIGRATION_NAMES = [
+  '0001-first-schema',
+  '0002-attempts-and-fallbacks',
+  '0003-endpoint-options',
+] as const
