@@ -39,6 +39,11 @@ export interface Reply {
 export interface Turn {
   readonly id: string
   readonly conversationId: string
+  /**
+   * The id of the reply. It is known before any content, stored with the turn, and stays the same
+   * whatever happens: a cancel, a save that is retried, a crash.
+   */
+  readonly replyId: string
   /** The input as it was stored; for a retry, the input of the turn before. */
   readonly userMessage: Message
   /**
@@ -53,6 +58,11 @@ export interface Turn {
    * of the content that it missed, then the events that follow.
    */
   readonly events: Observable<ConversationEvent>
+  /**
+   * The reply as it is now, or `undefined` before the first content. Of an ended turn, its last
+   * snapshot. The same object is returned until the reply changes.
+   */
+  current(): Snapshot | undefined
   /**
    * The reply as it grows. There is no snapshot before the first content, and one at once when it
    * comes. Then there is at most one each `emitIntervalMs`, and always the last one. A slow
@@ -412,7 +422,8 @@ export interface Engine {
   getTurn(turnId: string): Promise<TurnRecord | undefined>
   /**
    * The handle of any turn by its id: one that runs, or one that has ended, even before a restart.
-   * The events of an ended turn are its last snapshot and its terminal event, numbered anew.
+   * The events of an ended turn are its last snapshot and its terminal event, under the numbers that
+   * they had. If a crash ended the turn, they are numbered anew.
    *
    * @throws `turn-not-found`
    * @example

@@ -38,12 +38,14 @@ export interface ReplyFeedPort {
 /** A turn as far as the feed knows it. */
 export interface FeedTurn {
   readonly turnId: string
+  readonly replyId: string
   readonly conversationId: string
 }
 
 export class ReplyFeed implements PacedReply {
   readonly turnId: string
   readonly conversationId: string
+  readonly #replyId: string
   readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
   readonly #pacer: SnapshotPacer
@@ -60,6 +62,7 @@ export class ReplyFeed implements PacedReply {
   constructor(turn: FeedTurn, feed: ReplyFeedPort) {
     this.turnId = turn.turnId
     this.conversationId = turn.conversationId
+    this.#replyId = turn.replyId
     this.#feed = feed
     this.#pacer = new SnapshotPacer(this, feed.steadyClock, feed.emitIntervalMs)
   }
@@ -107,6 +110,14 @@ export class ReplyFeed implements PacedReply {
     return this.#reply.parts()
   }
 
+  /**
+   * The number of the newest event that told of content, and that of the terminal event if it is the
+   * next one.
+   */
+  get lastSeqs(): { readonly content: number; readonly terminal: number } {
+    return { content: this.#contentSeq, terminal: this.#seq + 1 }
+  }
+
   /** Returns the additions since the last call. The first call returns the whole reply. */
   additions(): readonly UnplacedDelta[] {
     return this.#reply.take()
@@ -115,15 +126,18 @@ export class ReplyFeed implements PacedReply {
   /**
    * Numbers an event of the turn, and delivers it if there are subscribers.
    *
-   * @param clock - dates the event
+   * @param clock - dates the event. If it throws, a terminal event keeps its number, which is stored.
    */
   publish(happening: TurnHappening, clock = this.#feed.clock): void {
-    this.#seq += 1
+    const seq = this.#seq + 1
+    const isLast = isTerminal(happening)
+    if (!isLast) this.#seq = seq
     // The terminal event is made in any case: it is kept for later subscribers.
-    if (!isTerminal(happening) && !this.hasSubscribers) return
+    if (!isLast && !this.hasSubscribers) return
     const { turnId, conversationId } = this
     const at = new Date(clock.now())
-    this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
+    this.#seq = seq
+    this.#feed.publish({ seq, conversationId, turnId, at, ...happening })
   }
 
   /** Delivers an event to the subscribers of this turn alone. */
@@ -194,6 +208,7 @@ export class ReplyFeed implements PacedReply {
     const parts = this.#reply.parts()
     const snapshot = {
       turnId: this.turnId,
+      messageId: this.#replyId,
       seq: this.#contentSeq,
       parts,
       text: textOf(parts),

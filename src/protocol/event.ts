@@ -24,7 +24,12 @@ interface TurnEventBase extends EventBase {
 /** An event of a turn, without the fields that the feed adds. */
 export type TurnHappening =
   /** The input is on disk. */
-  | { readonly type: 'turn.accepted'; readonly message: Message }
+  | {
+      readonly type: 'turn.accepted'
+      readonly message: Message
+      /** The id under which the reply will be saved. */
+      readonly replyId: string
+    }
   /** An attempt failed before any content came; another one follows. */
   | {
       readonly type: 'turn.retrying'

@@ -17,6 +17,13 @@ export interface TurnRecord {
   readonly id: string
   readonly conversationId: string
   readonly status: TurnStatus
+  /** The message that is answered; for a retry, the input of the turn before. */
+  readonly inputMessageId: string
+  /**
+   * The id of the turn's reply, given when the turn was accepted. There is a message with it once the
+   * reply is saved; a turn may end without one.
+   */
+  readonly replyId: string
   /** The name of the endpoint that answered, or that was asked last. */
   readonly endpoint: string
   /** The model that was asked there. */

@@ -19,11 +19,17 @@ async function readBack(turn: Turn) {
   return {
     id: turn.id,
     conversationId: turn.conversationId,
+    replyId: turn.replyId,
     userMessage: turn.userMessage,
     reply: await outcomeOf(turn.reply),
     loop,
     texts,
-    events: (await lastValueFrom(turn.events.pipe(toArray()))).map(({ type }) => type),
+    current: turn.current(),
+    events: (await lastValueFrom(turn.events.pipe(toArray()))).map((event) => ({
+      type: event.type,
+      seq: event.seq,
+      ...(event.type === 'reply.snapshot' && { snapshot: event.snapshot }),
+    })),
     receipt: (await turn.cancel()).outcome,
   }
 }

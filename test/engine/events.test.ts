@@ -88,7 +88,13 @@ test('events carry who, where, when and which, whoever reads them', async () => 
 
   const base = { conversationId: conversation.id, turnId: turn.id, at: expect.any(Date) }
   expect(log).toEqual([
-    { ...base, seq: 1, type: 'turn.accepted', message: turn.userMessage },
+    {
+      ...base,
+      seq: 1,
+      type: 'turn.accepted',
+      message: turn.userMessage,
+      replyId: message.id,
+    },
     {
       ...base,
       seq: 2,

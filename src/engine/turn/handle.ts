@@ -13,6 +13,7 @@ import type { LiveTurn } from './live-turn.ts'
 export class TurnHandle implements Turn {
   readonly id: string
   readonly conversationId: string
+  readonly replyId: string
   readonly userMessage: Message
   readonly #live: LiveTurn
   readonly #cancel: () => Promise<Receipt>
@@ -20,6 +21,7 @@ export class TurnHandle implements Turn {
   constructor(live: LiveTurn, userMessage: Message, cancel: () => Promise<Receipt>) {
     this.id = live.turnId
     this.conversationId = live.conversationId
+    this.replyId = live.replyId
     this.userMessage = userMessage
     this.#live = live
     this.#cancel = cancel
@@ -31,6 +33,10 @@ export class TurnHandle implements Turn {
 
   get events(): Observable<ConversationEvent> {
     return this.#live.replyFeed.events
+  }
+
+  current(): Snapshot | undefined {
+    return this.#live.replyFeed.current()?.snapshot
   }
 
   snapshots(): AsyncIterable<Snapshot> {

@@ -51,8 +51,7 @@ export class LiveTurn {
   /** Why the turn failed, if its request did not: its time was up, or an actor of it failed. */
   fault: ErrorRecord | undefined
   outcome: Outcome = 'done'
-  /** Made once, so that a retry of the save writes the same row. */
-  replyId: string | undefined
+  /** Set once, so that a retry of the save writes the same row. */
   endedAt: Date | undefined
   ended: EndedTurn | undefined
   /** Why the last save failed. */
@@ -68,6 +67,10 @@ export class LiveTurn {
 
   get turnId(): string {
     return this.request.turnId
+  }
+
+  get replyId(): string {
+    return this.request.replyId
   }
 
   get conversationId(): string {

@@ -102,10 +102,7 @@ export class Turns {
   /** Makes and registers a live turn. The machine does not know it yet. */
   create(request: TurnRequest): LiveTurn {
     if (this.#live.has(request.turnId)) {
-      throw new ColloquyError(
-        'invalid-option',
-        'The newId function of createEngine returned the id of a turn that is running. Return another id with each call.',
-      )
+      throw repeatedId()
     }
     const live = new LiveTurn(request, this.#feed.replyFeed(request))
     this.#live.set(live.turnId, live)
@@ -195,9 +192,10 @@ export class Turns {
   }
 
   async #write(live: LiveTurn): Promise<Step> {
-    const { turnId, conversationId, input, options } = live.request
+    const { turnId, replyId, conversationId, input, options } = live.request
     const turn = {
       turnId,
+      replyId,
       conversationId,
       metadata: options.metadata,
       idempotencyKey: options.idempotencyKey,
@@ -219,14 +217,15 @@ export class Turns {
     if (input === undefined) return await this.#store.retryTurn(turn)
     const { role, parts } = input
     const messageId = this.#options.newId()
+    if (messageId === turn.replyId) throw repeatedId()
     return await this.#store.acceptTurn({ ...turn, messageId, role, parts })
   }
 
   #accept(live: LiveTurn): void {
     const { input: message } = live.step as Step
     this.#feed.openReply(live.replyFeed)
-    live.replyFeed.publish({ type: 'turn.accepted', message })
-    const { turnId, conversationId, asked } = live
+    const { turnId, replyId, conversationId, asked } = live
+    live.replyFeed.publish({ type: 'turn.accepted', message, replyId })
     this.#options.logger.debug({ turnId, conversationId, ...asked }, 'A turn was accepted.')
     live.accepted.resolve(message)
   }
@@ -363,6 +362,13 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
+}
+
+function repeatedId(): ColloquyError {
+  return new ColloquyError(
+    'invalid-option',
+    'The newId function of createEngine returned an id twice. Return another id with each call.',
+  )
 }
 
 export function notSent(): ColloquyError {
