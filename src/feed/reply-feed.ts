@@ -10,9 +10,15 @@
 import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
 import type { Delta, UnplacedDelta } from '../protocol/delta.ts'
-import { type ConversationEvent, isTerminal, type TurnHappening } from '../protocol/event.ts'
+import {
+  type ConversationEvent,
+  isTerminal,
+  type PhaseReport,
+  type TurnHappening,
+} from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
+import type { TerminalStatus, TurnPhase } from '../protocol/turn.ts'
 import { GrowingReply } from '../reply/growing-reply.ts'
 import { type PacedReply, SnapshotPacer } from './snapshot-pacer.ts'
 import type { Versioned } from './snapshot-reader.ts'
@@ -57,6 +63,8 @@ export class ReplyFeed implements PacedReply {
   #version = 0
   #status: Snapshot['status'] = 'streaming'
   #current: Versioned | undefined
+  #phase: PhaseReport | undefined
+  #endedAs: TerminalStatus | undefined
   #lastEvent: ConversationEvent | undefined
 
   constructor(turn: FeedTurn, feed: ReplyFeedPort) {
@@ -137,7 +145,24 @@ export class ReplyFeed implements PacedReply {
     const { turnId, conversationId } = this
     const at = new Date(clock.now())
     this.#seq = seq
+    if ('turn' in happening) this.#endedAs = happening.turn.status as TerminalStatus
     this.#feed.publish({ seq, conversationId, turnId, at, ...happening })
+  }
+
+  /**
+   * Tells the phase that the turn has now. Never throws: a turn that ends must not fail by it.
+   *
+   * Like all events it is numbered even without subscribers, and made only for them.
+   */
+  enter(report: PhaseReport): void {
+    this.#phase = report
+    if (!this.hasSubscribers) this.#seq += 1
+    else this.publish({ type: 'turn.phase', ...report }, this.#feed.steadyClock)
+  }
+
+  /** What the turn does. Between its accept and its first phase, it is about to make a request. */
+  get phase(): TurnPhase | TerminalStatus {
+    return this.#endedAs ?? this.#phase?.phase ?? 'requesting'
   }
 
   /** Delivers an event to the subscribers of this turn alone. */
@@ -171,11 +196,11 @@ export class ReplyFeed implements PacedReply {
       if (last === undefined) {
         if (this.#feed.isClosed) return subscriber.complete()
         this.#subject ??= new EventSubject()
-        const queuedBefore = this.#feed.isDelivering && missed !== undefined ? [missed] : []
+        const queuedBefore = this.#feed.isDelivering ? missed : []
         subscriber.add(this.#subject.after(queuedBefore).subscribe(subscriber))
       }
       this.#feed.atomically(() => {
-        if (missed !== undefined) subscriber.next(missed)
+        for (const event of missed) subscriber.next(event)
         if (last === undefined) return
         subscriber.next(last)
         subscriber.complete()
@@ -183,14 +208,21 @@ export class ReplyFeed implements PacedReply {
     })
   }
 
-  /** A snapshot event with the content that a late subscriber missed; `undefined` if none. */
-  catchUp(): ConversationEvent | undefined {
-    const current = this.current()
-    if (current === undefined) return undefined
+  /**
+   * The events that tell a late subscriber what it missed: the present phase and the content, both
+   * under the newest number. Of an ended turn the content alone, under its own number.
+   */
+  catchUp(): readonly ConversationEvent[] {
+    const isOver = this.#endedAs !== undefined
     const { turnId, conversationId } = this
-    const { snapshot } = current
     const at = new Date(this.#feed.steadyClock.now())
-    return { seq: snapshot.seq, conversationId, turnId, at, type: 'reply.snapshot', snapshot }
+    const base = { seq: isOver ? this.#contentSeq : this.#seq, conversationId, turnId, at }
+    const phase = isOver ? undefined : this.#phase
+    const snapshot = this.current()?.snapshot
+    return [
+      ...(phase === undefined ? [] : [{ ...base, type: 'turn.phase', ...phase } as const]),
+      ...(snapshot === undefined ? [] : [{ ...base, type: 'reply.snapshot', snapshot } as const]),
+    ]
   }
 
   get version(): number {

@@ -6,7 +6,7 @@ import type { Observable } from 'rxjs'
 import type { ConversationEvent } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
-import type { Receipt } from '../../protocol/turn.ts'
+import type { Receipt, TerminalStatus, TurnPhase } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 import type { LiveTurn } from './live-turn.ts'
 
@@ -33,6 +33,10 @@ export class TurnHandle implements Turn {
 
   get events(): Observable<ConversationEvent> {
     return this.#live.replyFeed.events
+  }
+
+  get phase(): TurnPhase | TerminalStatus {
+    return this.#live.replyFeed.phase
   }
 
   current(): Snapshot | undefined {

@@ -145,7 +145,7 @@ export class LiveTurn {
     this.#cancels.delete(request)
     // An earlier answer of a failed machine is dropped: the turn did not end as it says.
     const truth = this.isAbandoned ? undefined : answer
-    const { outcome, from } = truth ?? { outcome: 'already-done', from: 'ended' }
+    const { outcome, from } = truth ?? ({ outcome: 'already-done', from: 'failed' } as const)
     const message = outcome === 'not-running' ? undefined : this.ended?.message
     const usage = message?.usage ?? (outcome === 'not-running' ? undefined : this.usage)
     settle.resolve({

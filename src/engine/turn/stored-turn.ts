@@ -8,7 +8,7 @@ import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
-import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
+import type { Receipt, TerminalStatus, TurnPhase, TurnRecord } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 
 export class StoredTurn implements Turn {
@@ -61,6 +61,13 @@ export class StoredTurn implements Turn {
       }
       subscriber.complete()
     })
+  }
+
+  /** Of a turn that runs in another engine, what its row tells. */
+  get phase(): TurnPhase | TerminalStatus {
+    const { status } = this.#turn
+    if (status === 'pending') return 'requesting'
+    return status === 'streaming' ? 'receiving' : status
   }
 
   current(): Snapshot | undefined {

@@ -7,7 +7,13 @@
  */
 import type { Feed } from '../../feed/feed.ts'
 import { conversationMachine } from '../../machines/conversation.ts'
-import type { CancelAnswer, Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
+import type {
+  CancelAnswer,
+  EnteredPhase,
+  Outcome,
+  TurnReport,
+  TurnResult,
+} from '../../machines/turn-events.ts'
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
 import type { Store, TurnRetry } from '../../persistence/store.ts'
@@ -31,6 +37,7 @@ import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
 import { statusOf, TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
+import { phaseReport } from './phase.ts'
 import { noFigures, Step, type StepPort } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
@@ -129,6 +136,7 @@ export class Turns {
         failTransport: act((live, { error }: { error: unknown }) => {
           live.fault = recordFault(error, this.#options.logger, 'A transport actor failed.')
         }),
+        tellPhase: act((live, entered: EnteredPhase) => this.#tellPhase(live, entered)),
         backOff: act((live) => live.step?.backOff()),
         flush: act((live) => live.step?.flush()),
         seal: act((live, { outcome, code }: Sealing) => this.#seal(live, outcome, code)),
@@ -228,6 +236,11 @@ export class Turns {
     live.replyFeed.publish({ type: 'turn.accepted', message, replyId })
     this.#options.logger.debug({ turnId, conversationId, ...asked }, 'A turn was accepted.')
     live.accepted.resolve(message)
+  }
+
+  #tellPhase(live: LiveTurn, entered: EnteredPhase): void {
+    const { steadyClock } = this.#options
+    live.replyFeed.enter(phaseReport(live, entered, () => steadyClock.now()))
   }
 
   #refuse(live: LiveTurn): void {
