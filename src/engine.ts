@@ -50,7 +50,6 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     database: options.database,
     durability: options.durability,
     clock: steadyClock,
-    newId,
     logger,
   })
   try {

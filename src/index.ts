@@ -79,6 +79,7 @@ export type {
   AttemptRecord,
   Receipt,
   TerminalStatus,
+  TurnPhase,
   TurnRecord,
   TurnStatus,
 } from './protocol/turn.ts'

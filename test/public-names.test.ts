@@ -70,6 +70,7 @@ test('colloquy exports these names and no others', async () => {
     'ToolResultPart',
     'Turn',
     'TurnHappening',
+    'TurnPhase',
     'TurnRecord',
     'TurnStatus',
     'Usage',

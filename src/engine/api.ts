@@ -24,7 +24,7 @@ import type { ActorInspectionEvent } from '../protocol/inspection.ts'
 import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
-import type { Receipt, TurnRecord } from '../protocol/turn.ts'
+import type { Receipt, TerminalStatus, TurnPhase, TurnRecord } from '../protocol/turn.ts'
 
 /** A reply that is on disk, and the record of the turn that produced it. */
 export interface Reply {
@@ -39,6 +39,11 @@ export interface Reply {
 export interface Turn {
   readonly id: string
   readonly conversationId: string
+  /**
+   * The id of the reply. It is known before any content, stored with the turn, and stays the same
+   * whatever happens: a cancel, a save that is retried, a crash.
+   */
+  readonly replyId: string
   /** The input as it was stored; for a retry, the input of the turn before. */
   readonly userMessage: Message
   /**
@@ -49,10 +54,17 @@ export interface Turn {
    */
   readonly reply: Promise<Reply>
   /**
-   * The events of this turn, then completion. Never errors. A late subscriber gets one snapshot
-   * of the content that it missed, then the events that follow.
+   * The events of this turn, then completion. Never errors. A late subscriber gets the present phase
+   * and one snapshot of the content that it missed, then the events that follow.
    */
   readonly events: Observable<ConversationEvent>
+  /** What the turn does now, or how it ended; see {@link TurnPhase}. */
+  readonly phase: TurnPhase | TerminalStatus
+  /**
+   * The reply as it is now, or `undefined` before the first content. Of an ended turn, its last
+   * snapshot. The same object is returned until the reply changes.
+   */
+  current(): Snapshot | undefined
   /**
    * The reply as it grows. There is no snapshot before the first content, and one at once when it
    * comes. Then there is at most one each `emitIntervalMs`, and always the last one. A slow
@@ -412,7 +424,8 @@ export interface Engine {
   getTurn(turnId: string): Promise<TurnRecord | undefined>
   /**
    * The handle of any turn by its id: one that runs, or one that has ended, even before a restart.
-   * The events of an ended turn are its last snapshot and its terminal event, numbered anew.
+   * The events of an ended turn are its last snapshot and its terminal event, under the numbers that
+   * they had. If a crash ended the turn, they are numbered anew.
    *
    * @throws `turn-not-found`
    * @example
@@ -428,7 +441,7 @@ export interface Engine {
   /**
    * The events of a conversation, or of all conversations. The Observable is hot, for any number
    * of subscribers. It never errors, and completes at `close()`. A subscriber that comes while a
-   * reply streams first gets one snapshot of it.
+   * turn runs first gets its phase, and one snapshot of its reply.
    */
   events(conversationId?: string): Observable<ConversationEvent>
   /** One prompt, one answer, never streamed; retried like a turn. */

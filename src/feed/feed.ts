@@ -110,12 +110,12 @@ export class Feed implements ReplyFeedPort {
 
   /**
    * The events of one conversation, or of all, from the moment of subscribing. A late subscriber
-   * first gets a snapshot of each running reply.
+   * first gets the phase of each running turn, and a snapshot of its reply.
    */
   events(conversationId?: string): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
-      const missed = this.#running(conversationId).flatMap((replyFeed) => replyFeed.catchUp() ?? [])
+      const missed = this.#running(conversationId).flatMap((replyFeed) => replyFeed.catchUp())
       const events = this.#subjectOf(conversationId).after(this.#isDelivering ? missed : [])
       subscriber.add(events.subscribe(subscriber))
       if (conversationId !== undefined) subscriber.add(() => this.#forget(conversationId))

@@ -10,9 +10,15 @@
 import { Observable } from 'rxjs'
 import type { Clock } from '../protocol/clock.ts'
 import type { Delta, UnplacedDelta } from '../protocol/delta.ts'
-import { type ConversationEvent, isTerminal, type TurnHappening } from '../protocol/event.ts'
+import {
+  type ConversationEvent,
+  isTerminal,
+  type PhaseReport,
+  type TurnHappening,
+} from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
+import type { TerminalStatus, TurnPhase } from '../protocol/turn.ts'
 import { GrowingReply } from '../reply/growing-reply.ts'
 import { type PacedReply, SnapshotPacer } from './snapshot-pacer.ts'
 import type { Versioned } from './snapshot-reader.ts'
@@ -38,12 +44,14 @@ export interface ReplyFeedPort {
 /** A turn as far as the feed knows it. */
 export interface FeedTurn {
   readonly turnId: string
+  readonly replyId: string
   readonly conversationId: string
 }
 
 export class ReplyFeed implements PacedReply {
   readonly turnId: string
   readonly conversationId: string
+  readonly #replyId: string
   readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
   readonly #pacer: SnapshotPacer
@@ -55,11 +63,14 @@ export class ReplyFeed implements PacedReply {
   #version = 0
   #status: Snapshot['status'] = 'streaming'
   #current: Versioned | undefined
+  #phase: PhaseReport | undefined
+  #endedAs: TerminalStatus | undefined
   #lastEvent: ConversationEvent | undefined
 
   constructor(turn: FeedTurn, feed: ReplyFeedPort) {
     this.turnId = turn.turnId
     this.conversationId = turn.conversationId
+    this.#replyId = turn.replyId
     this.#feed = feed
     this.#pacer = new SnapshotPacer(this, feed.steadyClock, feed.emitIntervalMs)
   }
@@ -107,6 +118,14 @@ export class ReplyFeed implements PacedReply {
     return this.#reply.parts()
   }
 
+  /**
+   * The number of the newest event that told of content, and that of the terminal event if it is the
+   * next one.
+   */
+  get lastSeqs(): { readonly content: number; readonly terminal: number } {
+    return { content: this.#contentSeq, terminal: this.#seq + 1 }
+  }
+
   /** Returns the additions since the last call. The first call returns the whole reply. */
   additions(): readonly UnplacedDelta[] {
     return this.#reply.take()
@@ -115,15 +134,35 @@ export class ReplyFeed implements PacedReply {
   /**
    * Numbers an event of the turn, and delivers it if there are subscribers.
    *
-   * @param clock - dates the event
+   * @param clock - dates the event. If it throws, a terminal event keeps its number, which is stored.
    */
   publish(happening: TurnHappening, clock = this.#feed.clock): void {
-    this.#seq += 1
+    const seq = this.#seq + 1
+    const isLast = isTerminal(happening)
+    if (!isLast) this.#seq = seq
     // The terminal event is made in any case: it is kept for later subscribers.
-    if (!isTerminal(happening) && !this.hasSubscribers) return
+    if (!isLast && !this.hasSubscribers) return
     const { turnId, conversationId } = this
     const at = new Date(clock.now())
-    this.#feed.publish({ seq: this.#seq, conversationId, turnId, at, ...happening })
+    this.#seq = seq
+    if ('turn' in happening) this.#endedAs = happening.turn.status as TerminalStatus
+    this.#feed.publish({ seq, conversationId, turnId, at, ...happening })
+  }
+
+  /**
+   * Tells the phase that the turn has now. Never throws: a turn that ends must not fail by it.
+   *
+   * Like all events it is numbered even without subscribers, and made only for them.
+   */
+  enter(report: PhaseReport): void {
+    this.#phase = report
+    if (!this.hasSubscribers) this.#seq += 1
+    else this.publish({ type: 'turn.phase', ...report }, this.#feed.steadyClock)
+  }
+
+  /** What the turn does. Between its accept and its first phase, it is about to make a request. */
+  get phase(): TurnPhase | TerminalStatus {
+    return this.#endedAs ?? this.#phase?.phase ?? 'requesting'
   }
 
   /** Delivers an event to the subscribers of this turn alone. */
@@ -157,11 +196,11 @@ export class ReplyFeed implements PacedReply {
       if (last === undefined) {
         if (this.#feed.isClosed) return subscriber.complete()
         this.#subject ??= new EventSubject()
-        const queuedBefore = this.#feed.isDelivering && missed !== undefined ? [missed] : []
+        const queuedBefore = this.#feed.isDelivering ? missed : []
         subscriber.add(this.#subject.after(queuedBefore).subscribe(subscriber))
       }
       this.#feed.atomically(() => {
-        if (missed !== undefined) subscriber.next(missed)
+        for (const event of missed) subscriber.next(event)
         if (last === undefined) return
         subscriber.next(last)
         subscriber.complete()
@@ -169,14 +208,21 @@ export class ReplyFeed implements PacedReply {
     })
   }
 
-  /** A snapshot event with the content that a late subscriber missed; `undefined` if none. */
-  catchUp(): ConversationEvent | undefined {
-    const current = this.current()
-    if (current === undefined) return undefined
+  /**
+   * The events that tell a late subscriber what it missed: the present phase and the content, both
+   * under the newest number. Of an ended turn the content alone, under its own number.
+   */
+  catchUp(): readonly ConversationEvent[] {
+    const isOver = this.#endedAs !== undefined
     const { turnId, conversationId } = this
-    const { snapshot } = current
     const at = new Date(this.#feed.steadyClock.now())
-    return { seq: snapshot.seq, conversationId, turnId, at, type: 'reply.snapshot', snapshot }
+    const base = { seq: isOver ? this.#contentSeq : this.#seq, conversationId, turnId, at }
+    const phase = isOver ? undefined : this.#phase
+    const snapshot = this.current()?.snapshot
+    return [
+      ...(phase === undefined ? [] : [{ ...base, type: 'turn.phase', ...phase } as const]),
+      ...(snapshot === undefined ? [] : [{ ...base, type: 'reply.snapshot', snapshot } as const]),
+    ]
   }
 
   get version(): number {
@@ -194,6 +240,7 @@ export class ReplyFeed implements PacedReply {
     const parts = this.#reply.parts()
     const snapshot = {
       turnId: this.turnId,
+      messageId: this.#replyId,
       seq: this.#contentSeq,
       parts,
       text: textOf(parts),

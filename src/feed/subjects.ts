@@ -8,7 +8,7 @@
  * Knows nothing of the order of events: the feed calls it for one event after another.
  */
 import { config, filter, type Observable, Subject } from 'rxjs'
-import { type ConversationEvent, isContent } from '../protocol/event.ts'
+import { type ConversationEvent, isState } from '../protocol/event.ts'
 
 export class GuardedSubject<Event> extends Subject<Event> {
   /**
@@ -38,16 +38,16 @@ export class GuardedSubject<Event> extends Subject<Event> {
 
 export class EventSubject extends GuardedSubject<ConversationEvent> {
   /**
-   * The events after snapshots that a subscriber got as it came.
+   * The events after those that told a subscriber, as it came, what it had missed.
    *
-   * @param snapshots - the events with these snapshots, at most one of each turn. Content events
-   *   that are queued by now and not newer are left out: the snapshots have their content.
+   * @param told - phases and snapshots, those of one turn under one number. Phases and content events
+   *   that are queued by now and not newer are left out: they are told already.
    */
-  after(snapshots: readonly ConversationEvent[]): Observable<ConversationEvent> {
-    if (snapshots.length === 0) return this
-    const seqs = new Map(snapshots.map(({ turnId, seq }) => [turnId, seq]))
+  after(told: readonly ConversationEvent[]): Observable<ConversationEvent> {
+    if (told.length === 0) return this
+    const seqs = new Map(told.map(({ turnId, seq }) => [turnId, seq]))
     return this.pipe(
-      filter((event) => !isContent(event) || event.seq > (seqs.get(event.turnId) ?? 0)),
+      filter((event) => !isState(event) || event.seq > (seqs.get(event.turnId) ?? 0)),
     )
   }
 }

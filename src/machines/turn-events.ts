@@ -4,7 +4,7 @@
  * Has ids, counts and codes. Knows nothing of text.
  */
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
-import type { Receipt } from '../protocol/turn.ts'
+import type { Receipt, TurnPhase } from '../protocol/turn.ts'
 import type { ReplyReport } from './transport-actor.ts'
 
 /** How a turn can end; decided when its reply is sealed. */
@@ -41,5 +41,14 @@ export type TurnEvent = TurnReport | CancelEvent | { readonly type: 'turn.give-u
 export interface CancelAnswer {
   readonly request: number
   readonly outcome: Receipt['outcome']
-  readonly from: string
+  readonly from: Receipt['from']
+}
+
+/** A state of the machine that subscribers are told of. */
+export interface EnteredPhase {
+  readonly phase: TurnPhase
+  /** The number of the attempt under way, or of the one that failed. */
+  readonly attempt?: number
+  /** The wait in this state, in milliseconds. */
+  readonly retryInMs?: number | undefined
 }

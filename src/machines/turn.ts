@@ -23,9 +23,16 @@
  */
 import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
-import type { Receipt } from '../protocol/turn.ts'
+import type { Receipt, TurnPhase } from '../protocol/turn.ts'
 import { noTransport, TRANSPORT_ACTOR_ID } from './transport-actor.ts'
-import type { CancelAnswer, CancelEvent, Outcome, TurnEvent, TurnResult } from './turn-events.ts'
+import type {
+  CancelAnswer,
+  CancelEvent,
+  EnteredPhase,
+  Outcome,
+  TurnEvent,
+  TurnResult,
+} from './turn-events.ts'
 
 export interface TurnInput {
   readonly turnId: string
@@ -50,7 +57,7 @@ function saveDelayMs(failures: number): number {
   return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
 }
 
-function answer(outcome: Receipt['outcome'], from: string) {
+function answer(outcome: Receipt['outcome'], from: Receipt['from']) {
   return {
     type: 'answerCancel',
     params: ({ event }: { event: CancelEvent }) => ({ request: event.request, outcome, from }),
@@ -58,7 +65,7 @@ function answer(outcome: Receipt['outcome'], from: string) {
 }
 
 /** A cancel that stops the reply. */
-function cancelsFrom(from: string) {
+function cancelsFrom(from: TurnPhase) {
   return {
     target: '#turn.saving',
     actions: [
@@ -70,7 +77,7 @@ function cancelsFrom(from: string) {
 }
 
 /** A cancel of a turn whose outcome is decided and which only waits for the disk. */
-function lateCancelFrom(from: string) {
+function lateCancelFrom(from: TurnPhase) {
   return [
     { guard: { type: 'outcomeIs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
     { actions: [answer('already-done', from)] },
@@ -101,6 +108,17 @@ const timesOut = {
     { type: 'seal', params: { outcome: 'failed', code: 'timeout-turn' } },
   ],
 } as const
+
+/** Tells the phase of an attempt as it is entered. */
+function attempting(phase: 'requesting' | 'awaiting' | 'receiving') {
+  return {
+    type: 'tellPhase',
+    params: ({ context }: { context: TurnContext }) => ({
+      phase,
+      attempt: context.failedAttempts + 1,
+    }),
+  } as const
+}
 
 /** The input is not on disk and will not be. */
 const refused = {
@@ -139,6 +157,8 @@ export const turnMachine = setup({
     /** Reports `turn.timed-out` when the time of the turn is up, unless `stopTimer` comes first. */
     startTimer: () => {},
     stopTimer: () => {},
+    /** Publishes `turn.phase`. Each state between the accept and the end has it as entry action. */
+    tellPhase: (_, _params: EnteredPhase) => {},
     /** The transport actor threw, which is a bug: notes it as the failure of the turn. */
     failTransport: (_, _params: { error: unknown }) => {},
     /** Notes the failed attempt, and publishes `turn.retrying`. */
@@ -221,6 +241,7 @@ export const turnMachine = setup({
       initial: 'requesting',
       states: {
         requesting: {
+          entry: attempting('requesting'),
           on: {
             'reply.started': 'awaiting',
             'reply.failed': mayBackOff,
@@ -228,13 +249,17 @@ export const turnMachine = setup({
           },
         },
         awaiting: {
+          entry: attempting('awaiting'),
           on: {
             'reply.first-delta': 'receiving',
             'reply.failed': mayBackOff,
             'turn.cancel': cancelsFrom('awaiting'),
           },
         },
-        receiving: { on: { 'turn.cancel': cancelsFrom('receiving') } },
+        receiving: {
+          entry: attempting('receiving'),
+          on: { 'turn.cancel': cancelsFrom('receiving') },
+        },
       },
       on: {
         'reply.finished': {
@@ -255,12 +280,20 @@ export const turnMachine = setup({
       },
     },
     backingOff: {
+      entry: {
+        type: 'tellPhase',
+        params: ({ context }) => ({
+          phase: 'backingOff',
+          attempt: context.failedAttempts,
+          retryInMs: context.retryInMs,
+        }),
+      },
       exit: 'endWait',
       after: { backoff: 'replying' },
       on: { 'turn.cancel': cancelsFrom('backingOff'), 'turn.timed-out': timesOut },
     },
     saving: {
-      entry: ['stopTimer', 'save'],
+      entry: ['stopTimer', { type: 'tellPhase', params: { phase: 'saving' } }, 'save'],
       on: {
         'turn.saved': [
           { guard: { type: 'outcomeIs', params: 'done' }, target: 'done' },
@@ -274,13 +307,22 @@ export const turnMachine = setup({
       },
     },
     waitingToSave: {
-      entry: {
-        type: 'reportSaveFailure',
-        params: ({ context }) => ({
-          failures: context.saveFailures,
-          retryInMs: saveDelayMs(context.saveFailures),
-        }),
-      },
+      entry: [
+        {
+          type: 'reportSaveFailure',
+          params: ({ context }) => ({
+            failures: context.saveFailures,
+            retryInMs: saveDelayMs(context.saveFailures),
+          }),
+        },
+        {
+          type: 'tellPhase',
+          params: ({ context }) => ({
+            phase: 'waitingToSave',
+            retryInMs: saveDelayMs(context.saveFailures),
+          }),
+        },
+      ],
       on: { 'turn.cancel': lateCancelFrom('waitingToSave'), 'turn.give-up': 'unsaved' },
       after: { nextSave: 'saving' },
     },

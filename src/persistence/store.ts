@@ -45,6 +45,8 @@ export interface TurnAccept {
   readonly turnId: string
   readonly conversationId: string
   readonly messageId: string
+  /** The id of the turn's reply, whether or not it leaves one. */
+  readonly replyId: string
   readonly role: MessageRole
   readonly parts: readonly Part[]
   readonly metadata?: unknown
@@ -77,6 +79,16 @@ export interface StoredTurnParts {
   readonly turn: TurnRecord
   readonly input: Message
   readonly reply?: Message
+  /** Absent if a crash ended the turn, or a version that did not store them. */
+  readonly lastSeqs?: LastSeqs
+}
+
+/** The numbers of the last events of a turn. */
+export interface LastSeqs {
+  /** That of the newest event that told of content; 0 if there was none. */
+  readonly content: number
+  /** That of the terminal event. */
+  readonly terminal: number
 }
 
 /** The additions to a running reply since the checkpoint before. */
@@ -102,12 +114,14 @@ export interface TurnEnd {
   readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
   /** True if checkpoints of the turn were submitted: the write of its end deletes them. */
   readonly hasCheckpoints: boolean
+  /** The id that the turn was accepted with for its reply. */
+  readonly replyId: string
+  readonly lastSeqs: LastSeqs
   readonly error?: ErrorRecord | undefined
   readonly usage?: Usage | undefined
   /** The reply to save; absent if the turn left none. */
   readonly reply?:
     | {
-        readonly messageId: string
         readonly parts: readonly Part[]
         readonly finishReason?: FinishReason | undefined
         readonly model?: string | undefined
@@ -131,8 +145,6 @@ export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
 export interface StoredEndpoint {
   readonly name: string
   readonly url: string
-  /** The origin of `url`, whatever the database has. */
-  readonly origin: string
   readonly dialect: Dialect
   readonly model?: string | undefined
   readonly local: boolean

@@ -8,7 +8,7 @@ import type { Delta } from './delta.ts'
 import type { ErrorRecord } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Snapshot } from './snapshot.ts'
-import type { TurnRecord } from './turn.ts'
+import type { TurnPhase, TurnRecord } from './turn.ts'
 
 interface EventBase {
   /** Counts from 1 in a turn; 0 for an event that belongs to no turn. */
@@ -24,7 +24,30 @@ interface TurnEventBase extends EventBase {
 /** An event of a turn, without the fields that the feed adds. */
 export type TurnHappening =
   /** The input is on disk. */
-  | { readonly type: 'turn.accepted'; readonly message: Message }
+  | {
+      readonly type: 'turn.accepted'
+      readonly message: Message
+      /** The id under which the reply will be saved. */
+      readonly replyId: string
+    }
+  /** The turn has another phase. A late subscriber is told the present one. */
+  | {
+      readonly type: 'turn.phase'
+      readonly phase: TurnPhase
+      /**
+       * The number of the attempt under way, from 1; in `backingOff`, of the one that failed. Absent
+       * once the turn is being saved, as are endpoint and model.
+       */
+      readonly attempt?: number
+      /** The endpoint that is asked; in `backingOff`, the one that is asked next. */
+      readonly endpoint?: string
+      /** The model that is asked there. */
+      readonly model?: string
+      /** When the wait is over. Only in `backingOff` and `waitingToSave`. */
+      readonly retryAt?: Date
+      /** Why there is a wait. */
+      readonly error?: ErrorRecord
+    }
   /** An attempt failed before any content came; another one follows. */
   | {
       readonly type: 'turn.retrying'
@@ -54,6 +77,9 @@ export type TurnHappening =
   | { readonly type: 'turn.failed'; readonly turn: TurnRecord; readonly message?: Message }
   | { readonly type: 'turn.interrupted'; readonly turn: TurnRecord; readonly message?: Message }
 
+/** A phase of a turn, with its details. */
+export type PhaseReport = Omit<Extract<TurnHappening, { readonly type: 'turn.phase' }>, 'type'>
+
 /** An event of a conversation outside its running turn. */
 export type ConversationHappening =
   | {
@@ -78,9 +104,9 @@ export interface SettingsChange {
   readonly at: Date
 }
 
-/** Returns true if the event tells of content. A snapshot of that moment has the same content. */
-export function isContent({ type }: Pick<ConversationEvent, 'type'>): boolean {
-  return type === 'reply.delta' || type === 'reply.snapshot'
+/** Returns true if a late subscriber is told the same by the phase and a snapshot of that moment. */
+export function isState({ type }: Pick<ConversationEvent, 'type'>): boolean {
+  return type === 'reply.delta' || type === 'reply.snapshot' || type === 'turn.phase'
 }
 
 /** Returns true if the event is the last one of a turn. */

@@ -4,6 +4,8 @@ import type { MessageStatus, Part } from './message.ts'
 /** The whole reply so far. Each snapshot replaces the one before. */
 export interface Snapshot {
   readonly turnId: string
+  /** The id under which the reply is saved. */
+  readonly messageId: string
   /** The `seq` of the turn's newest event that the snapshot includes. */
   readonly seq: number
   readonly parts: readonly Part[]

@@ -12,11 +12,36 @@ export type TurnStatus = 'pending' | 'streaming' | TerminalStatus
 /** The statuses with which a turn ends. */
 export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
 
+/**
+ * What a turn does between its accept and its end. These are the states of the turn machine:
+ *
+ * - `requesting`: a request is prepared, waits for a slot, or was sent.
+ * - `awaiting`: the provider has answered with headers, and has sent no content.
+ * - `receiving`: content has come.
+ * - `backingOff`: an attempt failed before any content, and another one is waited for.
+ * - `saving`: the end is being written.
+ * - `waitingToSave`: the write failed, and is made again later.
+ */
+export type TurnPhase =
+  | 'requesting'
+  | 'awaiting'
+  | 'receiving'
+  | 'backingOff'
+  | 'saving'
+  | 'waitingToSave'
+
 /** One accepted input, and how its turn went. */
 export interface TurnRecord {
   readonly id: string
   readonly conversationId: string
   readonly status: TurnStatus
+  /** The message that is answered; for a retry, the input of the turn before. */
+  readonly inputMessageId: string
+  /**
+   * The id of the turn's reply, given when the turn was accepted. There is a message with it once the
+   * reply is saved; a turn may end without one.
+   */
+  readonly replyId: string
   /** The name of the endpoint that answered, or that was asked last. */
   readonly endpoint: string
   /** The model that was asked there. */
@@ -59,8 +84,12 @@ export interface Receipt {
    * - `not-running`: the turn was not running. Another turn that runs continues.
    */
   readonly outcome: 'cancelled' | 'already-done' | 'not-running'
-  /** The state of the running turn when the cancel came, or how the last turn ended. */
-  readonly from: string
+  /**
+   * What the cancel found: the phase of the running turn, or `recording` if its input was not on disk
+   * yet; `streaming` if another turn ran; else how the last turn ended, or `idle` if there was none.
+   * `pending` and `streaming` are also of a turn whose end could not be saved.
+   */
+  readonly from: TurnPhase | TurnStatus | 'recording' | 'idle'
   /** True if a request already sent to the provider was aborted; false if it is drained. */
   readonly upstreamAborted: boolean
   /** The reply in the store, if the turn left one. */

@@ -19,11 +19,18 @@ async function readBack(turn: Turn) {
   return {
     id: turn.id,
     conversationId: turn.conversationId,
+    replyId: turn.replyId,
     userMessage: turn.userMessage,
     reply: await outcomeOf(turn.reply),
     loop,
     texts,
-    events: (await lastValueFrom(turn.events.pipe(toArray()))).map(({ type }) => type),
+    current: turn.current(),
+    phase: turn.phase,
+    events: (await lastValueFrom(turn.events.pipe(toArray()))).map((event) => ({
+      type: event.type,
+      seq: event.seq,
+      ...(event.type === 'reply.snapshot' && { snapshot: event.snapshot }),
+    })),
     receipt: (await turn.cancel()).outcome,
   }
 }
@@ -43,7 +50,8 @@ describe('a running turn', () => {
     for (const [n, each] of attached.entries()) {
       expect(await each.reply).toBe(await turn.reply)
       expect(each.userMessage).toEqual(turn.userMessage)
-      const [first, ...rest] = (await logs[n]) ?? []
+      const [phase, first, ...rest] = (await logs[n]) ?? []
+      expect(phase).toMatchObject({ type: 'turn.phase', phase: 'receiving' })
       expect(first).toMatchObject({ type: 'reply.snapshot', snapshot: { text: 'Once' } })
       expect(rest.at(-1)?.type).toBe('turn.done')
     }

@@ -263,6 +263,7 @@ describe('a broken turn', () => {
     ['failed_attempts', '[null]'],
     ['failed_attempts', `[{"endpoint":"a","model":"b","error":"${CANARY}"}]`],
     ['status', CANARY],
+    ['reply_id', Buffer.from(CANARY)],
     ['attempts', CANARY],
     ['model', `"${CANARY}`],
     ['started_at', CANARY],

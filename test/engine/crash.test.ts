@@ -11,6 +11,8 @@ import { eventLog } from '../support/waiting.ts'
 interface Report {
   readonly asked: string
   readonly streaming: string
+  /** The ids of the replies, as the accept of the first and the first snapshot of the other say. */
+  readonly replyIds: readonly string[]
 }
 
 /** A database whose engine was killed after one turn had ended and while two were running. */
@@ -46,13 +48,14 @@ test('after a kill, running turns are interrupted and their conversations go on'
   const engine = await testEngine({ database })
   const log = eventLog(engine)
 
-  for (const [id, turnId] of [
-    ['waiting', report.asked],
-    ['streaming', report.streaming],
+  for (const [id, turnId, replyId] of [
+    ['waiting', report.asked, report.replyIds[0]],
+    ['streaming', report.streaming, report.replyIds[1]],
   ] as const) {
     const turn = await engine.getTurn(turnId)
     expect(turn).toMatchObject({
       status: 'interrupted',
+      replyId,
       error: { code: 'interrupted', message: expect.stringContaining('engine.retry()') },
       endedAt: expect.any(Date),
     })
@@ -60,7 +63,7 @@ test('after a kill, running turns are interrupted and their conversations go on'
     const messages = await engine.listMessages(id)
     expect(messages).toMatchObject([
       { role: 'user', turnId, status: 'complete', position: 1 },
-      { role: 'assistant', turnId, status: 'interrupted', position: 2 },
+      { id: replyId, role: 'assistant', turnId, status: 'interrupted', position: 2 },
     ])
     expect(messages[1]?.text).toMatch(id === 'streaming' ? /^(word ){2,}$/ : /^$/)
     expect(turn).not.toHaveProperty('usage')

@@ -8,10 +8,15 @@ import { chunk, closedGate, json, steps, streamed } from '../support/scripts.ts'
 import { eventLog, outcomeOf, ticks } from '../support/waiting.ts'
 
 /** Notes the events, the completion and the error of an observable. */
+/** The type of an event, or the phase that it tells. */
+function named(event: ConversationEvent): string {
+  return event.type === 'turn.phase' ? event.phase : event.type
+}
+
 function notes(): { readonly seen: string[]; readonly observer: object } {
   const seen: string[] = []
   const observer = {
-    next: ({ type }: ConversationEvent) => seen.push(type),
+    next: (event: ConversationEvent) => seen.push(named(event)),
     complete: () => seen.push('complete'),
     error: () => seen.push('error'),
   }
@@ -33,9 +38,10 @@ test('a failed turn is an event, then completion of its events, never an error',
   gate.open()
   await outcomeOf(turn.reply)
 
-  expect(ofTurn.seen).toEqual(['turn.failed', 'complete'])
-  expect(ofConversation.seen).toEqual(['turn.accepted', 'turn.failed'])
-  expect(ofAll.seen).toEqual(['turn.accepted', 'turn.failed'])
+  const ofAny = ['requesting', 'saving', 'turn.failed']
+  expect(ofTurn.seen).toEqual([...ofAny, 'complete'])
+  expect(ofConversation.seen).toEqual(['turn.accepted', ...ofAny])
+  expect(ofAll.seen).toEqual(['turn.accepted', ...ofAny])
 })
 
 test('the events of the engine complete at close, and only then', async () => {
@@ -74,7 +80,16 @@ test('closing in the middle of a turn tells its end first, then completes', asyn
 
   await engine.close()
 
-  expect(ofTurn.seen).toEqual(['reply.delta', 'reply.snapshot', 'turn.cancelled', 'complete'])
+  expect(ofTurn.seen).toEqual([
+    'requesting',
+    'awaiting',
+    'receiving',
+    'reply.delta',
+    'reply.snapshot',
+    'saving',
+    'turn.cancelled',
+    'complete',
+  ])
   expect(ofConversation.seen).toEqual(['turn.accepted', ...ofTurn.seen])
   await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
 })
@@ -87,16 +102,27 @@ test('events carry who, where, when and which, whoever reads them', async () => 
   const { message, turn: record } = await turn.reply
 
   const base = { conversationId: conversation.id, turnId: turn.id, at: expect.any(Date) }
+  const attempt = { type: 'turn.phase', attempt: 1, endpoint: 'online', model: 'm' }
   expect(log).toEqual([
-    { ...base, seq: 1, type: 'turn.accepted', message: turn.userMessage },
     {
       ...base,
-      seq: 2,
+      seq: 1,
+      type: 'turn.accepted',
+      message: turn.userMessage,
+      replyId: message.id,
+    },
+    { ...base, seq: 2, ...attempt, phase: 'requesting' },
+    { ...base, seq: 3, ...attempt, phase: 'awaiting' },
+    { ...base, seq: 4, ...attempt, phase: 'receiving' },
+    {
+      ...base,
+      seq: 5,
       type: 'reply.delta',
       deltas: [{ type: 'text', text: 'Hi', part: 0, opens: true }],
     },
-    { ...base, seq: 3, type: 'reply.snapshot', snapshot: expect.objectContaining({ text: 'Hi' }) },
-    { ...base, seq: 4, type: 'turn.done', message, turn: record },
+    { ...base, seq: 6, type: 'reply.snapshot', snapshot: expect.objectContaining({ text: 'Hi' }) },
+    { ...base, seq: 7, type: 'turn.phase', phase: 'saving' },
+    { ...base, seq: 8, type: 'turn.done', message, turn: record },
   ])
 })
 
@@ -149,7 +175,7 @@ describe('a reader that calls the engine inside its callback', () => {
     const turn = await engine.send(conversation.id, 'hello')
 
     await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
-    expect(log.map(({ type }) => type)).toEqual(['turn.accepted', 'turn.cancelled'])
+    expect(log.map(named)).toEqual(['turn.accepted', 'requesting', 'saving', 'turn.cancelled'])
     expect(provider.requests).toEqual([])
   })
 
@@ -206,7 +232,8 @@ describe('a reader that calls the engine inside its callback', () => {
     ).reply
 
     expect(after).toEqual(before)
-    expect(after.slice(0, 2)).toMatchObject([
+    const others = after.filter(({ type }) => type !== 'turn.phase')
+    expect(others.slice(0, 2)).toMatchObject([
       { type: 'turn.accepted', seq: 1 },
       { type: 'conversation.changed', seq: 0, conversation: { title: 'Stories' } },
     ])

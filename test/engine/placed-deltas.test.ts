@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ConversationEvent, Delta, Part } from '../../src/index.ts'
+import type { ConversationEvent, Delta, Engine, Part } from '../../src/index.ts'
 import { BuiltReply } from '../support/built-reply.ts'
 import { testEngine, testProvider } from '../support/engine.ts'
 import * as messages from '../support/messages-events.ts'
@@ -176,7 +176,7 @@ interface Scenario {
   readonly writes: readonly number[]
   /** Where the stream is cut, as a share of its events. 1 = it is whole. */
   readonly cut: number
-  /** The events during whose delivery another subscriber comes. */
+  /** The events during whose delivery other subscribers come: told what they missed, or asking. */
   readonly joins: readonly number[]
   /** Which earlier events are given again after each event. */
   readonly repeats: readonly number[]
@@ -222,11 +222,28 @@ async function play(
     logs.push(log)
     const source = first.length % 2 === 0 ? engine.events() : engine.events(id)
     source.subscribe((later) => log.push(later))
+    logs.push(fromCurrent(engine, id))
   })
   const turn = await engine.send(id, 'hi')
   await outcomeOf(turn.reply)
   const stored = (await engine.listMessages(id)).find(({ role }) => role === 'assistant')
-  return { logs, parts: stored?.parts ?? [] }
+  return { logs, parts: stored?.parts ?? [], replyId: turn.replyId, messageId: stored?.id }
+}
+
+/** What a subscriber has that takes `current()` of the turn, and then only later deltas. */
+function fromCurrent(engine: Engine, id: string): ConversationEvent[] {
+  const turn = engine.runningTurn(id)
+  const snapshot = turn?.current()
+  if (turn === undefined || snapshot === undefined) return []
+  const { turnId, seq } = snapshot
+  const at = new Date()
+  const log: ConversationEvent[] = [
+    { type: 'reply.snapshot', conversationId: id, turnId, seq, at, snapshot },
+  ]
+  turn.events.subscribe((event) => {
+    if (isDeltas(event) && event.seq > seq) log.push(event)
+  })
+  return log
 }
 
 const isReply = ({ type }: ConversationEvent): boolean =>
@@ -287,7 +304,9 @@ test.each<[DialectName, number]>([
     const provider = await testProvider()
     await fc.assert(
       fc.asyncProperty(scenario, async (given) => {
-        const { logs, parts } = await play(provider, emitIntervalMs, dialect, given)
+        const played = await play(provider, emitIntervalMs, dialect, given)
+        const { logs, parts, replyId, messageId } = played
+        expect(messageId ?? replyId).toBe(replyId)
         const [first = []] = logs
         checkPlaces(
           first.flatMap((event) => (event.type === 'reply.delta' ? event.deltas : [])),
@@ -296,6 +315,9 @@ test.each<[DialectName, number]>([
         )
         for (const log of logs) {
           const told = log.filter(isReply)
+          for (const event of told) {
+            if (event.type === 'reply.snapshot') expect(event.snapshot.messageId).toBe(replyId)
+          }
           // A subscriber of the conversation that comes while the turn ends is not shown it.
           if (log !== first && told.length === 0) continue
           // From the first event on that the subscriber got, and from deltas after one snapshot.

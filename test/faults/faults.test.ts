@@ -101,7 +101,7 @@ const BREAKS: { readonly [Field in keyof Expected]-?: (row: Expected) => Expecte
   inputTokens: ({ inputTokens = 0 }) => inputTokens + 1,
   outputTokens: ({ outputTokens = 0 }) => outputTokens + 1,
   requests: () => 99,
-  receipt: ({ receipt }) => ({ ...receipt, from: 'nowhere' }),
+  receipt: ({ receipt }) => ({ ...receipt, from: 'idle' }),
 }
 
 test.each(Object.entries(BREAKS))(

@@ -17,7 +17,7 @@ export function openReply(emitIntervalMs = 0) {
 }
 
 export function anotherReplyFeed(feed: Feed, conversationId = 'c', turnId = 't'): ReplyFeed {
-  const replyFeed = feed.replyFeed({ turnId, conversationId })
+  const replyFeed = feed.replyFeed({ turnId, replyId: `reply-${turnId}`, conversationId })
   feed.openReply(replyFeed)
   return replyFeed
 }
@@ -39,6 +39,8 @@ export function publishDone(replyFeed: ReplyFeed): void {
     id: turnId,
     conversationId,
     status: 'done',
+    inputMessageId: 'input',
+    replyId: `reply-${turnId}`,
     endpoint: 'online',
     model: 'm',
     attempts: 1,
@@ -49,7 +51,7 @@ export function publishDone(replyFeed: ReplyFeed): void {
 
 /** Publishes `turn.accepted`, the first event of a turn. */
 export function publishAccepted(replyFeed: ReplyFeed): void {
-  replyFeed.publish({ type: 'turn.accepted', message: {} as Message })
+  replyFeed.publish({ type: 'turn.accepted', message: {} as Message, replyId: 'reply-t' })
 }
 
 /** Ends a turn after its last delta, with the same calls as the engine. */

@@ -10,6 +10,8 @@ export interface Accepted {
   readonly turnId: string
   readonly conversationId: string
   readonly input: string
+  /** The id of the reply, as it was known before any content. */
+  readonly replyId: string
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
@@ -57,7 +59,11 @@ export async function expectWhole(
     }
     expect(messages.size).toBe(0)
   }
-  for (const { turnId, input } of accepted) expect(ended.get(turnId)?.input).toBe(input)
+  for (const { turnId, input, replyId } of accepted) {
+    const end = ended.get(turnId)
+    expect(end?.input).toBe(input)
+    expect(end?.reply?.id ?? replyId).toBe(replyId)
+  }
   return ended
 }
 

@@ -82,7 +82,12 @@ test(
       const ask = async (id: string) => {
         const turn = await engine.send(id, `${id} after kill ${kill}`)
         await turn.reply
-        accepted.push({ turnId: turn.id, conversationId: id, input: turn.userMessage.text })
+        accepted.push({
+          turnId: turn.id,
+          conversationId: id,
+          input: turn.userMessage.text,
+          replyId: turn.replyId,
+        })
       }
       await Promise.all((await engine.listConversations()).map(({ id }) => ask(id)))
       ended = await expectWhole(engine, accepted, seen)

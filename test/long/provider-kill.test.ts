@@ -40,7 +40,8 @@ test(
       await engine.startConversation({ id })
       for (let n = 0; !over.signal.aborted; n += 1) {
         const turn = await engine.send(id, `${id} ${n}`)
-        accepted.push({ turnId: turn.id, conversationId: id, input: turn.userMessage.text })
+        const { replyId, userMessage } = turn
+        accepted.push({ turnId: turn.id, conversationId: id, input: userMessage.text, replyId })
         outcomes.set(turn.id, await outcomeOf(turn.reply))
         // Without a provider, a turn fails at once.
         await after(5)

@@ -5,13 +5,6 @@ import type { Clock } from '../../src/protocol/clock.ts'
 
 export const START = Date.UTC(2026, 0, 1)
 
-let ids = 0
-
-export function newId(): string {
-  ids += 1
-  return `id-${ids}`
-}
-
 export function sqliteOptions(
   database: string,
   options: Partial<SqliteStoreOptions> = {},
@@ -20,7 +13,6 @@ export function sqliteOptions(
     database,
     durability: 'full',
     clock: { ...REAL_CLOCK, now: () => START },
-    newId,
     ...options,
   }
 }
@@ -44,6 +36,7 @@ export function accept(
     turnId,
     conversationId,
     messageId: `input-${turnId}`,
+    replyId: `reply-${turnId}`,
     role: 'user',
     parts: [{ type: 'text', text: `question ${turnId}` }],
     at: new Date(START + 1),
@@ -63,8 +56,9 @@ export function end(
     status: 'done',
     attempts: 1,
     hasCheckpoints: false,
+    replyId: `reply-${turnId}`,
+    lastSeqs: { content: 2, terminal: 3 },
     reply: {
-      messageId: `reply-${turnId}`,
       parts: [{ type: 'text', text: `answer ${turnId}` }],
       finishReason: 'stop',
       model: 'm-2026',

@@ -7,6 +7,7 @@ export class BuiltReply {
 
   /** Takes the events of one turn in their order, from the first one or from any snapshot on. */
   take(event: ConversationEvent): void {
+    if (event.type !== 'reply.delta' && event.type !== 'reply.snapshot') return
     if (event.seq <= this.#seq) return // it was taken before
     this.#seq = event.seq
     if (event.type === 'reply.snapshot') this.parts = [...event.snapshot.parts]

@@ -14,6 +14,7 @@ import type { KeySource } from '../../transport/provider-target.ts'
 import type { SecretOptions } from '../options/options.ts'
 import { type OpenedKey, openEncryptionKey } from './encryption-key.ts'
 import type { SecretBox } from './secret-box.ts'
+import { originOf } from './stored-endpoint.ts'
 
 interface Secrets {
   readonly apiKey?: string | undefined
@@ -145,12 +146,12 @@ export class EndpointSecrets {
    * Returns `undefined` if there is no secret, or no encryption key to seal it with. In the second
    * case the secret is held in memory only.
    */
-  seal({ apiKey, headers, query }: Secrets, name: string, origin: string): string | undefined {
+  seal({ apiKey, headers, query }: Secrets, name: string, url: string): string | undefined {
     if (apiKey === undefined && Object.keys(headers).length === 0 && query.length === 0) {
       return undefined
     }
     const secrets = { apiKey, headers, ...(query.length > 0 && { query }) }
-    return this.#key?.box.seal(JSON.stringify(secrets), purpose(name, origin))
+    return this.#key?.box.seal(JSON.stringify(secrets), purpose(name, url))
   }
 
   unseal(stored: StoredEndpoint): HeldSecrets {
@@ -178,14 +179,14 @@ export class EndpointSecrets {
 }
 
 /** Returns `undefined` if there are no sealed secrets, or another key sealed them. */
-function opened(box: SecretBox, { name, origin, sealedSecrets }: StoredEndpoint) {
+function opened(box: SecretBox, { name, url, sealedSecrets }: StoredEndpoint) {
   if (sealedSecrets === undefined) return undefined
-  const text = box.open(sealedSecrets, purpose(name, origin))
+  const text = box.open(sealedSecrets, purpose(name, url))
   if (text === undefined) return undefined
   // Written by `seal`: nobody else has the key.
   return JSON.parse(text) as Partial<Pick<Secrets, 'apiKey' | 'headers' | 'query'>>
 }
 
-function purpose(name: string, origin: string): string {
-  return JSON.stringify([name, origin])
+function purpose(name: string, url: string): string {
+  return JSON.stringify([name, originOf(url)])
 }

@@ -23,7 +23,7 @@ import {
   rememberedSecrets,
 } from './endpoint-secrets.ts'
 import { assertReadable, keyUnreadable } from './key-unreadable.ts'
-import { brokenEndpoint, checkedStored } from './stored-endpoint.ts'
+import { brokenEndpoint, checkedStored, originOf } from './stored-endpoint.ts'
 
 /** An endpoint with its secrets, ready for use. It stays inside the engine. */
 export interface UsableEndpoint {
@@ -91,19 +91,17 @@ export class Endpoints {
   }
 
   async #put(name: string, given: CheckedEndpoint): Promise<EndpointRecord> {
-    const { origin } = given.url
     const query = splitSecretQuery(given.url.href)
     const hasQuery = query.secrets.length > 0 || query.hasEmptySecret
     const { apiKey, headers } = given
     const change: GivenSecrets = { apiKey, headers, query: hasQuery ? query.secrets : undefined }
     this.#assertSealable(name, change)
-    const { secrets, sealedSecrets } = this.#secretsAfter(name, origin, change)
+    const { secrets, sealedSecrets } = this.#secretsAfter(name, query.url, change)
     const { headerNames, ...remembered } = rememberedSecrets(secrets)
     const { dialect, model, local, fallbacks, maxConcurrent, quirks } = given
     const stored: StoredEndpoint = {
       name,
       url: query.url,
-      origin,
       dialect,
       model,
       local,
@@ -193,18 +191,19 @@ export class Endpoints {
   /** The endpoint's secrets once `given` is put, as plain text and as stored. */
   #secretsAfter(
     name: string,
-    origin: string,
+    url: string,
     given: GivenSecrets,
   ): { readonly secrets: HeldSecrets; readonly sealedSecrets: string | undefined } {
     const present = this.#entries.get(name)
-    const kept = present?.stored.origin === origin ? present : undefined
+    const isSameOrigin = present !== undefined && originOf(present.stored.url) === originOf(url)
+    const kept = isSameOrigin ? present : undefined
     const old = kept?.secrets ?? NO_SECRETS
     const isChanged = Object.values(given).some((secret) => secret !== undefined)
     if (!isChanged && old.lost?.reason === 'sealed') {
       return { secrets: old, sealedSecrets: kept?.stored.sealedSecrets }
     }
     const secrets = changedSecrets(old, given)
-    const sealedSecrets = this.#secrets.seal(secrets.known, name, origin)
+    const sealedSecrets = this.#secrets.seal(secrets.known, name, url)
     if (present?.secrets.lost?.reason === 'sealed') this.#warnOfDropped(name)
     return { secrets, sealedSecrets }
   }
@@ -269,13 +268,13 @@ async function readEndpoints(store: Store): Promise<{
 }
 
 function recordOf({ stored, secrets }: Entry, { usesKeys = true } = {}): EndpointRecord {
-  const { name, url, origin, dialect, model, local, fallbacks, options } = stored
+  const { name, url, dialect, model, local, fallbacks, options } = stored
   const { maxConcurrent, quirks } = options ?? {}
   const { known, lost } = secrets
   return {
     name,
     url,
-    origin,
+    origin: originOf(url),
     dialect,
     ...(model && { model }),
     local,

@@ -45,6 +45,16 @@ export function checkedStored(stored: StoredEndpoint): StoredEndpoint {
   }
 }
 
+/**
+ * The origin that the secrets of an endpoint are bound to: always that of the url that requests go
+ * to. It is not stored, so a row cannot say another one.
+ *
+ * @param url - a checked one
+ */
+export function originOf(url: string): string {
+  return new URL(url).origin
+}
+
 /** The error for an endpoint whose row cannot be read. It quotes nothing of the row but its name. */
 export function brokenEndpoint(name: string): ColloquyError {
   return new ColloquyError(

@@ -23,8 +23,25 @@ const IDS_AT_ONCE = 256
  *   nobody can guess the id of another user's conversation.
  */
 export function uuidV7Source(clock: Clock, random?: () => number): () => string {
-  const bytes = random === undefined ? systemBytes() : () => bytesOf(random)
+  if (random !== undefined) return replayableSource(clock, random)
+  const bytes = systemBytes()
   return () => v7({ msecs: clock.now(), random: bytes() })
+}
+
+/**
+ * The host's function may return the same number again and again while its clock stands still. Each
+ * id is a new one all the same: it counts.
+ */
+function replayableSource(clock: Clock, random: () => number): () => string {
+  let last = ''
+  let repeats = 0
+  return () => {
+    const options = { msecs: clock.now(), random: bytesOf(random) }
+    const id = v7(options)
+    repeats = id === last ? repeats + 1 : 0
+    last = id
+    return repeats === 0 ? id : v7({ ...options, seq: repeats })
+  }
 }
 
 /**

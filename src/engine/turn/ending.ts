@@ -3,7 +3,6 @@
  *
  * The turn machine decides when to save, retry and publish; nothing here knows its states.
  */
-import { randomUUID } from 'node:crypto'
 import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import type { Store, TurnEnd } from '../../persistence/store.ts'
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
@@ -100,25 +99,11 @@ export class TurnEnding {
     }
   }
 
-  /** A turn must be saved even if the host's function makes no id for its reply. */
-  #newId(): string {
-    try {
-      return this.#options.newId()
-    } catch (error) {
-      this.#options.logger.error(
-        { err: error },
-        'The newId function made no id for a reply. The reply got a random id.',
-      )
-      return randomUUID()
-    }
-  }
-
   #end(live: LiveTurn): TurnEnd {
     const { outcome, step } = live
     const { attempts = 0, failedAttempts, fallbackAsked, end = {} } = step ?? {}
     const parts = live.replyFeed.parts()
     live.endedAt ??= new Date(this.#options.steadyClock.now())
-    live.replyId ??= this.#newId()
     // A finished reply is kept even if the model said nothing: its usage is real.
     const isKept = parts.length > 0 || outcome === 'done'
     return {
@@ -129,11 +114,12 @@ export class TurnEnding {
       failedAttempts,
       fallbackAsked,
       hasCheckpoints: live.hasCheckpoints,
+      replyId: live.replyId,
+      lastSeqs: live.replyFeed.lastSeqs,
       error: errorOf(live),
       usage: end.usage,
       reply: isKept
         ? {
-            messageId: live.replyId,
             parts,
             // A cancelled reply did not finish, even if a finish reason was known by then.
             finishReason: outcome === 'cancelled' ? undefined : end.finishReason,
@@ -150,6 +136,8 @@ export class TurnEnding {
       id: live.turnId,
       conversationId: live.conversationId,
       status: 'failed',
+      inputMessageId: input?.id ?? '',
+      replyId: live.replyId,
       ...(live.asked ?? { endpoint: '', model: '' }),
       attempts,
       ...(failedAttempts && { failedAttempts }),
@@ -163,7 +151,7 @@ export class TurnEnding {
     const { step, usage } = live
     if (reply === undefined || step === undefined) return undefined
     return {
-      id: reply.messageId,
+      id: live.replyId,
       conversationId: live.conversationId,
       turnId: live.turnId,
       position: step.input.position + 1,

@@ -6,13 +6,14 @@ import type { Observable } from 'rxjs'
 import type { ConversationEvent } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
-import type { Receipt } from '../../protocol/turn.ts'
+import type { Receipt, TerminalStatus, TurnPhase } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 import type { LiveTurn } from './live-turn.ts'
 
 export class TurnHandle implements Turn {
   readonly id: string
   readonly conversationId: string
+  readonly replyId: string
   readonly userMessage: Message
   readonly #live: LiveTurn
   readonly #cancel: () => Promise<Receipt>
@@ -20,6 +21,7 @@ export class TurnHandle implements Turn {
   constructor(live: LiveTurn, userMessage: Message, cancel: () => Promise<Receipt>) {
     this.id = live.turnId
     this.conversationId = live.conversationId
+    this.replyId = live.replyId
     this.userMessage = userMessage
     this.#live = live
     this.#cancel = cancel
@@ -31,6 +33,14 @@ export class TurnHandle implements Turn {
 
   get events(): Observable<ConversationEvent> {
     return this.#live.replyFeed.events
+  }
+
+  get phase(): TurnPhase | TerminalStatus {
+    return this.#live.replyFeed.phase
+  }
+
+  current(): Snapshot | undefined {
+    return this.#live.replyFeed.current()?.snapshot
   }
 
   snapshots(): AsyncIterable<Snapshot> {

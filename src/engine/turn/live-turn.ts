@@ -51,8 +51,7 @@ export class LiveTurn {
   /** Why the turn failed, if its request did not: its time was up, or an actor of it failed. */
   fault: ErrorRecord | undefined
   outcome: Outcome = 'done'
-  /** Made once, so that a retry of the save writes the same row. */
-  replyId: string | undefined
+  /** Set once, so that a retry of the save writes the same row. */
   endedAt: Date | undefined
   ended: EndedTurn | undefined
   /** Why the last save failed. */
@@ -68,6 +67,10 @@ export class LiveTurn {
 
   get turnId(): string {
     return this.request.turnId
+  }
+
+  get replyId(): string {
+    return this.request.replyId
   }
 
   get conversationId(): string {
@@ -142,7 +145,7 @@ export class LiveTurn {
     this.#cancels.delete(request)
     // An earlier answer of a failed machine is dropped: the turn did not end as it says.
     const truth = this.isAbandoned ? undefined : answer
-    const { outcome, from } = truth ?? { outcome: 'already-done', from: 'ended' }
+    const { outcome, from } = truth ?? ({ outcome: 'already-done', from: 'failed' } as const)
     const message = outcome === 'not-running' ? undefined : this.ended?.message
     const usage = message?.usage ?? (outcome === 'not-running' ? undefined : this.usage)
     settle.resolve({

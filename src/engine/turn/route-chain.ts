@@ -46,6 +46,11 @@ export class RouteChain {
     return this.#routes[this.#position] as Route
   }
 
+  /** The route of the planned attempt; without one, the current route. */
+  get next(): Route {
+    return this.#planned?.route ?? this.current
+  }
+
   get isAtFallback(): boolean {
     return this.#position > 0
   }
@@ -57,8 +62,7 @@ export class RouteChain {
 
   /** Returns true if an endpoint that is asked, or planned to be, is one that `isConcerned` accepts. */
   concerns(isConcerned: (endpoint: string) => boolean): boolean {
-    const routes = [this.current, this.#planned?.route ?? this.current]
-    return routes.some(({ target }) => isConcerned(target.endpoint))
+    return [this.current, this.next].some(({ target }) => isConcerned(target.endpoint))
   }
 
   /** Makes the planned attempt the current one, if there is one. */

@@ -26,7 +26,7 @@ import type { Turns } from './turns.ts'
 /** An input, or the message that was made of it. A retry has no input. */
 type InputLike = Pick<Message, 'role' | 'parts'>
 
-type SendRequest = Omit<TurnRequest, 'turnId'>
+type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
 
 interface SendsParts {
   readonly store: Store
@@ -87,7 +87,8 @@ export class Sends {
     let live: LiveTurn | undefined
     // Before the turn exists, because a signal may throw.
     const stopListening = cancelOn(actors, request.options.signal, () => live)
-    live = turns.create({ ...request, turnId: options.newId() })
+    const [replyId, turnId] = [options.newId(), options.newId()]
+    live = turns.create({ ...request, turnId, replyId })
     void live.over.promise.then(stopListening)
     actors.send(live.conversationId, { type: 'conversation.send', turnId: live.turnId })
     return live

@@ -117,6 +117,12 @@ export class Step {
     return { endpoint: target.endpoint, model }
   }
 
+  /** The route that is asked now, or next where an attempt is planned. */
+  get asking(): Pick<TurnRecord, 'endpoint' | 'model'> {
+    const { target, model } = this.#routes.next
+    return { endpoint: target.endpoint, model }
+  }
+
   /** The current route, as records name it, if it is a fallback. */
   get fallbackAsked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
     return this.#routes.isAtFallback ? this.asked : undefined

@@ -8,29 +8,36 @@ import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
-import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
+import type { Receipt, TerminalStatus, TurnPhase, TurnRecord } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 
 export class StoredTurn implements Turn {
   readonly id: string
   readonly conversationId: string
+  readonly replyId: string
   readonly userMessage: Message
   readonly reply: Promise<Reply>
   readonly #turn: TurnRecord
+  readonly #snapshot: Snapshot | undefined
   readonly #message: Message | undefined
+  readonly #lastSeq: number
   readonly #cancel: () => Promise<Receipt>
 
   /** @param unended - the error of `reply` if the turn has no end, in place of `save-failed` */
   constructor(
-    { turn, input, reply }: StoredTurnParts,
+    { turn, input, reply, lastSeqs }: StoredTurnParts,
     cancel: () => Promise<Receipt>,
     unended?: ColloquyError,
   ) {
     this.id = turn.id
     this.conversationId = turn.conversationId
+    this.replyId = turn.replyId
     this.userMessage = input
     this.#turn = turn
     this.#message = reply
+    this.#snapshot = snapshotOf(turn, reply, lastSeqs?.content ?? 1)
+    // A crash left no numbers: the events are numbered anew.
+    this.#lastSeq = lastSeqs?.terminal ?? (this.#snapshot === undefined ? 1 : 2)
     this.#cancel = cancel
     const isUnended = turn.status === 'pending' || turn.status === 'streaming'
     this.reply = isUnended && unended ? Promise.reject(unended) : replyOf(turn, reply)
@@ -38,31 +45,37 @@ export class StoredTurn implements Turn {
     this.reply.catch(() => {})
   }
 
-  /** The events that a late subscriber gets, numbered anew: the old numbers are not stored. */
+  /** The events that a late subscriber gets of an ended turn, under the numbers that they had. */
   get events(): Observable<ConversationEvent> {
-    return new Observable((reader) => {
+    return new Observable((subscriber) => {
       const { id: turnId, conversationId } = this
       const turn = this.#turn
       const at = turn.endedAt ?? turn.startedAt
-      const snapshot = this.#snapshot(1)
-      let seq = 0
-      const tell = (happening: TurnHappening) =>
-        reader.next({ seq: (seq += 1), conversationId, turnId, at, ...happening })
-      if (snapshot !== undefined) tell({ type: 'reply.snapshot', snapshot })
+      const snapshot = this.#snapshot
+      const tell = (seq: number, happening: TurnHappening) =>
+        subscriber.next({ seq, conversationId, turnId, at, ...happening })
+      if (snapshot !== undefined) tell(snapshot.seq, { type: 'reply.snapshot', snapshot })
       if (turn.status !== 'pending' && turn.status !== 'streaming') {
-        tell({
-          type: `turn.${turn.status}`,
-          turn,
-          ...(this.#message && { message: this.#message }),
-        })
+        const message = this.#message
+        tell(this.#lastSeq, { type: `turn.${turn.status}`, turn, ...(message && { message }) })
       }
-      reader.complete()
+      subscriber.complete()
     })
   }
 
+  /** Of a turn that runs in another engine, what its row tells. */
+  get phase(): TurnPhase | TerminalStatus {
+    const { status } = this.#turn
+    if (status === 'pending') return 'requesting'
+    return status === 'streaming' ? 'receiving' : status
+  }
+
+  current(): Snapshot | undefined {
+    return this.#snapshot
+  }
+
   async *snapshots(): AsyncGenerator<Snapshot, undefined> {
-    const snapshot = this.#snapshot(1)
-    if (snapshot !== undefined) yield snapshot
+    if (this.#snapshot !== undefined) yield this.#snapshot
     await this.reply
     return undefined
   }
@@ -70,13 +83,16 @@ export class StoredTurn implements Turn {
   cancel(): Promise<Receipt> {
     return this.#cancel()
   }
+}
 
-  #snapshot(seq: number): Snapshot | undefined {
-    const message = this.#message
-    if (message === undefined || message.parts.length === 0) return undefined
-    const { parts, text, status } = message
-    return { turnId: this.id, seq, parts, text, status }
-  }
+function snapshotOf(
+  { id: turnId, replyId: messageId }: TurnRecord,
+  reply: Message | undefined,
+  seq: number,
+): Snapshot | undefined {
+  if (reply === undefined || reply.parts.length === 0) return undefined
+  const { parts, text, status } = reply
+  return { turnId, messageId, seq, parts, text, status }
 }
 
 /** The error that `reply` rejects with; `undefined` if the turn is done. */

@@ -7,6 +7,8 @@ import type { Input } from '../options/input.ts'
 /** The checked arguments of `send` or `retry`. */
 export interface TurnRequest {
   readonly turnId: string
+  /** The id of the reply, whether or not the turn leaves one. */
+  readonly replyId: string
   readonly conversationId: string
   /** Absent for a retry, which answers the input of the turn before. */
   readonly input?: Input | undefined

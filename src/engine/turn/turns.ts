@@ -7,7 +7,13 @@
  */
 import type { Feed } from '../../feed/feed.ts'
 import { conversationMachine } from '../../machines/conversation.ts'
-import type { CancelAnswer, Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
+import type {
+  CancelAnswer,
+  EnteredPhase,
+  Outcome,
+  TurnReport,
+  TurnResult,
+} from '../../machines/turn-events.ts'
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
 import type { Store, TurnRetry } from '../../persistence/store.ts'
@@ -31,6 +37,7 @@ import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
 import { statusOf, TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
+import { phaseReport } from './phase.ts'
 import { noFigures, Step, type StepPort } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
@@ -102,10 +109,7 @@ export class Turns {
   /** Makes and registers a live turn. The machine does not know it yet. */
   create(request: TurnRequest): LiveTurn {
     if (this.#live.has(request.turnId)) {
-      throw new ColloquyError(
-        'invalid-option',
-        'The newId function of createEngine returned the id of a turn that is running. Return another id with each call.',
-      )
+      throw repeatedId()
     }
     const live = new LiveTurn(request, this.#feed.replyFeed(request))
     this.#live.set(live.turnId, live)
@@ -132,6 +136,7 @@ export class Turns {
         failTransport: act((live, { error }: { error: unknown }) => {
           live.fault = recordFault(error, this.#options.logger, 'A transport actor failed.')
         }),
+        tellPhase: act((live, entered: EnteredPhase) => this.#tellPhase(live, entered)),
         backOff: act((live) => live.step?.backOff()),
         flush: act((live) => live.step?.flush()),
         seal: act((live, { outcome, code }: Sealing) => this.#seal(live, outcome, code)),
@@ -195,9 +200,10 @@ export class Turns {
   }
 
   async #write(live: LiveTurn): Promise<Step> {
-    const { turnId, conversationId, input, options } = live.request
+    const { turnId, replyId, conversationId, input, options } = live.request
     const turn = {
       turnId,
+      replyId,
       conversationId,
       metadata: options.metadata,
       idempotencyKey: options.idempotencyKey,
@@ -219,16 +225,22 @@ export class Turns {
     if (input === undefined) return await this.#store.retryTurn(turn)
     const { role, parts } = input
     const messageId = this.#options.newId()
+    if (messageId === turn.replyId) throw repeatedId()
     return await this.#store.acceptTurn({ ...turn, messageId, role, parts })
   }
 
   #accept(live: LiveTurn): void {
     const { input: message } = live.step as Step
     this.#feed.openReply(live.replyFeed)
-    live.replyFeed.publish({ type: 'turn.accepted', message })
-    const { turnId, conversationId, asked } = live
+    const { turnId, replyId, conversationId, asked } = live
+    live.replyFeed.publish({ type: 'turn.accepted', message, replyId })
     this.#options.logger.debug({ turnId, conversationId, ...asked }, 'A turn was accepted.')
     live.accepted.resolve(message)
+  }
+
+  #tellPhase(live: LiveTurn, entered: EnteredPhase): void {
+    const { steadyClock } = this.#options
+    live.replyFeed.enter(phaseReport(live, entered, () => steadyClock.now()))
   }
 
   #refuse(live: LiveTurn): void {
@@ -363,6 +375,13 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
+}
+
+function repeatedId(): ColloquyError {
+  return new ColloquyError(
+    'invalid-option',
+    'The newId function of createEngine returned an id twice. Return another id with each call.',
+  )
 }
 
 export function notSent(): ColloquyError {

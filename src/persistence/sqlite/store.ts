@@ -47,8 +47,6 @@ export interface SqliteStoreOptions {
   readonly durability: 'full' | 'relaxed'
   /** Dates the end of interrupted turns. */
   readonly clock: Clock
-  /** Makes the ids of the replies of interrupted turns. */
-  readonly newId: () => string
   readonly logger?: Logger | undefined
 }
 
@@ -92,10 +90,9 @@ export async function openUnguarded(
     const writer = new WriterQueue<Connection>((work, isCheckpoint) =>
       database.transaction(work, { isCheckpoint }),
     )
-    const { epoch, interrupted } = await writer.submit(
-      recoveryJob(options.newId, options.clock.now()),
-      { patienceMs: PATIENCE_MS },
-    )
+    const { epoch, interrupted } = await writer.submit(recoveryJob(options.clock.now()), {
+      patienceMs: PATIENCE_MS,
+    })
     if (interrupted > 0) {
       options.logger?.info({ interrupted }, 'Turns of a process that had died were ended.')
     }

@@ -94,6 +94,7 @@ type BegunColumn =
   | 'conversation_id'
   | 'position'
   | 'input_message_id'
+  | 'reply_id'
   | 'epoch'
   | 'idempotency_key'
   | 'endpoint'
@@ -107,6 +108,7 @@ export const INSERT_TURN = new Statement<Pick<TurnRow, BegunColumn>>((db, row) =
     conversation_id: row.conversation_id,
     position: row.position,
     input_message_id: row.input_message_id,
+    reply_id: row.reply_id,
     status: literal('pending'),
     epoch: row.epoch,
     idempotency_key: row.idempotency_key,
@@ -156,6 +158,7 @@ export function acceptTurnJob(
       conversation_id: conversationId,
       position: turnPosition,
       input_message_id: messageId,
+      reply_id: accept.replyId,
       epoch,
       idempotency_key: key,
       endpoint: toText(bound.endpoint),

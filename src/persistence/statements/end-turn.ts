@@ -8,7 +8,7 @@ import { type Message, type MessageStatus, textOf } from '../../protocol/message
 import type { TurnRecord } from '../../protocol/turn.ts'
 import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import type { EndedTurn, TurnEnd } from '../store.ts'
-import { json, readable, text, time } from './checked-row.ts'
+import { json, plainText, readable, text, time } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { MOVE_HEAD, TOUCH } from './conversations.ts'
 import { messageRecord, usageColumns } from './message-row.ts'
@@ -30,7 +30,16 @@ type EndingRow = Pick<
 export const END_TURN = new Statement<
   Pick<
     TurnRow,
-    'id' | 'epoch' | 'status' | 'attempts' | 'failed_attempts' | 'error' | 'usage' | 'ended_at'
+    | 'id'
+    | 'epoch'
+    | 'status'
+    | 'attempts'
+    | 'failed_attempts'
+    | 'error'
+    | 'usage'
+    | 'ended_at'
+    | 'content_seq'
+    | 'last_seq'
   > & { readonly endpoint: string | null; readonly model: string | null },
   EndingRow
 >((db, marks) =>
@@ -45,6 +54,8 @@ export const END_TURN = new Statement<
       error: marks.error,
       usage: marks.usage,
       ended_at: marks.ended_at,
+      content_seq: marks.content_seq,
+      last_seq: marks.last_seq,
     }))
     .where('id', '=', marks.id)
     .where('epoch', '=', marks.epoch)
@@ -112,6 +123,8 @@ export function endTurnJob(
     error: toJsonOrNull(end.error, 'error'),
     usage: toJsonOrNull(end.usage, 'usage'),
     ended_at: at,
+    content_seq: end.lastSeqs.content,
+    last_seq: end.lastSeqs.terminal,
   }
   const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
   return async (tx) => {
@@ -152,6 +165,8 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
     id: end.turnId,
     conversationId: end.conversationId,
     status: end.status,
+    inputMessageId: readable(() => plainText(row.input_message_id)) ?? '',
+    replyId: end.replyId,
     endpoint: readable(() => text(row.endpoint)) ?? '',
     model: readable(() => text(row.model)) ?? '',
     attempts: end.attempts,
@@ -176,7 +191,7 @@ function preparedReply(
     const position = turn.reply_position
     await INSERT_REPLY.run(tx, {
       ...usage,
-      id: reply.messageId,
+      id: end.replyId,
       conversation_id: turn.conversation_id,
       turn_id: end.turnId,
       parent_id: turn.input_message_id,
@@ -188,7 +203,7 @@ function preparedReply(
       created_at: end.at.getTime(),
     })
     return {
-      id: reply.messageId,
+      id: end.replyId,
       conversationId: end.conversationId,
       turnId: end.turnId,
       position,

@@ -2,15 +2,7 @@
 import type { Dialect, FallbackRecord } from '../../protocol/endpoint.ts'
 import type { EndpointRow } from '../schema/schema.ts'
 import type { StoredEndpoint } from '../store.ts'
-import {
-  jsonArray,
-  jsonObject,
-  plainText,
-  readRow,
-  text,
-  assertColumn,
-  word,
-} from './checked-row.ts'
+import { jsonArray, jsonObject, plainText, readRow, text, word } from './checked-row.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
 const DIALECT_NAMES = {
@@ -23,7 +15,6 @@ export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
   return {
     name: toText(endpoint.name),
     url: toText(endpoint.url),
-    origin: toText(endpoint.origin),
     dialect: endpoint.dialect,
     model: toTextOrNull(endpoint.model),
     local: endpoint.local ? 1 : 0,
@@ -40,28 +31,17 @@ export function endpointRow(endpoint: StoredEndpoint): EndpointRow {
  * @throws `database-failed` if the row is broken
  */
 export function storedEndpoint(row: EndpointRow): StoredEndpoint {
-  return readRow('endpoint', row.name, () => {
-    const url = text(row.url)
-    return {
-      name: text(row.name),
-      url,
-      // Not the column: keys are bound to the origin of the url that requests go to.
-      origin: originOf(url),
-      dialect: word(row.dialect, DIALECT_NAMES),
-      ...(row.model !== null && { model: text(row.model) }),
-      local: row.local === 1,
-      headerNames: jsonArray(row.header_names).map((name) => plainText(name)),
-      ...(row.sealed_secrets !== null && { sealedSecrets: text(row.sealed_secrets) }),
-      ...(row.fallbacks !== null && {
-        fallbacks: jsonArray(row.fallbacks) as readonly FallbackRecord[],
-      }),
-      ...(row.options !== null && { options: jsonObject(row.options) }),
-    }
-  })
-}
-
-function originOf(url: string): string {
-  const parsed = URL.parse(url)
-  assertColumn(parsed !== null)
-  return parsed.origin
+  return readRow('endpoint', row.name, () => ({
+    name: text(row.name),
+    url: text(row.url),
+    dialect: word(row.dialect, DIALECT_NAMES),
+    ...(row.model !== null && { model: text(row.model) }),
+    local: row.local === 1,
+    headerNames: jsonArray(row.header_names).map((name) => plainText(name)),
+    ...(row.sealed_secrets !== null && { sealedSecrets: text(row.sealed_secrets) }),
+    ...(row.fallbacks !== null && {
+      fallbacks: jsonArray(row.fallbacks) as readonly FallbackRecord[],
+    }),
+    ...(row.options !== null && { options: jsonObject(row.options) }),
+  }))
 }

@@ -14,7 +14,6 @@ export const PUT_ENDPOINT = new Statement<EndpointRow>((db, row) =>
     .values({
       name: row.name,
       url: row.url,
-      origin: row.origin,
       dialect: row.dialect,
       model: row.model,
       local: row.local,
@@ -26,7 +25,6 @@ export const PUT_ENDPOINT = new Statement<EndpointRow>((db, row) =>
     .onConflict((conflict) =>
       conflict.column('name').doUpdateSet((of) => ({
         url: of.ref('excluded.url'),
-        origin: of.ref('excluded.origin'),
         dialect: of.ref('excluded.dialect'),
         model: of.ref('excluded.model'),
         local: of.ref('excluded.local'),

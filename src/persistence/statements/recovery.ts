@@ -23,10 +23,10 @@ const INTERRUPTED: ErrorRecord = {
 
 const NO_PARTS = '[]'
 
-export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id'>>((db) =>
+export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id' | 'reply_id'>>((db) =>
   db
     .selectFrom('turn')
-    .select('id')
+    .select(['id', 'reply_id'])
     .where('status', 'in', RUNNING)
     .orderBy('conversation_id')
     .orderBy('position'),
@@ -37,8 +37,8 @@ export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, 
     db.selectFrom('checkpoint').selectAll().where('turn_id', '=', turn_id).orderBy('n'),
 )
 
-// The conflict matters only if a running turn already has its reply. No engine leaves that behind,
-// but a database that has it must open too.
+// A conflict: a running turn has its reply already, or another message has the id. No engine leaves
+// that behind, but a database that has it must open too.
 export const INSERT_REPLY = new Statement<
   Pick<MessageRow, 'id' | 'parts' | 'created_at'> & { readonly turn_id: string }
 >((db, { id, turn_id, parts, created_at }) =>
@@ -76,9 +76,7 @@ export const INSERT_REPLY = new Statement<
         ])
         .where('t.id', '=', turn_id),
     )
-    .onConflict((conflict) =>
-      conflict.column('turn_id').where('role', '=', literal('assistant')).doNothing(),
-    ),
+    .onConflict((conflict) => conflict.doNothing()),
 )
 
 export const DELETE_CHECKPOINTS = new Statement<NoParameters>((db) => db.deleteFrom('checkpoint'))
@@ -107,17 +105,20 @@ export const INTERRUPT = new Statement<Pick<TurnRow, 'error' | 'ended_at'>>(
       .where('status', 'in', RUNNING),
 )
 
-/** Begins a new epoch and ends all running turns as `interrupted`. */
+/**
+ * Begins a new epoch and ends all running turns as `interrupted`. Each reply gets the id that its
+ * turn was accepted with: a subscriber of before the crash knows it.
+ */
 export function recoveryJob(
-  newId: () => string,
   at: number,
 ): (tx: Connection) => Promise<{ readonly epoch: number; readonly interrupted: number }> {
   return async (tx) => {
     const epoch = await beginEpoch(tx)
     const turns = await SELECT_RUNNING.all(tx, {})
-    for (const { id } of turns) {
-      const parts = partsOf(await SELECT_CHECKPOINTS.all(tx, { turn_id: id }))
-      await INSERT_REPLY.run(tx, { id: newId(), turn_id: id, parts, created_at: at })
+    for (const turn of turns) {
+      const parts = partsOf(await SELECT_CHECKPOINTS.all(tx, { turn_id: turn.id }))
+      const reply = { id: turn.reply_id ?? turn.id, turn_id: turn.id, parts, created_at: at }
+      await INSERT_REPLY.run(tx, reply)
     }
     await DELETE_CHECKPOINTS.run(tx, {})
     if (turns.length > 0) {

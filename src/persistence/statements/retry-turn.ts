@@ -51,6 +51,7 @@ export function retryTurnJob(
       conversation_id: conversationId,
       position: nextPosition(conversation.turn_position, retry.conversationId),
       input_message_id: input.id,
+      reply_id: retry.replyId,
       epoch,
       idempotency_key: toTextOrNull(retry.idempotencyKey),
       endpoint: toText(bound.endpoint),

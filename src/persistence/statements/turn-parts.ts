@@ -4,7 +4,8 @@
  * Does not keep keys unique: an index in the schema does.
  */
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import type { StoredTurnParts } from '../store.ts'
+import type { LastSeqs, StoredTurnParts } from '../store.ts'
+import { integer, readRow } from './checked-row.ts'
 import { messageRecord } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -57,5 +58,11 @@ async function withMessages(
     turn: turnRecord(row),
     input: messageRecord(input),
     ...(reply !== undefined && { reply: messageRecord(reply) }),
+    ...(row.last_seq !== null && { lastSeqs: lastSeqs(row) }),
   }
+}
+
+/** @throws `database-failed` if a number is none */
+function lastSeqs({ id, content_seq, last_seq }: TurnRow): LastSeqs {
+  return readRow('turn', id, () => ({ content: integer(content_seq), terminal: integer(last_seq) }))
 }

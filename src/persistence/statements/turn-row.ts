@@ -30,6 +30,9 @@ export function turnRecord(row: TurnRow): TurnRecord {
     id: plainText(row.id),
     conversationId: text(row.conversation_id),
     status: word(row.status, STATUSES),
+    inputMessageId: plainText(row.input_message_id),
+    // Only the row of another program can lack it. The turn's own id stands in.
+    replyId: plainText(row.reply_id ?? row.id),
     endpoint: text(row.endpoint),
     model: text(row.model),
     attempts: integer(row.attempts),

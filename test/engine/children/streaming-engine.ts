@@ -25,6 +25,9 @@ const asked = await engine.send(waiting.id, 'hang')
 
 const streaming = await engine.startConversation({ id: 'streaming' })
 const turn = await engine.send(streaming.id, 'never stop')
-for await (const { text } of turn.snapshots()) {
-  if (text.length > 20) process.send?.({ asked: asked.id, streaming: turn.id })
+let first: string | undefined
+for await (const { text, messageId } of turn.snapshots()) {
+  first ??= messageId
+  const replyIds = [asked.replyId, first]
+  if (text.length > 20) process.send?.({ asked: asked.id, streaming: turn.id, replyIds })
 }

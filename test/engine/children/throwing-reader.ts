@@ -3,7 +3,7 @@ import { createEngine } from '../../../src/index.ts'
 import { startProvider } from '../../support/provider.ts'
 
 /** The number of events of the turn. */
-const EXPECTED = 4
+const EXPECTED = 8
 
 const uncaught: string[] = []
 const all = Promise.withResolvers<void>()

@@ -99,15 +99,15 @@ describe('a broken endpoint', () => {
   })
 })
 
-test('the origin is that of the url, whatever the row says', async () => {
-  const { engine, provider } = await changed(
-    "update endpoint set origin = 'https://elsewhere.example' where name = 'bad'",
+test('the origin is that of the url in the row', async () => {
+  const { engine } = await changed(
+    "update endpoint set url = 'https://elsewhere.example/v1' where name = 'bad'",
   )
 
-  expect(await engine.getEndpoint('bad')).toMatchObject({ origin: provider.origin })
+  expect(await engine.getEndpoint('bad')).toMatchObject({ origin: 'https://elsewhere.example' })
 })
 
-test('a key does not follow the origin of its row to another server', async () => {
+test('a key does not follow the url of its row to another server', async () => {
   const thief = await testProvider()
   const database = await testDatabase()
   const provider = await testProvider()
@@ -116,13 +116,14 @@ test('a key does not follow the origin of its row to another server', async () =
   await first.putEndpoint('online', { url: provider.url, apiKey: 'sk-bound', model: 'm' })
   await first.close()
   const foreign = foreignWriter(database)
-  foreign.run('update endpoint set origin = ?', thief.origin)
+  foreign.run('update endpoint set url = ?', thief.url)
   foreign.close()
 
   const engine = await testEngine({ database, secrets })
-  expect(await engine.getEndpoint('online')).toMatchObject({ origin: provider.origin })
   await engine.putEndpoint('online', { url: thief.url, model: 'm' })
-  await ask(engine, 'online')
 
+  await expect(ask(engine, 'online')).rejects.toMatchObject({ code: 'key-unreadable' })
+  await engine.putEndpoint('online', { url: thief.url, apiKey: null, model: 'm' })
+  await ask(engine, 'online')
   expect(thief.requests[0]?.headers).not.toHaveProperty('authorization')
 })

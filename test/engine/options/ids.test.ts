@@ -31,3 +31,11 @@ test('at least 60 bits of an id are random, also while the clock stands still', 
   })
   expect(even.filter(Boolean).length).toBeGreaterThanOrEqual(60)
 })
+
+test('ids differ even where the clock stands still and the randomness is always the same', async () => {
+  const engine = await testEngine({ clock: new SimulatedClock(), random: () => 0.5 })
+
+  const made = await Promise.all(Array.from({ length: 9 }, () => engine.startConversation()))
+
+  expect(new Set(made.map(({ id }) => id)).size).toBe(9)
+})

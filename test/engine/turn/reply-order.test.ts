@@ -169,8 +169,15 @@ test('a subscriber that throws is an uncaught exception of its process, and othe
   const { message, exitCode } = await runChild('throwing-reader', 'caught')
 
   expect(message).toEqual({
-    uncaught: Array.from({ length: 4 }, () => 'a bad reader'),
-    seen: ['turn.accepted', 'reply.delta', 'reply.snapshot', 'turn.done'],
+    uncaught: Array.from({ length: 8 }, () => 'a bad reader'),
+    seen: [
+      'turn.accepted',
+      ...Array.from({ length: 3 }, () => 'turn.phase'),
+      'reply.delta',
+      'reply.snapshot',
+      'turn.phase',
+      'turn.done',
+    ],
     text: 'Hello',
   })
   expect(exitCode).toBe(0)

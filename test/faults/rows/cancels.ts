@@ -15,10 +15,12 @@ import {
 } from '../../../src/testing.ts'
 import { snapshotReader } from '../../support/reading.ts'
 import { shown } from '../../support/waiting.ts'
+import type { Receipt } from '../../../src/index.ts'
 import type { Fault, Scene } from '../fault.ts'
 import { called, call, said, stop } from '../wire.ts'
 
-const cut = (from: string) => ({ outcome: 'cancelled', from, upstreamAborted: true }) as const
+const cut = (from: Receipt['from']) =>
+  ({ outcome: 'cancelled', from, upstreamAborted: true }) as const
 
 const onceAsked = async ({ provider, cancel }: Scene, n = 0): Promise<void> => {
   await provider.request(n)

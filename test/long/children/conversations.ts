@@ -20,7 +20,7 @@ async function converse(n: number): Promise<never> {
   for (let turns = 0; ; turns += 1) {
     const input = `${process.pid} ${id} ${turns}`
     const turn = await engine.send(id, input)
-    process.send?.({ turnId: turn.id, conversationId: id, input })
+    process.send?.({ turnId: turn.id, conversationId: id, input, replyId: turn.replyId })
     // Every third reply is cancelled in its middle.
     if (turns % 3 === 2) {
       for await (const { text } of turn.snapshots()) if (text.length > 10) break

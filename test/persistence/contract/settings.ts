@@ -8,7 +8,6 @@ export function settingContract(open: OpenStore): void {
     const first = {
       name: 'online',
       url: 'http://one.example/v1',
-      origin: 'http://one.example',
       dialect: 'chat-completions',
       model: 'm',
       local: false,
@@ -19,7 +18,6 @@ export function settingContract(open: OpenStore): void {
     const second = {
       name: 'online',
       url: 'http://two.example/v1',
-      origin: 'http://two.example',
       dialect: 'chat-completions',
       local: true,
       headerNames: [],
@@ -35,7 +33,6 @@ export function settingContract(open: OpenStore): void {
     const store = await open()
     const endpoint = {
       url: 'http://one.example/v1',
-      origin: 'http://one.example',
       dialect: 'messages',
       local: false,
       headerNames: [],

@@ -27,6 +27,8 @@ export function turnContract(open: OpenStore): void {
       id: 't',
       conversationId: 'c',
       status: 'pending',
+      inputMessageId: 'input-t',
+      replyId: 'reply-t',
       endpoint: 'online',
       model: 'm',
       attempts: 0,
@@ -45,7 +47,8 @@ export function turnContract(open: OpenStore): void {
     expect(await store.keyedTurn('other', key)).toBeUndefined()
     expect(await store.keyedTurn('c', 'k')).toBeUndefined()
     const { turn, message } = await store.endTurn(end('c', 't'))
-    expect(await store.keyedTurn('c', key)).toEqual({ turn, input, reply: message })
+    const { lastSeqs } = end('c', 't')
+    expect(await store.keyedTurn('c', key)).toEqual({ turn, input, reply: message, lastSeqs })
   })
 
   test('finds a turn by its id, with its input and what it left', async () => {
@@ -55,7 +58,8 @@ export function turnContract(open: OpenStore): void {
     expect(await store.turnParts('t')).toEqual({ turn: await store.getTurn('t'), input })
     expect(await store.turnParts('other')).toBeUndefined()
     const { turn, message } = await store.endTurn(end('c', 't'))
-    expect(await store.turnParts('t')).toEqual({ turn, input, reply: message })
+    const { lastSeqs } = end('c', 't')
+    expect(await store.turnParts('t')).toEqual({ turn, input, reply: message, lastSeqs })
   })
 
   test('takes a key once in a conversation, whatever else is in its transaction', async () => {
@@ -82,13 +86,14 @@ export function turnContract(open: OpenStore): void {
     await store.endTurn(end('c', 't1'))
     const input = await store.acceptTurn(accept('c', 't2'))
     await store.endTurn(end('c', 't2', { status: 'cancelled', reply: undefined }))
-    const { turnId, conversationId, bind, at } = accept('c', 't3')
-    const retry = { turnId, conversationId, bind, at, idempotencyKey: 'k' }
+    const { turnId, replyId, conversationId, bind, at } = accept('c', 't3')
+    const retry = { turnId, replyId, conversationId, bind, at, idempotencyKey: 'k' }
 
     expect(await store.retryTurn(retry)).toEqual(input)
 
     expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
-    expect(await store.keyedTurn('c', 'k')).toMatchObject({ turn: { id: 't3' }, input })
+    const turn = { id: 't3', replyId, inputMessageId: input.id }
+    expect(await store.keyedTurn('c', 'k')).toMatchObject({ turn, input })
     const { message } = await store.endTurn(end('c', 't3'))
     expect((await store.listMessages('c')).slice(2)).toEqual([input, message])
   })
@@ -129,6 +134,8 @@ export function turnContract(open: OpenStore): void {
         id: 't',
         conversationId: 'c',
         status: 'done',
+        inputMessageId: 'input-t',
+        replyId: 'reply-t',
         endpoint: 'online',
         model: 'm',
         attempts: 2,
@@ -239,7 +246,7 @@ export function turnContract(open: OpenStore): void {
     const { turn, message } = await store.endTurn(end('c', 't', { status: 'cancelled' }))
 
     const again = await store.endTurn(
-      end('c', 't', { reply: { messageId: 'other', parts: [{ type: 'text', text: 'late' }] } }),
+      end('c', 't', { replyId: 'other', reply: { parts: [{ type: 'text', text: 'late' }] } }),
     )
 
     expect(again).toEqual({ turn, message, written: false })

@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { MIGRATION_TABLE } from '../../../src/persistence/schema/migrate.ts'
 import { ENTITIES } from '../../../src/persistence/schema/schema.ts'
-import { connect, fileWithTurn, open } from '../sqlite-files.ts'
+import { connect, fileWithTurn } from '../sqlite-files.ts'
 
 test('the migrations make the schema that the entities describe', async () => {
   const file = await fileWithTurn()
@@ -20,26 +20,6 @@ test('the migrations make the schema that the entities describe', async () => {
   const { up } = await orm.schema.getUpdateSchemaMigrationSQL({ wrap: false })
 
   expect(up).toBe('')
-})
-
-test('a file of the first schema is brought up to date, with all that is in it', async () => {
-  const file = await fileWithTurn()
-  const database = connect(file)
-  database.exec(`
-    alter table turn drop column failed_attempts;
-    alter table endpoint drop column fallbacks;
-    alter table endpoint drop column options;
-    insert into endpoint (name, url, origin, dialect, local, header_names)
-      values ('online', 'http://a.b/', 'http://a.b', 'chat-completions', 0, '[]');
-    delete from ${MIGRATION_TABLE} where name > '0002'`)
-
-  const store = await open(file)
-
-  expect(await store.listTurns('c')).toEqual([expect.objectContaining({ id: 't', attempts: 1 })])
-  expect(await store.listMessages('c')).toHaveLength(2)
-  const [endpoint] = await store.listEndpoints()
-  expect(endpoint).toMatchObject({ name: 'online' })
-  expect(endpoint).not.toHaveProperty('fallbacks')
 })
 
 test('holds in the schema what must never be', async () => {

@@ -146,7 +146,6 @@ test('a writer that lost the database is refused whatever it writes', async () =
 const ENDPOINT: StoredEndpoint = {
   name: 'online',
   url: 'http://127.0.0.1:1/v1',
-  origin: 'http://127.0.0.1:1',
   dialect: 'chat-completions',
   local: false,
   headerNames: [],

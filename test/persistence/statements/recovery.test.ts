@@ -37,6 +37,8 @@ test('ends what a writer before left running as interrupted, with a reply', asyn
     id: 't0',
     conversationId: 'c0',
     status: 'interrupted',
+    inputMessageId: 'input-t0',
+    replyId: 'reply-t0',
     endpoint: 'online',
     model: 'm',
     attempts: 0,
@@ -45,6 +47,7 @@ test('ends what a writer before left running as interrupted, with a reply', asyn
     endedAt: new Date(START),
   })
   expect(await store.replyOf('t0')).toMatchObject({
+    id: 'reply-t0',
     conversationId: 'c0',
     turnId: 't0',
     position: 2,
@@ -151,6 +154,22 @@ test('opens a database in which a running turn has its reply already', async () 
 
   expect(await store.getTurn('t')).toMatchObject({ status: 'interrupted' })
   expect(await store.replyOf('t')).toEqual(message)
+})
+
+test.each([
+  ['no id for its reply', 'null'],
+  ['an id for its reply that another message has', "'input-t1'"],
+])('opens a database in which a running turn has %s', async (_, id) => {
+  const file = await fileWithRunningTurns(2)
+  connect(file).exec(`update turn set reply_id = ${id} where id = 't0'`)
+
+  const store = await open(file)
+
+  expect(await store.replyOf('t1')).toMatchObject({ id: 'reply-t1', status: 'interrupted' })
+  const reply = await store.replyOf('t0')
+  expect(reply?.id).toBe(id === 'null' ? (await store.getTurn('t0'))?.replyId : undefined)
+  await store.acceptTurn(accept('c0', 'next'))
+  await store.endTurn(end('c0', 'next'))
 })
 
 test('keeps what was checkpointed of a reply: all kinds of parts, and half a tool call', async () => {

@@ -12,7 +12,6 @@ export const EndpointSchema = defineEntity({
   properties: {
     name: p.text().primary(),
     url: p.text(),
-    origin: p.text(),
     dialect: p.text().$type<Dialect>(),
     model: p.text().nullable(),
     local: p.integer(),

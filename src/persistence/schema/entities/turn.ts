@@ -24,6 +24,9 @@ export const TurnSchema = defineEntity({
     // The position in its conversation. Clocks can go backwards, so times give no order.
     position: p.integer(),
     inputMessageId: p.text(),
+    // The id under which the reply is saved, if the turn leaves one. Each turn has one: nullable only
+    // because SQLite adds no other column to a table with rows.
+    replyId: p.text().nullable(),
     status: p.text().$type<TurnStatus>(),
     // The opening of the database that wrote the turn: only that writer may end it.
     epoch: p.integer(),
@@ -37,6 +40,9 @@ export const TurnSchema = defineEntity({
     metadata: p.text().nullable(),
     startedAt: p.bigint('number'),
     endedAt: p.bigint('number').nullable(),
+    // The numbers of the last event with content and of the terminal event. A crash leaves null.
+    contentSeq: p.integer().nullable(),
+    lastSeq: p.integer().nullable(),
   },
 })
 

@@ -3,6 +3,7 @@ import type { Migration } from '@mikro-orm/migrations'
 import { FirstSchema } from './0001-first-schema.ts'
 import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
 import { EndpointOptions } from './0003-endpoint-options.ts'
+import { RepliesAndNumbers } from './0004-replies-and-numbers.ts'
 import { MIGRATION_NAMES } from './names.ts'
 
 type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration
@@ -11,6 +12,7 @@ const CLASSES: Readonly<Record<(typeof MIGRATION_NAMES)[number], MigrationClass>
   '0001-first-schema': FirstSchema,
   '0002-attempts-and-fallbacks': AttemptsAndFallbacks,
   '0003-endpoint-options': EndpointOptions,
+  '0004-replies-and-numbers': RepliesAndNumbers,
 }
 
 export const MIGRATIONS = MIGRATION_NAMES.map((name) => ({ name, class: CLASSES[name] }))

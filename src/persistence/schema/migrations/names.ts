@@ -7,4 +7,5 @@ export const MIGRATION_NAMES = [
   '0001-first-schema',
   '0002-attempts-and-fallbacks',
   '0003-endpoint-options',
+  '0004-replies-and-numbers',
 ] as const

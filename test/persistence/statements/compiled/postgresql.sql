@@ -1,8 +1,8 @@
 -- accept-turn.ts: INSERT_INPUT (id, conversation_id, turn_id, parent_id, position, role, parts, created_at)
 insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "created_at") values ($1, $2, $3, $4, $5, $6, $7, 'complete', $8);
 
--- accept-turn.ts: INSERT_TURN (id, conversation_id, position, input_message_id, epoch, idempotency_key, endpoint, model, metadata, started_at)
-insert into "turn" ("id", "conversation_id", "position", "input_message_id", "status", "epoch", "idempotency_key", "endpoint", "model", "attempts", "metadata", "started_at") values ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, 0, $9, $10);
+-- accept-turn.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, idempotency_key, endpoint, model, metadata, started_at)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "idempotency_key", "endpoint", "model", "attempts", "metadata", "started_at") values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, 0, $10, $11);
 
 -- accept-turn.ts: SELECT_ACCEPTING (id)
 select "c".*, (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."position" <= 9007199254740990) as "message_position", (select coalesce(max("t"."position"), 0) + 1 as "next" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."position" <= 9007199254740990) as "turn_position", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch" from "conversation" as "c" where "c"."id" = $1;
@@ -49,8 +49,8 @@ update "conversation" set "title" = $1, "model" = $2, "endpoint" = $3, "system" 
 -- end-turn.ts: DELETE_CHECKPOINTS (turn_id)
 delete from "checkpoint" where "turn_id" = $1;
 
--- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, id, epoch)
-update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8 where "id" = $9 and "epoch" = $10 and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "endpoint", "model", "metadata", "started_at", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "turn"."conversation_id" and "m"."position" <= 9007199254740990) as "reply_position";
+-- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
+update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8, "content_seq" = $9, "last_seq" = $10 where "id" = $11 and "epoch" = $12 and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "endpoint", "model", "metadata", "started_at", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "turn"."conversation_id" and "m"."position" <= 9007199254740990) as "reply_position";
 
 -- end-turn.ts: INSERT_REPLY (id, conversation_id, turn_id, parent_id, position, parts, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source, created_at)
 insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source", "created_at") values ($1, $2, $3, $4, $5, 'assistant', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
@@ -58,8 +58,8 @@ insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "positio
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = $1;
 
--- endpoints.ts: PUT_ENDPOINT (name, url, origin, dialect, model, local, header_names, sealed_secrets, fallbacks, options)
-insert into "endpoint" ("name", "url", "origin", "dialect", "model", "local", "header_names", "sealed_secrets", "fallbacks", "options") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict ("name") do update set "url" = "excluded"."url", "origin" = "excluded"."origin", "dialect" = "excluded"."dialect", "model" = "excluded"."model", "local" = "excluded"."local", "header_names" = "excluded"."header_names", "sealed_secrets" = "excluded"."sealed_secrets", "fallbacks" = "excluded"."fallbacks", "options" = "excluded"."options";
+-- endpoints.ts: PUT_ENDPOINT (name, url, dialect, model, local, header_names, sealed_secrets, fallbacks, options)
+insert into "endpoint" ("name", "url", "dialect", "model", "local", "header_names", "sealed_secrets", "fallbacks", "options") values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict ("name") do update set "url" = "excluded"."url", "dialect" = "excluded"."dialect", "model" = "excluded"."model", "local" = "excluded"."local", "header_names" = "excluded"."header_names", "sealed_secrets" = "excluded"."sealed_secrets", "fallbacks" = "excluded"."fallbacks", "options" = "excluded"."options";
 
 -- endpoints.ts: SELECT_ENDPOINTS ()
 select * from "endpoint" order by "name";
@@ -89,7 +89,7 @@ insert into "setting" ("name", "value") values ($1, 'null') on conflict ("name")
 delete from "checkpoint";
 
 -- recovery.ts: INSERT_REPLY (id, parts, created_at, turn_id)
-insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "created_at") select $1 as "id", "t"."conversation_id", "t"."id" as "turn_id", "t"."input_message_id", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."position" <= 9007199254740990) as "position", 'assistant' as "role", $2 as "parts", 'interrupted' as "status", $3 as "created_at" from "turn" as "t" where "t"."id" = $4 on conflict ("turn_id") where "role" = 'assistant' do nothing;
+insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "created_at") select $1 as "id", "t"."conversation_id", "t"."id" as "turn_id", "t"."input_message_id", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."position" <= 9007199254740990) as "position", 'assistant' as "role", $2 as "parts", 'interrupted' as "status", $3 as "created_at" from "turn" as "t" where "t"."id" = $4 on conflict do nothing;
 
 -- recovery.ts: INTERRUPT (error, ended_at)
 update "turn" set "status" = 'interrupted', "error" = $1, "ended_at" = $2 where "status" in ('pending', 'streaming');
@@ -101,7 +101,7 @@ update "conversation" set "head_message_id" = (select "m"."id" from "message" as
 select * from "checkpoint" where "turn_id" = $1 order by "n";
 
 -- recovery.ts: SELECT_RUNNING ()
-select "id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
+select "id", "reply_id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
 
 -- retry-turn.ts: SELECT_LAST_INPUT (conversation_id)
 select "message".* from "turn" inner join "message" on "message"."id" = "turn"."input_message_id" where "turn"."conversation_id" = $1 and "turn"."position" <= 9007199254740990 order by "turn"."position" desc limit 1;
