@@ -5,7 +5,7 @@
  * Knows the order of these steps, and nothing of how a turn is saved or a part is closed.
  */
 import type { Feed } from '../feed/feed.ts'
-import type { Store } from '../persistence/store.ts'
+import type { Store } from '../persistence/ports/store.ts'
 import type { Clock } from '../protocol/clock.ts'
 import { startTimer } from '../protocol/clock.ts'
 import type { Transport } from '../transport/transport.ts'

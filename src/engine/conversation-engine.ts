@@ -6,7 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
-import type { Store } from '../persistence/store.ts'
+import type { Store } from '../persistence/ports/store.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,

@@ -1,5 +1,5 @@
 /** The health of an engine, as a host sees it. Knows nothing of how the store is checked. */
-import type { StoreHealth } from '../persistence/store.ts'
+import type { StoreHealth } from '../persistence/ports/store.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { EngineHealth } from './api.ts'
 

@@ -6,7 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
-import type { Store } from '../persistence/store.ts'
+import type { Store } from '../persistence/ports/store.ts'
 import type { ConversationListOptions, ConversationRecord } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'

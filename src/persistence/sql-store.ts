@@ -44,20 +44,18 @@ import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { turnRecord } from './statements/turn-row.ts'
 import { recordUsageJob } from './statements/turn-usage.ts'
 import { SELECT_LAST_TURN, SELECT_TURN, SELECT_TURNS } from './statements/turns.ts'
+import type { HistoryMessage, NewConversation } from './ports/conversation-store.ts'
+import type { StoredEndpoint } from './ports/endpoint-store.ts'
+import type { Store, StoreHealth } from './ports/store.ts'
 import type {
   CostedTurn,
   EndedTurn,
-  HistoryMessage,
-  NewConversation,
-  Store,
-  StoredEndpoint,
-  StoreHealth,
   StoredTurnParts,
   TurnAccept,
   TurnCheckpoint,
   TurnEnd,
   TurnRetry,
-} from './store.ts'
+} from './ports/turn-store.ts'
 import type { WriteOptions, WriterQueue } from './writer/writer-queue.ts'
 
 /** The longest wait for a busy database, in milliseconds. */

@@ -1,6 +1,7 @@
 /** Minimal options and records, for the tests and for the processes that they start. */
 import type { SqliteStoreOptions } from '../../src/persistence/sqlite/store.ts'
-import type { NewConversation, TurnAccept, TurnEnd } from '../../src/persistence/store.ts'
+import type { NewConversation } from '../../src/persistence/ports/conversation-store.ts'
+import type { TurnAccept, TurnEnd } from '../../src/persistence/ports/turn-store.ts'
 import type { Clock } from '../../src/protocol/clock.ts'
 
 export const START = Date.UTC(2026, 0, 1)

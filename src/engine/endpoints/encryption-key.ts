@@ -7,7 +7,7 @@
  * one. Knows nothing of endpoints.
  */
 import { randomBytes } from 'node:crypto'
-import type { Store } from '../../persistence/store.ts'
+import type { SettingStore } from '../../persistence/ports/setting-store.ts'
 import type { SecretOptions } from '../options/options.ts'
 import { FIRST_SCRYPT_COST, SCRYPT_COST, SecretBox } from './secret-box.ts'
 
@@ -34,7 +34,7 @@ export interface OpenedKey {
 
 /** @param opens - returns true if the box opens one of the sealed secrets; `undefined`: there are none */
 export async function openEncryptionKey(
-  store: Store,
+  store: SettingStore,
   encryptionKey: NonNullable<SecretOptions['encryptionKey']>,
   opens: (box: SecretBox) => boolean | undefined,
 ): Promise<OpenedKey> {
@@ -54,7 +54,7 @@ export async function openEncryptionKey(
 }
 
 async function derived(
-  store: Store,
+  store: SettingStore,
   passphrase: string,
   settings: ReadonlyMap<string, unknown>,
 ): Promise<SecretBox> {
@@ -68,7 +68,7 @@ async function derived(
   return await SecretBox.ofPassphrase(passphrase, Buffer.from(salt, 'base64'), cost)
 }
 
-async function newDerivation(store: Store): Promise<Derivation> {
+async function newDerivation(store: SettingStore): Promise<Derivation> {
   const derivation = { salt: randomBytes(SALT_BYTES).toString('base64'), cost: SCRYPT_COST }
   await store.putSetting(DERIVATION_SETTING, derivation)
   return derivation

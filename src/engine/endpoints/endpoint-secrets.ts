@@ -7,7 +7,11 @@
  * after a restart is lost, and never forgotten in silence. Knows nothing of the requests that use
  * the secrets.
  */
-import type { Store, StoredEndpoint, StoredEndpointOptions } from '../../persistence/store.ts'
+import type { SettingStore } from '../../persistence/ports/setting-store.ts'
+import type {
+  StoredEndpoint,
+  StoredEndpointOptions,
+} from '../../persistence/ports/endpoint-store.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { secretName, splitSecretQuery } from '../../transport/http/secret-query.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
@@ -118,7 +122,7 @@ export class EndpointSecrets {
   }
 
   static async open(
-    store: Store,
+    store: SettingStore,
     { encryptionKey }: SecretOptions,
     endpoints: readonly StoredEndpoint[],
     logger: Logger,

@@ -4,7 +4,8 @@
  * A key is bound to the origin that it was given for. It is sealed for that origin, dropped when
  * the url moves to another origin, and never part of a record. Knows nothing of turns and requests.
  */
-import type { Store, StoredEndpoint } from '../../persistence/store.ts'
+import type { EndpointStore, StoredEndpoint } from '../../persistence/ports/endpoint-store.ts'
+import type { SettingStore } from '../../persistence/ports/setting-store.ts'
 import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
@@ -47,7 +48,7 @@ interface Entry {
 }
 
 export class Endpoints {
-  readonly #store: Store
+  readonly #store: EndpointStore
   readonly #secrets: EndpointSecrets
   readonly #logger: Logger
   readonly #entries = new Map<string, Entry>()
@@ -59,14 +60,23 @@ export class Endpoints {
    */
   #lastPut: Promise<unknown> = Promise.resolve()
 
-  private constructor(store: Store, secrets: EndpointSecrets, logger: Logger, broken: Set<string>) {
+  private constructor(
+    store: EndpointStore,
+    secrets: EndpointSecrets,
+    logger: Logger,
+    broken: Set<string>,
+  ) {
     this.#store = store
     this.#secrets = secrets
     this.#logger = logger
     this.#broken = broken
   }
 
-  static async open(store: Store, options: SecretOptions, logger: Logger): Promise<Endpoints> {
+  static async open(
+    store: EndpointStore & SettingStore,
+    options: SecretOptions,
+    logger: Logger,
+  ): Promise<Endpoints> {
     const { endpoints: listed, broken } = await readEndpoints(store)
     for (const name of broken) {
       const { code, message } = brokenEndpoint(name)
@@ -225,7 +235,7 @@ function endpointNotFound(name: string): ColloquyError {
 
 /** The record of a stored endpoint, for an engine that only reads and uses no key. */
 export async function storedRecord(
-  store: Store,
+  store: EndpointStore,
   name: string,
 ): Promise<EndpointRecord | undefined> {
   const { endpoints, broken } = await readEndpoints(store)
@@ -235,7 +245,7 @@ export async function storedRecord(
 }
 
 /** The records of all stored endpoints whose row can be read, for such an engine. */
-export async function storedRecords(store: Store): Promise<readonly EndpointRecord[]> {
+export async function storedRecords(store: EndpointStore): Promise<readonly EndpointRecord[]> {
   const { endpoints } = await readEndpoints(store)
   return byName(endpoints.map((stored) => recordWithoutKeys(stored)))
 }
@@ -250,7 +260,7 @@ function byName(records: readonly EndpointRecord[]): readonly EndpointRecord[] {
   return records.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-async function readEndpoints(store: Store): Promise<{
+async function readEndpoints(store: EndpointStore): Promise<{
   readonly endpoints: readonly StoredEndpoint[]
   readonly broken: Set<string>
 }> {

@@ -3,14 +3,14 @@
  *
  * Knows nothing of the work that airplane mode stops.
  */
-import type { Store } from '../../persistence/store.ts'
+import type { SettingStore } from '../../persistence/ports/setting-store.ts'
 import { MODEL_PURPOSES, type EngineSettings, type ModelPurpose } from '../../protocol/endpoint.ts'
 
 const AIRPLANE_SETTING = 'airplane-mode'
 const MODEL_SETTING = 'model-preference:'
 
 export class Preferences {
-  readonly #store: Store
+  readonly #store: SettingStore
   readonly #models = new Map<ModelPurpose, string>()
   #airplaneMode = false
   /**
@@ -19,11 +19,11 @@ export class Preferences {
    */
   #switching: Promise<boolean> | undefined
 
-  private constructor(store: Store) {
+  private constructor(store: SettingStore) {
     this.#store = store
   }
 
-  static async open(store: Store): Promise<Preferences> {
+  static async open(store: SettingStore): Promise<Preferences> {
     const preferences = new Preferences(store)
     const settings = await store.listSettings()
     preferences.#airplaneMode = settings.get(AIRPLANE_SETTING) === true

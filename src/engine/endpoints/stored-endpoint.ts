@@ -5,7 +5,7 @@
  * Knows nothing of secrets.
  */
 import * as v from 'valibot'
-import type { StoredEndpoint } from '../../persistence/store.ts'
+import type { StoredEndpoint } from '../../persistence/ports/endpoint-store.ts'
 import { DIALECTS } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'

@@ -4,7 +4,7 @@
  * A retry leaves a second reply to the same input. Replies to one input are neighbours, since only
  * the last input is retried. The newest of them that says something counts. Knows no dialect.
  */
-import type { HistoryMessage } from '../../persistence/store.ts'
+import type { HistoryMessage } from '../../persistence/ports/conversation-store.ts'
 import { saysSomething } from './sendable-history.ts'
 
 /** @param messages - the messages up to the answered input, oldest first */

@@ -5,8 +5,8 @@
  * or fails a chat. If the model gives no title, the beginning of the first message is the title.
  * Knows nothing of how a title is asked for and cleaned.
  */
+import type { ConversationStore } from '../../persistence/ports/conversation-store.ts'
 import type { Feed } from '../../feed/feed.ts'
-import type { Store } from '../../persistence/store.ts'
 import { errorRecord } from '../../protocol/errors.ts'
 import { textOf } from '../../protocol/message.ts'
 import type { Binder } from '../endpoints/binding.ts'
@@ -20,7 +20,7 @@ import { cleanTitle, fallbackTitle, titlePrompt } from './title.ts'
 const TITLE_MS = 30_000
 
 interface TitlesOptions {
-  readonly store: Store
+  readonly store: ConversationStore
   readonly feed: Feed
   readonly binder: Binder
   readonly preferences: Preferences

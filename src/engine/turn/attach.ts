@@ -4,8 +4,8 @@
  * A running turn has its live handle, an ended one a handle made from the store. Knows nothing of
  * idempotency keys or of how a turn runs.
  */
-import type { Store } from '../../persistence/store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
+import type { TurnStore } from '../../persistence/ports/turn-store.ts'
 import type { Receipt } from '../../protocol/turn.ts'
 import type { Turn } from '../api.ts'
 import { TurnHandle } from './handle.ts'
@@ -13,7 +13,7 @@ import type { LiveTurn } from './live-turn.ts'
 import { StoredTurn } from './stored-turn.ts'
 
 interface AttachParts {
-  readonly store: Store
+  readonly store: TurnStore
   readonly find: (turnId: string) => LiveTurn | undefined
   readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
   /** Called for a stored turn without an end, of which there is no live turn. */

@@ -7,7 +7,7 @@
  * round. Nothing waits for a checkpoint, and a failed one does not harm its turn. Knows nothing of
  * states or of how a turn ends.
  */
-import type { Store } from '../../persistence/store.ts'
+import type { TurnStore } from '../../persistence/ports/turn-store.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
 import { errorRecord } from '../../protocol/errors.ts'
@@ -17,7 +17,7 @@ import { unheld } from '../actors/timers.ts'
 import type { LiveTurn } from './live-turn.ts'
 
 interface CheckpointsOptions {
-  readonly store: Store
+  readonly store: TurnStore
   readonly clock: Clock
   readonly logger: Logger
   /** `Infinity` = never. */
@@ -35,7 +35,7 @@ interface Progress {
 }
 
 export class Checkpoints {
-  readonly #store: Store
+  readonly #store: TurnStore
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #everyMs: number

@@ -5,8 +5,8 @@
  * the reply. It writes the usage to the ended turn, once. Nothing waits for a drain: closing the
  * engine, deleting the conversation and airplane mode abort it. Knows nothing of the turn machine.
  */
+import type { TurnStore } from '../../persistence/ports/turn-store.ts'
 import type { Feed } from '../../feed/feed.ts'
-import type { Store } from '../../persistence/store.ts'
 import type { ReplyEnd } from '../../protocol/delta.ts'
 import type { ReplyHandle } from '../../transport/reply-request.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
@@ -19,13 +19,13 @@ interface Drain {
 }
 
 interface DrainsOptions {
-  readonly store: Store
+  readonly store: TurnStore
   readonly feed: Feed
   readonly options: ResolvedOptions
 }
 
 export class Drains {
-  readonly #store: Store
+  readonly #store: TurnStore
   readonly #feed: Feed
   readonly #options: ResolvedOptions
   readonly #running = new Set<Drain>()

@@ -4,7 +4,7 @@
  * The turn machine decides when to save, retry and publish; nothing here knows its states.
  */
 import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
-import type { Store, TurnEnd } from '../../persistence/store.ts'
+import type { TurnEnd, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { TurnHappening } from '../../protocol/event.ts'
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
@@ -17,11 +17,11 @@ import { endingError } from './stored-turn.ts'
 import { UsageEstimate } from './usage-estimate.ts'
 
 export class TurnEnding {
-  readonly #store: Store
+  readonly #store: TurnStore
   readonly #options: ResolvedOptions
   readonly #estimate: UsageEstimate
 
-  constructor(store: Store, options: ResolvedOptions) {
+  constructor(store: TurnStore, options: ResolvedOptions) {
     this.#store = store
     this.#options = options
     this.#estimate = new UsageEstimate(options)

@@ -7,7 +7,7 @@
  */
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
-import type { EndedTurn } from '../../persistence/store.ts'
+import type { EndedTurn } from '../../persistence/ports/turn-store.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'

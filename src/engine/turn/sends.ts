@@ -7,7 +7,7 @@
  * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { StoredTurnParts, Store } from '../../persistence/store.ts'
+import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt } from '../../protocol/turn.ts'
@@ -29,7 +29,7 @@ type InputLike = Pick<Message, 'role' | 'parts'>
 type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
 
 interface SendsParts {
-  readonly store: Store
+  readonly store: TurnStore
   readonly turns: Turns
   readonly actors: Actors
   readonly options: ResolvedOptions

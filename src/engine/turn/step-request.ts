@@ -3,7 +3,10 @@
  *
  * Knows nothing of states and attempts, nor of how the request is sent.
  */
-import type { HistoryMessage, Store } from '../../persistence/store.ts'
+import type {
+  ConversationStore,
+  HistoryMessage,
+} from '../../persistence/ports/conversation-store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
@@ -19,7 +22,7 @@ export async function replyRequest(
   { conversation }: Bound,
   { target, model }: Route,
   input: Message,
-  store: Store,
+  store: ConversationStore,
   prepare: Prepare | undefined,
 ): Promise<ReplyRequest> {
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
@@ -41,14 +44,17 @@ export async function replyRequest(
   }
 }
 
-async function history(input: Message, store: Store): Promise<readonly HistoryMessage[]> {
+async function history(
+  input: Message,
+  store: ConversationStore,
+): Promise<readonly HistoryMessage[]> {
   // The first message has no history to read.
   if (input.position === 1) return [input]
   return currentLine(await store.listHistory(input.conversationId, input.position))
 }
 
 /** The full messages, for the host's `prepare`. */
-async function wholeHistory(input: Message, store: Store): Promise<readonly Message[]> {
+async function wholeHistory(input: Message, store: ConversationStore): Promise<readonly Message[]> {
   const messages = await store.listMessages(input.conversationId)
   return currentLine(messages.filter(({ position }) => position <= input.position))
 }

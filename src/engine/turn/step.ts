@@ -6,9 +6,9 @@
  * that attempt is made; every outcome goes back to it as an event. Knows nothing of HTTP.
  */
 import { setImmediate as nextTask } from 'node:timers/promises'
+import type { ConversationStore } from '../../persistence/ports/conversation-store.ts'
 import type { TransportFigures } from '../../machines/transport-actor.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
-import type { Store } from '../../persistence/store.ts'
 import type { ReplyEnd, ReplySink, UnplacedDelta } from '../../protocol/delta.ts'
 import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
@@ -25,7 +25,7 @@ import type { Bound, TurnRequest } from './turn-request.ts'
 
 /** The parts of the engine that a step needs. */
 export interface StepPort {
-  readonly store: Store
+  readonly store: ConversationStore
   readonly transport: Transport
   readonly binder: Binder
   readonly options: ResolvedOptions

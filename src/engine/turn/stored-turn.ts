@@ -3,7 +3,7 @@
  * live turn, and knows neither the feed nor the machines.
  */
 import { Observable } from 'rxjs'
-import type { StoredTurnParts } from '../../persistence/store.ts'
+import type { StoredTurnParts } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'

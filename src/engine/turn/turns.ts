@@ -16,7 +16,8 @@ import type {
 } from '../../machines/turn-events.ts'
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
-import type { Store, TurnRetry } from '../../persistence/store.ts'
+import type { Store } from '../../persistence/ports/store.ts'
+import type { TurnRetry } from '../../persistence/ports/turn-store.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import {

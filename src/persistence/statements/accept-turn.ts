@@ -6,7 +6,7 @@
  */
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
-import type { TurnAccept, TurnPlace } from '../store.ts'
+import type { TurnAccept, TurnPlace } from '../ports/turn-store.ts'
 import { unansweredRefusal } from './answered-calls.ts'
 import { literal } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'

@@ -8,7 +8,7 @@
  */
 import { isDelta, type StoredDelta } from '../../reply/delta-schema.ts'
 import type { CheckpointRow, TurnRow } from '../schema/schema.ts'
-import type { TurnCheckpoint } from '../store.ts'
+import type { TurnCheckpoint } from '../ports/turn-store.ts'
 import { literal } from './compile.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromJson, toJson, toTextOrNull } from './stored-text.ts'

@@ -1,7 +1,7 @@
 /** A conversation as a row, and back. Knows no statement. */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { ConversationRow } from '../schema/schema.ts'
-import type { NewConversation } from '../store.ts'
+import type { NewConversation } from '../ports/conversation-store.ts'
 import { json, readRow, text, time } from './checked-row.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { storedSettings } from './stored-values.ts'

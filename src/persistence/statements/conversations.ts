@@ -6,7 +6,7 @@
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { Part } from '../../protocol/message.ts'
 import type { ConversationRow, MessageRow } from '../schema/schema.ts'
-import type { NewConversation } from '../store.ts'
+import type { NewConversation } from '../ports/conversation-store.ts'
 import { literal } from './compile.ts'
 import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
 import { type Connection, Statement } from './statement.ts'

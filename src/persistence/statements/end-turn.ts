@@ -7,7 +7,7 @@
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
 import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
-import type { EndedTurn, TurnEnd } from '../store.ts'
+import type { EndedTurn, TurnEnd } from '../ports/turn-store.ts'
 import { json, plainText, readable, text, time } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { MOVE_HEAD, TOUCH } from './conversations.ts'

@@ -1,7 +1,7 @@
 /** An endpoint as a row, and back. Knows no statement, and cannot open the sealed secrets. */
 import type { Dialect, FallbackRecord } from '../../protocol/endpoint.ts'
 import type { EndpointRow } from '../schema/schema.ts'
-import type { StoredEndpoint } from '../store.ts'
+import type { StoredEndpoint } from '../ports/endpoint-store.ts'
 import { jsonArray, jsonObject, plainText, readRow, text, word } from './checked-row.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 

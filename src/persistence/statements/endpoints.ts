@@ -1,6 +1,6 @@
 /** Reads and writes endpoints: a new record replaces the old one. Secrets come in sealed. */
 import type { EndpointRow } from '../schema/schema.ts'
-import type { StoredEndpoint } from '../store.ts'
+import type { StoredEndpoint } from '../ports/endpoint-store.ts'
 import { endpointRow } from './endpoint-row.ts'
 import { type Connection, type NoParameters, Statement } from './statement.ts'
 

@@ -8,7 +8,7 @@ import {
   type Usage,
 } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
-import type { HistoryMessage } from '../store.ts'
+import type { HistoryMessage } from '../ports/conversation-store.ts'
 import { integer, json, plainText, readRow, text, time, word } from './checked-row.ts'
 import { toJsonOrNull } from './stored-text.ts'
 import { storedParts } from './stored-values.ts'

@@ -5,7 +5,7 @@
  */
 import type { Message } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
-import type { HistoryMessage } from '../store.ts'
+import type { HistoryMessage } from '../ports/conversation-store.ts'
 import { type ReportBroken, readRows } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { historyMessage, type HistoryRow, messageRecord } from './message-row.ts'

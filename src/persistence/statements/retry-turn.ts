@@ -6,7 +6,7 @@
  */
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import type { TurnRetry } from '../store.ts'
+import type { TurnRetry } from '../ports/turn-store.ts'
 import { type Acceptance, boundIn, INSERT_TURN, SELECT_ACCEPTING } from './accept-turn.ts'
 import { literal } from './compile.ts'
 import { TOUCH } from './conversations.ts'

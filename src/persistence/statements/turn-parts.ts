@@ -4,7 +4,7 @@
  * Does not keep keys unique: an index in the schema does.
  */
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import type { LastSeqs, StoredTurnParts } from '../store.ts'
+import type { LastSeqs, StoredTurnParts } from '../ports/turn-store.ts'
 import { integer, readRow } from './checked-row.ts'
 import { messageRecord } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'

@@ -5,7 +5,7 @@
  */
 import type { Usage } from '../../protocol/message.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import type { CostedTurn } from '../store.ts'
+import type { CostedTurn } from '../ports/turn-store.ts'
 import { literal } from './compile.ts'
 import { messageRecord, type UsageColumns, usageColumns } from './message-row.ts'
 import { type Connection, Statement } from './statement.ts'

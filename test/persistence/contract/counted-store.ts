@@ -1,5 +1,5 @@
 /** The store that the contract is tested on. Knows nothing of the database behind it. */
-import type { Store } from '../../../src/persistence/store.ts'
+import type { Store } from '../../../src/persistence/ports/store.ts'
 import { conversation } from '../records.ts'
 
 /** A store that counts its transactions. */

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { SqlStore } from '../../../src/persistence/sql-store.ts'
 import { openUnguarded } from '../../../src/persistence/sqlite/store.ts'
-import type { TurnCheckpoint } from '../../../src/persistence/store.ts'
+import type { TurnCheckpoint } from '../../../src/persistence/ports/turn-store.ts'
 import { accept, conversation, end, sqliteOptions } from '../records.ts'
 import { connect, newFile, open } from '../sqlite-files.ts'
 

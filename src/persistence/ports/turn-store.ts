@@ -1,0 +1,156 @@
+/** Turns, from their accept to their end, as the engine reads and writes them. */
+import type { ConversationRecord } from '../../protocol/conversation.ts'
+import type { UnplacedDelta } from '../../protocol/delta.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
+import type { FinishReason, Message, MessageRole, Part, Usage } from '../../protocol/message.ts'
+import type { AttemptRecord, TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
+
+/** An input and the turn it starts, written in one transaction. */
+export interface TurnAccept {
+  readonly turnId: string
+  readonly conversationId: string
+  readonly messageId: string
+  /** The id of the turn's reply, whether or not it leaves one. */
+  readonly replyId: string
+  readonly role: MessageRole
+  readonly parts: readonly Part[]
+  readonly metadata?: unknown
+  /** Unique in the conversation. */
+  readonly idempotencyKey?: string | undefined
+  readonly at: Date
+  /**
+   * Returns the endpoint and the model of the turn, from the conversation as it is when the turn is
+   * written. Throws the error with which the input is refused.
+   *
+   * Contract: it is synchronous, and may be called again: each retry of the transaction calls it.
+   */
+  readonly bind: (conversation: ConversationRecord) => TurnPlace
+}
+
+/** The first route of a turn. */
+export interface TurnPlace {
+  readonly endpoint: string
+  readonly model: string
+}
+
+/** A new turn on the input of the conversation's last turn. */
+export type TurnRetry = Omit<TurnAccept, 'messageId' | 'role' | 'parts'>
+
+/** The numbers of the last events of a turn. */
+export interface LastSeqs {
+  /** That of the newest event that told of content; 0 if there was none. */
+  readonly content: number
+  /** That of the terminal event. */
+  readonly terminal: number
+}
+
+/** A turn as it is in the store, with its input and its reply. */
+export interface StoredTurnParts {
+  readonly turn: TurnRecord
+  readonly input: Message
+  readonly reply?: Message
+  /** Absent if a crash ended the turn, or a version that did not store them. */
+  readonly lastSeqs?: LastSeqs
+}
+
+/** The additions to a running reply since the checkpoint before. */
+export interface TurnCheckpoint {
+  readonly turnId: string
+  readonly attempts: number
+  readonly failedAttempts?: readonly AttemptRecord[] | undefined
+  /** The route of the last attempt; absent if the turn was accepted with that route. */
+  readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
+  /** The number of the first piece. The pieces of a turn are numbered from 1. */
+  readonly n: number
+  readonly pieces: readonly (readonly UnplacedDelta[])[]
+}
+
+/** How a turn ended. */
+export interface TurnEnd {
+  readonly turnId: string
+  readonly conversationId: string
+  readonly status: TerminalStatus
+  readonly attempts: number
+  readonly failedAttempts?: readonly AttemptRecord[] | undefined
+  /** The route of the last attempt; absent if the turn was accepted with that route. */
+  readonly fallbackAsked?: { readonly endpoint: string; readonly model: string } | undefined
+  /** True if checkpoints of the turn were submitted: the write of its end deletes them. */
+  readonly hasCheckpoints: boolean
+  /** The id that the turn was accepted with for its reply. */
+  readonly replyId: string
+  readonly lastSeqs: LastSeqs
+  readonly error?: ErrorRecord | undefined
+  readonly usage?: Usage | undefined
+  /** The reply to save; absent if the turn left none. */
+  readonly reply?:
+    | {
+        readonly parts: readonly Part[]
+        readonly finishReason?: FinishReason | undefined
+        readonly model?: string | undefined
+      }
+    | undefined
+  readonly at: Date
+}
+
+/** An ended turn and its reply, as they are in the store. */
+export interface EndedTurn {
+  readonly turn: TurnRecord
+  readonly message?: Message
+  /** False if another writer had ended the turn or taken it over: then nothing was changed. */
+  readonly written: boolean
+}
+
+/** A turn whose usage became known after its end, with its reply. */
+export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
+
+export interface TurnStore {
+  getTurn(id: string): Promise<TurnRecord | undefined>
+  /** Oldest first. */
+  listTurns(conversationId: string): Promise<readonly TurnRecord[]>
+
+  lastTurn(conversationId: string): Promise<TurnRecord | undefined>
+  /** The turn that the conversation has under this idempotency key. */
+  keyedTurn(conversationId: string, idempotencyKey: string): Promise<StoredTurnParts | undefined>
+
+  turnParts(turnId: string): Promise<StoredTurnParts | undefined>
+  replyOf(turnId: string): Promise<Message | undefined>
+  /**
+   * Writes the user message and its turn in one transaction.
+   *
+   * @throws `conversation-not-found`; the error that `bind` throws; `invalid-input` if a tool
+   *   result answers no call of the conversation; `database-failed` if the idempotency key is
+   *   taken; `cancelled` if the turn was withdrawn
+   */
+  acceptTurn(accept: TurnAccept): Promise<Message>
+
+  /**
+   * Writes the additions to a running reply, behind other writes. A power cut may undo it. Returns
+   * true if the turn still runs and belongs to this writer. Otherwise nothing is written.
+   */
+  checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
+
+  /**
+   * Writes a turn on the input of the conversation's last turn, and returns that input.
+   *
+   * @throws `nothing-to-retry`; otherwise the errors of `acceptTurn`
+   */
+  retryTurn(retry: TurnRetry): Promise<Message>
+
+  /**
+   * Withdraws the beginning of a turn if its write has not begun: nothing is stored, and the
+   * promise of the write rejects with `cancelled`. A write that has begun runs to its end.
+   */
+  withdrawTurn(turnId: string): void
+
+  /**
+   * Writes the reply and the end of its turn in one transaction, if the turn still runs and belongs
+   * to this writer.
+   */
+  endTurn(end: TurnEnd): Promise<EndedTurn>
+
+  /**
+   * Sets the usage of a cancelled turn and of its reply. Returns `undefined` if this writer has no
+   * such turn.
+   */
+  recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined>
+}
