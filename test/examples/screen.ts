@@ -8,7 +8,8 @@
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const WIDE =
   /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|\p{Emoji_Presentation}|\uFE0F/u
-const INVISIBLE = /^[\p{M}\p{Cf}]+$/u
+/** Signs that take no cell of their own: they change the character before them. */
+const INVISIBLE = /^[\p{M}\p{Cf}\p{Emoji_Modifier}]+$/u
 const TOKEN =
   // oxlint-disable-next-line no-control-regex -- these are what this file is about
   /\u001B\[([?\d;]*)([A-Za-z~])|\u001B\]([^\u0007\u001B]*)(?:\u0007|\u001B\\)|[\u0000-\u001F\u007F]|[^\u0000-\u001F\u007F]+/g

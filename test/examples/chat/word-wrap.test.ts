@@ -38,6 +38,10 @@ test('shows the beginning of a word at once, and moves it when it gets too long'
   expect(rows(['one tw', 'elve'], 8)).toEqual(['one', 'twelve'])
 })
 
+test('keeps a colour of skin that comes late on the row of its emoji', () => {
+  expect(rows(['aa  👍🏽 👍', '🏽 '], 5)).toEqual(['aa', '👍🏽 👍🏽'])
+})
+
 const word = fc.oneof(
   fc.stringMatching(/^[a-z]{1,14}$/),
   fc.constantFrom('語', '日本', '🙂', '👍🏽', 'né', 'e\u0301a', '。', 'a語b', '한국'),
