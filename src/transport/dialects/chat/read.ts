@@ -63,6 +63,8 @@ class ChatCompletionsReader implements DialectReader {
   /** How much the draft said when the newest fragment of a call came. */
   #saidAtCall = -1
   #isRefused = false
+  /** True once text came in the older format of completions. */
+  #isCompletion = false
   /** The type of content that was left out, if there was some. */
   #unreadKind: string | undefined
   readonly #usage = new UsageTally()
@@ -100,7 +102,7 @@ class ChatCompletionsReader implements DialectReader {
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
       else if (isObject(message) && before === 0) this.#message(message)
-      else if (!isObject(message)) this.#completion(choice)
+      else if (!isObject(message) && (before === 0 || this.#isCompletion)) this.#completion(choice)
     }
     return error ?? this.#finishedWith(choice, before)
   }
@@ -166,7 +168,9 @@ class ChatCompletionsReader implements DialectReader {
 
   /** The text of the older format of completions, which some servers send here too. */
   #completion({ text }: WireObject): void {
-    if (typeof text === 'string') this.#draft.text(text)
+    if (typeof text !== 'string') return
+    this.#isCompletion = true
+    this.#draft.text(text)
   }
 
   #content(delta: WireObject): void {
