@@ -148,8 +148,8 @@ class ChatCompletionsReader implements DialectReader {
 
   #delta(delta: WireObject): void {
     this.#content(delta)
-    const calls = delta['tool_calls']
-    const hasCalls = Array.isArray(calls) && calls.length > 0
+    const calls = listed(delta['tool_calls'])
+    const hasCalls = calls.length > 0
     if (hasCalls) this.#calls.addFragments(calls)
     // The predecessor of tool calls: one call, without id or index.
     const called = delta['function_call']
@@ -159,8 +159,7 @@ class ChatCompletionsReader implements DialectReader {
 
   #message(message: WireObject): void {
     this.#content(message)
-    const calls = message['tool_calls']
-    if (Array.isArray(calls)) for (const call of calls) this.#calls.addWhole(call)
+    for (const call of listed(message['tool_calls'])) this.#calls.addWhole(call)
     if (isObject(message['function_call'])) {
       this.#calls.addWhole({ function: message['function_call'] })
     }
