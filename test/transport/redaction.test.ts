@@ -165,7 +165,20 @@ test('keeps joiners where scripts and emoji need them', async () => {
   expect(await told(text)).toBe(`Endpoint "online" answered 500: ${text}`)
 })
 
-test('costs no more for a long message than for what is searched of it', () => {
+test.each([
+  'secret-number-',
+  'x',
+  '\u200d',
+  'a\u200d',
+  '\u202e ',
+  'İ',
+  '%25',
+  '\\',
+  '%C3%A4',
+  String.raw`\u0073`,
+  '&#x73;',
+  'secret-number-7-of-many',
+])('costs no more for a long message than for what is searched of it: %j', (shape) => {
   const headers = Object.fromEntries(
     Array.from({ length: 100 }, (_, n) => [`x-${n}`, `secret-number-${n}-of-many`]),
   )
@@ -179,25 +192,10 @@ test('costs no more for a long message than for what is searched of it', () => {
     })
     return times.toSorted((a, b) => a - b)[2] as number
   }
-  for (const shape of [
-    'secret-number-',
-    'x',
-    '\u200d',
-    'a\u200d',
-    '\u202e ',
-    'İ',
-    '%25',
-    '\\',
-    '%C3%A4',
-    String.raw`\u0073`,
-    '&#x73;',
-    'secret-number-7-of-many',
-  ]) {
-    const small = shape.repeat(Math.ceil(2 ** 14 / shape.length))
-    const searched = shape.repeat(Math.ceil(2 ** 16 / shape.length))
-    const huge = shape.repeat(Math.ceil(9_000_000 / shape.length))
-    cpu(small)
-    expect(cpu(searched)).toBeLessThan(8 * Math.max(cpu(small), 2000))
-    expect(cpu(huge)).toBeLessThan(3 * Math.max(cpu(searched), 2000))
-  }
+  const small = shape.repeat(Math.ceil(2 ** 14 / shape.length))
+  const searched = shape.repeat(Math.ceil(2 ** 16 / shape.length))
+  const huge = shape.repeat(Math.ceil(9_000_000 / shape.length))
+  cpu(small)
+  expect(cpu(searched)).toBeLessThan(8 * Math.max(cpu(small), 2000))
+  expect(cpu(huge)).toBeLessThan(3 * Math.max(cpu(searched), 2000))
 })

@@ -42,6 +42,10 @@ test('measures a character that arrives in two pieces as one', () => {
   expect(rows(['👍', '🏽 語 '], 5)).toEqual(['👍🏽 語'])
 })
 
+test('keeps a colour of skin that comes late on the row of its emoji', () => {
+  expect(rows(['aa  👍🏽 👍', '🏽 '], 5)).toEqual(['aa', '👍🏽 👍🏽'])
+})
+
 const word = fc.oneof(
   fc.stringMatching(/^[a-z]{1,14}$/),
   fc.constantFrom('語', '日本', '🙂', '👍🏽', 'né', 'e\u0301a', '。', 'a語b', '한국'),

@@ -431,6 +431,18 @@ describe('whole calls and a clean end of the body', () => {
   })
 })
 
+test('reads one call where others send a list of them', async () => {
+  const entry = { id: 'c1', function: { name: 'look', arguments: '{"q":1}' } }
+  const answer = { choices: [{ message: { tool_calls: entry }, finish_reason: 'tool_calls' }] }
+
+  for (const asked of [
+    await bare(chunk({ tool_calls: { index: 0, ...entry } }), fin('tool_calls'), DONE),
+    await whole('chat-completions', answer),
+  ]) {
+    expect(called(asked)).toEqual([['look', '{"q":1}']])
+  }
+})
+
 test('splits several objects in a JSON answer, and keeps equal calls apart', async () => {
   const asked = await whole('chat-completions', {
     choices: [

@@ -46,6 +46,13 @@ describe('content of chat completions', () => {
     const asked = await bare(...choices, fin(), DONE)
 
     expect(asked.text).toBe('Hello world')
+
+    const repeated = await bare(
+      chunk({ content: 'Hello' }),
+      { choices: [{ index: 0, text: 'Hello', finish_reason: 'stop' }] },
+      DONE,
+    )
+    expect(repeated.text).toBe('Hello')
   })
 
   test.each([

@@ -60,6 +60,8 @@ class ChatCompletionsReader extends ReplyReader {
   /** How much the draft said when the newest fragment of a call came. */
   #saidAtCall = -1
   #isRefused = false
+  /** True once text came in the older format of completions. */
+  #isCompletion = false
   readonly #usage = new UsageTally()
 
   constructor(draft: ReplyDraft, newId: () => string, asked: WireRequestInfo) {
@@ -94,7 +96,7 @@ class ChatCompletionsReader extends ReplyReader {
       // Some servers repeat the whole message so far beside each delta, so a message is read only
       // if there is no content yet.
       else if (isObject(message) && before === 0) this.#message(message)
-      else if (!isObject(message)) this.#completion(choice)
+      else if (!isObject(message) && (before === 0 || this.#isCompletion)) this.#completion(choice)
     }
     return error ?? this.#finishedWith(choice, before)
   }
@@ -137,8 +139,8 @@ class ChatCompletionsReader extends ReplyReader {
 
   #delta(delta: WireObject): void {
     this.#content(delta)
-    const calls = delta['tool_calls']
-    const hasCalls = Array.isArray(calls) && calls.length > 0
+    const calls = listed(delta['tool_calls'])
+    const hasCalls = calls.length > 0
     if (hasCalls) this.calls.addFragments(calls)
     // The predecessor of tool calls: one call, without id or index.
     const called = delta['function_call']
@@ -148,8 +150,7 @@ class ChatCompletionsReader extends ReplyReader {
 
   #message(message: WireObject): void {
     this.#content(message)
-    const calls = message['tool_calls']
-    if (Array.isArray(calls)) for (const call of calls) this.calls.addWhole(call)
+    for (const call of listed(message['tool_calls'])) this.calls.addWhole(call)
     if (isObject(message['function_call'])) {
       this.calls.addWhole({ function: message['function_call'] })
     }
@@ -157,7 +158,9 @@ class ChatCompletionsReader extends ReplyReader {
 
   /** The text of the older format of completions, which some servers send here too. */
   #completion({ text }: WireObject): void {
-    if (typeof text === 'string') this.draft.text(text)
+    if (typeof text !== 'string') return
+    this.#isCompletion = true
+    this.draft.text(text)
   }
 
   #content(delta: WireObject): void {
