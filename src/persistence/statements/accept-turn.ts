@@ -12,7 +12,7 @@ import { literal } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { MOVE_HEAD } from './conversations.ts'
 import { assertNewest, EPOCH_SETTING } from './epoch.ts'
-import { GREATEST_POSITION, nextPosition, positionAfter } from './positions.ts'
+import { GREATEST_POSITION, nextMessagePosition, nextPosition, positionAfter } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
@@ -38,14 +38,7 @@ export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, Accep
       .selectFrom('conversation as c')
       .selectAll('c')
       .select((of) => [
-        of
-          .selectFrom('message as m')
-          .select(positionAfter('m.position').as('next'))
-          .whereRef('m.conversation_id', '=', 'c.id')
-          .where('m.position', '<=', GREATEST_POSITION)
-          .$asScalar()
-          .$notNull()
-          .as('message_position'),
+        nextMessagePosition('c.id').as('message_position'),
         of
           .selectFrom('turn as t')
           .select(positionAfter('t.position').as('next'))

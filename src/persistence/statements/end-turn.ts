@@ -13,7 +13,7 @@ import { literal } from './compile.ts'
 import { MOVE_HEAD, TOUCH } from './conversations.ts'
 import { messageRecord, usageColumns } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
-import { GREATEST_POSITION, positionAfter } from './positions.ts'
+import { nextMessagePosition } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, turnRecord } from './turn-row.ts'
@@ -67,15 +67,7 @@ export const END_TURN = new Statement<
       'model',
       'metadata',
       'started_at',
-      (of) =>
-        of
-          .selectFrom('message as m')
-          .select(positionAfter('m.position').as('next'))
-          .whereRef('m.conversation_id', '=', 'turn.conversation_id')
-          .where('m.position', '<=', GREATEST_POSITION)
-          .$asScalar()
-          .$notNull()
-          .as('reply_position'),
+      nextMessagePosition('turn.conversation_id').as('reply_position'),
     ]),
 )
 
