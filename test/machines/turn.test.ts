@@ -1,9 +1,9 @@
 /** The turn machine: each state, and each event in it, without an engine. */
-import { type AnyActorRef, createActor, SimulatedClock } from 'xstate'
+import { type AnyActorRef, type AnyStateNode, createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { transportLogic } from '../../src/engine/actors/transport-actor.ts'
 import type { TransportFigures } from '../../src/machines/transport-actor.ts'
-import type { TurnReport } from '../../src/machines/turn-events.ts'
+import type { EnteredPhase, TurnReport } from '../../src/machines/turn-events.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
 
 /** The figures of an actor that has made no request. */
@@ -500,3 +500,31 @@ test('leaves no timer and no actor when it has ended', () => {
   it.clock.increment(10_000_000)
   expect(it.paramsOf('seal')).toHaveLength(1)
 })
+
+/** The states without states of their own. */
+function leaves(node: AnyStateNode): readonly AnyStateNode[] {
+  const inner = Object.values(node.states)
+  return inner.length === 0 ? [node] : inner.flatMap(leaves)
+}
+
+test('each state between the accept and the end tells its own name as the phase', () => {
+  const between = leaves(turnMachine.root).filter(
+    ({ key, type }) => type !== 'final' && key !== 'recording' && key !== 'withdrawing',
+  )
+  const context = { turnId: 't', failedAttempts: 0, saveFailures: 0 }
+
+  const told = between.map(({ entry }) => {
+    const tells = (entry as readonly Telling[]).filter(({ type }) => type === 'tellPhase')
+    return tells.map(({ params }) =>
+      typeof params === 'function' ? params({ context }).phase : params.phase,
+    )
+  })
+
+  expect(told).toEqual(between.map(({ key }) => [key]))
+  expect(between).toHaveLength(6)
+})
+
+interface Telling {
+  readonly type: string
+  readonly params: EnteredPhase | ((args: { readonly context: object }) => EnteredPhase)
+}

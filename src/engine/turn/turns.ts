@@ -81,17 +81,17 @@ export class Turns {
   readonly #running = new Registry<string, LiveTurn>()
 
   constructor(parts: TurnsOptions) {
-    this.#store = parts.store
-    this.#feed = parts.feed
-    this.#binder = parts.binder
-    this.#drains = parts.drains
-    this.#options = parts.options
-    this.#onSettled = parts.onSettled
-    const { steadyClock: clock, logger, checkpointMs: everyMs } = parts.options
-    this.#checkpoints = new Checkpoints({ store: parts.store, clock, logger, everyMs })
-    const { store, transport, binder, options } = parts
+    const { store, transport, feed, binder, drains, options, onSettled } = parts
+    this.#store = store
+    this.#feed = feed
+    this.#binder = binder
+    this.#drains = drains
+    this.#options = options
+    this.#onSettled = onSettled
+    const { steadyClock: clock, logger, checkpointMs: everyMs } = options
+    this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     this.#steps = { store, transport, binder, options }
-    this.#ending = new TurnEnding(parts.store, parts.options)
+    this.#ending = new TurnEnding(store, options)
   }
 
   /** The turn that runs in a conversation, from the moment it records its input. */

@@ -5,14 +5,15 @@
  * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
  */
 import { type Message, textOf } from '../../protocol/message.ts'
-import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import type { ConversationRow, TurnRow } from '../schema/schema.ts'
 import type { TurnAccept, TurnPlace } from '../ports/turn-store.ts'
 import { unansweredRefusal } from './answered-calls.ts'
 import { literal } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { MOVE_HEAD } from './conversations.ts'
 import { assertNewest, EPOCH_SETTING } from './epoch.ts'
-import { GREATEST_POSITION, nextPosition, positionAfter } from './positions.ts'
+import { INSERT_INPUT } from './new-messages.ts'
+import { GREATEST_POSITION, nextMessagePosition, nextPosition, positionAfter } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
@@ -38,14 +39,7 @@ export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, Accep
       .selectFrom('conversation as c')
       .selectAll('c')
       .select((of) => [
-        of
-          .selectFrom('message as m')
-          .select(positionAfter('m.position').as('next'))
-          .whereRef('m.conversation_id', '=', 'c.id')
-          .where('m.position', '<=', GREATEST_POSITION)
-          .$asScalar()
-          .$notNull()
-          .as('message_position'),
+        nextMessagePosition('c.id').as('message_position'),
         of
           .selectFrom('turn as t')
           .select(positionAfter('t.position').as('next'))
@@ -63,30 +57,6 @@ export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, Accep
           .as('epoch'),
       ])
       .where('c.id', '=', id),
-)
-
-type InputColumn =
-  | 'id'
-  | 'conversation_id'
-  | 'turn_id'
-  | 'parent_id'
-  | 'position'
-  | 'role'
-  | 'parts'
-  | 'created_at'
-
-export const INSERT_INPUT = new Statement<Pick<MessageRow, InputColumn>>((db, row) =>
-  db.insertInto('message').values({
-    id: row.id,
-    conversation_id: row.conversation_id,
-    turn_id: row.turn_id,
-    parent_id: row.parent_id,
-    position: row.position,
-    role: row.role,
-    parts: row.parts,
-    status: literal('complete'),
-    created_at: row.created_at,
-  }),
 )
 
 type BegunColumn =

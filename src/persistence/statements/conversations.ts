@@ -5,10 +5,10 @@
  */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { Part } from '../../protocol/message.ts'
-import type { ConversationRow, MessageRow } from '../schema/schema.ts'
+import type { ConversationRow } from '../schema/schema.ts'
 import type { NewConversation } from '../ports/conversation-store.ts'
-import { literal } from './compile.ts'
 import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
+import { INSERT_INITIAL } from './new-messages.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
 
@@ -75,30 +75,6 @@ export const INSERT_CONVERSATION = new Statement<ConversationRow>((db, row) =>
     .onConflict((conflict) => conflict.column('id').doNothing()),
 )
 
-type InitialMessage =
-  | 'id'
-  | 'conversation_id'
-  | 'import_id'
-  | 'parent_id'
-  | 'position'
-  | 'role'
-  | 'parts'
-  | 'created_at'
-
-export const INSERT_MESSAGE = new Statement<Pick<MessageRow, InitialMessage>>((db, row) =>
-  db.insertInto('message').values({
-    id: row.id,
-    conversation_id: row.conversation_id,
-    import_id: row.import_id,
-    parent_id: row.parent_id,
-    position: row.position,
-    role: row.role,
-    parts: row.parts,
-    status: literal('complete'),
-    created_at: row.created_at,
-  }),
-)
-
 type ChangeableColumn = Exclude<keyof ConversationRow, 'head_message_id' | 'created_at'>
 
 export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
@@ -144,7 +120,7 @@ export function createConversationJob(
     if (inserted === 0) return undefined
     let parentId: string | null = null
     for (const [index, { id, role, parts }] of messages.entries()) {
-      await INSERT_MESSAGE.run(tx, {
+      await INSERT_INITIAL.run(tx, {
         id,
         conversation_id: row.id,
         import_id: conversation.importId,

@@ -6,14 +6,14 @@
  */
 import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
-import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import type { CheckpointRow, TurnRow } from '../schema/schema.ts'
 import type { EndedTurn, TurnEnd } from '../ports/turn-store.ts'
 import { json, plainText, readable, text, time } from './checked-row.ts'
-import { literal } from './compile.ts'
 import { MOVE_HEAD, TOUCH } from './conversations.ts'
 import { messageRecord, usageColumns } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
-import { GREATEST_POSITION, positionAfter } from './positions.ts'
+import { INSERT_REPLY } from './new-messages.ts'
+import { nextMessagePosition } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, turnRecord } from './turn-row.ts'
@@ -67,39 +67,8 @@ export const END_TURN = new Statement<
       'model',
       'metadata',
       'started_at',
-      (of) =>
-        of
-          .selectFrom('message as m')
-          .select(positionAfter('m.position').as('next'))
-          .whereRef('m.conversation_id', '=', 'turn.conversation_id')
-          .where('m.position', '<=', GREATEST_POSITION)
-          .$asScalar()
-          .$notNull()
-          .as('reply_position'),
+      nextMessagePosition('turn.conversation_id').as('reply_position'),
     ]),
-)
-
-export const INSERT_REPLY = new Statement<Omit<MessageRow, 'role' | 'import_id'>>((db, row) =>
-  db.insertInto('message').values({
-    id: row.id,
-    conversation_id: row.conversation_id,
-    turn_id: row.turn_id,
-    parent_id: row.parent_id,
-    position: row.position,
-    role: literal('assistant'),
-    parts: row.parts,
-    status: row.status,
-    finish_reason: row.finish_reason,
-    model: row.model,
-    input_tokens: row.input_tokens,
-    output_tokens: row.output_tokens,
-    reasoning_tokens: row.reasoning_tokens,
-    cache_read_tokens: row.cache_read_tokens,
-    cache_write_tokens: row.cache_write_tokens,
-    usage_raw: row.usage_raw,
-    usage_source: row.usage_source,
-    created_at: row.created_at,
-  }),
 )
 
 export const DELETE_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>>((db, { turn_id }) =>

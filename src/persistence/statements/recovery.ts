@@ -10,7 +10,7 @@ import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import { readableDeltas } from './checkpoints.ts'
 import { literal } from './compile.ts'
 import { beginEpoch } from './epoch.ts'
-import { GREATEST_POSITION, positionAfter } from './positions.ts'
+import { nextMessagePosition } from './positions.ts'
 import { type Connection, type NoParameters, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
 import { RUNNING } from './turns.ts'
@@ -58,17 +58,12 @@ export const INSERT_REPLY = new Statement<
     .expression((of) =>
       of
         .selectFrom('turn as t')
-        .select((column) => [
+        .select([
           id.as('id'),
           't.conversation_id',
           't.id as turn_id',
           't.input_message_id',
-          column
-            .selectFrom('message as m')
-            .select(positionAfter('m.position').as('next'))
-            .whereRef('m.conversation_id', '=', 't.conversation_id')
-            .where('m.position', '<=', GREATEST_POSITION)
-            .as('position'),
+          nextMessagePosition('t.conversation_id').as('position'),
           literal('assistant').as('role'),
           parts.as('parts'),
           literal('interrupted').as('status'),

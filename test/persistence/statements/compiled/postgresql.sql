@@ -1,6 +1,3 @@
--- accept-turn.ts: INSERT_INPUT (id, conversation_id, turn_id, parent_id, position, role, parts, created_at)
-insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "created_at") values ($1, $2, $3, $4, $5, $6, $7, 'complete', $8);
-
 -- accept-turn.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, idempotency_key, endpoint, model, metadata, started_at)
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "idempotency_key", "endpoint", "model", "attempts", "metadata", "started_at") values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, 0, $10, $11);
 
@@ -21,9 +18,6 @@ delete from "conversation" where "id" = $1;
 
 -- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, created_at, updated_at)
 insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "created_at", "updated_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict ("id") do nothing;
-
--- conversations.ts: INSERT_MESSAGE (id, conversation_id, import_id, parent_id, position, role, parts, created_at)
-insert into "message" ("id", "conversation_id", "import_id", "parent_id", "position", "role", "parts", "status", "created_at") values ($1, $2, $3, $4, $5, $6, $7, 'complete', $8);
 
 -- conversations.ts: MOVE_HEAD (head_message_id, updated_at, id)
 update "conversation" set "head_message_id" = $1, "updated_at" = $2 where "id" = $3;
@@ -52,9 +46,6 @@ delete from "checkpoint" where "turn_id" = $1;
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
 update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8, "content_seq" = $9, "last_seq" = $10 where "id" = $11 and "epoch" = $12 and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "endpoint", "model", "metadata", "started_at", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "turn"."conversation_id" and "m"."position" <= 9007199254740990) as "reply_position";
 
--- end-turn.ts: INSERT_REPLY (id, conversation_id, turn_id, parent_id, position, parts, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source, created_at)
-insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source", "created_at") values ($1, $2, $3, $4, $5, 'assistant', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
-
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = $1;
 
@@ -78,6 +69,15 @@ select * from "message" where "conversation_id" = $1 order by "position";
 
 -- messages.ts: SELECT_REPLY (turn_id)
 select * from "message" where "turn_id" = $1 and "role" = 'assistant';
+
+-- new-messages.ts: INSERT_INITIAL (id, conversation_id, parent_id, position, parts, created_at, import_id, role)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "import_id", "role", "status") values ($1, $2, $3, $4, $5, $6, $7, $8, 'complete');
+
+-- new-messages.ts: INSERT_INPUT (id, conversation_id, parent_id, position, parts, created_at, turn_id, role)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "turn_id", "role", "status") values ($1, $2, $3, $4, $5, $6, $7, $8, 'complete');
+
+-- new-messages.ts: INSERT_REPLY (id, conversation_id, parent_id, position, parts, created_at, turn_id, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "turn_id", "role", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source") values ($1, $2, $3, $4, $5, $6, $7, 'assistant', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
 -- probe.ts: DELETE_PROBE (name)
 delete from "setting" where "name" = $1;

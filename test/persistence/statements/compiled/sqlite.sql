@@ -1,6 +1,3 @@
--- accept-turn.ts: INSERT_INPUT (id, conversation_id, turn_id, parent_id, position, role, parts, created_at)
-insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "created_at") values (?, ?, ?, ?, ?, ?, ?, 'complete', ?);
-
 -- accept-turn.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, idempotency_key, endpoint, model, metadata, started_at)
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "idempotency_key", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, 0, ?, ?);
 
@@ -21,9 +18,6 @@ delete from "conversation" where "id" = ?;
 
 -- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, created_at, updated_at)
 insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
-
--- conversations.ts: INSERT_MESSAGE (id, conversation_id, import_id, parent_id, position, role, parts, created_at)
-insert into "message" ("id", "conversation_id", "import_id", "parent_id", "position", "role", "parts", "status", "created_at") values (?, ?, ?, ?, ?, ?, ?, 'complete', ?);
 
 -- conversations.ts: MOVE_HEAD (head_message_id, updated_at, id)
 update "conversation" set "head_message_id" = ?, "updated_at" = ? where "id" = ?;
@@ -52,9 +46,6 @@ delete from "checkpoint" where "turn_id" = ?;
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
 update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "endpoint", "model", "metadata", "started_at", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "turn"."conversation_id" and "m"."position" <= 9007199254740990) as "reply_position";
 
--- end-turn.ts: INSERT_REPLY (id, conversation_id, turn_id, parent_id, position, parts, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source, created_at)
-insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source", "created_at") values (?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = ?;
 
@@ -78,6 +69,15 @@ select * from "message" where "conversation_id" = ? order by "position";
 
 -- messages.ts: SELECT_REPLY (turn_id)
 select * from "message" where "turn_id" = ? and "role" = 'assistant';
+
+-- new-messages.ts: INSERT_INITIAL (id, conversation_id, parent_id, position, parts, created_at, import_id, role)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "import_id", "role", "status") values (?, ?, ?, ?, ?, ?, ?, ?, 'complete');
+
+-- new-messages.ts: INSERT_INPUT (id, conversation_id, parent_id, position, parts, created_at, turn_id, role)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "turn_id", "role", "status") values (?, ?, ?, ?, ?, ?, ?, ?, 'complete');
+
+-- new-messages.ts: INSERT_REPLY (id, conversation_id, parent_id, position, parts, created_at, turn_id, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "turn_id", "role", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source") values (?, ?, ?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- probe.ts: DELETE_PROBE (name)
 delete from "setting" where "name" = ?;
