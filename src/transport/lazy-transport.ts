@@ -51,7 +51,7 @@ class LazyTransport implements Transport {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    // Requests that wait for it fail with the code of the closed engine. Whoever waits for a
+    // Requests that wait for it fail with the code of the closed engine. A caller that waits for a
     // transport that cannot be loaded has been told.
     const transport = await this.#loading?.catch(() => undefined)
     await transport?.close()

@@ -1,5 +1,5 @@
 /**
- * Finds the handle of a turn by its id, whoever began the turn and whenever.
+ * Finds the handle of a turn by its id, whichever caller began it.
  *
  * A running turn has its live handle, an ended one a handle made from the store. Knows nothing of
  * idempotency keys or of how a turn runs.
