@@ -56,7 +56,6 @@ async function openStore(task: Task) {
     database: join(task.directory, 'chat.db'),
     durability: 'full',
     clock: { now: () => Date.now(), setTimeout, clearTimeout: () => undefined },
-    newId: () => crypto.randomUUID(),
   })
 }
 
@@ -83,10 +82,12 @@ async function openOurs(task: Task): Promise<Saver> {
     async save(conversationId) {
       const turnId = crypto.randomUUID()
       const messageId = crypto.randomUUID()
+      const replyId = crypto.randomUUID()
       await store.acceptTurn({
         turnId,
         conversationId,
         messageId,
+        replyId,
         role: 'user',
         parts: QUESTION,
         at: new Date(),
@@ -95,12 +96,13 @@ async function openOurs(task: Task): Promise<Saver> {
       await store.endTurn({
         turnId,
         conversationId,
+        replyId,
+        lastSeqs: { content: 2, last: 3 },
         status: 'done',
         attempts: 1,
         hasCheckpoints: false,
         usage: USAGE,
         reply: {
-          messageId: crypto.randomUUID(),
           parts: REPLY,
           finishReason: 'stop',
           model: 'm',
@@ -148,6 +150,7 @@ async function openPlain(task: Task): Promise<Saver> {
         conversation,
         position: 1,
         inputMessageId: question.id,
+        replyId: crypto.randomUUID(),
         status: 'pending',
         epoch: 1,
         endpoint: 'online',
@@ -160,7 +163,7 @@ async function openPlain(task: Task): Promise<Saver> {
       await em.persist([question, turn]).flush()
 
       const reply = em.create(Message, {
-        id: crypto.randomUUID(),
+        id: turn.replyId as string,
         conversation,
         turnId: turn.id,
         parentId: question.id,
