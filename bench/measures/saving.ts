@@ -97,7 +97,7 @@ async function openOurs(task: Task): Promise<Saver> {
         turnId,
         conversationId,
         replyId,
-        lastSeqs: { content: 2, last: 3 },
+        lastSeqs: { content: 2, terminal: 3 },
         status: 'done',
         attempts: 1,
         hasCheckpoints: false,
