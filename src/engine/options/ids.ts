@@ -4,17 +4,23 @@
  * Knows nothing of the records that get them.
  */
 import { randomFillSync } from 'node:crypto'
-import { v7 } from 'uuid'
 import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import { ignoreRejection } from './host-result.ts'
 
-const BYTES_OF_ID = 16
+/** An id has 74 random bits. */
+const RANDOM_BYTES = 10
 /**
  * The system's randomness costs the same for one id as for many. Each read of it costs more than
  * all other work on an id.
  */
 const IDS_AT_ONCE = 256
+/** The time of an id has 48 bits. */
+const LATEST = 2 ** 48 - 1
+/** The digit that has the variant of RFC 9562, by a random digit: two of its bits stay random. */
+const VARIANT: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from('0123456789abcdef', (digit, value) => [digit, (8 + (value % 4)).toString(16)]),
+)
 
 /**
  * Returns a function that makes ids of the clock's present time.
@@ -24,8 +30,8 @@ const IDS_AT_ONCE = 256
  */
 export function uuidV7Source(clock: Clock, random?: () => number): () => string {
   if (random !== undefined) return replayableSource(clock, random)
-  const bytes = systemBytes()
-  return () => v7({ msecs: clock.now(), random: bytes() })
+  const digits = systemDigits()
+  return () => uuidV7(clock.now(), digits())
 }
 
 /**
@@ -36,12 +42,25 @@ function replayableSource(clock: Clock, random: () => number): () => string {
   let last = ''
   let repeats = 0
   return () => {
-    const options = { msecs: clock.now(), random: bytesOf(random) }
-    const id = v7(options)
+    const id = uuidV7(clock.now(), digitsOf(random))
     repeats = id === last ? repeats + 1 : 0
     last = id
-    return repeats === 0 ? id : v7({ ...options, seq: repeats })
+    return repeats === 0 ? id : id.slice(0, -8) + repeats.toString(16).padStart(8, '0')
   }
+}
+
+/**
+ * Layout: RFC 9562, section 5.7.
+ *
+ * @param ms - UTC epoch milliseconds
+ * @param random - 20 random hexadecimal digits; the last one is not used
+ */
+function uuidV7(ms: number, random: string): string {
+  const time = Math.trunc(Math.min(Math.max(ms, 0), LATEST))
+    .toString(16)
+    .padStart(12, '0')
+  const variant = VARIANT[random[3] as string]
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`
 }
 
 /**
@@ -65,19 +84,20 @@ export function guardedIds(newId: () => string): () => string {
 }
 
 /** Returns a function that hands out every random byte only once. */
-function systemBytes(): () => Uint8Array {
-  let pool = new Uint8Array(0)
-  let used = 0
+function systemDigits(): () => string {
+  const pool = Buffer.allocUnsafe(RANDOM_BYTES * IDS_AT_ONCE)
+  let used = pool.length
   return () => {
     if (used === pool.length) {
-      pool = randomFillSync(new Uint8Array(BYTES_OF_ID * IDS_AT_ONCE))
+      randomFillSync(pool)
       used = 0
     }
-    used += BYTES_OF_ID
-    return pool.subarray(used - BYTES_OF_ID, used)
+    used += RANDOM_BYTES
+    return pool.toString('hex', used - RANDOM_BYTES, used)
   }
 }
 
-function bytesOf(random: () => number): Uint8Array {
-  return Uint8Array.from({ length: BYTES_OF_ID }, () => Math.floor(random() * 256))
+function digitsOf(random: () => number): string {
+  const byte = () => Math.floor(random() * 256)
+  return Buffer.from(Array.from({ length: RANDOM_BYTES }, byte)).toString('hex')
 }

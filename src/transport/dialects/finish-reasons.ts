@@ -178,7 +178,8 @@ const LONGEST = 200
 /** The reason as the provider wrote it, if the value is one. */
 export function givenReason(value: unknown): string | undefined {
   const given = nonEmpty(value)?.slice(0, LONGEST)
-  return given === undefined || NONE.has(wordOf(given)) ? undefined : given
+  if (given === undefined || REASONS.has(given)) return given
+  return NONE.has(wordOf(given)) ? undefined : given
 }
 
 /** Returns true if the reason says that the model failed. */
@@ -196,10 +197,13 @@ export function finishReasonOf(given: string): FinishReason {
 
 /** Looks up the whole reason, then the word before a detail: `stop: "###"`, `length (4096)`. */
 function known(given: string): FinishReason | 'failure' | undefined {
-  const trimmed = given.trim()
-  const beforeMark = /^[^:;,=("'[{<|/]*/.exec(trimmed)?.[0] ?? ''
-  const [first = ''] = trimmed.split(/\s/, 1)
-  return REASONS.get(wordOf(given)) ?? REASONS.get(wordOf(beforeMark)) ?? REASONS.get(wordOf(first))
+  return REASONS.get(given) ?? REASONS.get(wordOf(given)) ?? knownByWord(given.trim())
+}
+
+function knownByWord(given: string): FinishReason | 'failure' | undefined {
+  const beforeMark = /^[^:;,=("'[{<|/]*/.exec(given)?.[0] ?? ''
+  const [first = ''] = given.split(/\s/, 1)
+  return REASONS.get(wordOf(beforeMark)) ?? REASONS.get(wordOf(first))
 }
 
 /** Without the prefix that enums have, as in `FinishReason.STOP` and `FINISH_REASON_STOP`. */

@@ -39,3 +39,27 @@ test('ids differ even where the clock stands still and the randomness is always 
 
   expect(new Set(made.map(({ id }) => id)).size).toBe(9)
 })
+
+test('an id has the time of its clock and the marks of a UUIDv7', async () => {
+  const clock = at(1_700_000_000_123)
+  const engine = await testEngine({ clock })
+  const { id } = await engine.startConversation()
+
+  expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/)
+  expect(Number.parseInt(id.replace('-', '').slice(0, 12), 16)).toBe(1_700_000_000_123)
+})
+
+test.each([-1, 0, 12.75, 2 ** 48, Number.MAX_SAFE_INTEGER])(
+  'an id is a UUIDv7 also at the time %s',
+  async (now) => {
+    const engine = await testEngine({ random: () => 0, clock: at(now) })
+
+    expect((await engine.startConversation()).id).toMatch(
+      /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/,
+    )
+  },
+)
+
+function at(now: number): SimulatedClock {
+  return Object.assign(new SimulatedClock(), { now: () => now })
+}
