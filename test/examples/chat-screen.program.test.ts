@@ -44,8 +44,12 @@ async function ask(process: ExampleProcess, line: string): Promise<void> {
   })
 }
 
-/** Waits until all that was written is on the screen, by two movements of the cursor. */
-async function drawn(process: ExampleProcess): Promise<void> {
+/**
+ * Waits until all that was written is on the screen, by two movements of the cursor.
+ *
+ * @param typed - the end of what is in the line
+ */
+async function drawn(process: ExampleProcess, typed: string): Promise<void> {
   for (const [key, fromEnd] of [
     ['\u0005', 0],
     ['\u001B[D', 1],
@@ -53,7 +57,8 @@ async function drawn(process: ExampleProcess): Promise<void> {
     process.type(key)
     await process.shows(() => {
       const { lines, cursor } = process.screen
-      return cursor[1] === (lines.at(-1) ?? '').length - fromEnd
+      const last = lines.at(-1) ?? ''
+      return last.endsWith(typed) && cursor[1] === last.length - fromEnd
     })
   }
 }
@@ -202,8 +207,7 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
     const process = chats.startOnScreen(WIDE)
     await waits(process)
     process.type('a long question about the actors of this library, and their mailboxes')
-    await process.shows('mailboxes')
-    await drawn(process)
+    await drawn(process, 'mailboxes')
 
     await process.resize(NARROW.columns)
     await process.shows((text) =>
@@ -216,13 +220,12 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
     deltas.step()
     await process.shows(/mailbox$/)
     process.type('next question, which is longer than a row')
-    await process.shows('than a')
-    await drawn(process)
+    await drawn(process, 'than a row')
     await process.resize(20)
-    await process.shows('er than a row')
+    await process.shows('you> next question,\n      which is long\n     er than a row')
     deltas.step()
     await process.shows('\nand\n')
-    await drawn(process)
+    await drawn(process, 'than a row')
     await process.resize(WIDE.columns)
     await process.shows((text) => text.endsWith('\nyou> next question, which is longer than a row'))
     deltas.step()
