@@ -5,7 +5,7 @@
  * opens a database to read it, or that shows a window first, does not wait for them.
  */
 import type { ReplySink } from '../protocol/delta.ts'
-import { errorRecord } from '../protocol/errors.ts'
+import { ColloquyError, errorRecord } from '../protocol/errors.ts'
 import type { HttpTransport } from './http-transport.ts'
 import { PendingReply } from './pending-reply.ts'
 import type { ProviderTarget } from './provider-target.ts'
@@ -33,7 +33,6 @@ class LazyTransport implements Transport {
     this.#load().then(
       (transport) => pending.start(() => transport.reply(request, sink)),
       (error: unknown) => {
-        this.#options.logger?.error({ err: error }, 'The transport could not be loaded.')
         if (!pending.isAborted) sink.failed(errorRecord(error), {})
       },
     )
@@ -63,10 +62,20 @@ class LazyTransport implements Transport {
   }
 
   async #import(): Promise<HttpTransport> {
-    const { HttpTransport } = await import('./http-transport.ts')
+    const { HttpTransport } = await import('./http-transport.ts').catch(notLoaded)
     const transport = new HttpTransport(this.#options)
     if (this.#isClosed) await transport.close()
     this.#loaded = transport
     return transport
   }
+}
+
+/** The usual cause is a bundle, whose mistakes show when a module is loaded. */
+function notLoaded(cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  throw new ColloquyError(
+    'internal',
+    `The HTTP client could not be loaded: ${reason}. If your application is bundled, docs/bundling.md says how.`,
+    { cause },
+  )
 }
