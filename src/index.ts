@@ -5,6 +5,7 @@ export type {
   Completion,
   CompletionOptions,
   ConversationOptions,
+  EditOptions,
   EndpointOptions,
   Engine,
   EngineHealth,
@@ -13,6 +14,7 @@ export type {
   Reply,
   SendOptions,
   Turn,
+  TurnOptions,
 } from './engine/api.ts'
 export type {
   CountTokens,
@@ -34,7 +36,9 @@ export type {
   ConversationListOptions,
   ConversationRecord,
   ConversationUpdate,
+  ForkOptions,
   InitialMessage,
+  MessageListOptions,
   Settings,
 } from './protocol/conversation.ts'
 export type { Delta } from './protocol/delta.ts'

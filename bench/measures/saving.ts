@@ -131,15 +131,18 @@ async function openPlain(task: Task): Promise<Saver> {
   const connection = orm.em.getConnection()
   await connection.execute('pragma synchronous = full')
   await connection.execute('pragma foreign_keys = on')
+  let messages = 0
   return {
     async save(conversationId) {
       const em = orm.em.fork()
       const conversation = await em.findOneOrFail(Conversation, conversationId)
       const question = em.create(Message, {
+        n: (messages += 1),
         id: crypto.randomUUID(),
         conversation,
         turnId: crypto.randomUUID(),
         position: 1,
+        depth: 1,
         role: 'user',
         parts: JSON.stringify(QUESTION),
         status: 'complete',
@@ -163,11 +166,13 @@ async function openPlain(task: Task): Promise<Saver> {
       await em.persist([question, turn]).flush()
 
       const reply = em.create(Message, {
+        n: (messages += 1),
         id: turn.replyId as string,
         conversation,
         turnId: turn.id,
         parentId: question.id,
         position: 2,
+        depth: 2,
         role: 'assistant',
         parts: JSON.stringify(REPLY),
         status: 'complete',

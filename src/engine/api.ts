@@ -8,7 +8,9 @@ import type {
   ConversationListOptions,
   ConversationRecord,
   ConversationUpdate,
+  ForkOptions,
   InitialMessage,
+  MessageListOptions,
   Settings,
 } from '../protocol/conversation.ts'
 import type {
@@ -44,7 +46,7 @@ export interface Turn {
    * whatever happens: a cancel, a save that is retried, a crash.
    */
   readonly replyId: string
-  /** The input as it was stored; for a retry, the input of the turn before. */
+  /** The input as it was stored, by this turn or by an earlier one. */
   readonly userMessage: Message
   /**
    * Settles once the turn has ended, its end is on disk, and every event of the turn has been
@@ -104,8 +106,8 @@ export interface ConversationOptions {
   readonly messages?: readonly InitialMessage[] | undefined
 }
 
-/** The options of `send` and `retry`. All are optional. */
-export interface SendOptions {
+/** The options of every call that begins a turn. All are optional. */
+export interface TurnOptions {
   /**
    * Cancels the turn when it aborts. If it aborts before the input is on disk, `send` rejects and
    * nothing is kept.
@@ -146,6 +148,37 @@ export interface SendOptions {
    * `tool-calls`. Answer it by sending `tool-result` parts.
    */
   readonly tools?: ToolDefinitions | undefined
+}
+
+/** The options of `edit`. All are optional. */
+export interface EditOptions extends TurnOptions {
+  /**
+   * The host's own name for the input, of 1 to 200 characters, for example that under which a page
+   * shows it already. Unique in the conversation; one that is taken is refused with
+   * `invalid-option`.
+   */
+  readonly clientId?: string | undefined
+}
+
+/** The options of `send`. All are optional. */
+export interface SendOptions extends EditOptions {
+  /**
+   * The message that the input follows. Any message but the last one of its line begins a new
+   * branch; `null` begins one with a first message. The input's line becomes the active one.
+   *
+   * @defaultValue the conversation's `headMessageId`
+   */
+  readonly parentId?: string | null | undefined
+  /**
+   * Creates the conversation, in the same transaction, if there is none with this id. A conversation
+   * that exists is used as it is.
+   *
+   * @example
+   * ```ts
+   * await engine.send('user-17', 'hello', { startWith: { title: 'First steps' } })
+   * ```
+   */
+  readonly startWith?: ConversationOptions | undefined
 }
 
 /** An endpoint that is asked when another one fails, and the model to ask for there. */
@@ -371,8 +404,45 @@ export interface Engine {
    * @throws `conversation-not-found`
    */
   deleteConversation(id: string): Promise<void>
-  /** The stored messages, oldest first. @throws `conversation-not-found` */
-  listMessages(conversationId: string): Promise<readonly Message[]>
+  /**
+   * The stored messages of the active line, oldest first: the whole line, or a page of it. Without a
+   * cursor, `limit` selects the newest messages.
+   *
+   * A page follows the line through its cursor, even if the conversation was switched meanwhile: a
+   * reader gets each message of the line once.
+   *
+   * @throws `conversation-not-found`, `message-not-found` if a cursor is no message of this
+   *   conversation, `invalid-option`
+   * @example
+   * ```ts
+   * const newest = await engine.listMessages(chat.id, { limit: 50 })
+   * const older = await engine.listMessages(chat.id, { limit: 50, before: newest[0]?.id })
+   * ```
+   */
+  listMessages(conversationId: string, options?: MessageListOptions): Promise<readonly Message[]>
+  /**
+   * A message and its siblings, oldest first: the replies to one input, or the versions of an edited
+   * input.
+   *
+   * @throws `message-not-found`
+   */
+  listBranches(messageId: string): Promise<readonly Message[]>
+  /**
+   * Makes the line through a message the active one, down to where it was last left. Nothing is
+   * stored anew: the next send follows that line's end.
+   *
+   * @returns the conversation, with its new `headMessageId`
+   * @throws `message-not-found`, `turn-running`
+   */
+  switchBranch(messageId: string): Promise<ConversationRecord>
+  /**
+   * Copies the line to a message, including that message, into a new conversation with new ids. The
+   * contents stay in the database. Model, system prompt, settings and all that `options` leaves out
+   * are as in the first conversation.
+   *
+   * @throws `message-not-found`, `invalid-option`
+   */
+  fork(messageId: string, options?: ForkOptions): Promise<ConversationRecord>
 
   /**
    * Stores an input and asks for a reply. Resolves once the input is on disk. A rejected call has
@@ -380,8 +450,8 @@ export interface Engine {
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
    *   parts a tool message. Each result has to answer a call of the last reply.
-   * @throws `conversation-not-found`, `turn-running`, `idempotency-conflict`, `empty-input`,
-   *   `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
+   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `idempotency-conflict`,
+   *   `empty-input`, `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
    *   `database-failed`, `read-only`, `engine-closed`
    * @example
@@ -403,13 +473,39 @@ export interface Engine {
     options?: SendOptions,
   ): Promise<Turn>
   /**
-   * Asks for another reply to the input of the last turn, however that turn ended. This is a new
-   * turn on the same message. The provider sees the history up to that message, without earlier
-   * replies to it. Those replies stay stored. Later turns see the newest one that says something.
+   * Asks for another reply to the last input of the active line: {@link Engine.regenerate} of that
+   * input.
    *
-   * @throws `nothing-to-retry` if the conversation has had no turn; otherwise as `send` does
+   * @throws `nothing-to-retry` if the active line has no input; otherwise as `send` does
    */
-  retry(conversationId: string, options?: SendOptions): Promise<Turn>
+  retry(conversationId: string, options?: TurnOptions): Promise<Turn>
+  /**
+   * Asks for another reply to an input, as a new turn. The provider sees the line to that input. The
+   * replies that are there stay as they are. The new one becomes active once it is saved; if it says
+   * nothing, the old one stays active.
+   *
+   * @param messageId - the input, or a reply to it
+   * @throws `message-not-found`; `invalid-input` for a message with tool results, and for a reply
+   *   that answers no input; otherwise as `send` does
+   * @example
+   * ```ts
+   * const { message } = await turn.reply
+   * const again = await engine.regenerate(message.id, { model: 'large' })
+   * ```
+   */
+  regenerate(messageId: string, options?: TurnOptions): Promise<Turn>
+  /**
+   * Sends another version of a user message: a new message beside it, with an id of its own, and its
+   * turn. The edited message and all that follows it stay as they are, on a line of their own.
+   *
+   * @throws `message-not-found`; `invalid-input` if the message or the input is not the user's;
+   *   otherwise as `send` does
+   */
+  edit(
+    messageId: string,
+    input: string | readonly InputPart[],
+    options?: EditOptions,
+  ): Promise<Turn>
   /**
    * Stops the running turn. Its request to the provider is aborted, and the content that had
    * arrived is kept. Resolves when the partial reply can be read from the store.

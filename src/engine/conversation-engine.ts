@@ -11,6 +11,8 @@ import type {
   ConversationListOptions,
   ConversationRecord,
   ConversationUpdate,
+  ForkOptions,
+  MessageListOptions,
 } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
@@ -26,14 +28,17 @@ import type {
   Completion,
   CompletionOptions,
   ConversationOptions,
+  EditOptions,
   EndpointOptions,
   Engine,
   EngineHealth,
   InspectionObserver,
   SendOptions,
   Turn,
+  TurnOptions,
 } from './api.ts'
 import { closeEngine } from './close.ts'
+import { Conversations } from './conversations.ts'
 import type { Binder } from './endpoints/binding.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import type { Preferences } from './endpoints/preferences.ts'
@@ -43,8 +48,10 @@ import { cleanTitle } from './one-shots/title.ts'
 import type { Titles } from './one-shots/titles.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
-import { parseInitialMessage, parseInput } from './options/input.ts'
+import { parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
+import { listBranches, listMessages } from './tree/reading.ts'
+import { Tree } from './tree/tree.ts'
 import { attachTurn } from './turn/attach.ts'
 import { cancelTurn, restedReceipt } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
@@ -70,6 +77,8 @@ interface ConversationEngineParts {
 export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
   readonly #sends: Sends
+  readonly #conversations: Conversations
+  readonly #tree: Tree
   #closing: Promise<void> | undefined
 
   constructor(parts: ConversationEngineParts) {
@@ -79,6 +88,8 @@ export class ConversationEngine implements Engine {
       assertOpen: () => this.#assertOpen(),
       cancel: (conversationId, turnId) => this.cancel(conversationId, { turnId }),
     })
+    this.#conversations = new Conversations(parts)
+    this.#tree = new Tree({ ...parts, sends: this.#sends, assertOpen: () => this.#assertOpen() })
   }
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
@@ -154,19 +165,7 @@ export class ConversationEngine implements Engine {
 
   async startConversation(options: ConversationOptions = {}): Promise<ConversationRecord> {
     this.#assertOpen()
-    const { options: engine, store } = this.#parts
-    const given = checked(requests.conversationOptions, options, 'startConversation')
-    const messages = (options.messages ?? []).map((message) => ({
-      ...parseInitialMessage(message),
-      id: engine.newId(),
-    }))
-    return store.createConversation({
-      ...given,
-      id: given.id ?? engine.newId(),
-      messages,
-      importId: engine.newId(),
-      at: this.#now(),
-    })
+    return this.#conversations.start(options)
   }
 
   async getConversation(id: string): Promise<ConversationRecord | undefined> {
@@ -179,42 +178,40 @@ export class ConversationEngine implements Engine {
     options: ConversationListOptions = {},
   ): Promise<readonly ConversationRecord[]> {
     this.#assertOpen()
-    return this.#parts.store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+    return this.#conversations.list(options)
   }
 
   async updateConversation(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
     this.#assertOpen()
-    const { store, feed } = this.#parts
-    checked(requests.conversationId, id, 'updateConversation: id')
-    const changes = checked(requests.conversationUpdate, update, 'updateConversation')
-    const conversation = await store.updateConversation(id, changes, this.#now())
-    if (conversation === undefined) throw conversationNotFound(id)
-    feed.announce(id, { type: 'conversation.changed', change: 'updated', conversation })
-    return conversation
+    return this.#conversations.update(id, update)
   }
 
   async deleteConversation(id: string): Promise<void> {
     this.#assertOpen()
-    const { store, feed, turns, drains, actors, titles } = this.#parts
-    checked(requests.conversationId, id, 'deleteConversation: id')
-    for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
-      await cancelTurn(actors, live, { cause: 'deletion' })
-    }
-    drains.abort(({ conversationId }) => conversationId === id)
-    titles.forget(id)
-    if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
-    actors.sleep(id)
-    this.#logger.debug({ conversationId: id }, 'A conversation was deleted.')
-    feed.announce(id, { type: 'conversation.changed', change: 'deleted' })
+    return this.#conversations.delete(id)
   }
 
-  async listMessages(conversationId: string): Promise<readonly Message[]> {
+  async listMessages(
+    conversationId: string,
+    options: MessageListOptions = {},
+  ): Promise<readonly Message[]> {
     this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'listMessages: conversation id')
-    await this.#existing(conversationId)
-    return this.#parts.store.listMessages(conversationId)
+    return listMessages(this.#parts.store, conversationId, options)
+  }
+
+  async listBranches(messageId: string): Promise<readonly Message[]> {
+    this.#assertOpen()
+    return listBranches(this.#parts.store, messageId)
+  }
+
+  async switchBranch(messageId: string): Promise<ConversationRecord> {
+    this.#assertOpen()
+    return this.#tree.switchBranch(messageId)
+  }
+
+  async fork(messageId: string, options: ForkOptions = {}): Promise<ConversationRecord> {
+    this.#assertOpen()
+    return this.#tree.fork(messageId, options)
   }
 
   send(
@@ -222,17 +219,23 @@ export class ConversationEngine implements Engine {
     input: string | readonly InputPart[],
     options: SendOptions = {},
   ): Promise<Turn> {
-    const sending = this.#send(conversationId, input, options)
-    // A host may cancel, or send again, before it awaits this promise. A rejection in between must
-    // not end its process.
-    sending.catch(() => {})
-    return sending
+    return quiet(this.#send(conversationId, input, options))
   }
 
-  retry(conversationId: string, options: SendOptions = {}): Promise<Turn> {
-    const retrying = this.#retry(conversationId, options)
-    retrying.catch(() => {})
-    return retrying
+  retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
+    return quiet(this.#retry(conversationId, options))
+  }
+
+  regenerate(messageId: string, options: TurnOptions = {}): Promise<Turn> {
+    return quiet(this.#open(() => this.#tree.regenerate(messageId, options)))
+  }
+
+  edit(
+    messageId: string,
+    input: string | readonly InputPart[],
+    options: EditOptions = {},
+  ): Promise<Turn> {
+    return quiet(this.#open(() => this.#tree.edit(messageId, input, options)))
   }
 
   async cancel(
@@ -344,17 +347,27 @@ export class ConversationEngine implements Engine {
   ): Promise<Turn> {
     this.#assertOpen()
     checked(requests.conversationId, conversationId, 'send: conversation id')
-    const given = checked(requests.sendOptions, options, 'send')
-    return this.#sends.send({ conversationId, input: parseInput(input), options: given })
+    const { startWith, ...given } = checked(requests.sendOptions, options, 'send')
+    return this.#sends.send({
+      conversationId,
+      input: parseInput(input),
+      startWith: startWith && this.#conversations.toStartWith(conversationId, startWith),
+      options: given,
+    })
   }
 
-  async #retry(conversationId: string, options: SendOptions): Promise<Turn> {
+  async #retry(conversationId: string, options: TurnOptions): Promise<Turn> {
     this.#assertOpen()
     checked(requests.conversationId, conversationId, 'retry: conversation id')
     return this.#sends.send({
       conversationId,
-      options: checked(requests.sendOptions, options, 'retry'),
+      options: checked(requests.turnOptions, options, 'retry'),
     })
+  }
+
+  async #open<T>(call: () => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    return await call()
   }
 
   async #existing(conversationId: string): Promise<ConversationRecord> {
@@ -367,10 +380,6 @@ export class ConversationEngine implements Engine {
     return this.#parts.options.logger
   }
 
-  #now(): Date {
-    return new Date(this.#parts.options.clock.now())
-  }
-
   #assertOpen(): void {
     if (this.#closing === undefined) return
     throw new ColloquyError(
@@ -378,4 +387,13 @@ export class ConversationEngine implements Engine {
       'The engine is closed. Create a new one with createEngine().',
     )
   }
+}
+
+/**
+ * A host may cancel, or send again, before it awaits this promise. A rejection in between must not
+ * end its process.
+ */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }

@@ -7,7 +7,11 @@
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
 import type { Store } from '../persistence/ports/store.ts'
-import type { ConversationListOptions, ConversationRecord } from '../protocol/conversation.ts'
+import type {
+  ConversationListOptions,
+  ConversationRecord,
+  MessageListOptions,
+} from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
@@ -18,6 +22,7 @@ import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
+import { listBranches, listMessages } from './tree/reading.ts'
 import { attachTurn } from './turn/attach.ts'
 
 export class ReadOnlyEngine implements Engine {
@@ -68,11 +73,17 @@ export class ReadOnlyEngine implements Engine {
     )
   }
 
-  async listMessages(conversationId: string): Promise<readonly Message[]> {
+  async listMessages(
+    conversationId: string,
+    options: MessageListOptions = {},
+  ): Promise<readonly Message[]> {
     this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'listMessages: conversation id')
-    await this.#assertExists(conversationId)
-    return this.#store.listMessages(conversationId)
+    return listMessages(this.#store, conversationId, options)
+  }
+
+  async listBranches(messageId: string): Promise<readonly Message[]> {
+    this.#assertOpen()
+    return listBranches(this.#store, messageId)
   }
 
   async getTurn(turnId: string): Promise<TurnRecord | undefined> {
@@ -130,6 +141,10 @@ export class ReadOnlyEngine implements Engine {
   readonly deleteConversation = this.#refuse
   readonly send = this.#refuse
   readonly retry = this.#refuse
+  readonly regenerate = this.#refuse
+  readonly edit = this.#refuse
+  readonly switchBranch = this.#refuse
+  readonly fork = this.#refuse
   readonly cancel = this.#refuse
   readonly complete = this.#refuse
   readonly listModels = this.#refuse

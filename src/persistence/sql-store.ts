@@ -16,7 +16,8 @@ import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import { BrokenRows } from './broken-rows.ts'
 import type { SqlDatabase } from './sql-database.ts'
-import { type Acceptance, acceptTurnJob } from './statements/accept-turn.ts'
+import { acceptTurnJob } from './statements/accept-turn.ts'
+import type { Acceptance } from './statements/accepting.ts'
 import { readable, readRows, text } from './statements/checked-row.ts'
 import { checkpointJob } from './statements/checkpoints.ts'
 import { conversationRecord } from './statements/conversation-row.ts'
@@ -33,28 +34,43 @@ import { endTurnJob } from './statements/end-turn.ts'
 import { storedEndpoint } from './statements/endpoint-row.ts'
 import { DELETE_ENDPOINT, putEndpointJob, SELECT_ENDPOINTS } from './statements/endpoints.ts'
 import { guarded } from './statements/epoch.ts'
+import { forkConversationJob } from './statements/fork-conversation.ts'
+import { readPage } from './statements/message-pages.ts'
 import { messageRecord } from './statements/message-row.ts'
 import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
+import { SELECT_PLACED_MESSAGE } from './statements/placed-messages.ts'
 import { probeJob } from './statements/probe.ts'
-import { retryTurnJob } from './statements/retry-turn.ts'
+import { regenerateTurnJob } from './statements/regenerate-turn.ts'
 import { putSettingJob, readSettings } from './statements/settings.ts'
+import { readBranches } from './statements/siblings.ts'
 import { type Connection } from './statements/statement.ts'
 import { toText } from './statements/stored-text.ts'
+import { switchBranchJob } from './statements/switch-branch.ts'
 import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { turnRecord } from './statements/turn-row.ts'
 import { recordUsageJob } from './statements/turn-usage.ts'
 import { SELECT_LAST_TURN, SELECT_TURN, SELECT_TURNS } from './statements/turns.ts'
-import type { HistoryMessage, NewConversation } from './ports/conversation-store.ts'
+import type {
+  BranchSwitch,
+  ConversationFork,
+  HistoryMessage,
+  MessagePage,
+  NewConversation,
+  Place,
+  SwitchedBranch,
+} from './ports/conversation-store.ts'
 import type { StoredEndpoint } from './ports/endpoint-store.ts'
 import type { Store, StoreHealth } from './ports/store.ts'
 import type {
+  AcceptedTurn,
   CostedTurn,
   EndedTurn,
   StoredTurnParts,
   TurnAccept,
   TurnCheckpoint,
   TurnEnd,
-  TurnRetry,
+  TurnRegenerate,
+  TurnStart,
 } from './ports/turn-store.ts'
 import type { WriteOptions, WriterQueue } from './writer/writer-queue.ts'
 
@@ -109,11 +125,8 @@ export class SqlStore implements Store {
 
   async createConversation(conversation: NewConversation): Promise<ConversationRecord> {
     const created = await this.#write(() => createConversationJob(conversation))
-    if (created !== undefined) return created
-    throw new ColloquyError(
-      'conversation-exists',
-      'There is already a conversation with this id. Choose another one, or leave it out.',
-    )
+    if (created === undefined) throw conversationExists()
+    return created
   }
 
   async getConversation(id: string): Promise<ConversationRecord | undefined> {
@@ -153,16 +166,49 @@ export class SqlStore implements Store {
     return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, { id: toText(id) }))) > 0
   }
 
-  async listMessages(conversationId: string): Promise<readonly Message[]> {
+  async listMessages(
+    conversationId: string,
+    page: MessagePage = {},
+  ): Promise<readonly Message[] | undefined> {
     return await this.#read((connection) =>
-      readMessages(connection, conversationId, this.#brokenRows.report),
+      readPage(connection, conversationId, page, this.#brokenRows.report),
     )
   }
 
-  async listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]> {
+  async listLine(conversationId: string, place: Place): Promise<readonly Message[]> {
     return await this.#read((connection) =>
-      readHistory(connection, conversationId, upTo, this.#brokenRows.report),
+      readMessages(connection, conversationId, place, this.#brokenRows.report),
     )
+  }
+
+  async listHistory(conversationId: string, place: Place): Promise<readonly HistoryMessage[]> {
+    return await this.#read((connection) =>
+      readHistory(connection, conversationId, place, this.#brokenRows.report),
+    )
+  }
+
+  async getMessage(id: string): Promise<Message | undefined> {
+    const row = await this.#read((connection) => SELECT_PLACED_MESSAGE.first(connection, { id }))
+    return row && messageRecord(row)
+  }
+
+  async listBranches(messageId: string): Promise<readonly Message[] | undefined> {
+    return await this.#read((connection) =>
+      readBranches(connection, messageId, this.#brokenRows.report),
+    )
+  }
+
+  async switchBranch(change: BranchSwitch): Promise<SwitchedBranch> {
+    const switched = await this.#write(() => switchBranchJob(change))
+    if ('refusal' in switched) throw switched.refusal
+    return switched
+  }
+
+  async forkConversation(fork: ConversationFork): Promise<ConversationRecord> {
+    const forked = await this.#write(() => forkConversationJob(fork))
+    if (forked === undefined) throw conversationExists()
+    if ('refusal' in forked) throw forked.refusal
+    return forked
   }
 
   async getTurn(id: string): Promise<TurnRecord | undefined> {
@@ -204,12 +250,12 @@ export class SqlStore implements Store {
     return row && messageRecord(row)
   }
 
-  async acceptTurn(accept: TurnAccept): Promise<Message> {
+  async acceptTurn(accept: TurnAccept): Promise<AcceptedTurn> {
     return await this.#begin(() => acceptTurnJob(accept, this.epoch), accept)
   }
 
-  async retryTurn(retry: TurnRetry): Promise<Message> {
-    return await this.#begin(() => retryTurnJob(retry, this.epoch), retry)
+  async regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn> {
+    return await this.#begin(() => regenerateTurnJob(regenerate, this.epoch), regenerate)
   }
 
   withdrawTurn(turnId: string): void {
@@ -301,12 +347,12 @@ export class SqlStore implements Store {
   /** Writes the beginning of a turn. It is urgent, because a caller waits for it. */
   async #begin(
     makeJob: () => Job<Acceptance | undefined>,
-    { conversationId, turnId }: Pick<TurnAccept, 'conversationId' | 'turnId'>,
-  ): Promise<Message> {
+    { conversationId, turnId }: Pick<TurnStart, 'conversationId' | 'turnId'>,
+  ): Promise<AcceptedTurn> {
     const acceptance = await this.#held(makeJob, { isUrgent: true, name: turnId })
     if (acceptance === undefined) throw conversationNotFound(conversationId)
     if ('refusal' in acceptance) throw acceptance.refusal
-    return acceptance.message
+    return acceptance.accepted
   }
 
   async #write<T>(makeJob: () => Job<T>): Promise<T> {
@@ -333,4 +379,11 @@ export class SqlStore implements Store {
     }
     return await this.#database.read(work)
   }
+}
+
+function conversationExists(): ColloquyError {
+  return new ColloquyError(
+    'conversation-exists',
+    'There is already a conversation with this id. Choose another one, or leave it out.',
+  )
 }

@@ -34,6 +34,10 @@ export interface ConversationRecord {
   readonly ownerId?: string
   /** Any JSON that the host keeps with the conversation. */
   readonly metadata?: unknown
+  /** The last message of the active line; absent in a conversation without messages. */
+  readonly headMessageId?: string
+  /** The message that the conversation was copied from, with its conversation; see `fork`. */
+  readonly forkedFrom?: { readonly conversationId: string; readonly messageId: string }
   readonly createdAt: Date
   readonly updatedAt: Date
 }
@@ -68,4 +72,26 @@ export interface ConversationListOptions {
   readonly ownerId?: string | undefined
   /** The largest number of conversations to list. */
   readonly limit?: number | undefined
+}
+
+/** Selects messages of a conversation: a page of a line. */
+export interface MessageListOptions {
+  /**
+   * The largest number of messages, 1 to 500. Fewer messages than that mean that the line ends
+   * there. @defaultValue no limit
+   */
+  readonly limit?: number | undefined
+  /** A message: the page has those before it. */
+  readonly before?: string | undefined
+  /** A message: the page has those after it. Not together with `before`. */
+  readonly after?: string | undefined
+  /** A message: its line is listed in place of the active one, as `switchBranch` would show it. */
+  readonly through?: string | undefined
+}
+
+/** The fields of a copied conversation that differ from the first one. */
+export interface ForkOptions {
+  readonly title?: string | undefined
+  readonly ownerId?: string | undefined
+  readonly metadata?: unknown
 }

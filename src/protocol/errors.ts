@@ -20,6 +20,7 @@ export type ColloquyErrorCode =
   | 'conversation-not-found'
   | 'conversation-exists'
   | 'turn-not-found'
+  | 'message-not-found'
   | 'turn-running'
   | 'idempotency-conflict'
   | 'nothing-to-retry'
@@ -164,5 +165,13 @@ export function conversationNotFound(id: string): ColloquyError {
   return new ColloquyError(
     'conversation-not-found',
     `There is no conversation ${JSON.stringify(id)}. Start one with engine.startConversation().`,
+  )
+}
+
+/** Shared by the store and the engine. */
+export function messageNotFound(id: string): ColloquyError {
+  return new ColloquyError(
+    'message-not-found',
+    `There is no message ${JSON.stringify(id)} here. It was never stored, belongs to another conversation, or its conversation was deleted.`,
   )
 }

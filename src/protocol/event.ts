@@ -29,6 +29,8 @@ export type TurnHappening =
       readonly message: Message
       /** The id under which the reply will be saved. */
       readonly replyId: string
+      /** The message that the input follows; absent if it is a first message. */
+      readonly parentId?: string
     }
   /** The turn has another phase. A late subscriber is told the present one. */
   | {
@@ -84,7 +86,8 @@ export type PhaseReport = Omit<Extract<TurnHappening, { readonly type: 'turn.pha
 export type ConversationHappening =
   | {
       readonly type: 'conversation.changed'
-      readonly change: 'titled' | 'updated' | 'deleted'
+      /** `switched`: another line is the active one now. The lists of its messages changed. */
+      readonly change: 'created' | 'titled' | 'updated' | 'switched' | 'deleted'
       /** The conversation after the change; absent if it was deleted. */
       readonly conversation?: ConversationRecord
     }

@@ -92,7 +92,15 @@ export interface Message {
   readonly id: string
   readonly conversationId: string
   readonly turnId: string
-  /** The place in the conversation. A message appended later has a higher position. */
+  /**
+   * The message that it follows; absent if it is a first message. A reply follows the input that it
+   * answers.
+   */
+  readonly parentId?: string
+  /**
+   * Counts the messages of the conversation, over all branches: a message that came later has a
+   * higher position.
+   */
   readonly position: number
   readonly createdAt: Date
   readonly role: MessageRole
@@ -103,6 +111,20 @@ export interface Message {
   readonly finishReason?: FinishReason
   readonly usage?: Usage
   readonly model?: string
+  /** The host's own name for an input, as it was sent. */
+  readonly clientId?: string
+  /**
+   * Where the message stands among the messages with the same parent, oldest first, from 0.
+   * `listMessages` and `listBranches` tell it; absent if it is alone.
+   */
+  readonly siblings?: { readonly index: number; readonly count: number }
+}
+
+/** Returns true if a message has more in it than reasoning and blanks. */
+export function saysSomething({ parts }: Pick<Message, 'parts'>): boolean {
+  return parts.some(
+    (part) => part.type !== 'reasoning' && (part.type !== 'text' || part.text.trim() !== ''),
+  )
 }
 
 /** Joins the text parts of a message. */

@@ -35,7 +35,7 @@ export interface TurnRecord {
   readonly id: string
   readonly conversationId: string
   readonly status: TurnStatus
-  /** The message that is answered; for a retry, the input of the turn before. */
+  /** The message that is answered: the input of this turn, or one that was stored before. */
   readonly inputMessageId: string
   /**
    * The id of the turn's reply, given when the turn was accepted. There is a message with it once the

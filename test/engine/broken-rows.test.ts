@@ -193,14 +193,18 @@ describe('a broken message', () => {
   })
 })
 
-describe('a broken position', () => {
-  test.each(['message', 'turn'])('of a %s neither hangs nor fails a turn', async (table) => {
-    for (const position of [CANARY, '9e999', Buffer.from('x'), 9_007_199_254_740_991, 1.5, -5]) {
+describe('a broken place', () => {
+  test.each([
+    ['message', 'position'],
+    ['message', 'depth'],
+    ['turn', 'position'],
+  ])('of a %s (%s) neither hangs nor fails a turn', async (table, column) => {
+    for (const place of [CANARY, '9e999', Buffer.from('x'), 9_007_199_254_740_991, 1.5, -5]) {
       const { change, open } = await scene()
       change(
-        `update ${table} set position = ? where conversation_id = 'bad'
+        `update ${table} set ${column} = ? where conversation_id = 'bad'
         and position = (select max(position) from ${table} where conversation_id = 'bad')`,
-        position,
+        place,
       )
       const engine = await open()
 
@@ -210,12 +214,7 @@ describe('a broken position', () => {
       }
 
       for (const outcome of outcomes) {
-        // After a fraction, the next position would be a fraction too: the row has to go.
-        expect(outcome).toMatchObject(
-          position === 1.5
-            ? { error: { code: 'database-failed' } }
-            : { value: { message: { text: 'Hello' } } },
-        )
+        expect(outcome).toMatchObject({ value: { message: { text: 'Hello' } } })
       }
       await outcomeOf(engine.cancel('bad'))
       await engine.close()
@@ -224,7 +223,6 @@ describe('a broken position', () => {
 
   test('keeps no database from opening, and no interrupted turn from its end', async () => {
     const { change, open } = await scene()
-    change("update message set position = 'x' where conversation_id = 'bad' and role = 'assistant'")
     change("update turn set status = 'streaming' where conversation_id = 'bad'")
     change("delete from message where conversation_id = 'bad' and role = 'assistant'")
     change(`insert into message (id, conversation_id, import_id, position, role, parts, status,
@@ -233,14 +231,16 @@ describe('a broken position', () => {
     const engine = await open()
 
     expect(await engine.listTurns('bad')).toMatchObject([{ status: 'interrupted' }])
-    expect(await engine.listMessages('bad')).toMatchObject([{ position: 1 }, { position: 2 }])
+    expect(await engine.listMessages('bad')).toMatchObject([{ position: 1 }, { position: 3 }])
   })
 
-  test('at the very end of the range refuses the send, and changes nothing', async () => {
+  test.each([
+    ['messages', 9_000_000_000_000_000],
+    ['turns', -1],
+    ['messages', CANARY],
+  ])('in a counter (%s: %s) refuses the send, and changes nothing', async (counter, value) => {
     const { change, open } = await scene()
-    change(
-      "update message set position = 9000000000000000 where conversation_id = 'bad' and role = 'user'",
-    )
+    change(`update conversation set ${counter} = ? where id = 'bad'`, value)
     const engine = await open()
 
     await expect(engine.send('bad', 'again')).rejects.toMatchObject({

@@ -21,6 +21,10 @@ async function everything(engine: Engine, id: string) {
     conversations: await engine.listConversations(),
     conversation: await engine.getConversation(id),
     messages: await engine.listMessages(id),
+    page: await engine.listMessages(id, { limit: 1 }),
+    branches: await Promise.all(
+      (await engine.listMessages(id)).map((message) => engine.listBranches(message.id)),
+    ),
     turns,
     turn: await engine.getTurn(turns[0]?.id ?? ''),
     settings: await engine.getSettings(),
@@ -79,6 +83,11 @@ test('refuses whatever would write or ask, and does neither', async () => {
     updateConversation: () => viewer.updateConversation(id, { title: 'x' }),
     deleteConversation: () => viewer.deleteConversation(id),
     send: () => viewer.send(id, 'hello'),
+    retry: () => viewer.retry(id),
+    regenerate: () => viewer.regenerate('message'),
+    edit: () => viewer.edit('message', 'hello'),
+    switchBranch: () => viewer.switchBranch('message'),
+    fork: () => viewer.fork('message'),
     cancel: () => viewer.cancel(id),
     complete: () => viewer.complete({ prompt: 'hello' }),
     listModels: () => viewer.listModels(),
@@ -137,6 +146,7 @@ test('checks what it is asked as any engine does', async () => {
   await expect(viewer.listMessages('gone')).rejects.toMatchObject({
     code: 'conversation-not-found',
   })
+  await expect(viewer.listBranches('gone')).rejects.toMatchObject({ code: 'message-not-found' })
   await expect(viewer.listTurns('gone')).rejects.toMatchObject({ code: 'conversation-not-found' })
   await expect(viewer.getConversation(1 as never)).rejects.toMatchObject({
     code: 'invalid-option',

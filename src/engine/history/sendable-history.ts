@@ -6,7 +6,13 @@
  * with the id of another call, and a result without a call. These are left out of the request. What
  * every dialect must write differently is done in `transport/dialects/history/`. Knows no dialect.
  */
-import type { Message, Part, ToolCallPart, ToolResultPart } from '../../protocol/message.ts'
+import {
+  type Message,
+  type Part,
+  saysSomething,
+  type ToolCallPart,
+  type ToolResultPart,
+} from '../../protocol/message.ts'
 import type { RequestMessage } from '../../transport/reply-request.ts'
 
 type Said = Pick<Message, 'role' | 'parts' | 'status'>
@@ -96,13 +102,4 @@ function isCall(part: Part): part is ToolCallPart {
 
 function isResult(part: Part): part is ToolResultPart {
   return part.type === 'tool-result'
-}
-
-/** Returns true if a message has more in it than reasoning and blanks. */
-export function saysSomething({ parts }: Pick<Message, 'parts'>): boolean {
-  return parts.some((part) => part.type !== 'reasoning' && part.type !== 'text') || !isBlank(parts)
-}
-
-function isBlank(parts: readonly Part[]): boolean {
-  return parts.every((part) => part.type !== 'text' || part.text.trim() === '')
 }

@@ -102,7 +102,7 @@ export class Titles {
     const { store, feed, options } = this.#parts
     const conversation = await store.getConversation(conversationId)
     if (conversation === undefined || conversation.title !== undefined) return
-    const messages = await store.listMessages(conversationId)
+    const messages = (await store.listMessages(conversationId)) ?? []
     const userText = messages.find(
       (message) => message.role === 'user' && message.text !== '',
     )?.text

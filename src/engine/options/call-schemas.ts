@@ -20,7 +20,8 @@ import {
 
 const MAX_ID_LENGTH = 200
 
-const id = v.pipe(
+/** An id or a name that the host makes up. */
+export const chosenId = v.pipe(
   text,
   v.check((value) => value.length <= MAX_ID_LENGTH, `at most ${MAX_ID_LENGTH} characters`),
 )
@@ -32,27 +33,8 @@ const tool = group({
   inputSchema: jsonRecord,
 })
 
-export const sendOptions = group({
-  signal,
-  model: v.optional(text),
-  system: v.optional(v.string()),
-  endpoint: v.optional(text),
-  settings: v.optional(settings),
-  extraBody: v.optional(extraBody),
-  headers: v.optional(headers),
-  metadata,
-  idempotencyKey: v.optional(id),
-  tools: v.optional(
-    record(
-      (names) => names.every((name) => /^[\w-]{1,64}$/.test(name)),
-      'names of letters, digits, _ and -',
-      tool,
-    ),
-  ),
-})
-
 export const conversationOptions = group({
-  id: v.optional(id),
+  id: v.optional(chosenId),
   title: v.optional(text),
   model: v.optional(text),
   endpoint: v.optional(text),
@@ -61,6 +43,37 @@ export const conversationOptions = group({
   ownerId: v.optional(text),
   metadata,
   messages: v.optional(v.array(v.unknown())),
+})
+
+const turnEntries = {
+  signal,
+  model: v.optional(text),
+  system: v.optional(v.string()),
+  endpoint: v.optional(text),
+  settings: v.optional(settings),
+  extraBody: v.optional(extraBody),
+  headers: v.optional(headers),
+  metadata,
+  idempotencyKey: v.optional(chosenId),
+  tools: v.optional(
+    record(
+      (names) => names.every((name) => /^[\w-]{1,64}$/.test(name)),
+      'names of letters, digits, _ and -',
+      tool,
+    ),
+  ),
+}
+
+/** Of `retry` and `regenerate`, which have their input. */
+export const turnOptions = group(turnEntries)
+
+const editEntries = { ...turnEntries, clientId: v.optional(chosenId) }
+export const editOptions = group(editEntries)
+
+export const sendOptions = group({
+  ...editEntries,
+  parentId: v.nullish(text),
+  startWith: v.optional(conversationOptions),
 })
 
 export const conversationUpdate = group({
@@ -81,6 +94,29 @@ export const listOptions = group({
       v.check((n) => Number.isSafeInteger(n) && n > 0, 'a positive whole number'),
     ),
   ),
+})
+
+const LONGEST_PAGE = 500
+
+export const messageListOptions = group({
+  limit: v.optional(
+    v.pipe(
+      v.number(),
+      v.check(
+        (n) => Number.isSafeInteger(n) && n > 0 && n <= LONGEST_PAGE,
+        `a whole number from 1 to ${LONGEST_PAGE}`,
+      ),
+    ),
+  ),
+  before: v.optional(text),
+  after: v.optional(text),
+  through: v.optional(text),
+})
+
+export const forkOptions = group({
+  title: v.optional(text),
+  ownerId: v.optional(text),
+  metadata,
 })
 
 export const cancelOptions = group({ turnId: v.optional(text) })
@@ -112,6 +148,7 @@ export const modelName = v.nullable(text)
 export const switchPosition = v.boolean()
 export const conversationId = v.string()
 export const turnId = v.string()
+export const messageId = v.string()
 /** Of a call that concerns all conversations if no id is given. */
 export const optionalId = v.optional(v.string())
 export const endpointName = v.optional(text)

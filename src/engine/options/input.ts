@@ -67,33 +67,34 @@ const assistantParts = v.array(
 const SYSTEM_ROLES = new Set<unknown>(['system', 'developer'])
 
 /** @throws `empty-input`, `invalid-input` */
-export function parseInput(input: string | readonly InputPart[]): Input {
+export function parseInput(input: string | readonly InputPart[], what = 'send'): Input {
   if (typeof input === 'string') {
-    if (input.trim() === '') throw emptyInput()
+    if (input.trim() === '') throw emptyInput(what)
     return { role: 'user', parts: [{ type: 'text', text: input }] }
   }
-  const { hasResults, hasOthers, isMessage } = readable('send: the input', () => surveyed(input))
+  const { hasResults, hasOthers, isMessage } = readable(`${what}: the input`, () =>
+    surveyed(input, what),
+  )
   if (isMessage) {
     throw new ColloquyError(
       'invalid-input',
-      'send: the input must be text or a list of parts, not a message with a role. The conversation keeps its own messages: give only the new input, the system prompt as system, and earlier messages to startConversation as messages.',
+      `${what}: the input must be text or a list of parts, not a message with a role. The conversation keeps its own messages: give only the new input, the system prompt as system, and earlier messages to startConversation as messages.`,
     )
   }
   if (hasResults && hasOthers) {
     throw new ColloquyError(
       'invalid-input',
-      'send: tool results must be an input of their own, not mixed with text or files. Send the results alone, and the rest once their reply has come.',
+      `${what}: tool results must be an input of their own, not mixed with text or files. Send the results alone, and the rest once their reply has come.`,
     )
   }
   if (hasResults) return { role: 'tool', parts: partsOf(toolParts, input) }
   const parts = partsOf(userParts, input)
-  if (parts.every((part) => part.type === 'text' && part.text.trim() === '')) throw emptyInput()
+  if (parts.every((part) => part.type === 'text' && part.text.trim() === '')) throw emptyInput(what)
   return { role: 'user', parts }
 }
 
 /** @throws `invalid-input` */
-export function parseInitialMessage(message: InitialMessage): CheckedMessage {
-  const what = 'startConversation: messages'
+export function parseInitialMessage(message: InitialMessage, what: string): CheckedMessage {
   const given: unknown = readable(what, () => (message as InitialMessage | undefined)?.role)
   if (SYSTEM_ROLES.has(given)) {
     throw new ColloquyError(
@@ -120,10 +121,10 @@ function partsOf(
 }
 
 /** The kinds of things in an input that may be anything. @throws `invalid-input` */
-function surveyed(input: unknown) {
+function surveyed(input: unknown, what: string) {
   if (!Array.isArray(input)) {
     if (isMessageLike(input)) return { hasResults: false, hasOthers: false, isMessage: true }
-    throw new ColloquyError('invalid-input', 'send: the input must be text or a list of parts.')
+    throw new ColloquyError('invalid-input', `${what}: the input must be text or a list of parts.`)
   }
   const parts = input as readonly unknown[]
   return {
@@ -152,9 +153,9 @@ function readable<T>(what: string, read: () => T): T {
   }
 }
 
-function emptyInput(): ColloquyError {
+function emptyInput(what: string): ColloquyError {
   return new ColloquyError(
     'empty-input',
-    'send: the input is empty. Send text, a file or a tool result.',
+    `${what}: the input is empty. Send text, a file or a tool result.`,
   )
 }

@@ -11,8 +11,8 @@ type Calls = readonly string[]
 
 const ENGINE: Calls = ['createEngine']
 const ENDPOINT: Calls = ['putEndpoint']
-const SETTINGS: Calls = ['send', 'retry', 'startConversation', 'updateConversation', 'complete']
-const TURN: Calls = ['send', 'retry']
+const TURN: Calls = ['send', 'retry', 'regenerate', 'edit']
+const SETTINGS: Calls = [...TURN, 'startConversation', 'updateConversation', 'complete']
 const CHAT: Calls = ['startConversation', 'updateConversation']
 
 /** The place of an option, the calls that take it there, and the names that it is given by. */
@@ -53,10 +53,16 @@ const OPTIONS: readonly Line[] = [
     'system systemprompt systemmessage systeminstruction instructions instruction preamble',
   ],
   ['endpoint', [...TURN, ...CHAT, 'complete'], 'endpoint endpointname provider providername'],
-  ['ownerId', [...CHAT, 'listConversations'], 'ownerid owner userid user'],
-  ['title', CHAT, 'title'],
-  ['metadata', [...CHAT, ...TURN], 'metadata meta customdata userdata'],
+  ['ownerId', [...CHAT, 'listConversations', 'fork'], 'ownerid owner userid user'],
+  ['title', [...CHAT, 'fork'], 'title'],
+  ['metadata', [...CHAT, 'fork', ...TURN], 'metadata meta customdata userdata'],
   ['messages', ['startConversation'], 'messages history initialmessages chathistory'],
+  ['parentId', ['send'], 'parentid parentmessageid parent'],
+  ['clientId', ['send', 'edit'], 'clientid clientmessageid'],
+  ['startWith', ['send'], 'startwith'],
+  ['limit', ['listMessages', 'listConversations'], 'limit pagesize take'],
+  ['before', ['listMessages'], 'before'],
+  ['after', ['listMessages'], 'after cursor'],
   ['tools', TURN, 'tools functions tool'],
   [
     'extraBody',
@@ -86,7 +92,7 @@ const SENTENCES: readonly (readonly [advice: string, calls: Calls, names: string
   ],
   [
     'and give the input as the second argument',
-    ['send'],
+    ['send', 'edit'],
     'input prompt content text message parts',
   ],
   ['and give prompt', ['complete'], 'input messages content text message'],

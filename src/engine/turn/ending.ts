@@ -154,6 +154,7 @@ export class TurnEnding {
       id: live.replyId,
       conversationId: live.conversationId,
       turnId: live.turnId,
+      parentId: step.input.id,
       position: step.input.position + 1,
       createdAt: at,
       role: 'assistant',

@@ -7,7 +7,7 @@
  */
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
-import type { EndedTurn } from '../../persistence/ports/turn-store.ts'
+import type { AcceptedTurn, EndedTurn } from '../../persistence/ports/turn-store.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
@@ -40,6 +40,8 @@ export class LiveTurn {
   /** Resolves when the input is on disk; rejects if it will not be. */
   recording: Promise<Step> | undefined
   refusal: unknown
+  /** How the write of the input changed its conversation, if subscribers are to know. */
+  changed: AcceptedTurn['changed']
   /** The reply request with its attempts. `undefined` until the input is on disk. */
   step: Step | undefined
   /** True if the turn's machine failed: the turn is ended without it. */

@@ -1,5 +1,5 @@
 /**
- * Sends and retries: how a turn begins, and how a second call with the same key finds its turn.
+ * Sends, edits and regenerations: how a turn begins, and how a second call with the same key finds its turn.
  *
  * Without an idempotency key the turn begins in the tick of the call, so a cancel that follows
  * finds it. With a key, the live turns are searched first, then the store. Later calls for the same
@@ -23,7 +23,7 @@ import { StoredTurn } from './stored-turn.ts'
 import { notSent } from './turns.ts'
 import type { Turns } from './turns.ts'
 
-/** An input, or the message that was made of it. A retry has no input. */
+/** An input, or the message that was made of it. A turn on a stored input has none. */
 type InputLike = Pick<Message, 'role' | 'parts'>
 
 type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
@@ -128,6 +128,7 @@ export class Sends {
   async #join(live: LiveTurn, request: SendRequest): Promise<Turn | undefined> {
     assertWanted(request)
     assertSame(live.request.input, request.input)
+    assertSameMessage(live.request.inputMessageId, request.inputMessageId)
     const stopListening = cancelOn(this.#parts.actors, request.options.signal, () => live)
     void live.over.promise.then(stopListening)
     try {
@@ -161,8 +162,9 @@ export class Sends {
 
   #ended(first: StoredTurnParts, request: SendRequest): Turn {
     const { id, conversationId } = first.turn
-    const isRetry = first.input.turnId !== id
-    assertSame(isRetry ? undefined : first.input, request.input)
+    const isOnStored = first.input.turnId !== id
+    assertSame(isOnStored ? undefined : first.input, request.input)
+    assertSameMessage(first.input.id, request.inputMessageId)
     return new StoredTurn(first, () => this.#parts.cancel(conversationId, id))
   }
 }
@@ -175,9 +177,22 @@ function assertWanted({ options }: SendRequest): void {
 /** @throws `idempotency-conflict` */
 function assertSame(first: InputLike | undefined, second: InputLike | undefined): void {
   if (first?.role === second?.role && isDeepStrictEqual(asStored(first), asStored(second))) return
-  throw new ColloquyError(
+  throw conflict()
+}
+
+/**
+ * Compares the stored inputs that two calls name; `undefined` names none.
+ *
+ * @throws `idempotency-conflict`
+ */
+function assertSameMessage(first: string | undefined, second: string | undefined): void {
+  if (first !== undefined && second !== undefined && first !== second) throw conflict()
+}
+
+function conflict(): ColloquyError {
+  return new ColloquyError(
     'idempotency-conflict',
-    'Another input was sent, or retried, under this idempotency key. Take a new key for a new input.',
+    'Another input was sent, or answered again, under this idempotency key. Take a new key for a new input.',
   )
 }
 

@@ -6,12 +6,12 @@
 import type {
   ConversationStore,
   HistoryMessage,
+  Place,
 } from '../../persistence/ports/conversation-store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
 import type { Route } from '../endpoints/binding.ts'
-import { currentLine } from '../history/line.ts'
 import { sendableHistory } from '../history/sendable-history.ts'
 import type { Prepare, PreparedTurn } from '../options/options.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
@@ -22,14 +22,15 @@ export async function replyRequest(
   { conversation }: Bound,
   { target, model }: Route,
   input: Message,
+  place: Place,
   store: ConversationStore,
   prepare: Prepare | undefined,
 ): Promise<ReplyRequest> {
   const turn = { turnId, conversation, endpoint: target.endpoint, model }
   const messages =
     prepare === undefined
-      ? await history(input, store)
-      : await prepared(await wholeHistory(input, store), turn, prepare)
+      ? await history(input, place, store)
+      : await prepared(await store.listLine(input.conversationId, place), turn, prepare)
   const sendable = sendableHistory(messages)
   if (sendable.length === 0) throw nothingToSend()
   return {
@@ -46,17 +47,12 @@ export async function replyRequest(
 
 async function history(
   input: Message,
+  place: Place,
   store: ConversationStore,
 ): Promise<readonly HistoryMessage[]> {
-  // The first message has no history to read.
-  if (input.position === 1) return [input]
-  return currentLine(await store.listHistory(input.conversationId, input.position))
-}
-
-/** The full messages, for the host's `prepare`. */
-async function wholeHistory(input: Message, store: ConversationStore): Promise<readonly Message[]> {
-  const messages = await store.listMessages(input.conversationId)
-  return currentLine(messages.filter(({ position }) => position <= input.position))
+  // A first message has no history to read.
+  if (place.depth === 1) return [input]
+  return await store.listHistory(input.conversationId, place)
 }
 
 function nothingToSend(): ColloquyError {

@@ -6,9 +6,9 @@
  * that attempt is made; every outcome goes back to it as an event. Knows nothing of HTTP.
  */
 import { setImmediate as nextTask } from 'node:timers/promises'
-import type { ConversationStore } from '../../persistence/ports/conversation-store.ts'
 import type { TransportFigures } from '../../machines/transport-actor.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
+import type { ConversationStore, Place } from '../../persistence/ports/conversation-store.ts'
 import type { ReplyEnd, ReplySink, UnplacedDelta } from '../../protocol/delta.ts'
 import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
@@ -38,6 +38,8 @@ interface SteppedTurn {
   readonly bound: Bound
   /** The message that is answered. */
   readonly input: Message
+  /** The place of that message. */
+  readonly place: Place
   /** Called once, before the first content is delivered. */
   readonly onContent: () => void
 }
@@ -162,7 +164,7 @@ export class Step {
       this.#routes.startPlannedAttempt()
       // Reading a long history blocks the event loop for a while. Callers that await their `send`
       // go first.
-      if (this.input.position > SHORT_HISTORY) {
+      if (this.#turn.place.depth > SHORT_HISTORY) {
         await nextTask()
         if (this.#turn.replyFeed.isSealed) return
       }
@@ -260,6 +262,7 @@ export class Step {
       this.bound,
       this.#routes.current,
       this.input,
+      this.#turn.place,
       store,
       prepare,
     )

@@ -1,18 +1,23 @@
 /** What a turn was asked for, and what it is bound to. Plain data. */
+import type { NewConversation } from '../../persistence/ports/conversation-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { SendOptions } from '../api.ts'
 import type { Binding } from '../endpoints/binding.ts'
 import type { Input } from '../options/input.ts'
 
-/** The checked arguments of `send` or `retry`. */
+/** The checked arguments of a call that begins a turn. */
 export interface TurnRequest {
   readonly turnId: string
   /** The id of the reply, whether or not the turn leaves one. */
   readonly replyId: string
   readonly conversationId: string
-  /** Absent for a retry, which answers the input of the turn before. */
+  /** Absent where a stored input is answered. */
   readonly input?: Input | undefined
-  readonly options: SendOptions
+  /** The stored input to answer; by default the last one of the active line. */
+  readonly inputMessageId?: string | undefined
+  /** The conversation to create if there is none. */
+  readonly startWith?: NewConversation | undefined
+  readonly options: Omit<SendOptions, 'startWith'>
 }
 
 /** The binding of a turn with its conversation. Valid from the accept until the turn ends. */

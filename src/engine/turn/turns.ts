@@ -17,21 +17,18 @@ import type {
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
 import type { Store } from '../../persistence/ports/store.ts'
-import type { TurnRetry } from '../../persistence/ports/turn-store.ts'
 import { startTimer } from '../../protocol/clock.ts'
-import type { ConversationRecord } from '../../protocol/conversation.ts'
 import {
   ColloquyError,
   type ColloquyErrorCode,
   errorFromRecord,
   errorRecord,
 } from '../../protocol/errors.ts'
-import type { Message, MessageStatus } from '../../protocol/message.ts'
+import type { MessageStatus } from '../../protocol/message.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
 import type { Binder } from '../endpoints/binding.ts'
-import type { Input } from '../options/input.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Checkpoints } from './checkpointer.ts'
@@ -39,8 +36,9 @@ import type { Drains } from './drains.ts'
 import { statusOf, TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
-import { noFigures, Step, type StepPort } from './step.ts'
-import type { Bound, TurnRequest } from './turn-request.ts'
+import { repeatedId, TurnRecording } from './recording.ts'
+import { noFigures, type Step } from './step.ts'
+import type { TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
 interface TurnsOptions {
@@ -73,7 +71,7 @@ export class Turns {
   readonly #drains: Drains
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
-  readonly #steps: StepPort
+  readonly #recording: TurnRecording
   readonly #ending: TurnEnding
   readonly #checkpoints: Checkpoints
   readonly #live = new Registry<string, LiveTurn>()
@@ -90,7 +88,9 @@ export class Turns {
     this.#onSettled = onSettled
     const { steadyClock: clock, logger, checkpointMs: everyMs } = options
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
-    this.#steps = { store, transport, binder, options }
+    const steps = { store, transport, binder, options }
+    const onContent = (live: LiveTurn) => this.#checkpoints.begin(live)
+    this.#recording = new TurnRecording({ store, binder, options, steps, onContent })
     this.#ending = new TurnEnding(store, options)
   }
 
@@ -187,7 +187,7 @@ export class Turns {
 
   #record(live: LiveTurn, report: Report): void {
     this.#running.set(live.conversationId, live)
-    live.recording = this.#write(live)
+    live.recording = this.#recording.write(live)
     live.recording.then(
       (step) => {
         live.step = step
@@ -200,41 +200,20 @@ export class Turns {
     )
   }
 
-  async #write(live: LiveTurn): Promise<Step> {
-    const { turnId, replyId, conversationId, input, options } = live.request
-    const turn = {
-      turnId,
-      replyId,
-      conversationId,
-      metadata: options.metadata,
-      idempotencyKey: options.idempotencyKey,
-      at: new Date(this.#options.clock.now()),
-      bind: (conversation: ConversationRecord) => {
-        const binding = this.#binder.bind({ ...options, purpose: 'chat', conversation })
-        live.bound = { ...binding, conversation }
-        return { endpoint: binding.target.endpoint, model: binding.model }
-      },
-    }
-    const message = await this.#accepted(turn, input)
-    const { request, replyFeed } = live
-    const onContent = () => this.#checkpoints.begin(live)
-    const bound = live.bound as Bound
-    return new Step({ request, replyFeed, bound, input: message, onContent }, this.#steps)
-  }
-
-  async #accepted(turn: TurnRetry, input: Input | undefined): Promise<Message> {
-    if (input === undefined) return await this.#store.retryTurn(turn)
-    const { role, parts } = input
-    const messageId = this.#options.newId()
-    if (messageId === turn.replyId) throw repeatedId()
-    return await this.#store.acceptTurn({ ...turn, messageId, role, parts })
-  }
-
   #accept(live: LiveTurn): void {
     const { input: message } = live.step as Step
     this.#feed.openReply(live.replyFeed)
-    const { turnId, replyId, conversationId, asked } = live
-    live.replyFeed.publish({ type: 'turn.accepted', message, replyId })
+    const { turnId, replyId, conversationId, asked, changed } = live
+    const { parentId } = message
+    if (changed !== undefined) {
+      this.#feed.announce(conversationId, { type: 'conversation.changed', ...changed })
+    }
+    live.replyFeed.publish({
+      type: 'turn.accepted',
+      message,
+      replyId,
+      ...(parentId !== undefined && { parentId }),
+    })
     this.#options.logger.debug({ turnId, conversationId, ...asked }, 'A turn was accepted.')
     live.accepted.resolve(message)
   }
@@ -303,6 +282,7 @@ export class Turns {
     this.#running.remove(live.conversationId, live)
     queueMicrotask(() => {
       // The conversation rests by this microtask: a subscriber may send when it gets the end.
+      this.#announceSwitch(live)
       const error = this.#ending.publish(live, result)
       this.#logEnd(live, result, error)
       // By this macrotask the events are delivered, and a snapshot reader that waited in `next()`
@@ -318,6 +298,16 @@ export class Turns {
         live.over.resolve()
         this.#onSettled(live, result)
       })
+    })
+  }
+
+  /** A second reply to an input brings the conversation to another line. */
+  #announceSwitch({ conversationId, ended }: LiveTurn): void {
+    if (ended?.switchedTo === undefined) return
+    this.#feed.announce(conversationId, {
+      type: 'conversation.changed',
+      change: 'switched',
+      conversation: ended.switchedTo,
     })
   }
 
@@ -376,13 +366,6 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
-}
-
-function repeatedId(): ColloquyError {
-  return new ColloquyError(
-    'invalid-option',
-    'The newId function of createEngine returned an id twice. Return another id with each call.',
-  )
 }
 
 export function notSent(): ColloquyError {

@@ -24,10 +24,56 @@ export interface NewConversation {
 }
 
 /** A message that a conversation starts with, as it was checked. */
-interface NewMessage {
+export interface NewMessage {
   readonly id: string
   readonly role: MessageRole
   readonly content: string | readonly Part[]
+}
+
+/** The place of a message: a branch, and the depth on each line through it, from 1. */
+export interface Place {
+  readonly branch: number
+  readonly depth: number
+}
+
+/** Selects the messages of a page; see `Engine.listMessages`. */
+export interface MessagePage {
+  readonly limit?: number | undefined
+  readonly before?: string | undefined
+  readonly after?: string | undefined
+  readonly through?: string | undefined
+}
+
+/** Brings the head of a conversation to the line through a message. */
+export interface BranchSwitch {
+  readonly messageId: string
+  /**
+   * Throws the error with which the switch is refused.
+   *
+   * Contract: as of `TurnStart.bind`.
+   */
+  readonly assertIdle: (conversationId: string) => void
+}
+
+export interface SwitchedBranch {
+  readonly conversation: ConversationRecord
+  /** False if the head was on the line already. */
+  readonly isMoved: boolean
+}
+
+/** A conversation that begins with a copy of the line to a message. */
+export interface ConversationFork {
+  readonly messageId: string
+  readonly id: string
+  /** The `turnId` of the copies. No turn has this id. */
+  readonly importId: string
+  /** Makes the ids of the copies. */
+  readonly newId: () => string
+  /** What is absent is as in the other conversation. */
+  readonly title?: string | undefined
+  readonly ownerId?: string | undefined
+  readonly metadata?: unknown
+  readonly at: Date
 }
 
 /** The fields of a message that a request to a provider needs. */
@@ -57,9 +103,29 @@ export interface ConversationStore {
   /** Deletes a conversation with its turns and messages. Returns true if there was one. */
   deleteConversation(id: string): Promise<boolean>
 
-  /** Oldest first. */
-  listMessages(conversationId: string): Promise<readonly Message[]>
+  /**
+   * A page of the active line or of another one, oldest first; without limits, the whole line.
+   * Returns `undefined` if there is no such conversation.
+   *
+   * @throws `message-not-found`
+   */
+  listMessages(conversationId: string, page?: MessagePage): Promise<readonly Message[] | undefined>
 
-  /** The messages up to a position, oldest first, with fewer fields than `listMessages` reads. */
-  listHistory(conversationId: string, upTo: number): Promise<readonly HistoryMessage[]>
+  /** The line to a place, oldest first. */
+  listLine(conversationId: string, place: Place): Promise<readonly Message[]>
+
+  /** The line to a place, oldest first, with fewer fields than `listLine` reads. */
+  listHistory(conversationId: string, place: Place): Promise<readonly HistoryMessage[]>
+
+  /** Returns `undefined` for a message without a place too. */
+  getMessage(id: string): Promise<Message | undefined>
+
+  /** A message and its siblings, oldest first. Returns `undefined` if there is no such message. */
+  listBranches(messageId: string): Promise<readonly Message[] | undefined>
+
+  /** @throws `message-not-found`; the error that `assertIdle` throws */
+  switchBranch(change: BranchSwitch): Promise<SwitchedBranch>
+
+  /** @throws `message-not-found`; `conversation-exists` if the new id is taken */
+  forkConversation(fork: ConversationFork): Promise<ConversationRecord>
 }

@@ -1,19 +1,17 @@
 /** Turns, from their accept to their end, as the engine reads and writes them. */
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
+import type { NewConversation, Place } from './conversation-store.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../../protocol/message.ts'
 import type { AttemptRecord, TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
 
-/** An input and the turn it starts, written in one transaction. */
-export interface TurnAccept {
+/** The beginning of a turn, whatever its input. */
+export interface TurnStart {
   readonly turnId: string
   readonly conversationId: string
-  readonly messageId: string
   /** The id of the turn's reply, whether or not it leaves one. */
   readonly replyId: string
-  readonly role: MessageRole
-  readonly parts: readonly Part[]
   readonly metadata?: unknown
   /** Unique in the conversation. */
   readonly idempotencyKey?: string | undefined
@@ -24,17 +22,45 @@ export interface TurnAccept {
    *
    * Contract: it is synchronous, and may be called again: each retry of the transaction calls it.
    */
-  readonly bind: (conversation: ConversationRecord) => TurnPlace
+  readonly bind: (conversation: ConversationRecord) => TurnBinding
+}
+
+/** An input and the turn that it starts, written in one transaction. */
+export interface TurnAccept extends TurnStart {
+  readonly messageId: string
+  readonly role: MessageRole
+  readonly parts: readonly Part[]
+  /** The host's name for the input. Unique in the conversation. */
+  readonly clientId?: string | undefined
+  /** The message that the input follows: by default the head. `null` makes it a first message. */
+  readonly parentId?: string | null | undefined
+  /** The conversation to create if there is none. */
+  readonly startWith?: NewConversation | undefined
+}
+
+/** A new turn on an input that is stored already. */
+export interface TurnRegenerate extends TurnStart {
+  /** By default the last input of the active line. */
+  readonly inputMessageId?: string | undefined
+}
+
+/** An accepted turn, as it was written. */
+export interface AcceptedTurn {
+  /** The message that is answered. */
+  readonly input: Message
+  readonly place: Place
+  /** The conversation, if this write created it or brought its head to another line. */
+  readonly changed?: {
+    readonly change: 'created' | 'switched'
+    readonly conversation: ConversationRecord
+  }
 }
 
 /** The first route of a turn. */
-export interface TurnPlace {
+export interface TurnBinding {
   readonly endpoint: string
   readonly model: string
 }
-
-/** A new turn on the input of the conversation's last turn. */
-export type TurnRetry = Omit<TurnAccept, 'messageId' | 'role' | 'parts'>
 
 /** The numbers of the last events of a turn. */
 export interface LastSeqs {
@@ -96,6 +122,8 @@ export interface TurnEnd {
 export interface EndedTurn {
   readonly turn: TurnRecord
   readonly message?: Message
+  /** The conversation, if the reply brought its head to another line. */
+  readonly switchedTo?: ConversationRecord
   /** False if another writer had ended the turn or taken it over: then nothing was changed. */
   readonly written: boolean
 }
@@ -115,13 +143,14 @@ export interface TurnStore {
   turnParts(turnId: string): Promise<StoredTurnParts | undefined>
   replyOf(turnId: string): Promise<Message | undefined>
   /**
-   * Writes the user message and its turn in one transaction.
+   * Writes an input and its turn in one transaction, with the conversation if there is none.
    *
-   * @throws `conversation-not-found`; the error that `bind` throws; `invalid-input` if a tool
-   *   result answers no call of the conversation; `database-failed` if the idempotency key is
-   *   taken; `cancelled` if the turn was withdrawn
+   * @throws `conversation-not-found`; the error that `bind` throws; `message-not-found` if there is
+   *   no such parent; `invalid-option` if the client id is taken; `invalid-input` if a tool result
+   *   answers no call of its line; `database-failed` if the idempotency key is taken; `cancelled` if
+   *   the turn was withdrawn
    */
-  acceptTurn(accept: TurnAccept): Promise<Message>
+  acceptTurn(accept: TurnAccept): Promise<AcceptedTurn>
 
   /**
    * Writes the additions to a running reply, behind other writes. A power cut may undo it. Returns
@@ -130,11 +159,12 @@ export interface TurnStore {
   checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
 
   /**
-   * Writes a turn on the input of the conversation's last turn, and returns that input.
+   * Writes a turn on an input that is stored already, and returns that input.
    *
-   * @throws `nothing-to-retry`; otherwise the errors of `acceptTurn`
+   * @throws `nothing-to-retry` if no input is named and the active line has none; `invalid-input` if
+   *   the named message is a reply; otherwise the errors of `acceptTurn`
    */
-  retryTurn(retry: TurnRetry): Promise<Message>
+  regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn>
 
   /**
    * Withdraws the beginning of a turn if its write has not begun: nothing is stored, and the

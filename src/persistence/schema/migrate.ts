@@ -5,6 +5,7 @@
  */
 import type { MikroORM } from '@mikro-orm/sqlite'
 import { ColloquyError } from '../../protocol/errors.ts'
+import type { Logger } from '../../protocol/logger.ts'
 import { MIGRATION_NAMES } from './migrations/names.ts'
 
 /** Not MikroORM's default name: a host may have its own tables in the same file. */
@@ -17,14 +18,22 @@ export const MIGRATION_TABLE = 'colloquy_migration'
  * MikroORM's migrator is loaded only if a migration is missing: it costs 25 ms of CPU.
  *
  * @param executed - the names of the migrations that the database has had
+ * @param logger - is told before an older database is migrated: a large one takes a while
  * @returns the names of the migrations that were run
  * @throws `database-too-new`
  */
 export async function migrate(
   orm: MikroORM,
   executed: readonly string[],
+  logger?: Logger,
 ): Promise<readonly string[]> {
   if (!isBehind(executed)) return []
+  if (executed.length > 0) {
+    logger?.info(
+      { from: executed.at(-1), to: MIGRATION_NAMES.at(-1) },
+      'The schema of the database is being brought up to date. A million messages may take a minute.',
+    )
+  }
   await loadMigrator(orm)
   try {
     return await migrateOnce(orm)

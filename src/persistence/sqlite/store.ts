@@ -164,7 +164,11 @@ function createOrm(database: string): MikroORM {
 async function prepare(orm: MikroORM, options: SqliteStoreOptions): Promise<void> {
   await untilFree(async () => {
     await configure(orm, options)
-    const migrations = await migrate(orm, executedMigrations(await nativeClient(orm)))
+    const migrations = await migrate(
+      orm,
+      executedMigrations(await nativeClient(orm)),
+      options.logger,
+    )
     if (migrations.length > 0) {
       options.logger?.info({ migrations }, 'The schema of the database was brought up to date.')
     }

@@ -1,165 +1,183 @@
 /**
- * Writes the beginning of a turn in one transaction: its input, its row, the conversation's head.
+ * Writes an input and the beginning of its turn in one transaction: the conversation where it begins
+ * with the input, the input at its place, the turn, and the conversation's head.
  *
- * Its statements are fixed, because the number of these writes grows with use. The end of a turn is
- * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
+ * Does not decide what is sent to a provider.
  */
+import { ColloquyError, messageNotFound } from '../../protocol/errors.ts'
 import { type Message, textOf } from '../../protocol/message.ts'
-import type { ConversationRow, TurnRow } from '../schema/schema.ts'
-import type { TurnAccept, TurnPlace } from '../ports/turn-store.ts'
-import { unansweredRefusal } from './answered-calls.ts'
-import { literal } from './compile.ts'
-import { conversationRecord } from './conversation-row.ts'
-import { MOVE_HEAD } from './conversations.ts'
-import { assertNewest, EPOCH_SETTING } from './epoch.ts'
+import type { ConversationRow, MessageRow } from '../schema/schema.ts'
+import type { AcceptedTurn, TurnAccept } from '../ports/turn-store.ts'
+import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
+import { unansweredIn, unansweredRefusal } from './answered-calls.ts'
+import { activate, beforeFirst, type FollowedPlace, placeAfter } from './branches.ts'
+import { conversationRecord, newConversationRow } from './conversation-row.ts'
+import { insertion } from './conversations.ts'
+import { assertNewest, SELECT_EPOCH } from './epoch.ts'
+import { MOVE_TO_INPUT } from './heads.ts'
 import { INSERT_INPUT } from './new-messages.ts'
-import { GREATEST_POSITION, nextMessagePosition, nextPosition, positionAfter } from './positions.ts'
+import { SELECT_FOLLOWED } from './placed-messages.ts'
+import { numberAfter } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 
-/** A conversation, with the positions of its next message and of its next turn. */
-interface AcceptingRow extends ConversationRow {
-  readonly message_position: number
-  readonly turn_position: number
-  /** The epoch of the newest writer. */
-  readonly epoch: string
+export const SELECT_CLIENT_ID = new Statement<
+  Pick<MessageRow, 'conversation_id'> & { readonly client_id: string },
+  Pick<MessageRow, 'id'>
+>((db, { conversation_id, client_id }) =>
+  db
+    .selectFrom('message')
+    .select('id')
+    .where('conversation_id', '=', conversation_id)
+    .where('client_id', '=', client_id),
+)
+
+/** The message that an input follows. */
+interface Parent extends FollowedPlace {
+  readonly id: string
 }
 
-/**
- * The message of an input, or the error with which the input was refused. A refused input is not
- * written, and does not fail the other writes of its transaction.
- */
-export type Acceptance = { readonly message: Message } | { readonly refusal: unknown }
+/** The conversation of an input, which may have to be created first. */
+interface Receiving {
+  readonly conversation: ConversationRow
+  readonly head: Parent | undefined
+  readonly isNew: boolean
+}
 
-// The positions are looked up before the inserts. If an insert reads its own table or returns a
-// row, SQLite makes a temporary table: it costs twice as much as an insert of plain values.
-export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, AcceptingRow>(
-  (db, { id }) =>
-    db
-      .selectFrom('conversation as c')
-      .selectAll('c')
-      .select((of) => [
-        nextMessagePosition('c.id').as('message_position'),
-        of
-          .selectFrom('turn as t')
-          .select(positionAfter('t.position').as('next'))
-          .whereRef('t.conversation_id', '=', 'c.id')
-          .where('t.position', '<=', GREATEST_POSITION)
-          .$asScalar()
-          .$notNull()
-          .as('turn_position'),
-        of
-          .selectFrom('setting as s')
-          .select('s.value')
-          .where('s.name', '=', literal(EPOCH_SETTING))
-          .$asScalar()
-          .$notNull()
-          .as('epoch'),
-      ])
-      .where('c.id', '=', id),
-)
-
-type BegunColumn =
-  | 'id'
-  | 'conversation_id'
-  | 'position'
-  | 'input_message_id'
-  | 'reply_id'
-  | 'epoch'
-  | 'idempotency_key'
-  | 'endpoint'
-  | 'model'
-  | 'metadata'
-  | 'started_at'
-
-export const INSERT_TURN = new Statement<Pick<TurnRow, BegunColumn>>((db, row) =>
-  db.insertInto('turn').values({
-    id: row.id,
-    conversation_id: row.conversation_id,
-    position: row.position,
-    input_message_id: row.input_message_id,
-    reply_id: row.reply_id,
-    status: literal('pending'),
-    epoch: row.epoch,
-    idempotency_key: row.idempotency_key,
-    endpoint: row.endpoint,
-    model: row.model,
-    attempts: literal(0),
-    metadata: row.metadata,
-    started_at: row.started_at,
-  }),
-)
-
-/** The job returns `undefined` if there is no such conversation. */
+/** The job returns `undefined` if there is no such conversation, and none to begin with. */
 export function acceptTurnJob(
   accept: TurnAccept,
   epoch: number,
 ): (tx: Connection) => Promise<Acceptance | undefined> {
-  const conversationId = toText(accept.conversationId)
+  const id = toText(accept.conversationId)
   const parts = toJson(accept.parts, 'message')
   const metadata = toJsonOrNull(accept.metadata, 'metadata')
-  const key = toTextOrNull(accept.idempotencyKey)
+  const clientId = toTextOrNull(accept.clientId)
   const at = accept.at.getTime()
+  const { messageId, turnId, role, startWith } = accept
+  const first = startWith && newConversationRow(startWith)
+  const insertFirst = first && insertion(first, startWith)
   return async (tx) => {
-    const { messageId, turnId, role } = accept
-    const conversation = await SELECT_ACCEPTING.first(tx, { id: conversationId })
-    if (conversation === undefined) return undefined
-    assertNewest(conversation.epoch, epoch)
-    const position = nextPosition(conversation.message_position, accept.conversationId)
-    const turnPosition = nextPosition(conversation.turn_position, accept.conversationId)
+    const receiving = await receivingOf(tx, id, epoch, first)
+    if (receiving === undefined) return undefined
+    const { conversation, head, isNew } = receiving
+    const parent = await parentOf(tx, receiving, accept.parentId)
+    if (parent !== undefined && 'refusal' in parent) return parent
+    if (
+      clientId !== null &&
+      (await SELECT_CLIENT_ID.first(tx, { conversation_id: id, client_id: clientId }))
+    ) {
+      return { refusal: clientIdTaken() }
+    }
     if (role === 'tool') {
-      const refusal = await unansweredRefusal(tx, conversationId, position, accept.parts)
+      const refusal = isNew
+        ? unansweredIn(startWith?.messages ?? [], accept.parts)
+        : await unansweredRefusal(tx, id, parent, accept.parts)
       if (refusal !== undefined) return { refusal }
     }
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
+    if (isNew) await insertFirst?.(tx)
+    const position = numberAfter(conversation.messages, accept.conversationId)
+    const { branches, ...place } = await placeAfter(
+      tx,
+      conversation,
+      parent ?? beforeFirst(conversation),
+    )
     await INSERT_INPUT.run(tx, {
       id: messageId,
-      conversation_id: conversationId,
+      conversation_id: id,
       turn_id: turnId,
-      parent_id: conversation.head_message_id,
+      parent_id: parent?.id ?? null,
       position,
+      ...place,
+      client_id: clientId,
       role,
       parts,
       created_at: at,
     })
-    await INSERT_TURN.run(tx, {
-      id: turnId,
-      conversation_id: conversationId,
-      position: turnPosition,
-      input_message_id: messageId,
-      reply_id: accept.replyId,
-      epoch,
-      idempotency_key: key,
-      endpoint: toText(bound.endpoint),
-      model: toText(bound.model),
+    const reply = { branch: place.branch, depth: place.depth + 1 }
+    const turns = await insertTurn(tx, accept, {
+      conversation,
+      inputId: messageId,
+      reply,
+      bound,
       metadata,
-      started_at: at,
+      epoch,
     })
-    await MOVE_HEAD.run(tx, { id: conversationId, head_message_id: messageId, updated_at: at })
-    const message: Message = {
+    const moved = {
+      head_message_id: messageId,
+      head_branch: place.branch,
+      head_depth: place.depth,
+      messages: position,
+      turns,
+      branches,
+      updated_at: at,
+    }
+    await MOVE_TO_INPUT.run(tx, { id, ...moved })
+    if (branches > 0) await activate(tx, conversation, place.branch)
+    const input: Message = {
       id: messageId,
       conversationId: accept.conversationId,
       turnId,
+      ...(parent !== undefined && { parentId: parent.id }),
       position,
       createdAt: accept.at,
       role,
       parts: accept.parts,
       text: textOf(accept.parts),
       status: 'complete',
+      ...(accept.clientId !== undefined && { clientId: accept.clientId }),
     }
-    return { message }
+    const change = isNew ? 'created' : parent?.id !== head?.id ? 'switched' : undefined
+    const accepted: AcceptedTurn = { input, place }
+    if (change === undefined) return { accepted }
+    const after = conversationRecord({ ...conversation, ...moved })
+    return { accepted: { ...accepted, changed: { change, conversation: after } } }
   }
 }
 
-/** Returns the endpoint and the model of the turn, or the error with which `bind` refused it. */
-export function boundIn(
-  conversation: ConversationRow,
-  { bind }: Pick<TurnAccept, 'bind'>,
-): TurnPlace | { readonly refusal: unknown } {
-  try {
-    return bind(conversationRecord(conversation))
-  } catch (refusal) {
-    return { refusal }
+async function receivingOf(
+  tx: Connection,
+  id: string,
+  epoch: number,
+  first: ConversationRow | undefined,
+): Promise<Receiving | undefined> {
+  const found = await SELECT_ACCEPTING.first(tx, { id })
+  if (found !== undefined) {
+    assertNewest(found.epoch, epoch)
+    const isFollowed = found.head_is_followed !== null
+    return { conversation: found, head: headOf(found, isFollowed), isNew: false }
   }
+  if (first === undefined) return undefined
+  assertNewest((await SELECT_EPOCH.one(tx, {})).value, epoch)
+  return { conversation: first, head: headOf(first, false), isNew: true }
+}
+
+function headOf(row: ConversationRow, isFollowed: boolean): Parent | undefined {
+  const { head_message_id: id, head_branch: branch, head_depth: depth } = row
+  return id === null ? undefined : { id, branch, depth, isFollowed }
+}
+
+/** The message that the input follows; `undefined` if it is a first message. */
+async function parentOf(
+  tx: Connection,
+  { conversation, head, isNew }: Receiving,
+  parentId: string | null | undefined,
+): Promise<Parent | undefined | { readonly refusal: unknown }> {
+  if (parentId === undefined || parentId === head?.id) return head
+  if (parentId === null) return undefined
+  const row = isNew ? undefined : await SELECT_FOLLOWED.first(tx, { id: parentId })
+  if (row?.conversation_id !== conversation.id || row.depth === null) {
+    return { refusal: messageNotFound(parentId) }
+  }
+  const { id, branch, depth, is_followed } = row
+  return { id, branch, depth, isFollowed: is_followed !== null }
+}
+
+function clientIdTaken(): ColloquyError {
+  return new ColloquyError(
+    'invalid-option',
+    'send: clientId is taken: another message of this conversation has it. Give each input a name of its own.',
+  )
 }

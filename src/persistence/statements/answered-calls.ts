@@ -1,13 +1,21 @@
 /**
- * Finds a tool result of an input that answers no call of its conversation.
+ * Finds a tool result of an input that answers no call of the line that the input follows.
  *
- * Calls are sought from the newest reply backwards, in growing steps: the last reply nearly always
+ * Calls are sought from the end of the line upwards, in growing steps: the last reply nearly always
  * has them. Does not decide which results are sent to a provider.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Part } from '../../protocol/message.ts'
 import type { MessageRow } from '../schema/schema.ts'
+import type { NewMessage, Place } from '../ports/conversation-store.ts'
 import { literal } from './compile.ts'
+import {
+  type FirstRange,
+  type LineRange,
+  messagesOfFirstBranch,
+  messagesOfLine,
+  readLine,
+} from './lines.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromJson } from './stored-text.ts'
 
@@ -15,57 +23,73 @@ const FIRST_STEP = 8
 const STEP_GROWTH = 4
 const LONGEST_SHOWN_ID = 100
 
-export const SELECT_REPLIES_BEFORE = new Statement<
-  Pick<MessageRow, 'conversation_id'> & { readonly before: number; readonly limit: number },
-  Pick<MessageRow, 'position' | 'parts'>
->((db, { conversation_id, before, limit }) =>
-  db
-    .selectFrom('message')
-    .select(['position', 'parts'])
-    .where('conversation_id', '=', conversation_id)
-    .where('position', '<', before)
-    .where('role', '=', literal('assistant'))
-    .orderBy('position', 'desc')
-    .limit(limit),
+type ReplyRow = Pick<MessageRow, 'depth' | 'parts'>
+
+export const SELECT_FIRST_REPLIES = new Statement<FirstRange, ReplyRow>((db, marks) =>
+  messagesOfFirstBranch(db, marks)
+    .select(['m.depth', 'm.parts'])
+    .where('m.role', '=', literal('assistant')),
 )
+
+export const SELECT_LINE_REPLIES = new Statement<LineRange, ReplyRow>((db, marks) =>
+  messagesOfLine(db, marks)
+    .select(['m.depth', 'm.parts'])
+    .where('m.role', '=', literal('assistant')),
+)
+
+const REPLIES = { inFirstBranch: SELECT_FIRST_REPLIES, inAnyBranch: SELECT_LINE_REPLIES }
 
 /**
  * Returns the error with which the input is refused; `undefined` if each of its results has a call.
  *
  * @param conversationId - as the column has it
- * @param position - that of the input
+ * @param parent - the place of the message that the input follows; absent for a first message
  */
 export async function unansweredRefusal(
   tx: Connection,
   conversationId: string,
-  position: number,
+  parent: Place | undefined,
   parts: readonly Part[],
 ): Promise<ColloquyError | undefined> {
-  const sought = new Set<string>()
-  for (const part of parts) if (part.type === 'tool-result') sought.add(part.toolCallId)
-  let before = position
-  for (let step = FIRST_STEP; sought.size > 0; step *= STEP_GROWTH) {
-    const replies = await SELECT_REPLIES_BEFORE.all(tx, {
-      conversation_id: conversationId,
-      before,
-      limit: step,
-    })
-    for (const reply of replies) {
-      for (const part of fromJson(reply.parts) as readonly Part[]) {
-        if (part.type === 'tool-call') sought.delete(part.toolCallId)
-      }
-      before = reply.position
+  const sought = soughtIn(parts)
+  let to = parent?.depth ?? 0
+  for (let step = FIRST_STEP; sought.size > 0 && to > 0; step *= STEP_GROWTH) {
+    const from = Math.max(1, to - step + 1)
+    const { branch, depth } = parent as Place
+    const range = { conversation_id: conversationId, branch, depth, from, to }
+    for (const reply of await readLine(tx, REPLIES, range)) {
+      strike(sought, fromJson(reply.parts) as readonly Part[])
     }
-    if (replies.length < step) break
+    to = from - 1
   }
-  const [id] = sought
-  return id === undefined ? undefined : noSuchCall(id)
+  return refusalOf(sought)
 }
 
-function noSuchCall(id: string): ColloquyError {
+/** The same for an input that its conversation begins with. */
+export function unansweredIn(
+  messages: readonly NewMessage[],
+  parts: readonly Part[],
+): ColloquyError | undefined {
+  const sought = soughtIn(parts)
+  for (const { content } of messages) if (typeof content !== 'string') strike(sought, content)
+  return refusalOf(sought)
+}
+
+function soughtIn(parts: readonly Part[]): Set<string> {
+  const sought = new Set<string>()
+  for (const part of parts) if (part.type === 'tool-result') sought.add(part.toolCallId)
+  return sought
+}
+
+function strike(sought: Set<string>, parts: readonly Part[]): void {
+  for (const part of parts) if (part.type === 'tool-call') sought.delete(part.toolCallId)
+}
+
+function refusalOf([id]: ReadonlySet<string>): ColloquyError | undefined {
+  if (id === undefined) return undefined
   const shown = JSON.stringify(id.slice(0, LONGEST_SHOWN_ID))
   return new ColloquyError(
     'invalid-input',
-    `send: the tool result for ${shown} answers no call: no reply in this conversation has a call with this id. Give the toolCallId of the call.`,
+    `send: the tool result for ${shown} answers no call: no reply on the line of this input has a call with this id. Give the toolCallId of the call.`,
   )
 }

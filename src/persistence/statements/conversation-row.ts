@@ -2,11 +2,13 @@
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { ConversationRow } from '../schema/schema.ts'
 import type { NewConversation } from '../ports/conversation-store.ts'
-import { json, readRow, text, time } from './checked-row.ts'
+import { assertColumn, json, jsonObject, plainText, readRow, text, time } from './checked-row.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { storedSettings } from './stored-values.ts'
 
-export function conversationRow(conversation: NewConversation): ConversationRow {
+/** A conversation that begins with its initial messages, one after another in branch 0. */
+export function newConversationRow(conversation: NewConversation): ConversationRow {
+  const { messages } = conversation
   return {
     id: toText(conversation.id),
     title: toTextOrNull(conversation.title),
@@ -16,7 +18,16 @@ export function conversationRow(conversation: NewConversation): ConversationRow 
     settings: toJsonOrNull(conversation.settings, 'settings'),
     owner_id: toTextOrNull(conversation.ownerId),
     metadata: toJsonOrNull(conversation.metadata, 'metadata'),
-    head_message_id: conversation.messages.at(-1)?.id ?? null,
+    head_message_id: messages.at(-1)?.id ?? null,
+    head_branch: 0,
+    head_depth: messages.length,
+    messages: messages.length,
+    turns: 0,
+    branches: 0,
+    send_policy: null,
+    forked_from: null,
+    archived_at: null,
+    deleted_at: null,
     created_at: conversation.at.getTime(),
     updated_at: conversation.at.getTime(),
   }
@@ -37,6 +48,11 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
   }
 }
 
+/** @throws `database-failed` if the row is broken, in any column */
+export function assertReadable(row: ConversationRow): void {
+  conversationRecord(row)
+}
+
 /** @throws `database-failed` if the row is broken */
 export function conversationRecord(row: ConversationRow): ConversationRecord {
   return readRow('conversation', row.id, () => ({
@@ -48,7 +64,15 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     ...(row.settings !== null && { settings: storedSettings(row.settings) }),
     ...(row.owner_id !== null && { ownerId: text(row.owner_id) }),
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
+    ...(row.head_message_id !== null && { headMessageId: plainText(row.head_message_id) }),
+    ...(row.forked_from !== null && { forkedFrom: forkedFrom(row.forked_from) }),
     createdAt: time(row.created_at),
     updatedAt: time(row.updated_at),
   }))
+}
+
+function forkedFrom(column: unknown): Required<ConversationRecord>['forkedFrom'] {
+  const { conversationId, messageId } = jsonObject(column)
+  assertColumn(typeof conversationId === 'string' && typeof messageId === 'string')
+  return { conversationId, messageId }
 }

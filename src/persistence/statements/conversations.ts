@@ -7,7 +7,7 @@ import type { ConversationRecord, ConversationUpdate } from '../../protocol/conv
 import type { Part } from '../../protocol/message.ts'
 import type { ConversationRow } from '../schema/schema.ts'
 import type { NewConversation } from '../ports/conversation-store.ts'
-import { changedColumns, conversationRecord, conversationRow } from './conversation-row.ts'
+import { changedColumns, conversationRecord, newConversationRow } from './conversation-row.ts'
 import { INSERT_INITIAL } from './new-messages.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
@@ -21,6 +21,8 @@ export const SELECT_CONVERSATIONS = new Statement<{ readonly limit: number }, Co
     db
       .selectFrom('conversation')
       .selectAll()
+      .where('archived_at', 'is', null)
+      .where('deleted_at', 'is', null)
       .orderBy('updated_at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit),
@@ -34,6 +36,8 @@ export const SELECT_CONVERSATIONS_OF = new Statement<
     .selectFrom('conversation')
     .selectAll()
     .where('owner_id', '=', owner_id)
+    .where('archived_at', 'is', null)
+    .where('deleted_at', 'is', null)
     .orderBy('updated_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit),
@@ -56,26 +60,43 @@ export const DELETE_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>>((d
   db.deleteFrom('conversation').where('id', '=', id),
 )
 
-export const INSERT_CONVERSATION = new Statement<ConversationRow>((db, row) =>
-  db
-    .insertInto('conversation')
-    .values({
-      id: row.id,
-      title: row.title,
-      model: row.model,
-      endpoint: row.endpoint,
-      system: row.system,
-      settings: row.settings,
-      owner_id: row.owner_id,
-      metadata: row.metadata,
-      head_message_id: row.head_message_id,
-      created_at: row.created_at,
-      updated_at: row.updated_at,
-    })
-    .onConflict((conflict) => conflict.column('id').doNothing()),
+type CountedByTurns = 'turns' | 'branches'
+type SetLater = 'send_policy' | 'archived_at' | 'deleted_at'
+
+export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedByTurns | SetLater>>(
+  (db, row) =>
+    db
+      .insertInto('conversation')
+      .values({
+        id: row.id,
+        title: row.title,
+        model: row.model,
+        endpoint: row.endpoint,
+        system: row.system,
+        settings: row.settings,
+        owner_id: row.owner_id,
+        metadata: row.metadata,
+        head_message_id: row.head_message_id,
+        head_branch: row.head_branch,
+        head_depth: row.head_depth,
+        messages: row.messages,
+        forked_from: row.forked_from,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+      })
+      .onConflict((conflict) => conflict.column('id').doNothing()),
 )
 
-type ChangeableColumn = Exclude<keyof ConversationRow, 'head_message_id' | 'created_at'>
+type ChangeableColumn =
+  | 'id'
+  | 'title'
+  | 'model'
+  | 'endpoint'
+  | 'system'
+  | 'settings'
+  | 'owner_id'
+  | 'metadata'
+  | 'updated_at'
 
 export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
   (db, row) =>
@@ -94,45 +115,46 @@ export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, Changeabl
       .where('id', '=', row.id),
 )
 
-export const MOVE_HEAD = new Statement<
-  Pick<ConversationRow, 'id' | 'head_message_id' | 'updated_at'>
->((db, { id, head_message_id, updated_at }) =>
-  db.updateTable('conversation').set({ head_message_id, updated_at }).where('id', '=', id),
-)
-
-export const TOUCH = new Statement<Pick<ConversationRow, 'id' | 'updated_at'>>(
-  (db, { id, updated_at }) =>
-    db.updateTable('conversation').set({ updated_at }).where('id', '=', id),
-)
-
 /** Writes a conversation. The job returns `undefined` if its id is taken. */
 export function createConversationJob(
   conversation: NewConversation,
 ): (tx: Connection) => Promise<ConversationRecord | undefined> {
-  const row = conversationRow(conversation)
-  const messages = conversation.messages.map(({ id, role, content }) => ({
+  const row = newConversationRow(conversation)
+  const insert = insertion(row, conversation)
+  return async (tx) => ((await insert(tx)) ? conversationRecord(row) : undefined)
+}
+
+/**
+ * Returns the insert of a conversation with its initial messages. The JSON for them is made here,
+ * before the transaction opens. The insert returns false if the id is taken.
+ */
+export function insertion(
+  row: ConversationRow,
+  { messages, importId }: NewConversation,
+): (tx: Connection) => Promise<boolean> {
+  const prepared = messages.map(({ id, role, content }) => ({
     id,
     role,
     parts: toJson(partsOf(content), 'message'),
   }))
   return async (tx) => {
-    const inserted = await INSERT_CONVERSATION.run(tx, row)
-    if (inserted === 0) return undefined
+    if ((await INSERT_CONVERSATION.run(tx, row)) === 0) return false
     let parentId: string | null = null
-    for (const [index, { id, role, parts }] of messages.entries()) {
+    for (const [index, { id, role, parts }] of prepared.entries()) {
       await INSERT_INITIAL.run(tx, {
         id,
         conversation_id: row.id,
-        import_id: conversation.importId,
+        import_id: importId,
         parent_id: parentId,
         position: index + 1,
+        depth: index + 1,
         role,
         parts,
         created_at: row.created_at,
       })
       parentId = id
     }
-    return conversationRecord(row)
+    return true
   }
 }
 

@@ -4,29 +4,25 @@
  * Nothing is written unless the turn still runs in this epoch. If another writer has ended it, that
  * end is read and left as it is. Knows nothing of why the turn ends.
  */
-import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
+import { sql } from 'kysely'
 import type { TurnRecord } from '../../protocol/turn.ts'
 import type { CheckpointRow, TurnRow } from '../schema/schema.ts'
 import type { EndedTurn, TurnEnd } from '../ports/turn-store.ts'
 import { json, plainText, readable, text, time } from './checked-row.ts'
-import { MOVE_HEAD, TOUCH } from './conversations.ts'
-import { messageRecord, usageColumns } from './message-row.ts'
+import { TOUCH } from './heads.ts'
+import { messageRecord } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
-import { INSERT_REPLY } from './new-messages.ts'
-import { nextMessagePosition } from './positions.ts'
+import { type EndingReply, replySave } from './save-reply.ts'
 import { type Connection, Statement } from './statement.ts'
-import { toJson, toJsonOrNull, toTextOrNull } from './stored-text.ts'
+import { toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, turnRecord } from './turn-row.ts'
 import { RUNNING, SELECT_TURN } from './turns.ts'
 
-/** The columns of an ending turn that only the database knows, with the position of its reply. */
-type EndingRow = Pick<
-  TurnRow,
-  'conversation_id' | 'input_message_id' | 'endpoint' | 'model' | 'metadata' | 'started_at'
-> & { readonly reply_position: number }
+/** The columns of an ending turn that only the database knows. */
+type EndingRow = EndingReply & Pick<TurnRow, 'endpoint' | 'model' | 'metadata' | 'started_at'>
 
-// The position is looked up here because this statement returns a row anyway: to return a row costs
-// half as much as a short insert.
+// The conversation is looked up here because this statement returns a row anyway: to return a row
+// costs half as much as a short insert.
 export const END_TURN = new Statement<
   Pick<
     TurnRow,
@@ -63,11 +59,35 @@ export const END_TURN = new Statement<
     .returning([
       'conversation_id',
       'input_message_id',
+      'reply_branch',
+      'reply_depth',
       'endpoint',
       'model',
       'metadata',
       'started_at',
-      nextMessagePosition('turn.conversation_id').as('reply_position'),
+      (of) =>
+        of
+          .selectFrom('conversation as c')
+          .select(sql<number>`${sql.ref('c.messages')} + 1`.as('next'))
+          .whereRef('c.id', '=', 'turn.conversation_id')
+          .$asScalar()
+          .$notNull()
+          .as('reply_position'),
+      (of) =>
+        of
+          .selectFrom('conversation as c')
+          .select('c.head_message_id')
+          .whereRef('c.id', '=', 'turn.conversation_id')
+          .$asScalar()
+          .as('head_message_id'),
+      (of) =>
+        of
+          .selectFrom('conversation as c')
+          .select('c.head_branch')
+          .whereRef('c.id', '=', 'turn.conversation_id')
+          .$asScalar()
+          .$notNull()
+          .as('head_branch'),
     ]),
 )
 
@@ -95,23 +115,17 @@ export function endTurnJob(
     content_seq: end.lastSeqs.content,
     last_seq: end.lastSeqs.terminal,
   }
-  const reply = end.reply === undefined ? undefined : preparedReply(end, end.reply)
+  const save = end.reply && replySave(end, end.reply)
   return async (tx) => {
     const row = await END_TURN.first(tx, columns)
     if (row === undefined) return await storedEnd(tx, end.turnId)
     if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, { turn_id: end.turnId })
     const turn = endedRecord(end, row)
-    if (reply === undefined) {
+    if (save === undefined) {
       await TOUCH.run(tx, { id: row.conversation_id, updated_at: at })
       return { turn, written: true }
     }
-    const message = await reply(tx, row)
-    await MOVE_HEAD.run(tx, {
-      id: row.conversation_id,
-      head_message_id: message.id,
-      updated_at: at,
-    })
-    return { turn, message, written: true }
+    return { turn, ...(await save(tx, row)), written: true }
   }
 }
 
@@ -145,45 +159,5 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
     ...(metadata !== undefined && { metadata }),
     startedAt: readable(() => time(row.started_at)) ?? end.at,
     endedAt: end.at,
-  }
-}
-
-/** Returns the insert of a reply. The JSON for it is made here, before the transaction opens. */
-function preparedReply(
-  end: TurnEnd,
-  reply: NonNullable<TurnEnd['reply']>,
-): (tx: Connection, turn: EndingRow) => Promise<Message> {
-  const parts = toJson(reply.parts, 'reply')
-  const usage = usageColumns(end.usage)
-  const status: MessageStatus = end.status === 'done' ? 'complete' : end.status
-  return async (tx, turn) => {
-    const position = turn.reply_position
-    await INSERT_REPLY.run(tx, {
-      ...usage,
-      id: end.replyId,
-      conversation_id: turn.conversation_id,
-      turn_id: end.turnId,
-      parent_id: turn.input_message_id,
-      position,
-      parts,
-      status,
-      finish_reason: reply.finishReason ?? null,
-      model: toTextOrNull(reply.model),
-      created_at: end.at.getTime(),
-    })
-    return {
-      id: end.replyId,
-      conversationId: end.conversationId,
-      turnId: end.turnId,
-      position,
-      createdAt: end.at,
-      role: 'assistant',
-      parts: reply.parts,
-      text: textOf(reply.parts),
-      status,
-      ...(reply.finishReason !== undefined && { finishReason: reply.finishReason }),
-      ...(end.usage !== undefined && { usage: end.usage }),
-      ...(reply.model !== undefined && { model: reply.model }),
-    }
   }
 }

@@ -13,7 +13,10 @@ import { integer, json, plainText, readRow, text, time, word } from './checked-r
 import { toJsonOrNull } from './stored-text.ts'
 import { storedParts } from './stored-values.ts'
 
-export type HistoryRow = Pick<MessageRow, 'turn_id' | 'import_id' | 'role' | 'parts' | 'status'>
+export type HistoryRow = Pick<
+  MessageRow,
+  'depth' | 'turn_id' | 'import_id' | 'role' | 'parts' | 'status'
+>
 
 const ROLES = { user: true, assistant: true, tool: true } satisfies Record<MessageRole, true>
 
@@ -53,6 +56,7 @@ export function messageRecord(row: MessageRow): Message {
       id: plainText(row.id),
       conversationId: text(row.conversation_id),
       turnId: turnIdOf(row),
+      ...(row.parent_id !== null && { parentId: plainText(row.parent_id) }),
       position: integer(row.position),
       createdAt: time(row.created_at),
       role: word(row.role, ROLES),
@@ -62,6 +66,7 @@ export function messageRecord(row: MessageRow): Message {
       ...(row.finish_reason !== null && { finishReason: word(row.finish_reason, FINISH_REASONS) }),
       ...(usage !== undefined && { usage }),
       ...(row.model !== null && { model: text(row.model) }),
+      ...(row.client_id !== null && { clientId: text(row.client_id) }),
     }
   })
 }

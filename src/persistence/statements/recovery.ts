@@ -1,16 +1,18 @@
 /**
  * Recovery, once at each opening: begins a new epoch, and ends the turns of the writer before.
  *
- * It is one transaction, with two statements for each of these turns. Their replies are made from
+ * It is one transaction, with four statements for each of these turns. Their replies are made from
  * their checkpoints. Knows no provider: a turn is retried only if the host asks for it.
  */
+import { sql } from 'kysely'
 import type { ErrorRecord } from '../../protocol/errors.ts'
+import { type Part, saysSomething } from '../../protocol/message.ts'
 import { assembled } from '../../reply/growing-reply.ts'
-import type { CheckpointRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import type { CheckpointRow, ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import { activate, placeAfter } from './branches.ts'
 import { readableDeltas } from './checkpoints.ts'
 import { literal } from './compile.ts'
 import { beginEpoch } from './epoch.ts'
-import { nextMessagePosition } from './positions.ts'
 import { type Connection, type NoParameters, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
 import { RUNNING } from './turns.ts'
@@ -21,15 +23,59 @@ const INTERRUPTED: ErrorRecord = {
     'The process that ran this turn ended before the turn did. Call engine.retry() to ask for a complete reply.',
 }
 
-const NO_PARTS = '[]'
-
-export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id' | 'reply_id'>>((db) =>
+export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id'>>((db) =>
   db
     .selectFrom('turn')
-    .select(['id', 'reply_id'])
+    .select('id')
     .where('status', 'in', RUNNING)
     .orderBy('conversation_id')
     .orderBy('position'),
+)
+
+/** A turn that was left running, with its conversation. */
+type RunningRow = Pick<
+  TurnRow,
+  'id' | 'reply_id' | 'conversation_id' | 'input_message_id' | 'reply_branch' | 'reply_depth'
+> &
+  Pick<ConversationRow, 'head_message_id' | 'head_branch' | 'branches'> & {
+    readonly reply_position: number
+    /** 1 if a message is at the place of the reply, or if there is a reply; null otherwise. */
+    readonly is_taken: number | null
+    readonly has_reply: number | null
+  }
+
+export const SELECT_RECOVERING = new Statement<Pick<TurnRow, 'id'>, RunningRow>((db, { id }) =>
+  db
+    .selectFrom('turn as t')
+    .innerJoin('conversation as c', 'c.id', 't.conversation_id')
+    .select((of) => [
+      't.id',
+      't.reply_id',
+      't.conversation_id',
+      't.input_message_id',
+      't.reply_branch',
+      't.reply_depth',
+      'c.head_message_id',
+      'c.head_branch',
+      'c.branches',
+      sql<number>`${sql.ref('c.messages')} + 1`.as('reply_position'),
+      of
+        .selectFrom('message as m')
+        .select(literal(1).as('one'))
+        .whereRef('m.conversation_id', '=', 't.conversation_id')
+        .whereRef('m.branch', '=', 't.reply_branch')
+        .whereRef('m.depth', '=', 't.reply_depth')
+        .$asScalar()
+        .as('is_taken'),
+      of
+        .selectFrom('message as r')
+        .select(literal(1).as('one'))
+        .whereRef('r.turn_id', '=', 't.id')
+        .where('r.role', '=', literal('assistant'))
+        .$asScalar()
+        .as('has_reply'),
+    ])
+    .where('t.id', '=', id),
 )
 
 export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, CheckpointRow>(
@@ -37,59 +83,65 @@ export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, 
     db.selectFrom('checkpoint').selectAll().where('turn_id', '=', turn_id).orderBy('n'),
 )
 
-// A conflict: a running turn has its reply already, or another message has the id. No engine leaves
-// that behind, but a database that has it must open too.
+// A conflict: another message has the id. No engine leaves that behind, but a database that has it
+// must open too.
 export const INSERT_REPLY = new Statement<
-  Pick<MessageRow, 'id' | 'parts' | 'created_at'> & { readonly turn_id: string }
->((db, { id, turn_id, parts, created_at }) =>
+  Pick<
+    MessageRow,
+    | 'id'
+    | 'conversation_id'
+    | 'turn_id'
+    | 'parent_id'
+    | 'position'
+    | 'branch'
+    | 'depth'
+    | 'parts'
+    | 'created_at'
+  >
+>((db, row) =>
   db
     .insertInto('message')
-    .columns([
-      'id',
-      'conversation_id',
-      'turn_id',
-      'parent_id',
-      'position',
-      'role',
-      'parts',
-      'status',
-      'created_at',
-    ])
-    .expression((of) =>
-      of
-        .selectFrom('turn as t')
-        .select([
-          id.as('id'),
-          't.conversation_id',
-          't.id as turn_id',
-          't.input_message_id',
-          nextMessagePosition('t.conversation_id').as('position'),
-          literal('assistant').as('role'),
-          parts.as('parts'),
-          literal('interrupted').as('status'),
-          created_at.as('created_at'),
-        ])
-        .where('t.id', '=', turn_id),
-    )
+    .values({
+      id: row.id,
+      conversation_id: row.conversation_id,
+      turn_id: row.turn_id,
+      parent_id: row.parent_id,
+      position: row.position,
+      branch: row.branch,
+      depth: row.depth,
+      role: literal('assistant'),
+      parts: row.parts,
+      status: literal('interrupted'),
+      created_at: row.created_at,
+    })
     .onConflict((conflict) => conflict.doNothing()),
 )
 
 export const DELETE_CHECKPOINTS = new Statement<NoParameters>((db) => db.deleteFrom('checkpoint'))
 
-export const MOVE_HEADS = new Statement<NoParameters>((db) =>
+// An interruption is no activity: with a new `updated_at`, conversations would be listed in another
+// order.
+export const MOVE_HEAD = new Statement<
+  Pick<
+    ConversationRow,
+    'id' | 'head_message_id' | 'head_branch' | 'head_depth' | 'messages' | 'branches'
+  >
+>((db, row) =>
   db
     .updateTable('conversation')
-    .set((of) => ({
-      head_message_id: of
-        .selectFrom('message as m')
-        .select('m.id')
-        .whereRef('m.conversation_id', '=', 'conversation.id')
-        .orderBy('m.position', 'desc')
-        .limit(literal(1)),
-    }))
-    .where('id', 'in', (of) =>
-      of.selectFrom('turn').select('conversation_id').where('status', 'in', RUNNING),
-    ),
+    .set({
+      head_message_id: row.head_message_id,
+      head_branch: row.head_branch,
+      head_depth: row.head_depth,
+      messages: row.messages,
+      branches: row.branches,
+    })
+    .where('id', '=', row.id),
+)
+
+export const COUNT_MESSAGE = new Statement<Pick<ConversationRow, 'id' | 'messages' | 'branches'>>(
+  (db, { id, messages, branches }) =>
+    db.updateTable('conversation').set({ messages, branches }).where('id', '=', id),
 )
 
 export const INTERRUPT = new Statement<Pick<TurnRow, 'error' | 'ended_at'>>(
@@ -110,27 +162,64 @@ export function recoveryJob(
   return async (tx) => {
     const epoch = await beginEpoch(tx)
     const turns = await SELECT_RUNNING.all(tx, {})
-    for (const turn of turns) {
-      const parts = partsOf(await SELECT_CHECKPOINTS.all(tx, { turn_id: turn.id }))
-      const reply = { id: turn.reply_id ?? turn.id, turn_id: turn.id, parts, created_at: at }
-      await INSERT_REPLY.run(tx, reply)
-    }
+    for (const { id } of turns) await saveReply(tx, id, at)
     await DELETE_CHECKPOINTS.run(tx, {})
     if (turns.length > 0) {
-      // `updated_at` stays: an interruption is no activity. A new time would change the order in
-      // which conversations are listed.
-      await MOVE_HEADS.run(tx, {})
       await INTERRUPT.run(tx, { error: toJson(INTERRUPTED, 'error'), ended_at: at })
     }
     return { epoch, interrupted: turns.length }
   }
 }
 
-/** The parts of a reply, as JSON. Never throws: a database must open even if its checkpoints were damaged or changed. */
-function partsOf(pieces: readonly CheckpointRow[]): string {
+/** Saves the reply of a turn, and moves the head to it as the end of a turn does. */
+async function saveReply(tx: Connection, turnId: string, created_at: number): Promise<void> {
+  const turn = await SELECT_RECOVERING.first(tx, { id: turnId })
+  if (turn === undefined || turn.has_reply !== null) return
+  const { parts, column } = partsOf(await SELECT_CHECKPOINTS.all(tx, { turn_id: turnId }))
+  const { conversation_id, reply_position: messages } = turn
+  const id = turn.reply_id ?? turnId
+  const { branches, ...place } = await placeOf(tx, turn)
+  const inserted = await INSERT_REPLY.run(tx, {
+    id,
+    conversation_id,
+    turn_id: turnId,
+    parent_id: turn.input_message_id,
+    position: messages,
+    ...place,
+    parts: column,
+    created_at,
+  })
+  const isFirst = turn.head_message_id === turn.input_message_id
+  const isActive = inserted > 0 && (isFirst || saysSomething({ parts }))
+  if (!isActive || place.depth === null) {
+    await COUNT_MESSAGE.run(tx, { id: conversation_id, messages, branches })
+    return
+  }
+  const { branch: head_branch, depth: head_depth } = place
+  const head = { head_message_id: id, head_branch, head_depth }
+  await MOVE_HEAD.run(tx, { id: conversation_id, ...head, messages, branches })
+  await activate(tx, { id: conversation_id, head_branch: turn.head_branch }, head_branch)
+}
+
+/** No engine leaves the place of a reply taken or unknown, but a database that has it must open too. */
+async function placeOf(
+  tx: Connection,
+  { conversation_id: id, branches, reply_branch, reply_depth, is_taken }: RunningRow,
+): Promise<Pick<MessageRow, 'branch' | 'depth'> & { readonly branches: number }> {
+  if (reply_branch === null || reply_depth === null) return { branch: 0, depth: null, branches }
+  const before = { branch: reply_branch, depth: reply_depth - 1 }
+  return await placeAfter(tx, { id, branches }, { ...before, isFollowed: is_taken !== null })
+}
+
+/** The parts of a reply, also as JSON. Never throws: a database must open even if its checkpoints were damaged or changed. */
+function partsOf(pieces: readonly CheckpointRow[]): {
+  readonly parts: readonly Part[]
+  readonly column: string
+} {
   try {
-    return toJson(assembled(readableDeltas(pieces)), 'reply')
+    const parts = assembled(readableDeltas(pieces))
+    return { parts, column: toJson(parts, 'reply') }
   } catch {
-    return NO_PARTS
+    return { parts: [], column: '[]' }
   }
 }

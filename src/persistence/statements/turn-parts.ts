@@ -3,7 +3,7 @@
  *
  * Does not keep keys unique: an index in the schema does.
  */
-import type { MessageRow, TurnRow } from '../schema/schema.ts'
+import type { MessageRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { LastSeqs, StoredTurnParts } from '../ports/turn-store.ts'
 import { integer, readRow } from './checked-row.ts'
 import { messageRecord } from './message-row.ts'
@@ -13,15 +13,22 @@ import { toText } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 import { SELECT_TURN } from './turns.ts'
 
+/** A turn, with the input of the send that has the key. */
+interface KeyedRow extends TurnRow {
+  readonly keyed_message_id: string
+}
+
 export const SELECT_KEYED_TURN = new Statement<
-  Pick<TurnRow, 'conversation_id'> & { readonly idempotency_key: string },
-  TurnRow
->((db, { conversation_id, idempotency_key }) =>
+  Pick<SendKeyRow, 'conversation_id' | 'key'>,
+  KeyedRow
+>((db, { conversation_id, key }) =>
   db
-    .selectFrom('turn')
-    .selectAll()
-    .where('conversation_id', '=', conversation_id)
-    .where('idempotency_key', '=', idempotency_key),
+    .selectFrom('send_key as k')
+    .innerJoin('turn as t', 't.id', 'k.turn_id')
+    .selectAll('t')
+    .select('k.message_id as keyed_message_id')
+    .where('k.conversation_id', '=', conversation_id)
+    .where('k.key', '=', key),
 )
 
 export const SELECT_MESSAGE = new Statement<Pick<MessageRow, 'id'>, MessageRow>((db, { id }) =>
@@ -35,24 +42,25 @@ export async function readKeyedTurn(
 ): Promise<StoredTurnParts | undefined> {
   const row = await SELECT_KEYED_TURN.first(connection, {
     conversation_id: toText(conversationId),
-    idempotency_key: toText(idempotencyKey),
+    key: toText(idempotencyKey),
   })
-  return await withMessages(connection, row)
+  return row && (await withMessages(connection, row, row.keyed_message_id))
 }
 
 export async function readTurnParts(
   connection: Connection,
   turnId: string,
 ): Promise<StoredTurnParts | undefined> {
-  return await withMessages(connection, await SELECT_TURN.first(connection, { id: turnId }))
+  const row = await SELECT_TURN.first(connection, { id: turnId })
+  return row && (await withMessages(connection, row, row.input_message_id))
 }
 
 async function withMessages(
   connection: Connection,
-  row: TurnRow | undefined,
-): Promise<StoredTurnParts | undefined> {
-  if (row === undefined) return undefined
-  const input = await SELECT_MESSAGE.one(connection, { id: row.input_message_id })
+  row: TurnRow,
+  inputId: string,
+): Promise<StoredTurnParts> {
+  const input = await SELECT_MESSAGE.one(connection, { id: inputId })
   const reply = await SELECT_REPLY.first(connection, { turn_id: row.id })
   return {
     turn: turnRecord(row),

@@ -1,8 +1,13 @@
 /** Reads turns by id or by conversation. Knows nothing of how turns are written. */
 import type { TurnRow } from '../schema/schema.ts'
 import { literal } from './compile.ts'
-import { GREATEST_POSITION } from './positions.ts'
 import { Statement } from './statement.ts'
+
+/**
+ * SQLite orders text and blobs behind all numbers: without a bound, the greatest position could be
+ * that of a row that another program changed.
+ */
+const GREATEST_POSITION = literal(9_007_199_254_740_990)
 
 /** The statuses of a turn that has not ended. */
 export const RUNNING = [literal('pending'), literal('streaming')]

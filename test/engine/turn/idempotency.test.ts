@@ -369,13 +369,17 @@ test('a key that another writer took after it was looked up gives the turn of th
   const other = foreignWriter(database)
   // The engine asks for an id when a turn begins. The store has just reported that the key is free.
   onId = () => {
-    const columns = 'id, conversation_id, turn_id, position, role, parts, status, created_at'
-    const insert = `insert into message (${columns}) values (?, 'c', 't', ?, ?, ?, 'complete', 1)`
-    other.run(insert, 'in', 1, 'user', '[{"type":"text","text":"hi"}]')
-    other.run(insert, 'out', 2, 'assistant', '[{"type":"text","text":"there"}]')
+    const insert = `insert into message (id, depth, position, role, parts, conversation_id, turn_id,
+      status, created_at) values (?, ?, ?, ?, ?, 'c', 't', 'complete', 1)`
+    other.run(insert, 'in', 1, 1, 'user', '[{"type":"text","text":"hi"}]')
+    other.run(insert, 'out', 2, 2, 'assistant', '[{"type":"text","text":"there"}]')
     other.run(`insert into turn (id, conversation_id, position, input_message_id, status, epoch,
-      idempotency_key, endpoint, model, attempts, started_at)
-      values ('t', 'c', 1, 'in', 'done', 1, 'k', 'online', 'm', 1, 1)`)
+      reply_id, endpoint, model, attempts, started_at)
+      values ('t', 'c', 1, 'in', 'done', 1, 'out', 'online', 'm', 1, 1)`)
+    other.run(`insert into send_key (conversation_id, key, turn_id, message_id)
+      values ('c', 'k', 't', 'in')`)
+    other.run(`update conversation set messages = 2, turns = 1, head_message_id = 'out',
+      head_depth = 2`)
   }
 
   const turn = await engine.send('c', 'hi', KEY)

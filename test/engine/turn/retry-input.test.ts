@@ -55,10 +55,13 @@ test.each<[string, Script, readonly string[]]>([
     'user: before (complete)',
     'assistant: Hello (complete)',
     'user: hi (complete)',
+    'assistant: Second (complete)',
+  ])
+  expect(lines(await engine.listBranches(message.id))).toEqual([
     ...left,
     'assistant: Second (complete)',
   ])
-  expect(stored.at(-1)).toEqual(message)
+  expect(stored.at(-1)).toMatchObject(message)
   expect((await engine.listTurns(conversation.id)).map(({ id }) => id).slice(1)).toEqual([
     first.id,
     second.id,
@@ -79,7 +82,9 @@ test('asks again after a cancel, and after that again', async () => {
   await third.reply
 
   const stored = await engine.listMessages(conversation.id)
-  expect(stored.map(({ turnId }) => turnId)).toEqual([first.id, first.id, second.id, third.id])
+  expect(stored.map(({ turnId }) => turnId)).toEqual([first.id, third.id])
+  const replies = await engine.listBranches(third.replyId)
+  expect(replies.map(({ turnId }) => turnId)).toEqual([first.id, second.id, third.id])
   for (const n of [1, 2]) expect(await asked(provider, n)).toEqual(['user: hi'])
 })
 
@@ -104,7 +109,6 @@ test('asks again for what a dead process left interrupted', async () => {
   expect((await second.reply).message.text).toBe('Hello')
   expect(lines(await engine.listMessages(id))).toEqual([
     'user: hi (complete)',
-    'assistant:  (interrupted)',
     'assistant: Hello (complete)',
   ])
 })
@@ -271,7 +275,8 @@ describe('is refused', () => {
 
   test('where there is nothing to retry', async () => {
     const { engine, conversation } = await testChat()
-    const imported = await engine.startConversation({ messages: [{ role: 'user', content: 'hi' }] })
+    const greeting = { role: 'assistant', content: 'Hello.' } as const
+    const imported = await engine.startConversation({ messages: [greeting] })
     for (const { id } of [conversation, imported]) {
       await expect(engine.retry(id)).rejects.toMatchObject({ code: 'nothing-to-retry' })
       expect(await engine.listTurns(id)).toEqual([])

@@ -13,7 +13,7 @@ export function closingContract(open: OpenStore): void {
     await expect(store.putSetting('a', 1)).rejects.toMatchObject({ code: 'engine-closed' })
     await expect(store.getConversation('c')).rejects.toMatchObject({ code: 'engine-closed' })
     await closed
-    expect(await accepted).toMatchObject({ id: 'input-t' })
+    expect(await accepted).toMatchObject({ input: { id: 'input-t' } })
     expect(store.close()).toBe(closed)
   })
 

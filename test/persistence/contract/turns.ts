@@ -7,7 +7,7 @@ export function turnContract(open: OpenStore): void {
   test('writes an input with its turn', async () => {
     const store = await openWith(open, 'c')
 
-    const message = await store.acceptTurn(
+    const { input: message } = await store.acceptTurn(
       accept('c', 't', { metadata: { trace: 1 }, parts: [{ type: 'text', text: 'why?' }] }),
     )
 
@@ -41,7 +41,7 @@ export function turnContract(open: OpenStore): void {
   test('finds a turn by its key, with its input and what it left', async () => {
     const store = await openWith(open, 'c', 'other')
     const key = 'k\0\ud83d'
-    const input = await store.acceptTurn(accept('c', 't', { idempotencyKey: key }))
+    const { input } = await store.acceptTurn(accept('c', 't', { idempotencyKey: key }))
 
     expect(await store.keyedTurn('c', key)).toEqual({ turn: await store.getTurn('t'), input })
     expect(await store.keyedTurn('other', key)).toBeUndefined()
@@ -53,7 +53,7 @@ export function turnContract(open: OpenStore): void {
 
   test('finds a turn by its id, with its input and what it left', async () => {
     const store = await openWith(open, 'c')
-    const input = await store.acceptTurn(accept('c', 't'))
+    const { input } = await store.acceptTurn(accept('c', 't'))
 
     expect(await store.turnParts('t')).toEqual({ turn: await store.getTurn('t'), input })
     expect(await store.turnParts('other')).toBeUndefined()
@@ -84,23 +84,23 @@ export function turnContract(open: OpenStore): void {
     const store = await openWith(open, 'c')
     await store.acceptTurn(accept('c', 't1'))
     await store.endTurn(end('c', 't1'))
-    const input = await store.acceptTurn(accept('c', 't2'))
+    const { input } = await store.acceptTurn(accept('c', 't2'))
     await store.endTurn(end('c', 't2', { status: 'cancelled', reply: undefined }))
     const { turnId, replyId, conversationId, bind, at } = accept('c', 't3')
     const retry = { turnId, replyId, conversationId, bind, at, idempotencyKey: 'k' }
 
-    expect(await store.retryTurn(retry)).toEqual(input)
+    expect(await store.regenerateTurn(retry)).toEqual({ input, place: { branch: 0, depth: 3 } })
 
     expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
     const turn = { id: 't3', replyId, inputMessageId: input.id }
     expect(await store.keyedTurn('c', 'k')).toMatchObject({ turn, input })
     const { message } = await store.endTurn(end('c', 't3'))
-    expect((await store.listMessages('c')).slice(2)).toEqual([input, message])
+    expect((await store.listMessages('c'))?.slice(2)).toEqual([input, message])
   })
 
-  test('retries nothing where there was no turn', async () => {
+  test('retries nothing where there is no input', async () => {
     const store = await openWith(open, 'c')
-    await expect(store.retryTurn(accept('c', 't'))).rejects.toMatchObject({
+    await expect(store.regenerateTurn(accept('c', 't'))).rejects.toMatchObject({
       code: 'nothing-to-retry',
     })
     expect(await store.listTurns('c')).toEqual([])
@@ -147,6 +147,7 @@ export function turnContract(open: OpenStore): void {
         id: 'reply-t',
         conversationId: 'c',
         turnId: 't',
+        parentId: 'input-t',
         position: 2,
         createdAt: new Date(START + 2),
         role: 'assistant',
@@ -262,6 +263,23 @@ export function turnContract(open: OpenStore): void {
     expect(await store.replyOf('t')).toBeUndefined()
   })
 
+  test('saves a reply beside a message that has its place, and leaves the line as it is', async () => {
+    const store = await openWith(open, 'c')
+    await store.acceptTurn(accept('c', 't1'))
+    await store.acceptTurn(accept('c', 't2'))
+
+    const { message, written } = await store.endTurn(end('c', 't1'))
+
+    expect(written).toBe(true)
+    expect(await store.replyOf('t1')).toEqual(message)
+    const ids = async (through?: string) =>
+      (await store.listMessages('c', { through }))?.map(({ id }) => id)
+    expect(await ids()).toEqual(['input-t1', 'input-t2'])
+    expect(await ids('reply-t1')).toEqual(['input-t1', 'reply-t1'])
+    await store.endTurn(end('c', 't2'))
+    expect(await ids()).toEqual(['input-t1', 'input-t2', 'reply-t2'])
+  })
+
   test('keeps the order of turns and messages when the clock goes back', async () => {
     const store = await openWith(open, 'c')
     for (const [index, turnId] of ['t1', 't2', 't3'].entries()) {
@@ -272,7 +290,7 @@ export function turnContract(open: OpenStore): void {
     expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
     expect(await store.lastTurn('c')).toMatchObject({ id: 't3' })
     expect(await store.lastTurn('other')).toBeUndefined()
-    expect((await store.listMessages('c')).map(({ position }) => position)).toEqual([
+    expect((await store.listMessages('c'))?.map(({ position }) => position)).toEqual([
       1, 2, 3, 4, 5, 6,
     ])
   })

@@ -37,9 +37,13 @@ export function valueContract(open: OpenStore): void {
           parts,
           bind: () => ({ endpoint: text, model: text }),
         })
-        const message = await store.acceptTurn(turn)
+        const { input: message } = await store.acceptTurn(turn)
 
-        expect(await store.getConversation(id)).toEqual({ ...created, updatedAt: turn.at })
+        expect(await store.getConversation(id)).toEqual({
+          ...created,
+          headMessageId: message.id,
+          updatedAt: turn.at,
+        })
         expect(created).toMatchObject({ title: text, system: text, ownerId: text })
         expect(await store.listMessages(id)).toEqual([message])
         expect(message.text).toBe(text)

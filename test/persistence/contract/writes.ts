@@ -13,10 +13,10 @@ export function writeContract(open: OpenStore): void {
     )
 
     expect(store.transactions - before).toBe(1)
-    expect(messages.map(({ position }) => position)).toEqual(
+    expect(messages.map(({ input }) => input.position)).toEqual(
       Array.from({ length: 100 }, (_, index) => index + 1),
     )
-    expect(await store.listMessages('c')).toEqual(messages)
+    expect(await store.listMessages('c')).toEqual(messages.map(({ input }) => input))
   })
 
   test('are all done, in their order, where they are more than may wait', async () => {
@@ -28,7 +28,7 @@ export function writeContract(open: OpenStore): void {
       store.putSetting('last', true),
     ])
 
-    expect(messages.slice(0, count).map((message) => message?.position)).toEqual(
+    expect(messages.slice(0, count).map((accepted) => accepted?.input.position)).toEqual(
       Array.from({ length: count }, (_, index) => index + 1),
     )
     expect(await store.listSettings()).toEqual(new Map([['last', true]]))
@@ -46,7 +46,7 @@ export function writeContract(open: OpenStore): void {
       ...Array.from({ length: count }, (_, index) =>
         store.acceptTurn(accept('c', `t${index}`, { parts })),
       ),
-      store.retryTurn(accept('c', 'retried', { metadata: counted })),
+      store.regenerateTurn(accept('c', 'retried', { metadata: counted })),
       store.createConversation(conversation('d', { metadata: counted })),
       store.updateConversation('c', { metadata: counted }, new Date(0)),
       store.putSetting('s', counted),
@@ -86,7 +86,7 @@ export function writeContract(open: OpenStore): void {
     expect(results[1]).toMatchObject({ reason: { code: 'database-failed' } })
     expect(store.transactions - before).toBe(2)
     expect((await store.listTurns('c')).map(({ id }) => id)).toEqual(['t1', 't3'])
-    expect((await store.listMessages('c')).map(({ position }) => position)).toEqual([1, 2])
+    expect((await store.listMessages('c'))?.map(({ position }) => position)).toEqual([1, 2])
   })
 
   test('share it also when one of them has nothing to write to', async () => {

@@ -31,6 +31,8 @@ test('holds in the schema what must never be', async () => {
       conversation_id: 'c',
       turn_id: 't2',
       position: 99,
+      branch: 0,
+      depth: 99,
       role: 'user',
       parts: '[]',
       status: 'complete',
@@ -52,14 +54,20 @@ test('holds in the schema what must never be', async () => {
       ...fields,
     })
 
-  expect(() => insertMessage({ position: 1 })).toThrow('UNIQUE')
+  expect(() => insertMessage({ depth: 1 })).toThrow('UNIQUE')
+  expect(() => insertMessage({ id: 'input-t' })).toThrow('UNIQUE')
+  insertMessage({ id: 'queued', depth: null })
+  insertMessage({ id: 'queued too', depth: null, client_id: 'k' })
+  expect(() => insertMessage({ client_id: 'k' })).toThrow('UNIQUE')
   expect(() => insertMessage({ turn_id: 't', role: 'assistant' })).toThrow('UNIQUE')
   expect(() => insertMessage({ conversation_id: 'other' })).toThrow('FOREIGN KEY')
   expect(() => insertTurn({ position: 1 })).toThrow('UNIQUE')
-  insertTurn({ idempotency_key: 'k' })
-  expect(() => insertTurn({ id: 'n2', position: 100, idempotency_key: 'k' })).toThrow('UNIQUE')
-  insertTurn({ id: 'n3', position: 101, idempotency_key: null })
-  insertTurn({ id: 'n4', position: 102, idempotency_key: null })
+  const key = { conversation_id: 'c', key: 'k', turn_id: 't', message_id: 'input-t' }
+  insert(database, 'send_key', key)
+  expect(() => insert(database, 'send_key', { ...key, turn_id: 't2' })).toThrow('UNIQUE')
+  const branch = { conversation_id: 'c', n: 0, fork_depth: 0, activated: 1 }
+  insert(database, 'branch', branch)
+  expect(() => insert(database, 'branch', { ...branch, fork_depth: 2 })).toThrow('UNIQUE')
 })
 
 function insert(
@@ -72,28 +80,3 @@ function insert(
     .prepare(`insert into ${table} (${columns.join()}) values (${columns.map(() => '?').join()})`)
     .run(Object.values(row))
 }
-
-test.for([
-  ['select * from conversation order by updated_at desc, id desc limit 9', 'conversation_activity'],
-  [
-    "select * from conversation where owner_id = 'a' order by updated_at desc, id desc",
-    'conversation_owner_activity',
-  ],
-  ["select * from message where conversation_id = 'c' order by position", 'message_position'],
-  ["select max(position) from message where conversation_id = 'c'", 'message_position'],
-  ["select * from message where turn_id = 't' and role = 'assistant'", 'message_reply'],
-  [
-    "select * from turn where conversation_id = 'c' order by position desc limit 1",
-    'turn_position',
-  ],
-  ["select id from turn where status in ('pending', 'streaming')", 'turn_running'],
-] as const)('%s is looked up in an index', async ([sql, index]) => {
-  const database = connect(await fileWithTurn())
-
-  const plan = database
-    .prepare<[], { detail: string }>(`explain query plan ${sql}`)
-    .all()
-    .map(({ detail }) => detail)
-
-  expect(plan).toEqual([expect.stringContaining(index)])
-})

@@ -48,7 +48,7 @@ test('a statement is compiled once', async () => {
 
   await turn('b')
 
-  expect(run()).toHaveLength(4 + 1 + 6 + 1 + 5)
+  expect(run()).toHaveLength(4 + 1 + 6 + 2 + 5)
   expect(compiled()).toEqual([])
 })
 

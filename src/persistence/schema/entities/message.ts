@@ -11,12 +11,20 @@ export const MessageSchema = defineEntity({
   name: 'Message',
   tableName: 'message',
   uniques: [
-    // If two writers race for a position, the second one fails instead of overwriting.
-    { name: 'message_position', properties: ['conversation', 'position'] },
+    // If two writers race for a place, the second one fails instead of overwriting. A queued input has
+    // no depth, and so no place.
+    { name: 'message_place', properties: ['conversation', 'branch', 'depth'] },
+    {
+      name: 'message_client_id',
+      properties: ['conversation', 'clientId'],
+      where: 'client_id is not null',
+    },
     { name: 'message_reply', properties: ['turnId'], where: "role = 'assistant'" },
   ],
   properties: {
-    id: p.text().primary(),
+    // SQLite's own row number, which an id of text would need another tree beside.
+    n: p.integer().primary().autoincrement(false),
+    id: p.text().unique('message_id'),
     conversation: () => p.manyToOne(Conversation).deleteRule('cascade').index(false),
     // No foreign key: the row of the turn is written after its input.
     turnId: p.text().nullable(),
@@ -24,7 +32,13 @@ export const MessageSchema = defineEntity({
     importId: p.text().nullable(),
     // The message before it. No foreign key: deletes would need another index for it.
     parentId: p.text().nullable(),
+    // Counts the messages of the conversation in the order in which they came, over all branches.
     position: p.integer(),
+    branch: p.integer().default(0),
+    // The place on a line, from 1.
+    depth: p.integer().nullable(),
+    // The host's own name for an input.
+    clientId: p.text().nullable(),
     role: p.text().$type<MessageRole>(),
     parts: p.text(),
     status: p.text().$type<MessageStatus>(),

@@ -7,16 +7,14 @@ export const TurnSchema = defineEntity({
   name: 'Turn',
   tableName: 'turn',
   // If two writers race for a position, the second one fails instead of overwriting.
-  uniques: [
-    { name: 'turn_position', properties: ['conversation', 'position'] },
-    {
-      name: 'turn_idempotency_key',
-      properties: ['conversation', 'idempotencyKey'],
-      where: 'idempotency_key is not null',
-    },
-  ],
+  uniques: [{ name: 'turn_position', properties: ['conversation', 'position'] }],
   indexes: [
     { name: 'turn_running', properties: ['status'], where: "status in ('pending', 'streaming')" },
+    {
+      name: 'turn_queued',
+      properties: ['conversation', 'queuePlace'],
+      where: "status = 'queued'",
+    },
   ],
   properties: {
     id: p.text().primary(),
@@ -27,10 +25,13 @@ export const TurnSchema = defineEntity({
     // The id under which the reply is saved, if the turn leaves one. Each turn has one: nullable only
     // because SQLite adds no other column to a table with rows.
     replyId: p.text().nullable(),
+    // The place of the reply, fixed when the turn begins: its end looks nothing up. Null in turns that
+    // ended before this column existed.
+    replyBranch: p.integer().nullable(),
+    replyDepth: p.integer().nullable(),
     status: p.text().$type<TurnStatus>(),
     // The opening of the database that wrote the turn: only that writer may end it.
     epoch: p.integer(),
-    idempotencyKey: p.text().nullable(),
     endpoint: p.text(),
     model: p.text(),
     attempts: p.integer(),
@@ -40,6 +41,14 @@ export const TurnSchema = defineEntity({
     metadata: p.text().nullable(),
     startedAt: p.bigint('number'),
     endedAt: p.bigint('number').nullable(),
+    // The order of the queue; null in a turn that was never queued.
+    queuePlace: p.integer().nullable(),
+    sendPolicy: p.text().nullable(),
+    // The options of a queued turn as JSON. Its headers are sealed.
+    options: p.text().nullable(),
+    sealedOptions: p.text().nullable(),
+    // The turn that took over at a step's end.
+    endedBy: p.text().nullable(),
     // The numbers of the last event with content and of the terminal event. A crash leaves null.
     contentSeq: p.integer().nullable(),
     lastSeq: p.integer().nullable(),

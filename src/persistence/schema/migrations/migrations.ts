@@ -4,6 +4,7 @@ import { FirstSchema } from './0001-first-schema.ts'
 import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
 import { EndpointOptions } from './0003-endpoint-options.ts'
 import { RepliesAndNumbers } from './0004-replies-and-numbers.ts'
+import { Branches } from './0005-branches.ts'
 import { MIGRATION_NAMES } from './names.ts'
 
 type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration
@@ -13,6 +14,7 @@ const CLASSES: Readonly<Record<(typeof MIGRATION_NAMES)[number], MigrationClass>
   '0002-attempts-and-fallbacks': AttemptsAndFallbacks,
   '0003-endpoint-options': EndpointOptions,
   '0004-replies-and-numbers': RepliesAndNumbers,
+  '0005-branches': Branches,
 }
 
 export const MIGRATIONS = MIGRATION_NAMES.map((name) => ({ name, class: CLASSES[name] }))

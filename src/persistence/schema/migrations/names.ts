@@ -8,4 +8,5 @@ export const MIGRATION_NAMES = [
   '0002-attempts-and-fallbacks',
   '0003-endpoint-options',
   '0004-replies-and-numbers',
+  '0005-branches',
 ] as const

@@ -1,11 +1,32 @@
--- accept-turn.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, idempotency_key, endpoint, model, metadata, started_at)
-insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "idempotency_key", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, 0, ?, ?);
+-- accept-turn.ts: SELECT_CLIENT_ID (conversation_id, client_id)
+select "id" from "message" where "conversation_id" = ? and "client_id" = ?;
 
--- accept-turn.ts: SELECT_ACCEPTING (id)
-select "c".*, (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."position" <= 9007199254740990) as "message_position", (select coalesce(max("t"."position"), 0) + 1 as "next" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."position" <= 9007199254740990) as "turn_position", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch" from "conversation" as "c" where "c"."id" = ?;
+-- accepting.ts: INSERT_SEND_KEY (conversation_id, key, turn_id, message_id)
+insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") values (?, ?, ?, ?);
 
--- answered-calls.ts: SELECT_REPLIES_BEFORE (conversation_id, before, limit)
-select "position", "parts" from "message" where "conversation_id" = ? and "position" < ? and "role" = 'assistant' order by "position" desc limit ?;
+-- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, reply_branch, reply_depth, epoch, endpoint, model, metadata, started_at)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?);
+
+-- accepting.ts: SELECT_ACCEPTING (id)
+select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch" from "conversation" as "c" where "c"."id" = ?;
+
+-- answered-calls.ts: SELECT_FIRST_REPLIES (conversation_id, from, to)
+select "m"."depth", "m"."parts" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? and "m"."role" = 'assistant' order by "m"."depth";
+
+-- answered-calls.ts: SELECT_LINE_REPLIES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to)
+with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."depth", "m"."parts" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" > "line"."low" and "m"."depth" <= "line"."high" and "m"."depth" >= ? and "m"."depth" <= ? and "m"."role" = 'assistant';
+
+-- branches.ts: ACTIVATE (conversation_id, head_branch, conversation_id, n)
+update "branch" set "activated" = coalesce((select "head"."activated" + 1 as "next" from "branch" as "head" where "head"."conversation_id" = ? and "head"."n" = ?), 1) where "conversation_id" = ? and "n" = ?;
+
+-- branches.ts: INSERT_BRANCH (conversation_id, n, parent, fork_depth, activated)
+insert into "branch" ("conversation_id", "n", "parent", "fork_depth", "activated") values (?, ?, ?, ?, ?);
+
+-- branches.ts: SELECT_BRANCHES_BELOW (conversation_id, branch, conversation_id, branch, depth, conversation_id)
+with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."fork_depth", "b"."activated" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "x"."n", "x"."fork_depth", "x"."activated" from "below" as "u" cross join "branch" as "x" where "x"."conversation_id" = ? and "x"."parent" = "u"."n" and "x"."n" - "u"."n" > 0 and ("u"."n" <> ? or "x"."fork_depth" >= ?)) select "below"."n", "below"."activated" from "below" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "below"."n" and "m"."depth" = "below"."fork_depth" + 1;
+
+-- branches.ts: SELECT_TIP (conversation_id, branch)
+select "id", "branch", "depth" from "message" where "conversation_id" = ? and "branch" = ? and "depth" is not null order by "depth" desc limit 1;
 
 -- checkpoints.ts: INSERT_CHECKPOINT (n, parts, turn_id, epoch)
 insert into "checkpoint" ("turn_id", "n", "parts") select "id", ? as "n", ? as "parts" from "turn" where "id" = ? and "epoch" = ? and "status" = 'streaming' on conflict ("turn_id", "n") do update set "parts" = "excluded"."parts";
@@ -16,26 +37,20 @@ update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?,
 -- conversations.ts: DELETE_CONVERSATION (id)
 delete from "conversation" where "id" = ?;
 
--- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, created_at, updated_at)
-insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
-
--- conversations.ts: MOVE_HEAD (head_message_id, updated_at, id)
-update "conversation" set "head_message_id" = ?, "updated_at" = ? where "id" = ?;
+-- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, forked_from, created_at, updated_at)
+insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
 
 -- conversations.ts: SELECT_CONVERSATION (id)
 select * from "conversation" where "id" = ?;
 
 -- conversations.ts: SELECT_CONVERSATIONS (limit)
-select * from "conversation" order by "updated_at" desc, "id" desc limit ?;
+select * from "conversation" where "archived_at" is null and "deleted_at" is null order by "updated_at" desc, "id" desc limit ?;
 
 -- conversations.ts: SELECT_CONVERSATIONS_OF (owner_id, limit)
-select * from "conversation" where "owner_id" = ? order by "updated_at" desc, "id" desc limit ?;
+select * from "conversation" where "owner_id" = ? and "archived_at" is null and "deleted_at" is null order by "updated_at" desc, "id" desc limit ?;
 
 -- conversations.ts: TITLE_CONVERSATION (title, updated_at, id)
 update "conversation" set "title" = ?, "updated_at" = ? where "id" = ? and "title" is null returning *;
-
--- conversations.ts: TOUCH (updated_at, id)
-update "conversation" set "updated_at" = ? where "id" = ?;
 
 -- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, updated_at, id)
 update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?, "settings" = ?, "owner_id" = ?, "metadata" = ?, "updated_at" = ? where "id" = ?;
@@ -44,7 +59,7 @@ update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?
 delete from "checkpoint" where "turn_id" = ?;
 
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
-update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "endpoint", "model", "metadata", "started_at", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "turn"."conversation_id" and "m"."position" <= 9007199254740990) as "reply_position";
+update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
 
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = ?;
@@ -61,23 +76,68 @@ insert into "setting" ("name", "value") values ('epoch', '1') on conflict ("name
 -- epoch.ts: SELECT_EPOCH ()
 select "value" from "setting" where "name" = 'epoch';
 
--- messages.ts: SELECT_HISTORY (conversation_id, upTo)
-select "turn_id", "import_id", "role", "parts", "status" from "message" where "conversation_id" = ? and "position" <= ? order by "position";
+-- fork-conversation.ts: COPY_MESSAGE (id, conversation_id, import_id, parent_id, n)
+insert into "message" ("id", "conversation_id", "import_id", "parent_id", "position", "branch", "depth", "client_id", "role", "parts", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source", "created_at") select ? as "id", ? as "conversation_id", ? as "import_id", ? as "parent_id", "m"."depth" as "position", 0 as "branch", "m"."depth", "m"."client_id", "m"."role", "m"."parts", "m"."status", "m"."finish_reason", "m"."model", "m"."input_tokens", "m"."output_tokens", "m"."reasoning_tokens", "m"."cache_read_tokens", "m"."cache_write_tokens", "m"."usage_raw", "m"."usage_source", "m"."created_at" from "message" as "m" where "m"."n" = ?;
 
--- messages.ts: SELECT_MESSAGES (conversation_id)
-select * from "message" where "conversation_id" = ? order by "position";
+-- fork-conversation.ts: SELECT_FIRST_NUMBERS (conversation_id, from, to)
+select "m"."n", "m"."depth" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
+
+-- fork-conversation.ts: SELECT_LINE_NUMBERS (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to)
+with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."n", "m"."depth" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" > "line"."low" and "m"."depth" <= "line"."high" and "m"."depth" >= ? and "m"."depth" <= ?;
+
+-- heads.ts: COUNT_BRANCHES (branches, id)
+update "conversation" set "branches" = ? where "id" = ?;
+
+-- heads.ts: COUNT_REPLY (messages, updated_at, id)
+update "conversation" set "messages" = ?, "updated_at" = ? where "id" = ?;
+
+-- heads.ts: COUNT_TURN (turns, branches, updated_at, id)
+update "conversation" set "turns" = ?, "branches" = ?, "updated_at" = ? where "id" = ?;
+
+-- heads.ts: MOVE_TO_INPUT (head_message_id, head_branch, head_depth, messages, turns, branches, updated_at, id)
+update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth" = ?, "messages" = ?, "turns" = ?, "branches" = ?, "updated_at" = ? where "id" = ?;
+
+-- heads.ts: MOVE_TO_REPLY (head_message_id, head_branch, head_depth, messages, updated_at, id)
+update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth" = ?, "messages" = ?, "updated_at" = ? where "id" = ?;
+
+-- heads.ts: SWITCH_HEAD (head_message_id, head_branch, head_depth, id)
+update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth" = ? where "id" = ?;
+
+-- heads.ts: TOUCH (updated_at, id)
+update "conversation" set "updated_at" = ? where "id" = ?;
+
+-- messages.ts: SELECT_FIRST_HISTORY (conversation_id, from, to)
+select "m"."depth", "m"."turn_id", "m"."import_id", "m"."role", "m"."parts", "m"."status" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
+
+-- messages.ts: SELECT_FIRST_MESSAGES (conversation_id, from, to)
+select "m".* from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
+
+-- messages.ts: SELECT_LINE_HISTORY (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to)
+with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."depth", "m"."turn_id", "m"."import_id", "m"."role", "m"."parts", "m"."status" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" > "line"."low" and "m"."depth" <= "line"."high" and "m"."depth" >= ? and "m"."depth" <= ?;
+
+-- messages.ts: SELECT_LINE_MESSAGES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to)
+with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m".* from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" > "line"."low" and "m"."depth" <= "line"."high" and "m"."depth" >= ? and "m"."depth" <= ?;
 
 -- messages.ts: SELECT_REPLY (turn_id)
 select * from "message" where "turn_id" = ? and "role" = 'assistant';
 
--- new-messages.ts: INSERT_INITIAL (id, conversation_id, parent_id, position, parts, created_at, import_id, role)
-insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "import_id", "role", "status") values (?, ?, ?, ?, ?, ?, ?, ?, 'complete');
+-- new-messages.ts: INSERT_INITIAL (id, conversation_id, parent_id, position, depth, parts, created_at, import_id, role)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "depth", "parts", "created_at", "import_id", "branch", "role", "status") values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 'complete');
 
--- new-messages.ts: INSERT_INPUT (id, conversation_id, parent_id, position, parts, created_at, turn_id, role)
-insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "turn_id", "role", "status") values (?, ?, ?, ?, ?, ?, ?, ?, 'complete');
+-- new-messages.ts: INSERT_INPUT (id, conversation_id, parent_id, position, depth, parts, created_at, turn_id, branch, client_id, role)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "depth", "parts", "created_at", "turn_id", "branch", "client_id", "role", "status") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'complete');
 
--- new-messages.ts: INSERT_REPLY (id, conversation_id, parent_id, position, parts, created_at, turn_id, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source)
-insert into "message" ("id", "conversation_id", "parent_id", "position", "parts", "created_at", "turn_id", "role", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source") values (?, ?, ?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- new-messages.ts: INSERT_REPLY (id, conversation_id, parent_id, position, depth, parts, created_at, turn_id, branch, status, finish_reason, model, input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_raw, usage_source)
+insert into "message" ("id", "conversation_id", "parent_id", "position", "depth", "parts", "created_at", "turn_id", "branch", "role", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source") values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("conversation_id", "branch", "depth") do nothing;
+
+-- placed-messages.ts: SELECT_FOLLOWED (id)
+select "m".*, (select 1 as "one" from "message" as "next" where "next"."conversation_id" = "m"."conversation_id" and "next"."branch" = "m"."branch" and "next"."depth" = "m"."depth" + 1) as "is_followed" from "message" as "m" where "m"."id" = ? and "m"."depth" is not null;
+
+-- placed-messages.ts: SELECT_PLACED (id)
+select "id", "conversation_id", "branch", "depth" from "message" where "id" = ? and "depth" is not null;
+
+-- placed-messages.ts: SELECT_PLACED_MESSAGE (id)
+select * from "message" where "id" = ? and "depth" is not null;
 
 -- probe.ts: DELETE_PROBE (name)
 delete from "setting" where "name" = ?;
@@ -85,26 +145,35 @@ delete from "setting" where "name" = ?;
 -- probe.ts: INSERT_PROBE (name)
 insert into "setting" ("name", "value") values (?, 'null') on conflict ("name") do nothing;
 
+-- recovery.ts: COUNT_MESSAGE (messages, branches, id)
+update "conversation" set "messages" = ?, "branches" = ? where "id" = ?;
+
 -- recovery.ts: DELETE_CHECKPOINTS ()
 delete from "checkpoint";
 
--- recovery.ts: INSERT_REPLY (id, parts, created_at, turn_id)
-insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "role", "parts", "status", "created_at") select ? as "id", "t"."conversation_id", "t"."id" as "turn_id", "t"."input_message_id", (select coalesce(max("m"."position"), 0) + 1 as "next" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."position" <= 9007199254740990) as "position", 'assistant' as "role", ? as "parts", 'interrupted' as "status", ? as "created_at" from "turn" as "t" where "t"."id" = ? on conflict do nothing;
+-- recovery.ts: INSERT_REPLY (id, conversation_id, turn_id, parent_id, position, branch, depth, parts, created_at)
+insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "branch", "depth", "role", "parts", "status", "created_at") values (?, ?, ?, ?, ?, ?, ?, 'assistant', ?, 'interrupted', ?) on conflict do nothing;
 
 -- recovery.ts: INTERRUPT (error, ended_at)
 update "turn" set "status" = 'interrupted', "error" = ?, "ended_at" = ? where "status" in ('pending', 'streaming');
 
--- recovery.ts: MOVE_HEADS ()
-update "conversation" set "head_message_id" = (select "m"."id" from "message" as "m" where "m"."conversation_id" = "conversation"."id" order by "m"."position" desc limit 1) where "id" in (select "conversation_id" from "turn" where "status" in ('pending', 'streaming'));
+-- recovery.ts: MOVE_HEAD (head_message_id, head_branch, head_depth, messages, branches, id)
+update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth" = ?, "messages" = ?, "branches" = ? where "id" = ?;
 
 -- recovery.ts: SELECT_CHECKPOINTS (turn_id)
 select * from "checkpoint" where "turn_id" = ? order by "n";
 
--- recovery.ts: SELECT_RUNNING ()
-select "id", "reply_id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
+-- recovery.ts: SELECT_RECOVERING (id)
+select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = ?;
 
--- retry-turn.ts: SELECT_LAST_INPUT (conversation_id)
-select "message".* from "turn" inner join "message" on "message"."id" = "turn"."input_message_id" where "turn"."conversation_id" = ? and "turn"."position" <= 9007199254740990 order by "turn"."position" desc limit 1;
+-- recovery.ts: SELECT_RUNNING ()
+select "id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
+
+-- regenerate-turn.ts: SELECT_FIRST_ROLES (conversation_id, from, to)
+select "m"."id", "m"."depth", "m"."role" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
+
+-- regenerate-turn.ts: SELECT_LINE_ROLES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to)
+with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."id", "m"."depth", "m"."role" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" > "line"."low" and "m"."depth" <= "line"."high" and "m"."depth" >= ? and "m"."depth" <= ?;
 
 -- settings.ts: DELETE_SETTING (name)
 delete from "setting" where "name" = ?;
@@ -115,8 +184,14 @@ insert into "setting" ("name", "value") values (?, ?) on conflict ("name") do up
 -- settings.ts: SELECT_SETTINGS ()
 select * from "setting" where "name" <> 'epoch';
 
--- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, idempotency_key)
-select * from "turn" where "conversation_id" = ? and "idempotency_key" = ?;
+-- siblings.ts: SELECT_SIBLINGS (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to, conversation_id, conversation_id, from, to, conversation_id, conversation_id, from)
+with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."id", "m"."depth", "m"."position" from "line" cross join "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" = "line"."n" and "x"."fork_depth" <= "line"."high" and "x"."fork_depth" >= ? and "x"."fork_depth" < ? and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = "x"."fork_depth" + 1 union all select "m"."id", "m"."depth", "m"."position" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" = "line"."high" + 1 and "line"."high" >= ? and "line"."high" < ? union all select "m"."id", "m"."depth", "m"."position" from "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" is null and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = 1 and ? = 0;
+
+-- siblings.ts: SELECT_SIBLING_MESSAGES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to, conversation_id, conversation_id, from, to, conversation_id, conversation_id, from)
+select "w".* from (with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."id", "m"."depth", "m"."position" from "line" cross join "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" = "line"."n" and "x"."fork_depth" <= "line"."high" and "x"."fork_depth" >= ? and "x"."fork_depth" < ? and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = "x"."fork_depth" + 1 union all select "m"."id", "m"."depth", "m"."position" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" = "line"."high" + 1 and "line"."high" >= ? and "line"."high" < ? union all select "m"."id", "m"."depth", "m"."position" from "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" is null and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = 1 and ? = 0) as "s" cross join "message" as "w" where "w"."id" = "s"."id";
+
+-- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key)
+select "t".*, "k"."message_id" as "keyed_message_id" from "send_key" as "k" inner join "turn" as "t" on "t"."id" = "k"."turn_id" where "k"."conversation_id" = ? and "k"."key" = ?;
 
 -- turn-parts.ts: SELECT_MESSAGE (id)
 select * from "message" where "id" = ?;

@@ -1,0 +1,155 @@
+/**
+ * What the beginnings of all turns share: the conversation as it is, the row of the turn, its key.
+ *
+ * Their statements are fixed, because the number of these writes grows with use. The end of a turn is
+ * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
+ */
+import { sql } from 'kysely'
+import { toText, toTextOrNull } from './stored-text.ts'
+import type { ConversationRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
+import type { Place } from '../ports/conversation-store.ts'
+import type { AcceptedTurn, TurnBinding, TurnStart } from '../ports/turn-store.ts'
+import { literal } from './compile.ts'
+import { conversationRecord } from './conversation-row.ts'
+import { EPOCH_SETTING } from './epoch.ts'
+import { numberAfter } from './positions.ts'
+import { type Connection, Statement } from './statement.ts'
+
+/** A conversation, with what a new turn needs to know besides. */
+export interface AcceptingRow extends ConversationRow {
+  /** 1 if a message follows the head in its branch; null otherwise. */
+  readonly head_is_followed: number | null
+  /** The epoch of the newest writer. */
+  readonly epoch: string
+}
+
+/**
+ * An accepted turn, or the error with which it was refused. What is refused is not written, and does
+ * not fail the other writes of its transaction.
+ */
+export type Acceptance = { readonly accepted: AcceptedTurn } | { readonly refusal: unknown }
+
+// Looked up before the inserts. If an insert reads its own table or returns a row, SQLite makes a
+// temporary table: it costs twice as much as an insert of plain values.
+export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, AcceptingRow>(
+  (db, { id }) =>
+    db
+      .selectFrom('conversation as c')
+      .selectAll('c')
+      .select((of) => [
+        of
+          .selectFrom('message as m')
+          .select(literal(1).as('one'))
+          .whereRef('m.conversation_id', '=', 'c.id')
+          .whereRef('m.branch', '=', 'c.head_branch')
+          .where('m.depth', '=', sql<number>`${sql.ref('c.head_depth')} + 1`)
+          .$asScalar()
+          .as('head_is_followed'),
+        of
+          .selectFrom('setting as s')
+          .select('s.value')
+          .where('s.name', '=', literal(EPOCH_SETTING))
+          .$asScalar()
+          .$notNull()
+          .as('epoch'),
+      ])
+      .where('c.id', '=', id),
+)
+
+type BegunColumn =
+  | 'id'
+  | 'conversation_id'
+  | 'position'
+  | 'input_message_id'
+  | 'reply_id'
+  | 'reply_branch'
+  | 'reply_depth'
+  | 'epoch'
+  | 'endpoint'
+  | 'model'
+  | 'metadata'
+  | 'started_at'
+
+export const INSERT_TURN = new Statement<Pick<TurnRow, BegunColumn>>((db, row) =>
+  db.insertInto('turn').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    position: row.position,
+    input_message_id: row.input_message_id,
+    reply_id: row.reply_id,
+    reply_branch: row.reply_branch,
+    reply_depth: row.reply_depth,
+    status: literal('pending'),
+    epoch: row.epoch,
+    endpoint: row.endpoint,
+    model: row.model,
+    attempts: literal(0),
+    metadata: row.metadata,
+    started_at: row.started_at,
+  }),
+)
+
+export const INSERT_SEND_KEY = new Statement<SendKeyRow>((db, row) =>
+  db.insertInto('send_key').values({
+    conversation_id: row.conversation_id,
+    key: row.key,
+    turn_id: row.turn_id,
+    message_id: row.message_id,
+  }),
+)
+
+/** The turn of an input that is placed, with the place of its reply. */
+interface PlacedTurn {
+  readonly conversation: ConversationRow
+  readonly inputId: string
+  readonly reply: Place
+  readonly bound: TurnBinding
+  /** As JSON. */
+  readonly metadata: string | null
+  readonly epoch: number
+}
+
+/** Writes a turn with its key. Returns its position. */
+export async function insertTurn(
+  tx: Connection,
+  start: TurnStart,
+  { conversation, inputId, reply, bound, metadata, epoch }: PlacedTurn,
+): Promise<number> {
+  const position = numberAfter(conversation.turns, start.conversationId)
+  await INSERT_TURN.run(tx, {
+    id: start.turnId,
+    conversation_id: conversation.id,
+    position,
+    input_message_id: inputId,
+    reply_id: start.replyId,
+    reply_branch: reply.branch,
+    reply_depth: reply.depth,
+    epoch,
+    endpoint: toText(bound.endpoint),
+    model: toText(bound.model),
+    metadata,
+    started_at: start.at.getTime(),
+  })
+  const key = toTextOrNull(start.idempotencyKey)
+  if (key !== null) {
+    await INSERT_SEND_KEY.run(tx, {
+      conversation_id: conversation.id,
+      key,
+      turn_id: start.turnId,
+      message_id: inputId,
+    })
+  }
+  return position
+}
+
+/** Returns the endpoint and the model of the turn, or the error with which `bind` refused it. */
+export function boundIn(
+  conversation: ConversationRow,
+  { bind }: Pick<TurnStart, 'bind'>,
+): TurnBinding | { readonly refusal: unknown } {
+  try {
+    return bind(conversationRecord(conversation))
+  } catch (refusal) {
+    return { refusal }
+  }
+}
