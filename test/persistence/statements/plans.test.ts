@@ -1,0 +1,190 @@
+/**
+ * How the database finds the rows of each statement whose number grows with use, in a filled
+ * database: by an index that is named here, without a scan of a table and without sorting.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
+import * as accept from '../../../src/persistence/statements/accept-turn.ts'
+import * as accepting from '../../../src/persistence/statements/accepting.ts'
+import * as calls from '../../../src/persistence/statements/answered-calls.ts'
+import * as branches from '../../../src/persistence/statements/branches.ts'
+import * as conversations from '../../../src/persistence/statements/conversations.ts'
+import * as ends from '../../../src/persistence/statements/end-turn.ts'
+import * as forks from '../../../src/persistence/statements/fork-conversation.ts'
+import * as heads from '../../../src/persistence/statements/heads.ts'
+import * as messages from '../../../src/persistence/statements/messages.ts'
+import * as placed from '../../../src/persistence/statements/placed-messages.ts'
+import * as recovery from '../../../src/persistence/statements/recovery.ts'
+import * as regenerations from '../../../src/persistence/statements/regenerate-turn.ts'
+import * as siblings from '../../../src/persistence/statements/siblings.ts'
+import type { Runnable } from '../../../src/persistence/statements/statement.ts'
+import * as parts from '../../../src/persistence/statements/turn-parts.ts'
+import * as turns from '../../../src/persistence/statements/turns.ts'
+import { sqliteOptions } from '../records.ts'
+
+const BY_ID = 'sqlite_autoindex_conversation_1'
+const BY_TURN = 'sqlite_autoindex_turn_1'
+const BY_BRANCH = 'sqlite_autoindex_branch_1'
+const BY_KEY = 'sqlite_autoindex_send_key_1'
+const LINE = [BY_BRANCH, BY_BRANCH]
+const LINE_OF_MESSAGES = [...LINE, 'message_place']
+
+/** Each statement with the indexes of its plan, in the order of the plan. */
+const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
+  ['accept', accepting.SELECT_ACCEPTING, [BY_ID, 'message_place', 'sqlite_autoindex_setting_1']],
+  ['accept', accept.SELECT_CLIENT_ID, ['message_client_id']],
+  ['accept', heads.MOVE_TO_INPUT, [BY_ID]],
+  ['accept', placed.SELECT_FOLLOWED, ['message_id', 'message_place']],
+  ['end', ends.END_TURN, [BY_TURN, BY_ID, BY_ID, BY_ID]],
+  ['end', heads.MOVE_TO_REPLY, [BY_ID]],
+  ['end', branches.ACTIVATE, [BY_BRANCH, BY_BRANCH]],
+  ['history', messages.SELECT_FIRST_HISTORY, ['message_place']],
+  ['history', messages.SELECT_LINE_HISTORY, LINE_OF_MESSAGES],
+  ['page', messages.SELECT_FIRST_MESSAGES, ['message_place']],
+  ['page', messages.SELECT_LINE_MESSAGES, LINE_OF_MESSAGES],
+  ['page', placed.SELECT_PLACED, ['message_id']],
+  [
+    'page',
+    siblings.SELECT_SIBLINGS,
+    [...LINE, 'branch_fork', 'message_place', 'message_place', 'branch_fork', 'message_place'],
+  ],
+  ['page', branches.SELECT_BRANCHES_BELOW, [BY_BRANCH, 'branch_fork', 'message_place']],
+  ['page', branches.SELECT_TIP, ['message_place']],
+  [
+    'branches',
+    siblings.SELECT_SIBLING_MESSAGES,
+    [
+      ...LINE,
+      'branch_fork',
+      'message_place',
+      'message_id',
+      'message_place',
+      'message_id',
+      'branch_fork',
+      'message_place',
+      'message_id',
+    ],
+  ],
+  ['calls', calls.SELECT_FIRST_REPLIES, ['message_place']],
+  ['calls', calls.SELECT_LINE_REPLIES, LINE_OF_MESSAGES],
+  ['retry', regenerations.SELECT_FIRST_ROLES, ['message_place']],
+  ['retry', regenerations.SELECT_LINE_ROLES, LINE_OF_MESSAGES],
+  ['fork', forks.SELECT_LINE_NUMBERS, LINE_OF_MESSAGES],
+  ['fork', forks.COPY_MESSAGE, ['INTEGER PRIMARY KEY']],
+  ['key', parts.SELECT_KEYED_TURN, [BY_KEY, BY_TURN]],
+  ['turn', turns.SELECT_LAST_TURN, ['turn_position']],
+  ['reply', messages.SELECT_REPLY, ['message_reply']],
+  ['list', conversations.SELECT_CONVERSATIONS, ['conversation_activity']],
+  ['list', conversations.SELECT_CONVERSATIONS_OF, ['conversation_owner_activity']],
+  ['recovery', recovery.SELECT_RECOVERING, [BY_TURN, BY_ID, 'message_place', 'message_reply']],
+]
+
+/** A page near the end of a line, for a database that plans by the values. */
+const VALUES: Readonly<Record<string, number>> = { branch: 20, depth: 41, from: 31, to: 40 }
+
+const CONVERSATIONS = 60
+const MESSAGES = 60
+
+/** Conversations of one branch, and some with many. */
+function fill(database: Database.Database): void {
+  const insert = (table: string, row: Readonly<Record<string, string | number | null>>) =>
+    database
+      .prepare(
+        `insert into ${table} (${Object.keys(row).join()}) values (${Object.keys(row)
+          .map(() => '?')
+          .join()})`,
+      )
+      .run(...Object.values(row))
+  database.transaction(() => {
+    for (let c = 0; c < CONVERSATIONS; c += 1) {
+      const conversation_id = `c${c}`
+      const others = c % 3 === 0 ? 20 : 0
+      insert('conversation', {
+        id: conversation_id,
+        owner_id: `owner ${c % 7}`,
+        head_depth: MESSAGES,
+        messages: MESSAGES + others,
+        turns: 1,
+        branches: others,
+        created_at: c,
+        updated_at: c,
+      })
+      insert('turn', {
+        id: `t${c}`,
+        conversation_id,
+        position: 1,
+        input_message_id: `c${c}-0-1`,
+        reply_id: `c${c}-0-2`,
+        status: 'done',
+        epoch: 1,
+        endpoint: 'online',
+        model: 'm',
+        attempts: 1,
+        started_at: 1,
+      })
+      insert('send_key', { conversation_id, key: 'k', turn_id: `t${c}`, message_id: 'm' })
+      const message = (branch: number, depth: number) =>
+        insert('message', {
+          id: `c${c}-${branch}-${depth}`,
+          conversation_id,
+          turn_id: depth === 2 && branch === 0 ? `t${c}` : `t${c}-${branch}-${depth}`,
+          position: depth + branch,
+          branch,
+          depth,
+          role: depth % 2 === 0 ? 'assistant' : 'user',
+          parts: '[]',
+          status: 'complete',
+          created_at: 1,
+        })
+      for (let depth = 1; depth <= MESSAGES; depth += 1) message(0, depth)
+      const branch = (n: number, parent: number | null, fork_depth: number) =>
+        insert('branch', { conversation_id, n, parent, fork_depth, activated: n })
+      if (others > 0) branch(0, null, 0)
+      for (let n = 1; n <= others; n += 1) {
+        branch(n, n - 1, 2 * n)
+        message(n, 2 * n + 1)
+      }
+    }
+  })()
+}
+
+describe.each(['as it was filled', 'after analyze'])('in a database %s', (state) => {
+  let database: Database.Database
+
+  beforeAll(async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'colloquy-'))
+    const file = join(folder, 'chat.db')
+    await (await openSqliteStore(sqliteOptions(file))).close()
+    database = new Database(file)
+    fill(database)
+    if (state === 'after analyze') database.exec('analyze')
+    return async () => {
+      database.close()
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  test.each(PLANS)('%s: statement %# is found by its indexes', (_, statement, indexes) => {
+    const { sql, parameters } = statement.compiled('sqlite')
+    const plan = database
+      .prepare<number[], { detail: string }>(`explain query plan ${sql}`)
+      .all(...parameters.map((name) => VALUES[name] ?? 1))
+      .map(({ detail }) => detail)
+
+    const found = plan.flatMap((step) => /USING (?:COVERING )?INDEX (\S+)/.exec(step)?.[1] ?? [])
+    const rows = plan.filter((step) => step.includes('USING INTEGER PRIMARY KEY'))
+    expect([...found, ...rows.map(() => 'INTEGER PRIMARY KEY')], plan.join('\n')).toEqual(indexes)
+    for (const step of plan) {
+      expect(step).not.toContain('TEMP B-TREE')
+      // The branches of a line are few, and in memory. A list is read from the end of its index.
+      const isSmall = /^SCAN (line|l|below|u)$/.test(step)
+      if (!isSmall) expect(step).not.toMatch(/^SCAN (?!conversation USING INDEX)/)
+      if (step.includes('branch_fork ('))
+        expect(step).toMatch(/parent=\?( AND fork_depth>\? AND fork_depth<\?)?\)$/)
+    }
+  })
+})
