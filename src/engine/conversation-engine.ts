@@ -15,7 +15,7 @@ import type {
   MessageListOptions,
 } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
+import { ColloquyError } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
@@ -52,11 +52,9 @@ import { parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
-import { attachTurn } from './turn/attach.ts'
-import { cancelTurn, restedReceipt } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
-import { TurnHandle } from './turn/handle.ts'
 import { Sends } from './turn/sends.ts'
+import { TurnCalls } from './turn/turn-calls.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface ConversationEngineParts {
@@ -77,19 +75,20 @@ interface ConversationEngineParts {
 export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
   readonly #sends: Sends
+  readonly #turnCalls: TurnCalls
   readonly #conversations: Conversations
   readonly #tree: Tree
   #closing: Promise<void> | undefined
 
   constructor(parts: ConversationEngineParts) {
     this.#parts = parts
-    this.#sends = new Sends({
-      ...parts,
-      assertOpen: () => this.#assertOpen(),
-      cancel: (conversationId, turnId) => this.cancel(conversationId, { turnId }),
-    })
+    const assertOpen = () => this.#assertOpen()
+    const cancel = (conversationId: string, turnId: string) =>
+      this.cancel(conversationId, { turnId })
+    this.#sends = new Sends({ ...parts, assertOpen, cancel })
+    this.#turnCalls = new TurnCalls({ ...parts, sends: this.#sends, cancel })
     this.#conversations = new Conversations(parts)
-    this.#tree = new Tree({ ...parts, sends: this.#sends, assertOpen: () => this.#assertOpen() })
+    this.#tree = new Tree({ ...parts, sends: this.#sends, assertOpen })
   }
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
@@ -243,66 +242,27 @@ export class ConversationEngine implements Engine {
     options: { readonly turnId?: string } = {},
   ): Promise<Receipt> {
     this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'cancel: conversation id')
-    const { turnId } = checked(requests.cancelOptions, options, 'cancel')
-    const { store, turns, actors } = this.#parts
-    for (
-      let send = this.#sends.pendingLookup(conversationId);
-      send !== undefined;
-      send = this.#sends.pendingLookup(conversationId)
-    ) {
-      await send
-    }
-    const live = turns.runningIn(conversationId)
-    this.#logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
-    if (live !== undefined) return cancelTurn(actors, live, { turnId })
-    await this.#existing(conversationId)
-    const last =
-      turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)
-    if (last?.conversationId !== conversationId) return restedReceipt()
-    return restedReceipt(last, await store.replyOf(last.id))
+    return this.#turnCalls.cancel(conversationId, options)
   }
 
   runningTurn(conversationId: string): Turn | undefined {
     this.#assertOpen()
-    const live = this.#parts.turns.runningIn(conversationId)
-    if (live?.step === undefined) return undefined
-    return new TurnHandle(live, live.step.input, () =>
-      this.cancel(conversationId, { turnId: live.turnId }),
-    )
+    return this.#turnCalls.running(conversationId)
   }
 
   async attachTurn(turnId: string): Promise<Turn> {
     this.#assertOpen()
-    checked(requests.turnId, turnId, 'attachTurn: id')
-    const { store, turns } = this.#parts
-    return await attachTurn(
-      {
-        store,
-        find: (id) => turns.find(id),
-        cancel: (conversationId, id) => this.cancel(conversationId, { turnId: id }),
-      },
-      turnId,
-    )
+    return this.#turnCalls.attach(turnId)
   }
 
   async getTurn(turnId: string): Promise<TurnRecord | undefined> {
     this.#assertOpen()
-    checked(requests.turnId, turnId, 'getTurn: id')
-    const { store, turns } = this.#parts
-    const live = turns.find(turnId)
-    const turn = await store.getTurn(turnId)
-    return turn && (live?.liveRecord(turn) ?? turn)
+    return this.#turnCalls.get(turnId)
   }
 
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
     this.#assertOpen()
-    const { store, turns } = this.#parts
-    checked(requests.conversationId, conversationId, 'listTurns: conversation id')
-    await this.#existing(conversationId)
-    const live = turns.runningIn(conversationId)
-    const stored = await store.listTurns(conversationId)
-    return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
+    return this.#turnCalls.list(conversationId)
   }
 
   events(conversationId?: string): Observable<ConversationEvent> {
@@ -368,12 +328,6 @@ export class ConversationEngine implements Engine {
   async #open<T>(call: () => Promise<T>): Promise<T> {
     this.#assertOpen()
     return await call()
-  }
-
-  async #existing(conversationId: string): Promise<ConversationRecord> {
-    const conversation = await this.#parts.store.getConversation(conversationId)
-    if (conversation === undefined) throw conversationNotFound(conversationId)
-    return conversation
   }
 
   get #logger(): Logger {

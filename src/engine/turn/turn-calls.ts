@@ -1,0 +1,92 @@
+/**
+ * Finds, lists and cancels turns for a host, whichever caller began them.
+ *
+ * Knows nothing of how a turn begins, or of what the machines do with a cancel.
+ */
+import type { Store } from '../../persistence/ports/store.ts'
+import { conversationNotFound } from '../../protocol/errors.ts'
+import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
+import type { Actors } from '../actors/actors.ts'
+import type { Turn } from '../api.ts'
+import * as requests from '../options/call-schemas.ts'
+import { checked } from '../options/check.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { attachTurn } from './attach.ts'
+import { cancelTurn, restedReceipt } from './cancel.ts'
+import { TurnHandle } from './handle.ts'
+import type { Sends } from './sends.ts'
+import type { Turns } from './turns.ts'
+
+interface TurnCallsParts {
+  readonly options: ResolvedOptions
+  readonly store: Store
+  readonly turns: Turns
+  readonly actors: Actors
+  readonly sends: Sends
+  /** The engine's own `cancel`, for the handles of turns. */
+  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+}
+
+export class TurnCalls {
+  readonly #parts: TurnCallsParts
+
+  constructor(parts: TurnCallsParts) {
+    this.#parts = parts
+  }
+
+  async cancel(conversationId: string, options: { readonly turnId?: string }): Promise<Receipt> {
+    checked(requests.conversationId, conversationId, 'cancel: conversation id')
+    const { turnId } = checked(requests.cancelOptions, options, 'cancel')
+    const { options: engine, store, turns, actors, sends } = this.#parts
+    for (
+      let send = sends.pendingLookup(conversationId);
+      send !== undefined;
+      send = sends.pendingLookup(conversationId)
+    ) {
+      await send
+    }
+    const live = turns.runningIn(conversationId)
+    engine.logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
+    if (live !== undefined) return cancelTurn(actors, live, { turnId })
+    await this.#assertExists(conversationId)
+    const last =
+      turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)
+    if (last?.conversationId !== conversationId) return restedReceipt()
+    return restedReceipt(last, await store.replyOf(last.id))
+  }
+
+  running(conversationId: string): Turn | undefined {
+    const { turns, cancel } = this.#parts
+    const live = turns.runningIn(conversationId)
+    if (live?.step === undefined) return undefined
+    return new TurnHandle(live, live.step.input, () => cancel(conversationId, live.turnId))
+  }
+
+  async attach(turnId: string): Promise<Turn> {
+    checked(requests.turnId, turnId, 'attachTurn: id')
+    const { store, turns, cancel } = this.#parts
+    return await attachTurn({ store, find: (id) => turns.find(id), cancel }, turnId)
+  }
+
+  async get(turnId: string): Promise<TurnRecord | undefined> {
+    checked(requests.turnId, turnId, 'getTurn: id')
+    const { store, turns } = this.#parts
+    const live = turns.find(turnId)
+    const turn = await store.getTurn(turnId)
+    return turn && (live?.liveRecord(turn) ?? turn)
+  }
+
+  async list(conversationId: string): Promise<readonly TurnRecord[]> {
+    checked(requests.conversationId, conversationId, 'listTurns: conversation id')
+    const { store, turns } = this.#parts
+    await this.#assertExists(conversationId)
+    const live = turns.runningIn(conversationId)
+    const stored = await store.listTurns(conversationId)
+    return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
+  }
+
+  async #assertExists(conversationId: string): Promise<void> {
+    const conversation = await this.#parts.store.getConversation(conversationId)
+    if (conversation === undefined) throw conversationNotFound(conversationId)
+  }
+}
