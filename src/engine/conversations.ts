@@ -79,12 +79,13 @@ export class Conversations {
   }
 
   async update(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
-    const { store, feed, options } = this.#parts
+    const { store, feed, turns, options } = this.#parts
     checked(requests.conversationId, id, 'updateConversation: id')
     const changes = checked(requests.conversationUpdate, update, 'updateConversation')
     const at = new Date(options.clock.now())
     const conversation = await store.updateConversation(id, changes, at)
     if (conversation === undefined) throw conversationNotFound(id)
+    if (changes.ownerId !== undefined) turns.changeOwner(id, conversation.ownerId)
     feed.announce(id, { type: 'conversation.changed', change: 'updated', conversation })
     return conversation
   }
@@ -97,10 +98,11 @@ export class Conversations {
     }
     drains.abort(({ conversationId }) => conversationId === id)
     titles.forget(id)
-    if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
+    const deleted = await store.deleteConversation(id)
+    if (deleted === undefined) throw conversationNotFound(id)
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
-    feed.announce(id, { type: 'conversation.changed', change: 'deleted' })
+    feed.announce(id, { type: 'conversation.changed', change: 'deleted' }, deleted.ownerId)
   }
 
   #new(options: GivenOptions, what: string): NewConversation {

@@ -20,7 +20,7 @@ import { acceptTurnJob } from './statements/accept-turn.ts'
 import type { Acceptance } from './statements/accepting.ts'
 import { readable, readRows, text } from './statements/checked-row.ts'
 import { checkpointJob } from './statements/checkpoints.ts'
-import { conversationRecord } from './statements/conversation-row.ts'
+import { conversationRecord, deletedConversation } from './statements/conversation-row.ts'
 import {
   createConversationJob,
   updateConversationJob,
@@ -53,6 +53,7 @@ import { SELECT_LAST_TURN, SELECT_TURN, SELECT_TURNS } from './statements/turns.
 import type {
   BranchSwitch,
   ConversationFork,
+  DeletedConversation,
   HistoryMessage,
   MessagePage,
   NewConversation,
@@ -162,8 +163,9 @@ export class SqlStore implements Store {
     return await this.#write(() => titleConversationJob(id, title, at))
   }
 
-  async deleteConversation(id: string): Promise<boolean> {
-    return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, { id: toText(id) }))) > 0
+  async deleteConversation(id: string): Promise<DeletedConversation | undefined> {
+    const row = await this.#write(() => (tx) => DELETE_CONVERSATION.first(tx, { id: toText(id) }))
+    return row && deletedConversation(row)
   }
 
   async listMessages(

@@ -14,6 +14,8 @@ interface EventBase {
   /** Counts from 1 in a turn; 0 for an event that belongs to no turn. */
   readonly seq: number
   readonly conversationId: string
+  /** The owner of the conversation when the event was made; absent if it has none. */
+  readonly ownerId?: string
   readonly at: Date
 }
 

@@ -25,6 +25,8 @@ export const chosenId = v.pipe(
   text,
   v.check((value) => value.length <= MAX_ID_LENGTH, `at most ${MAX_ID_LENGTH} characters`),
 )
+/** An owner, in the host's words. */
+export const ownerId = chosenId
 const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
 
@@ -40,7 +42,7 @@ export const conversationOptions = group({
   endpoint: v.optional(text),
   system: v.optional(v.string()),
   settings: v.optional(settings),
-  ownerId: v.optional(text),
+  ownerId: v.optional(ownerId),
   metadata,
   messages: v.optional(v.array(v.unknown())),
 })
@@ -82,12 +84,12 @@ export const conversationUpdate = group({
   endpoint: v.nullish(text),
   system: v.nullish(v.string()),
   settings: v.nullish(settings),
-  ownerId: v.nullish(text),
+  ownerId: v.nullish(ownerId),
   metadata: v.nullish(json),
 })
 
 export const listOptions = group({
-  ownerId: v.optional(text),
+  ownerId: v.optional(ownerId),
   limit: v.optional(
     v.pipe(
       v.number(),
@@ -115,7 +117,7 @@ export const messageListOptions = group({
 
 export const forkOptions = group({
   title: v.optional(text),
-  ownerId: v.optional(text),
+  ownerId: v.optional(ownerId),
   metadata,
 })
 
@@ -149,8 +151,17 @@ export const switchPosition = v.boolean()
 export const conversationId = v.string()
 export const turnId = v.string()
 export const messageId = v.string()
-/** Of a call that concerns all conversations if no id is given. */
-export const optionalId = v.optional(v.string())
+export const eventOptions = group({
+  conversationId: v.optional(v.string()),
+  ownerId: v.optional(ownerId),
+  content: v.optional(
+    v.union(
+      [v.boolean(), v.picklist(['deltas', 'snapshots'])],
+      "true, false, 'deltas' or 'snapshots'",
+    ),
+  ),
+})
+
 export const endpointName = v.optional(text)
 export const observer = v.custom<object>(
   (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),

@@ -79,6 +79,9 @@ export interface ConversationFork {
 /** The fields of a message that a request to a provider needs. */
 export type HistoryMessage = Pick<Message, 'turnId' | 'role' | 'parts' | 'status'>
 
+/** What is told of a conversation that is deleted. */
+export type DeletedConversation = Pick<ConversationRecord, 'ownerId'>
+
 export interface ConversationStore {
   /** @throws `conversation-exists` */
   createConversation(conversation: NewConversation): Promise<ConversationRecord>
@@ -100,8 +103,8 @@ export interface ConversationStore {
    */
   titleConversation(id: string, title: string, at: Date): Promise<ConversationRecord | undefined>
 
-  /** Deletes a conversation with its turns and messages. Returns true if there was one. */
-  deleteConversation(id: string): Promise<boolean>
+  /** Deletes a conversation with its turns and messages. Returns `undefined` if there was none. */
+  deleteConversation(id: string): Promise<DeletedConversation | undefined>
 
   /**
    * A page of the active line or of another one, oldest first; without limits, the whole line.

@@ -129,7 +129,10 @@ export interface EndedTurn {
 }
 
 /** A turn whose usage became known after its end, with its reply. */
-export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
+export interface CostedTurn extends Pick<EndedTurn, 'turn' | 'message'> {
+  /** The owner of its conversation. */
+  readonly ownerId?: string
+}
 
 export interface TurnStore {
   getTurn(id: string): Promise<TurnRecord | undefined>

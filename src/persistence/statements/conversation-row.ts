@@ -1,8 +1,17 @@
 /** A conversation as a row, and back. Knows no statement. */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { ConversationRow } from '../schema/schema.ts'
-import type { NewConversation } from '../ports/conversation-store.ts'
-import { assertColumn, json, jsonObject, plainText, readRow, text, time } from './checked-row.ts'
+import type { DeletedConversation, NewConversation } from '../ports/conversation-store.ts'
+import {
+  assertColumn,
+  json,
+  jsonObject,
+  plainText,
+  readable,
+  readRow,
+  text,
+  time,
+} from './checked-row.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { storedSettings } from './stored-values.ts'
 
@@ -75,4 +84,12 @@ function forkedFrom(column: unknown): Required<ConversationRecord>['forkedFrom']
   const { conversationId, messageId } = jsonObject(column)
   assertColumn(typeof conversationId === 'string' && typeof messageId === 'string')
   return { conversationId, messageId }
+}
+
+/** A broken row can be deleted too: then nobody is told whose it was. */
+export function deletedConversation({
+  owner_id,
+}: Pick<ConversationRow, 'owner_id'>): DeletedConversation {
+  const ownerId = owner_id === null ? undefined : readable(() => text(owner_id))
+  return ownerId === undefined ? {} : { ownerId }
 }

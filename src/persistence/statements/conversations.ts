@@ -56,9 +56,10 @@ export const TITLE_CONVERSATION = new Statement<
 )
 
 // Foreign keys delete its turns, messages and checkpoints too.
-export const DELETE_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>>((db, { id }) =>
-  db.deleteFrom('conversation').where('id', '=', id),
-)
+export const DELETE_CONVERSATION = new Statement<
+  Pick<ConversationRow, 'id'>,
+  Pick<ConversationRow, 'owner_id'>
+>((db, { id }) => db.deleteFrom('conversation').where('id', '=', id).returning('owner_id'))
 
 type CountedByTurns = 'turns' | 'branches'
 type SetLater = 'send_policy' | 'archived_at' | 'deleted_at'

@@ -161,8 +161,8 @@ export function conversationContract(open: OpenStore): void {
     await store.endTurn(end('c', 't'))
     await store.acceptTurn(accept('other', 't2'))
 
-    expect(await store.deleteConversation('c')).toBe(true)
-    expect(await store.deleteConversation('c')).toBe(false)
+    expect(await store.deleteConversation('c')).toEqual({})
+    expect(await store.deleteConversation('c')).toBeUndefined()
     expect(await store.getConversation('c')).toBeUndefined()
     expect(await store.listMessages('c')).toBeUndefined()
     expect(await store.listTurns('c')).toEqual([])

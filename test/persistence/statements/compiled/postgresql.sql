@@ -35,7 +35,7 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", $1 as "n", $2 as
 update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = coalesce($3, "endpoint"), "model" = coalesce($4, "model") where "id" = $5 and "epoch" = $6 and "status" in ('pending', 'streaming');
 
 -- conversations.ts: DELETE_CONVERSATION (id)
-delete from "conversation" where "id" = $1;
+delete from "conversation" where "id" = $1 returning "owner_id";
 
 -- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, forked_from, created_at, updated_at)
 insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "forked_from", "created_at", "updated_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict ("id") do nothing;
@@ -200,7 +200,7 @@ select * from "message" where "id" = $1;
 update "message" set "input_tokens" = $1, "output_tokens" = $2, "reasoning_tokens" = $3, "cache_read_tokens" = $4, "cache_write_tokens" = $5, "usage_raw" = $6, "usage_source" = $7 where "turn_id" = $8 and "role" = 'assistant' returning *;
 
 -- turn-usage.ts: UPDATE_TURN (usage, id, epoch)
-update "turn" set "usage" = $1 where "id" = $2 and "epoch" = $3 and "status" = 'cancelled' returning *;
+update "turn" set "usage" = $1 where "id" = $2 and "epoch" = $3 and "status" = 'cancelled' returning *, (select "c"."owner_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "owner_id";
 
 -- turns.ts: SELECT_LAST_TURN (conversation_id)
 select * from "turn" where "conversation_id" = $1 and "position" <= 9007199254740990 order by "position" desc limit 1;

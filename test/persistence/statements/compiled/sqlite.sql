@@ -35,7 +35,7 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", ? as "n", ? as "
 update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model") where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
 
 -- conversations.ts: DELETE_CONVERSATION (id)
-delete from "conversation" where "id" = ?;
+delete from "conversation" where "id" = ? returning "owner_id";
 
 -- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, forked_from, created_at, updated_at)
 insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
@@ -200,7 +200,7 @@ select * from "message" where "id" = ?;
 update "message" set "input_tokens" = ?, "output_tokens" = ?, "reasoning_tokens" = ?, "cache_read_tokens" = ?, "cache_write_tokens" = ?, "usage_raw" = ?, "usage_source" = ? where "turn_id" = ? and "role" = 'assistant' returning *;
 
 -- turn-usage.ts: UPDATE_TURN (usage, id, epoch)
-update "turn" set "usage" = ? where "id" = ? and "epoch" = ? and "status" = 'cancelled' returning *;
+update "turn" set "usage" = ? where "id" = ? and "epoch" = ? and "status" = 'cancelled' returning *, (select "c"."owner_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "owner_id";
 
 -- turns.ts: SELECT_LAST_TURN (conversation_id)
 select * from "turn" where "conversation_id" = ? and "position" <= 9007199254740990 order by "position" desc limit 1;
