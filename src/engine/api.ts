@@ -404,7 +404,16 @@ export interface Engine {
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>
   /** The conversation, or `undefined` if there is none with this id. */
   getConversation(id: string): Promise<ConversationRecord | undefined>
-  /** The conversations, newest activity first. */
+  /**
+   * The conversations, newest activity first, or a page of them. A record is its own cursor.
+   *
+   * @example
+   * ```ts
+   * const page = await engine.listConversations({ ownerId: 'user-17', limit: 50 })
+   * const next = await engine.listConversations({ ownerId: 'user-17', limit: 50, after: page.at(-1) })
+   * ```
+   * @throws `invalid-option`
+   */
   listConversations(options?: ConversationListOptions): Promise<readonly ConversationRecord[]>
   /**
    * Changes the given fields of a conversation: `null` removes a field, an absent one stays.
@@ -412,6 +421,13 @@ export interface Engine {
    * @throws `conversation-not-found`, `invalid-option`
    */
   updateConversation(id: string, update: ConversationUpdate): Promise<ConversationRecord>
+  /**
+   * Puts a conversation into the archive, or takes it back. Lists show it only if they ask for
+   * archived ones; otherwise it is a conversation like all others. This is no activity.
+   *
+   * @throws `conversation-not-found`
+   */
+  archiveConversation(id: string, archived: boolean): Promise<ConversationRecord>
   /**
    * Cancels the running turn, then removes the conversation with its messages.
    *

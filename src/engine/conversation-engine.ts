@@ -187,6 +187,11 @@ export class ConversationEngine implements Engine {
     return this.#conversations.update(id, update)
   }
 
+  async archiveConversation(id: string, archived: boolean): Promise<ConversationRecord> {
+    this.#assertOpen()
+    return this.#conversations.archive(id, archived)
+  }
+
   async deleteConversation(id: string): Promise<void> {
     this.#assertOpen()
     return this.#conversations.delete(id)

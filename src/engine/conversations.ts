@@ -16,6 +16,7 @@ import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { Actors } from './actors/actors.ts'
 import type { ConversationOptions } from './api.ts'
 import type { Titles } from './one-shots/titles.ts'
+import { conversationList } from './conversation-list.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { parseInitialMessage } from './options/input.ts'
@@ -73,9 +74,7 @@ export class Conversations {
   }
 
   async list(options: ConversationListOptions): Promise<readonly ConversationRecord[]> {
-    return this.#parts.store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+    return this.#parts.store.listConversations(conversationList(options))
   }
 
   async update(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
@@ -90,6 +89,20 @@ export class Conversations {
     return conversation
   }
 
+  async archive(id: string, archived: boolean): Promise<ConversationRecord> {
+    const { store, feed, options } = this.#parts
+    checked(requests.conversationId, id, 'archiveConversation: id')
+    checked(requests.isArchived, archived, 'archiveConversation: archived')
+    const at = new Date(options.clock.now())
+    const result = await store.archiveConversation({ id, archived, at })
+    if (result === undefined) throw conversationNotFound(id)
+    const { conversation, isChanged } = result
+    if (isChanged) {
+      feed.announce(id, { type: 'conversation.changed', change: 'archived', conversation })
+    }
+    return conversation
+  }
+
   async delete(id: string): Promise<void> {
     const { options, store, feed, turns, drains, actors, titles } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
@@ -98,7 +111,7 @@ export class Conversations {
     }
     drains.abort(({ conversationId }) => conversationId === id)
     titles.forget(id)
-    const deleted = await store.deleteConversation(id)
+    const deleted = await store.deleteConversation(id, new Date(options.clock.now()))
     if (deleted === undefined) throw conversationNotFound(id)
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')

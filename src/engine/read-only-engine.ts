@@ -20,6 +20,7 @@ import type { TurnRecord } from '../protocol/turn.ts'
 import type { CloseOptions, Engine, EventOptions, Turn } from './api.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
+import { conversationList } from './conversation-list.ts'
 import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
@@ -69,9 +70,7 @@ export class ReadOnlyEngine implements Engine {
     options: ConversationListOptions = {},
   ): Promise<readonly ConversationRecord[]> {
     this.#assertOpen()
-    return this.#store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+    return this.#store.listConversations(conversationList(options))
   }
 
   async listMessages(
@@ -144,6 +143,7 @@ export class ReadOnlyEngine implements Engine {
   readonly setModelPreference = this.#refuse
   readonly startConversation = this.#refuse
   readonly updateConversation = this.#refuse
+  readonly archiveConversation = this.#refuse
   readonly deleteConversation = this.#refuse
   readonly send = this.#refuse
   readonly retry = this.#refuse

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
+import { LONGEST_FIELD, MOST_FIELDS } from '../../protocol/conversation.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
 import {
   abortSignal,
@@ -88,28 +89,48 @@ export const conversationUpdate = group({
   metadata: v.nullish(json),
 })
 
+/** As many as one page has. */
+const LONGEST_PAGE = 500
+const pageLimit = v.optional(
+  v.pipe(
+    v.number(),
+    v.check(
+      (n) => Number.isSafeInteger(n) && n > 0 && n <= LONGEST_PAGE,
+      `a whole number from 1 to ${LONGEST_PAGE}`,
+    ),
+  ),
+)
+
+const time = v.custom<Date>(
+  (value) => value instanceof Date && !Number.isNaN(value.getTime()),
+  'a valid Date',
+)
+/** A record of a conversation is one: its other fields do not count. */
+const place = v.object({ id: text, updatedAt: time, createdAt: time })
+
+const field = v.union(
+  [v.boolean(), v.pipe(v.number(), v.finite()), v.pipe(v.string(), v.maxLength(LONGEST_FIELD))],
+  `a boolean, a number or a string of at most ${LONGEST_FIELD} characters`,
+)
+
 export const listOptions = group({
   ownerId: v.optional(ownerId),
-  limit: v.optional(
-    v.pipe(
-      v.number(),
-      v.check((n) => Number.isSafeInteger(n) && n > 0, 'a positive whole number'),
+  limit: pageLimit,
+  after: v.optional(place),
+  before: v.optional(place),
+  order: v.optional(v.picklist(['activity', 'created'])),
+  archived: v.optional(v.union([v.boolean(), v.literal('any')], "true, false or 'any'")),
+  where: v.optional(
+    record(
+      (names) => names.length <= MOST_FIELDS && names.every((name) => name.length <= LONGEST_FIELD),
+      `at most ${MOST_FIELDS} fields with names of at most ${LONGEST_FIELD} characters`,
+      field,
     ),
   ),
 })
 
-const LONGEST_PAGE = 500
-
 export const messageListOptions = group({
-  limit: v.optional(
-    v.pipe(
-      v.number(),
-      v.check(
-        (n) => Number.isSafeInteger(n) && n > 0 && n <= LONGEST_PAGE,
-        `a whole number from 1 to ${LONGEST_PAGE}`,
-      ),
-    ),
-  ),
+  limit: pageLimit,
   before: v.optional(text),
   after: v.optional(text),
   through: v.optional(text),
@@ -150,6 +171,7 @@ export const modelName = v.nullable(text)
 export const switchPosition = v.boolean()
 export const conversationId = v.string()
 export const turnId = v.string()
+export const isArchived = v.boolean()
 export const messageId = v.string()
 export const eventOptions = group({
   conversationId: v.optional(v.string()),

@@ -53,8 +53,13 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
     ...(settings !== undefined && { settings: toJsonOrNull(settings ?? undefined, 'settings') }),
     ...(ownerId !== undefined && { owner_id: toTextOrNull(ownerId) }),
     ...(metadata !== undefined && { metadata: toJsonOrNull(metadata ?? undefined, 'metadata') }),
-    updated_at: at.getTime(),
+    ...(isActivity(changes) && { updated_at: at.getTime() }),
   }
+}
+
+/** A new title moves a conversation to no other place in the lists. */
+function isActivity({ title: _, ...others }: ConversationUpdate): boolean {
+  return Object.values(others).some((change) => change !== undefined)
 }
 
 /** @throws `database-failed` if the row is broken, in any column */
@@ -75,6 +80,7 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
     ...(row.head_message_id !== null && { headMessageId: plainText(row.head_message_id) }),
     ...(row.forked_from !== null && { forkedFrom: forkedFrom(row.forked_from) }),
+    ...(row.archived_at !== null && { archivedAt: time(row.archived_at) }),
     createdAt: time(row.created_at),
     updatedAt: time(row.updated_at),
   }))
