@@ -9,6 +9,7 @@ export type {
   EndpointOptions,
   Engine,
   EngineHealth,
+  EventOptions,
   Fallback,
   InspectionObserver,
   Reply,

@@ -32,6 +32,7 @@ test('colloquy exports these names and no others', async () => {
     'EngineOptions',
     'EngineSettings',
     'ErrorRecord',
+    'EventOptions',
     'Fallback',
     'FallbackRecord',
     'FilePart',

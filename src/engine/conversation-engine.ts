@@ -32,6 +32,7 @@ import type {
   EndpointOptions,
   Engine,
   EngineHealth,
+  EventOptions,
   InspectionObserver,
   SendOptions,
   Turn,
@@ -42,6 +43,7 @@ import { Conversations } from './conversations.ts'
 import type { Binder } from './endpoints/binding.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import type { Preferences } from './endpoints/preferences.ts'
+import { eventSelection } from './event-selection.ts'
 import { healthOf } from './health.ts'
 import type { OneShots } from './one-shots/one-shots.ts'
 import { cleanTitle } from './one-shots/title.ts'
@@ -185,6 +187,11 @@ export class ConversationEngine implements Engine {
     return this.#conversations.update(id, update)
   }
 
+  async archiveConversation(id: string, archived: boolean): Promise<ConversationRecord> {
+    this.#assertOpen()
+    return this.#conversations.archive(id, archived)
+  }
+
   async deleteConversation(id: string): Promise<void> {
     this.#assertOpen()
     return this.#conversations.delete(id)
@@ -250,6 +257,11 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.running(conversationId)
   }
 
+  runningTurns(): readonly Turn[] {
+    this.#assertOpen()
+    return this.#turnCalls.allRunning()
+  }
+
   async attachTurn(turnId: string): Promise<Turn> {
     this.#assertOpen()
     return this.#turnCalls.attach(turnId)
@@ -265,9 +277,8 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.list(conversationId)
   }
 
-  events(conversationId?: string): Observable<ConversationEvent> {
-    checked(requests.optionalId, conversationId, 'events: conversation id')
-    return this.#parts.feed.events(conversationId)
+  events(selection?: string | EventOptions): Observable<ConversationEvent> {
+    return this.#parts.feed.events(eventSelection(selection))
   }
 
   async complete(options: CompletionOptions): Promise<Completion> {

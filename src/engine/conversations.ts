@@ -16,6 +16,7 @@ import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { Actors } from './actors/actors.ts'
 import type { ConversationOptions } from './api.ts'
 import type { Titles } from './one-shots/titles.ts'
+import { conversationList } from './conversation-list.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { parseInitialMessage } from './options/input.ts'
@@ -73,19 +74,32 @@ export class Conversations {
   }
 
   async list(options: ConversationListOptions): Promise<readonly ConversationRecord[]> {
-    return this.#parts.store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+    return this.#parts.store.listConversations(conversationList(options))
   }
 
   async update(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
-    const { store, feed, options } = this.#parts
+    const { store, feed, turns, options } = this.#parts
     checked(requests.conversationId, id, 'updateConversation: id')
     const changes = checked(requests.conversationUpdate, update, 'updateConversation')
     const at = new Date(options.clock.now())
     const conversation = await store.updateConversation(id, changes, at)
     if (conversation === undefined) throw conversationNotFound(id)
+    if (changes.ownerId !== undefined) turns.changeOwner(id, conversation.ownerId)
     feed.announce(id, { type: 'conversation.changed', change: 'updated', conversation })
+    return conversation
+  }
+
+  async archive(id: string, archived: boolean): Promise<ConversationRecord> {
+    const { store, feed, options } = this.#parts
+    checked(requests.conversationId, id, 'archiveConversation: id')
+    checked(requests.isArchived, archived, 'archiveConversation: archived')
+    const at = new Date(options.clock.now())
+    const result = await store.archiveConversation({ id, archived, at })
+    if (result === undefined) throw conversationNotFound(id)
+    const { conversation, isChanged } = result
+    if (isChanged) {
+      feed.announce(id, { type: 'conversation.changed', change: 'archived', conversation })
+    }
     return conversation
   }
 
@@ -97,10 +111,11 @@ export class Conversations {
     }
     drains.abort(({ conversationId }) => conversationId === id)
     titles.forget(id)
-    if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
+    const deleted = await store.deleteConversation(id, new Date(options.clock.now()))
+    if (deleted === undefined) throw conversationNotFound(id)
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
-    feed.announce(id, { type: 'conversation.changed', change: 'deleted' })
+    feed.announce(id, { type: 'conversation.changed', change: 'deleted' }, deleted.ownerId)
   }
 
   #new(options: GivenOptions, what: string): NewConversation {

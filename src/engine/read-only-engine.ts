@@ -17,9 +17,11 @@ import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
-import type { CloseOptions, Engine, Turn } from './api.ts'
+import type { CloseOptions, Engine, EventOptions, Turn } from './api.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
+import { conversationList } from './conversation-list.ts'
+import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
@@ -68,9 +70,7 @@ export class ReadOnlyEngine implements Engine {
     options: ConversationListOptions = {},
   ): Promise<readonly ConversationRecord[]> {
     this.#assertOpen()
-    return this.#store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+    return this.#store.listConversations(conversationList(options))
   }
 
   async listMessages(
@@ -115,10 +115,15 @@ export class ReadOnlyEngine implements Engine {
     return undefined
   }
 
+  /** No turn runs in this engine. */
+  runningTurns(): readonly Turn[] {
+    this.#assertOpen()
+    return []
+  }
+
   /** No event is published in this engine; the observable completes at closing. */
-  events(conversationId?: string): Observable<ConversationEvent> {
-    checked(requests.optionalId, conversationId, 'events: conversation id')
-    return this.#feed.events(conversationId)
+  events(selection?: string | EventOptions): Observable<ConversationEvent> {
+    return this.#feed.events(eventSelection(selection))
   }
 
   /** Nothing is changed through this engine; the observable completes at closing. */
@@ -138,6 +143,7 @@ export class ReadOnlyEngine implements Engine {
   readonly setModelPreference = this.#refuse
   readonly startConversation = this.#refuse
   readonly updateConversation = this.#refuse
+  readonly archiveConversation = this.#refuse
   readonly deleteConversation = this.#refuse
   readonly send = this.#refuse
   readonly retry = this.#refuse

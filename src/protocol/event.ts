@@ -14,6 +14,8 @@ interface EventBase {
   /** Counts from 1 in a turn; 0 for an event that belongs to no turn. */
   readonly seq: number
   readonly conversationId: string
+  /** The owner of the conversation when the event was made; absent if it has none. */
+  readonly ownerId?: string
   readonly at: Date
 }
 
@@ -86,8 +88,11 @@ export type PhaseReport = Omit<Extract<TurnHappening, { readonly type: 'turn.pha
 export type ConversationHappening =
   | {
       readonly type: 'conversation.changed'
-      /** `switched`: another line is the active one now. The lists of its messages changed. */
-      readonly change: 'created' | 'titled' | 'updated' | 'switched' | 'deleted'
+      /**
+       * `switched`: another line is the active one now. The lists of its messages changed.
+       * `archived`: it went into the archive or came back; `archivedAt` of the record says which.
+       */
+      readonly change: 'created' | 'titled' | 'updated' | 'switched' | 'archived' | 'deleted'
       /** The conversation after the change; absent if it was deleted. */
       readonly conversation?: ConversationRecord
     }

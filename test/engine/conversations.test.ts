@@ -305,9 +305,11 @@ describe('listing conversations', () => {
     await (
       await engine.send('b', 'hello')
     ).reply
-    await engine.updateConversation('a', { title: 'A' })
+    await engine.updateConversation('c', { title: 'C' })
 
     expect(first).toEqual(['d', 'c', 'b', 'a'])
+    expect((await order()).slice(0, 4)).toEqual(['b', 'd', 'c', 'a'])
+    await engine.updateConversation('a', { model: 'm' })
     expect((await order()).slice(0, 4)).toEqual(['a', 'b', 'd', 'c'])
   })
 

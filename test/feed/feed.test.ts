@@ -273,11 +273,11 @@ test('a feed keeps nothing of readers that have gone', () => {
   const subscriptions = [replyFeed.events, feed.events('c'), feed.events()].map((events) =>
     events.subscribe(),
   )
-  expect(feed.hasSubscribers('c')).toBe(true)
+  expect(feed.wants('events', replyFeed)).toBe(true)
 
   for (const subscription of subscriptions) subscription.unsubscribe()
 
-  expect(feed.hasSubscribers('c')).toBe(false)
+  expect(feed.wants('events', replyFeed)).toBe(false)
 })
 
 test.each([0, 100])('a delta that only closes makes no snapshot, at %i ms', async (interval) => {

@@ -18,6 +18,7 @@ export class StoredTurn implements Turn {
   readonly userMessage: Message
   readonly reply: Promise<Reply>
   readonly #turn: TurnRecord
+  readonly #owner: { readonly ownerId?: string }
   readonly #snapshot: Snapshot | undefined
   readonly #message: Message | undefined
   readonly #lastSeq: number
@@ -25,7 +26,7 @@ export class StoredTurn implements Turn {
 
   /** @param unended - the error of `reply` if the turn has no end, in place of `save-failed` */
   constructor(
-    { turn, input, reply, lastSeqs }: StoredTurnParts,
+    { turn, ownerId, input, reply, lastSeqs }: StoredTurnParts,
     cancel: () => Promise<Receipt>,
     unended?: ColloquyError,
   ) {
@@ -34,6 +35,7 @@ export class StoredTurn implements Turn {
     this.replyId = turn.replyId
     this.userMessage = input
     this.#turn = turn
+    this.#owner = ownerId === undefined ? {} : { ownerId }
     this.#message = reply
     this.#snapshot = snapshotOf(turn, reply, lastSeqs?.content ?? 1)
     // A crash left no numbers: the events are numbered anew.
@@ -53,7 +55,7 @@ export class StoredTurn implements Turn {
       const at = turn.endedAt ?? turn.startedAt
       const snapshot = this.#snapshot
       const tell = (seq: number, happening: TurnHappening) =>
-        subscriber.next({ seq, conversationId, turnId, at, ...happening })
+        subscriber.next({ seq, conversationId, ...this.#owner, turnId, at, ...happening })
       if (snapshot !== undefined) tell(snapshot.seq, { type: 'reply.snapshot', snapshot })
       if (turn.status !== 'pending' && turn.status !== 'streaming') {
         const message = this.#message

@@ -14,6 +14,7 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { attachTurn } from './attach.ts'
 import { cancelTurn, restedReceipt } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
+import type { LiveTurn } from './live-turn.ts'
 import type { Sends } from './sends.ts'
 import type { Turns } from './turns.ts'
 
@@ -56,10 +57,11 @@ export class TurnCalls {
   }
 
   running(conversationId: string): Turn | undefined {
-    const { turns, cancel } = this.#parts
-    const live = turns.runningIn(conversationId)
-    if (live?.step === undefined) return undefined
-    return new TurnHandle(live, live.step.input, () => cancel(conversationId, live.turnId))
+    return this.#handleOf(this.#parts.turns.runningIn(conversationId))
+  }
+
+  allRunning(): readonly Turn[] {
+    return this.#parts.turns.running.flatMap((live) => this.#handleOf(live) ?? [])
   }
 
   async attach(turnId: string): Promise<Turn> {
@@ -83,6 +85,13 @@ export class TurnCalls {
     const live = turns.runningIn(conversationId)
     const stored = await store.listTurns(conversationId)
     return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
+  }
+
+  /** Returns `undefined` before the input of the turn is on disk. */
+  #handleOf(live: LiveTurn | undefined): Turn | undefined {
+    if (live?.step === undefined) return undefined
+    const { conversationId, turnId } = live
+    return new TurnHandle(live, live.step.input, () => this.#parts.cancel(conversationId, turnId))
   }
 
   async #assertExists(conversationId: string): Promise<void> {

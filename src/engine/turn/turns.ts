@@ -103,6 +103,18 @@ export class Turns {
     return this.#live.get(turnId)
   }
 
+  /** The turns that run, from the moment they record their input, oldest first. */
+  get running(): readonly LiveTurn[] {
+    return this.#running.values()
+  }
+
+  /** A conversation has another owner: the events of its turns are for the new one. */
+  changeOwner(conversationId: string, owner: string | undefined): void {
+    for (const live of this.all) {
+      if (live.conversationId === conversationId) this.#feed.changeOwner(live.replyFeed, owner)
+    }
+  }
+
   get all(): readonly LiveTurn[] {
     return this.#live.values()
   }
@@ -202,7 +214,7 @@ export class Turns {
 
   #accept(live: LiveTurn): void {
     const { input: message } = live.step as Step
-    this.#feed.openReply(live.replyFeed)
+    this.#feed.openReply(live.replyFeed, live.bound?.conversation.ownerId)
     const { turnId, replyId, conversationId, asked, changed } = live
     const { parentId } = message
     if (changed !== undefined) {
