@@ -12,9 +12,11 @@ export type {
   EventOptions,
   Fallback,
   InspectionObserver,
+  OwnerView,
   Reply,
   SendOptions,
   Turn,
+  ViewOptions,
   TurnOptions,
 } from './engine/api.ts'
 export type {

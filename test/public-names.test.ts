@@ -51,6 +51,7 @@ test('colloquy exports these names and no others', async () => {
     'MessageRole',
     'MessageStatus',
     'ModelPurpose',
+    'OwnerView',
     'Part',
     'Prepare',
     'PreparedTurn',
@@ -79,6 +80,7 @@ test('colloquy exports these names and no others', async () => {
     'TurnRecord',
     'TurnStatus',
     'Usage',
+    'ViewOptions',
     'createEngine',
   ])
 })

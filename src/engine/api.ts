@@ -253,6 +253,15 @@ export interface EndpointOptions {
   readonly quirks?: Quirks | undefined
 }
 
+/** How an owner view sees conversations that have no owner. */
+export interface ViewOptions {
+  /**
+   * True if conversations without an owner are the viewer's too, for hosts with one user.
+   * @defaultValue false
+   */
+  readonly unowned?: boolean | undefined
+}
+
 /** The events to subscribe to. All fields are optional; an absent one selects everything. */
 export interface EventOptions {
   /** Only the events of this conversation. */
@@ -581,6 +590,20 @@ export interface Engine {
    * ```
    */
   events(selection?: string | EventOptions): Observable<ConversationEvent>
+  /**
+   * The engine as one owner sees it, for answering users: the conversations of others, their turns,
+   * messages and events do not exist there.
+   *
+   * @param ownerId - the owner, in the host's words, of 1 to 200 characters
+   * @throws `invalid-option`, `engine-closed`
+   * @example
+   * ```ts
+   * const mine = engine.as('user-17')
+   * const chat = await mine.startConversation()
+   * await mine.listMessages(chat.id)
+   * ```
+   */
+  as(ownerId: string, options?: ViewOptions): OwnerView
   /** One prompt, one answer, never streamed; retried like a turn. */
   complete(options: CompletionOptions): Promise<Completion>
   /**
@@ -595,4 +618,38 @@ export interface Engine {
    */
   close(options?: CloseOptions): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * The engine as one owner sees it; see {@link Engine.as}. Its calls are those of the engine.
+ *
+ * What is missing, deleted or another owner's is refused with the same code and words, after the same
+ * number of statements. `ownerId` is no option here. An id that is chosen has at least 16 characters:
+ * if it is taken, `conversation-exists` says so, whoever has it.
+ */
+export interface OwnerView extends Pick<
+  Engine,
+  | 'startConversation'
+  | 'getConversation'
+  | 'listConversations'
+  | 'updateConversation'
+  | 'archiveConversation'
+  | 'deleteConversation'
+  | 'listMessages'
+  | 'listBranches'
+  | 'switchBranch'
+  | 'fork'
+  | 'send'
+  | 'retry'
+  | 'regenerate'
+  | 'edit'
+  | 'cancel'
+  | 'runningTurn'
+  | 'runningTurns'
+  | 'attachTurn'
+  | 'getTurn'
+  | 'listTurns'
+  | 'events'
+> {
+  readonly ownerId: string
 }

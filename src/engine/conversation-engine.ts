@@ -6,6 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
+import type { Viewer } from '../persistence/ports/conversation-store.ts'
 import type { Store } from '../persistence/ports/store.ts'
 import type {
   ConversationListOptions,
@@ -34,9 +35,11 @@ import type {
   EngineHealth,
   EventOptions,
   InspectionObserver,
+  OwnerView,
   SendOptions,
   Turn,
   TurnOptions,
+  ViewOptions,
 } from './api.ts'
 import { closeEngine } from './close.ts'
 import { Conversations } from './conversations.ts'
@@ -52,6 +55,8 @@ import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
+import { OwnedEngine } from './owner-view.ts'
+import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Drains } from './turn/drains.ts'
@@ -85,8 +90,10 @@ export class ConversationEngine implements Engine {
   constructor(parts: ConversationEngineParts) {
     this.#parts = parts
     const assertOpen = () => this.#assertOpen()
-    const cancel = (conversationId: string, turnId: string) =>
-      this.cancel(conversationId, { turnId })
+    const cancel = async (conversationId: string, turnId: string, viewer?: Viewer) => {
+      this.#assertOpen()
+      return this.#turnCalls.cancel(conversationId, { turnId }, viewer)
+    }
     this.#sends = new Sends({ ...parts, assertOpen, cancel })
     this.#turnCalls = new TurnCalls({ ...parts, sends: this.#sends, cancel })
     this.#conversations = new Conversations(parts)
@@ -281,6 +288,25 @@ export class ConversationEngine implements Engine {
     return this.#parts.feed.events(eventSelection(selection))
   }
 
+  as(ownerId: string, options: ViewOptions = {}): OwnerView {
+    this.#assertOpen()
+    checked(requests.ownerId, ownerId, 'as: owner id')
+    const { unowned } = checked(requests.viewOptions, options, 'as')
+    const { store, feed } = this.#parts
+    return new OwnedEngine(
+      {
+        store,
+        feed,
+        conversations: this.#conversations,
+        tree: this.#tree,
+        turnCalls: this.#turnCalls,
+        sends: this.#sends,
+        assertOpen: () => this.#assertOpen(),
+      },
+      { ownerId, unowned },
+    )
+  }
+
   async complete(options: CompletionOptions): Promise<Completion> {
     this.#assertOpen()
     const { prompt, system, purpose, endpoint, model, settings, signal } = checked(
@@ -352,13 +378,4 @@ export class ConversationEngine implements Engine {
       'The engine is closed. Create a new one with createEngine().',
     )
   }
-}
-
-/**
- * A host may cancel, or send again, before it awaits this promise. A rejection in between must not
- * end its process.
- */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
 }

@@ -4,6 +4,7 @@ import type { ConversationListOptions } from '../protocol/conversation.ts'
 import { ColloquyError } from '../protocol/errors.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
+import { assertNoOwner } from './ownership.ts'
 
 /** @throws `invalid-option` */
 export function conversationList(
@@ -11,6 +12,7 @@ export function conversationList(
   viewer?: Viewer,
 ): ConversationList {
   const { ownerId, ...list } = checked(requests.listOptions, options, 'listConversations')
+  assertNoOwner(viewer, { ownerId }, 'listConversations')
   if (list.before !== undefined && list.after !== undefined) {
     throw new ColloquyError(
       'invalid-option',

@@ -6,6 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
+import type { Viewer } from '../persistence/ports/conversation-store.ts'
 import type { Store } from '../persistence/ports/store.ts'
 import type {
   ConversationListOptions,
@@ -17,13 +18,14 @@ import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
-import type { CloseOptions, Engine, EventOptions, Turn } from './api.ts'
+import type { CloseOptions, Engine, EventOptions, OwnerView, Turn, ViewOptions } from './api.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import { conversationList } from './conversation-list.ts'
 import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
+import { ReadOnlyView } from './read-only-view.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { attachTurn } from './turn/attach.ts'
 
@@ -102,11 +104,21 @@ export class ReadOnlyEngine implements Engine {
   /** The handle of an ended turn. That of a turn which runs in another engine cannot follow it. */
   async attachTurn(turnId: string): Promise<Turn> {
     this.#assertOpen()
-    checked(requests.turnId, turnId, 'attachTurn: id')
-    return await attachTurn(
-      { store: this.#store, find: () => undefined, cancel: this.#refuse, unended: runsElsewhere },
-      turnId,
-    )
+    return await this.#attach(turnId)
+  }
+
+  as(ownerId: string, options: ViewOptions = {}): OwnerView {
+    this.#assertOpen()
+    checked(requests.ownerId, ownerId, 'as: owner id')
+    const { unowned } = checked(requests.viewOptions, options, 'as')
+    return new ReadOnlyView({
+      store: this.#store,
+      feed: this.#feed,
+      viewer: { ownerId, unowned },
+      assertOpen: () => this.#assertOpen(),
+      refuse: this.#refuse,
+      attach: (turnId, viewer) => this.#attach(turnId, viewer),
+    })
   }
 
   /** No turn runs in this engine. */
@@ -165,6 +177,20 @@ export class ReadOnlyEngine implements Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #attach(turnId: string, viewer?: Viewer): Promise<Turn> {
+    checked(requests.turnId, turnId, 'attachTurn: id')
+    return await attachTurn(
+      {
+        store: this.#store,
+        find: async () => undefined,
+        cancel: this.#refuse,
+        viewer,
+        unended: runsElsewhere,
+      },
+      turnId,
+    )
   }
 
   async #assertExists(conversationId: string): Promise<void> {

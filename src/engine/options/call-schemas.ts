@@ -173,6 +173,8 @@ export const conversationId = v.string()
 export const turnId = v.string()
 export const isArchived = v.boolean()
 export const messageId = v.string()
+export const viewOptions = group({ unowned: v.optional(v.boolean(), false) })
+
 export const eventOptions = group({
   conversationId: v.optional(v.string()),
   ownerId: v.optional(ownerId),

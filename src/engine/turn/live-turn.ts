@@ -5,6 +5,7 @@
  * callers are here. They are private to the engine, which forgets them when the turn has ended.
  * Knows neither the states of the machine nor how a request is sent.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
 import type { AcceptedTurn, EndedTurn } from '../../persistence/ports/turn-store.ts'
@@ -93,6 +94,14 @@ export class LiveTurn {
   /** The usage that the provider reported, or that was estimated for it. */
   get usage(): Usage | undefined {
     return this.step?.end.usage
+  }
+
+  /** Returns true if the conversation is the viewer's, as far as the turn knows by now. */
+  isSeenBy(viewer: Viewer | undefined): boolean {
+    if (viewer === undefined) return true
+    const { hasOwner, ownerId } = this.replyFeed
+    if (!hasOwner) return false
+    return ownerId === viewer.ownerId || (viewer.unowned === true && ownerId === undefined)
   }
 
   /** Returns true if the turn asks, or plans to ask, an endpoint that `isConcerned` accepts. */

@@ -6,6 +6,7 @@
  * conversation wait meanwhile, which keeps the order of the calls. If two calls race for a key that
  * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
@@ -28,6 +29,13 @@ type InputLike = Pick<Message, 'role' | 'parts'>
 
 type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
 
+/** Cancels a turn of a conversation that the viewer sees. */
+export type CancelCall = (
+  conversationId: string,
+  turnId: string,
+  viewer?: Viewer,
+) => Promise<Receipt>
+
 interface SendsParts {
   readonly store: TurnStore
   readonly turns: Turns
@@ -35,7 +43,7 @@ interface SendsParts {
   readonly options: ResolvedOptions
   /** @throws `engine-closed` */
   readonly assertOpen: () => void
-  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  readonly cancel: CancelCall
 }
 
 export class Sends {
@@ -65,7 +73,8 @@ export class Sends {
         await before
         this.#parts.assertOpen()
       }
-      if (idempotencyKey === undefined) return await this.#accepted(this.#begin(request))
+      if (idempotencyKey === undefined)
+        return await this.#accepted(this.#begin(request), request.viewer)
       const turn = await this.#keyedTurn(request, idempotencyKey)
       if (turn !== undefined) return turn
     }
@@ -94,9 +103,10 @@ export class Sends {
     return live
   }
 
-  async #accepted(live: LiveTurn): Promise<Turn> {
+  async #accepted(live: LiveTurn, viewer: Viewer | undefined): Promise<Turn> {
     const message = await live.accepted.promise
-    return new TurnHandle(live, message, () => this.#parts.cancel(live.conversationId, live.turnId))
+    const { conversationId, turnId } = live
+    return new TurnHandle(live, message, () => this.#parts.cancel(conversationId, turnId, viewer))
   }
 
   /** The turn with this key: the first one or a new one. `undefined` if the first was rejected. */
@@ -104,7 +114,7 @@ export class Sends {
     const name = JSON.stringify([request.conversationId, key])
     const running = this.#keyed.get(name)
     if (running !== undefined) return await this.#join(running, request)
-    const found = await this.#lookUp(request.conversationId, key, () => {
+    const found = await this.#lookUp(request, key, () => {
       const live = this.#begin(request)
       this.#keyed.set(name, live)
       // A refused send ends a moment after its refusal. By then, another send may have its key.
@@ -115,11 +125,10 @@ export class Sends {
     })
     if (!('turnId' in found)) return this.#ended(found, request)
     try {
-      return await this.#accepted(found)
+      return await this.#accepted(found, request.viewer)
     } catch (error) {
       // Another writer may have used the key first: then the schema refused this turn.
-      const first =
-        hasCode(error, 'database-failed') && (await this.#stored(request.conversationId, key))
+      const first = hasCode(error, 'database-failed') && (await this.#stored(request, key))
       if (!first) throw error
       return this.#ended(first, request)
     }
@@ -132,7 +141,7 @@ export class Sends {
     const stopListening = cancelOn(this.#parts.actors, request.options.signal, () => live)
     void live.over.promise.then(stopListening)
     try {
-      return await this.#accepted(live)
+      return await this.#accepted(live, request.viewer)
     } catch {
       return undefined
     }
@@ -140,14 +149,15 @@ export class Sends {
 
   /** The stored turn with this key. If there is none, begins a turn in the same tick. */
   async #lookUp(
-    conversationId: string,
+    request: SendRequest,
     key: string,
     begin: () => LiveTurn,
   ): Promise<StoredTurnParts | LiveTurn> {
+    const { conversationId } = request
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lookups.set(conversationId, promise)
     try {
-      const stored = await this.#stored(conversationId, key)
+      const stored = await this.#stored(request, key)
       this.#parts.assertOpen()
       return stored ?? begin()
     } finally {
@@ -156,8 +166,11 @@ export class Sends {
     }
   }
 
-  #stored(conversationId: string, key: string): Promise<StoredTurnParts | undefined> {
-    return this.#parts.store.keyedTurn(conversationId, key)
+  #stored(
+    { conversationId, viewer }: SendRequest,
+    key: string,
+  ): Promise<StoredTurnParts | undefined> {
+    return this.#parts.store.keyedTurn(conversationId, key, viewer)
   }
 
   #ended(first: StoredTurnParts, request: SendRequest): Turn {
@@ -165,7 +178,7 @@ export class Sends {
     const isOnStored = first.input.turnId !== id
     assertSame(isOnStored ? undefined : first.input, request.input)
     assertSameMessage(first.input.id, request.inputMessageId)
-    return new StoredTurn(first, () => this.#parts.cancel(conversationId, id))
+    return new StoredTurn(first, () => this.#parts.cancel(conversationId, id, request.viewer))
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * Knows nothing of how a turn begins, or of what the machines do with a cancel.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
@@ -15,7 +16,7 @@ import { attachTurn } from './attach.ts'
 import { cancelTurn, restedReceipt } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from './live-turn.ts'
-import type { Sends } from './sends.ts'
+import type { CancelCall, Sends } from './sends.ts'
 import type { Turns } from './turns.ts'
 
 interface TurnCallsParts {
@@ -25,7 +26,7 @@ interface TurnCallsParts {
   readonly actors: Actors
   readonly sends: Sends
   /** The engine's own `cancel`, for the handles of turns. */
-  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  readonly cancel: CancelCall
 }
 
 export class TurnCalls {
@@ -35,7 +36,11 @@ export class TurnCalls {
     this.#parts = parts
   }
 
-  async cancel(conversationId: string, options: { readonly turnId?: string }): Promise<Receipt> {
+  async cancel(
+    conversationId: string,
+    options: { readonly turnId?: string },
+    viewer?: Viewer,
+  ): Promise<Receipt> {
     checked(requests.conversationId, conversationId, 'cancel: conversation id')
     const { turnId } = checked(requests.cancelOptions, options, 'cancel')
     const { options: engine, store, turns, actors, sends } = this.#parts
@@ -46,56 +51,71 @@ export class TurnCalls {
     ) {
       await send
     }
-    const live = turns.runningIn(conversationId)
+    const live = await seen(turns.runningIn(conversationId), viewer)
     engine.logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
     if (live !== undefined) return cancelTurn(actors, live, { turnId })
-    await this.#assertExists(conversationId)
+    await this.#assertExists(conversationId, viewer)
     const last =
-      turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)
+      turnId === undefined
+        ? await store.lastTurn(conversationId, viewer)
+        : await store.getTurn(turnId, viewer)
     if (last?.conversationId !== conversationId) return restedReceipt()
     return restedReceipt(last, await store.replyOf(last.id))
   }
 
-  running(conversationId: string): Turn | undefined {
-    return this.#handleOf(this.#parts.turns.runningIn(conversationId))
+  running(conversationId: string, viewer?: Viewer): Turn | undefined {
+    return this.#handleOf(this.#parts.turns.runningIn(conversationId), viewer)
   }
 
-  allRunning(): readonly Turn[] {
-    return this.#parts.turns.running.flatMap((live) => this.#handleOf(live) ?? [])
+  allRunning(viewer?: Viewer): readonly Turn[] {
+    return this.#parts.turns.running.flatMap((live) => this.#handleOf(live, viewer) ?? [])
   }
 
-  async attach(turnId: string): Promise<Turn> {
+  async attach(turnId: string, viewer?: Viewer): Promise<Turn> {
     checked(requests.turnId, turnId, 'attachTurn: id')
     const { store, turns, cancel } = this.#parts
-    return await attachTurn({ store, find: (id) => turns.find(id), cancel }, turnId)
+    const find = (id: string) => seen(turns.find(id), viewer)
+    return await attachTurn({ store, find, cancel, viewer }, turnId)
   }
 
-  async get(turnId: string): Promise<TurnRecord | undefined> {
+  async get(turnId: string, viewer?: Viewer): Promise<TurnRecord | undefined> {
     checked(requests.turnId, turnId, 'getTurn: id')
     const { store, turns } = this.#parts
     const live = turns.find(turnId)
-    const turn = await store.getTurn(turnId)
+    const turn = await store.getTurn(turnId, viewer)
     return turn && (live?.liveRecord(turn) ?? turn)
   }
 
-  async list(conversationId: string): Promise<readonly TurnRecord[]> {
+  async list(conversationId: string, viewer?: Viewer): Promise<readonly TurnRecord[]> {
     checked(requests.conversationId, conversationId, 'listTurns: conversation id')
     const { store, turns } = this.#parts
-    await this.#assertExists(conversationId)
+    await this.#assertExists(conversationId, viewer)
     const live = turns.runningIn(conversationId)
-    const stored = await store.listTurns(conversationId)
+    const stored = await store.listTurns(conversationId, viewer)
     return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
   }
 
   /** Returns `undefined` before the input of the turn is on disk. */
-  #handleOf(live: LiveTurn | undefined): Turn | undefined {
-    if (live?.step === undefined) return undefined
+  #handleOf(live: LiveTurn | undefined, viewer: Viewer | undefined): Turn | undefined {
+    if (live?.step === undefined || !live.isSeenBy(viewer)) return undefined
     const { conversationId, turnId } = live
-    return new TurnHandle(live, live.step.input, () => this.#parts.cancel(conversationId, turnId))
+    return new TurnHandle(live, live.step.input, () =>
+      this.#parts.cancel(conversationId, turnId, viewer),
+    )
   }
 
-  async #assertExists(conversationId: string): Promise<void> {
-    const conversation = await this.#parts.store.getConversation(conversationId)
+  async #assertExists(conversationId: string, viewer: Viewer | undefined): Promise<void> {
+    const conversation = await this.#parts.store.getConversation(conversationId, viewer)
     if (conversation === undefined) throw conversationNotFound(conversationId)
   }
+}
+
+/** The live turn if the viewer sees it. Whose it is, is known once its input is on disk. */
+export async function seen(
+  live: LiveTurn | undefined,
+  viewer: Viewer | undefined,
+): Promise<LiveTurn | undefined> {
+  if (live === undefined || viewer === undefined) return live
+  if (!live.replyFeed.hasOwner) await live.accepted.promise.catch(() => undefined)
+  return live.isSeenBy(viewer) ? live : undefined
 }

@@ -1,5 +1,5 @@
 /** What a turn was asked for, and what it is bound to. Plain data. */
-import type { NewConversation } from '../../persistence/ports/conversation-store.ts'
+import type { NewConversation, Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { SendOptions } from '../api.ts'
 import type { Binding } from '../endpoints/binding.ts'
@@ -17,6 +17,8 @@ export interface TurnRequest {
   readonly inputMessageId?: string | undefined
   /** The conversation to create if there is none. */
   readonly startWith?: NewConversation | undefined
+  /** Who asks; absent for the engine itself. */
+  readonly viewer?: Viewer | undefined
   readonly options: Omit<SendOptions, 'startWith'>
 }
 

@@ -157,6 +157,34 @@ export function conversationContract(open: OpenStore): void {
     expect(await store.getConversation('c')).toMatchObject({ title: 'First' })
   })
 
+  test('finds what a viewer sees, in each statement by itself', async () => {
+    const store = await open()
+    await store.createConversation(conversation('c', { ownerId: 'ada' }))
+    await store.acceptTurn(accept('c', 't', { idempotencyKey: 'k' }))
+    await store.endTurn(end('c', 't'))
+    const [input] = (await store.listMessages('c')) ?? []
+    const readings = async (ownerId: string) => [
+      await store.getConversation('c', { ownerId }),
+      await store.listMessages('c', {}, { ownerId }),
+      await store.getMessage(input?.id ?? '', { ownerId }),
+      await store.listBranches(input?.id ?? '', { ownerId }),
+      await store.getTurn('t', { ownerId }),
+      (await store.listTurns('c', { ownerId }))[0],
+      await store.lastTurn('c', { ownerId }),
+      await store.keyedTurn('c', 'k', { ownerId }),
+      await store.turnParts('t', { ownerId }),
+    ]
+
+    expect((await readings('ada')).filter((found) => found === undefined)).toEqual([])
+    expect((await readings('eve')).filter((found) => found !== undefined)).toEqual([])
+    const eve = { ownerId: 'eve' }
+    expect(await store.updateConversation('c', {}, new Date(), eve)).toBeUndefined()
+    expect(await store.deleteConversation('c', new Date(), eve)).toBeUndefined()
+    await expect(store.acceptTurn(accept('c', 't2', { viewer: eve }))).rejects.toMatchObject({
+      code: 'conversation-not-found',
+    })
+  })
+
   test('removes a conversation with all that belongs to it', async () => {
     const store = await openWith(open, 'c', 'other')
     await store.acceptTurn(accept('c', 't'))

@@ -1,0 +1,215 @@
+/**
+ * The engine as one owner sees it: the conversations of others do not exist.
+ *
+ * Each statement of a call has the owner in its own condition. What is in memory, running turns and
+ * the feed, carries the owner that the accepting transaction read, and follows later changes. Decides
+ * nothing else: the parts of the engine do the work.
+ */
+import type { Observable } from 'rxjs'
+import type { Feed } from '../feed/feed.ts'
+import type { Store } from '../persistence/ports/store.ts'
+import type { Viewer } from '../persistence/ports/conversation-store.ts'
+import type {
+  ConversationListOptions,
+  ConversationRecord,
+  ConversationUpdate,
+  ForkOptions,
+  MessageListOptions,
+} from '../protocol/conversation.ts'
+import { conversationExists, conversationNotFound } from '../protocol/errors.ts'
+import type { ConversationEvent } from '../protocol/event.ts'
+import type { InputPart, Message } from '../protocol/message.ts'
+import type { Receipt, TurnRecord } from '../protocol/turn.ts'
+import type {
+  ConversationOptions,
+  EditOptions,
+  EventOptions,
+  OwnerView,
+  SendOptions,
+  Turn,
+  TurnOptions,
+} from './api.ts'
+import type { Conversations } from './conversations.ts'
+import { eventSelection } from './event-selection.ts'
+import * as requests from './options/call-schemas.ts'
+import { checked } from './options/check.ts'
+import { parseInput } from './options/input.ts'
+import { quiet } from './quiet.ts'
+import { listBranches, listMessages } from './tree/reading.ts'
+import type { Tree } from './tree/tree.ts'
+import type { Sends } from './turn/sends.ts'
+import type { TurnCalls } from './turn/turn-calls.ts'
+
+interface OwnedEngineParts {
+  readonly store: Store
+  readonly feed: Feed
+  readonly conversations: Conversations
+  readonly tree: Tree
+  readonly turnCalls: TurnCalls
+  readonly sends: Sends
+  /** @throws `engine-closed` */
+  readonly assertOpen: () => void
+}
+
+export class OwnedEngine implements OwnerView {
+  readonly #parts: OwnedEngineParts
+  readonly #viewer: Viewer
+
+  constructor(parts: OwnedEngineParts, viewer: Viewer) {
+    this.#parts = parts
+    this.#viewer = viewer
+  }
+
+  get ownerId(): string {
+    return this.#viewer.ownerId
+  }
+
+  async startConversation(options: ConversationOptions = {}): Promise<ConversationRecord> {
+    return this.#open.conversations.start(options, this.#viewer)
+  }
+
+  async getConversation(id: string): Promise<ConversationRecord | undefined> {
+    const { store } = this.#open
+    checked(requests.conversationId, id, 'getConversation: id')
+    return store.getConversation(id, this.#viewer)
+  }
+
+  async listConversations(
+    options: ConversationListOptions = {},
+  ): Promise<readonly ConversationRecord[]> {
+    return this.#open.conversations.list(options, this.#viewer)
+  }
+
+  async updateConversation(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
+    return this.#open.conversations.update(id, update, this.#viewer)
+  }
+
+  async archiveConversation(id: string, archived: boolean): Promise<ConversationRecord> {
+    return this.#open.conversations.archive(id, archived, this.#viewer)
+  }
+
+  async deleteConversation(id: string): Promise<void> {
+    return this.#open.conversations.delete(id, this.#viewer)
+  }
+
+  async listMessages(
+    conversationId: string,
+    options: MessageListOptions = {},
+  ): Promise<readonly Message[]> {
+    return listMessages(this.#open.store, conversationId, options, this.#viewer)
+  }
+
+  async listBranches(messageId: string): Promise<readonly Message[]> {
+    return listBranches(this.#open.store, messageId, this.#viewer)
+  }
+
+  async switchBranch(messageId: string): Promise<ConversationRecord> {
+    return this.#open.tree.switchBranch(messageId, this.#viewer)
+  }
+
+  async fork(messageId: string, options: ForkOptions = {}): Promise<ConversationRecord> {
+    return this.#open.tree.fork(messageId, options, this.#viewer)
+  }
+
+  send(
+    conversationId: string,
+    input: string | readonly InputPart[],
+    options: SendOptions = {},
+  ): Promise<Turn> {
+    return quiet(this.#send(conversationId, input, options))
+  }
+
+  retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
+    return quiet(this.#retry(conversationId, options))
+  }
+
+  regenerate(messageId: string, options: TurnOptions = {}): Promise<Turn> {
+    return quiet((async () => this.#open.tree.regenerate(messageId, options, this.#viewer))())
+  }
+
+  edit(
+    messageId: string,
+    input: string | readonly InputPart[],
+    options: EditOptions = {},
+  ): Promise<Turn> {
+    return quiet((async () => this.#open.tree.edit(messageId, input, options, this.#viewer))())
+  }
+
+  async cancel(
+    conversationId: string,
+    options: { readonly turnId?: string } = {},
+  ): Promise<Receipt> {
+    return this.#open.turnCalls.cancel(conversationId, options, this.#viewer)
+  }
+
+  runningTurn(conversationId: string): Turn | undefined {
+    return this.#open.turnCalls.running(conversationId, this.#viewer)
+  }
+
+  runningTurns(): readonly Turn[] {
+    return this.#open.turnCalls.allRunning(this.#viewer)
+  }
+
+  async attachTurn(turnId: string): Promise<Turn> {
+    return this.#open.turnCalls.attach(turnId, this.#viewer)
+  }
+
+  async getTurn(turnId: string): Promise<TurnRecord | undefined> {
+    return this.#open.turnCalls.get(turnId, this.#viewer)
+  }
+
+  async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
+    return this.#open.turnCalls.list(conversationId, this.#viewer)
+  }
+
+  events(selection?: string | EventOptions): Observable<ConversationEvent> {
+    return this.#parts.feed.events(eventSelection(selection, this.#viewer))
+  }
+
+  async #send(
+    conversationId: string,
+    input: string | readonly InputPart[],
+    options: SendOptions,
+  ): Promise<Turn> {
+    const { sends, conversations } = this.#open
+    checked(requests.conversationId, conversationId, 'send: conversation id')
+    const { startWith, ...given } = checked(requests.sendOptions, options, 'send')
+    const parsed = parseInput(input)
+    const first = startWith && conversations.toStartWith(conversationId, startWith, this.#viewer)
+    await this.#admit(conversationId, first !== undefined)
+    return sends.send({
+      conversationId,
+      input: parsed,
+      startWith: first,
+      options: given,
+      viewer: this.#viewer,
+    })
+  }
+
+  async #retry(conversationId: string, options: TurnOptions): Promise<Turn> {
+    const { sends } = this.#open
+    checked(requests.conversationId, conversationId, 'retry: conversation id')
+    const given = checked(requests.turnOptions, options, 'retry')
+    await this.#admit(conversationId, false)
+    return sends.send({ conversationId, options: given, viewer: this.#viewer })
+  }
+
+  /**
+   * Keeps a send away from the actor of another owner's conversation, which would refuse it with
+   * `turn-running` and, while it looks, refuse its own owner. The accepting transaction looks again.
+   */
+  async #admit(id: string, mayStart: boolean): Promise<void> {
+    const { store, assertOpen } = this.#parts
+    const found = await store.getConversation(id, this.#viewer)
+    assertOpen()
+    if (found !== undefined) return
+    if (!mayStart) throw conversationNotFound(id)
+    if ((await store.getConversation(id)) !== undefined) throw conversationExists()
+    assertOpen()
+  }
+
+  get #open(): OwnedEngineParts {
+    this.#parts.assertOpen()
+    return this.#parts
+  }
+}
