@@ -118,8 +118,8 @@ export class Conversations {
   async delete(id: string, viewer?: Viewer): Promise<void> {
     const { options, store, feed, turns, drains, actors, titles } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
-    const running = () => seen(turns.runningIn(id), viewer)
-    for (let live = await running(); live !== undefined; live = await running()) {
+    for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
+      if (viewer !== undefined && (await seen(live, viewer)) === undefined) break
       await cancelTurn(actors, live, { cause: 'deletion' })
     }
     const forget = () => {

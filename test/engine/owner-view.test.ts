@@ -55,9 +55,7 @@ const CALLS: Readonly<Record<string, (view: OwnerView, ids: Ids) => unknown>> = 
 
 /** The outcome of a call as somebody sees it who knows the ids: they are struck out. */
 async function seenBy(view: OwnerView, call: string, ids: Ids): Promise<unknown> {
-  const outcome = await outcomeOf(
-    (async () => await CALLS[call]?.(view, ids))() as Promise<unknown>,
-  )
+  const outcome = await outcomeOf((async () => await CALLS[call]?.(view, ids))())
   if (!('error' in outcome)) return outcome.value
   const { code, message } = outcome.error as { code: string; message: string }
   return { code, words: Object.values(ids).reduce((text, id) => text.replaceAll(id, '*'), message) }

@@ -51,7 +51,9 @@ export class TurnCalls {
     ) {
       await send
     }
-    const live = await seen(turns.runningIn(conversationId), viewer)
+    const running = turns.runningIn(conversationId)
+    // The engine's own cancel finds the turn in its own tick.
+    const live = viewer === undefined ? running : await seen(running, viewer)
     engine.logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
     if (live !== undefined) return cancelTurn(actors, live, { turnId })
     await this.#assertExists(conversationId, viewer)
@@ -74,7 +76,8 @@ export class TurnCalls {
   async attach(turnId: string, viewer?: Viewer): Promise<Turn> {
     checked(requests.turnId, turnId, 'attachTurn: id')
     const { store, turns, cancel } = this.#parts
-    const find = (id: string) => seen(turns.find(id), viewer)
+    const find = async (id: string) =>
+      viewer === undefined ? turns.find(id) : seen(turns.find(id), viewer)
     return await attachTurn({ store, find, cancel, viewer }, turnId)
   }
 
@@ -113,9 +116,9 @@ export class TurnCalls {
 /** The live turn if the viewer sees it. Whose it is, is known once its input is on disk. */
 export async function seen(
   live: LiveTurn | undefined,
-  viewer: Viewer | undefined,
+  viewer: Viewer,
 ): Promise<LiveTurn | undefined> {
-  if (live === undefined || viewer === undefined) return live
+  if (live === undefined) return undefined
   if (!live.replyFeed.hasOwner) await live.accepted.promise.catch(() => undefined)
   return live.isSeenBy(viewer) ? live : undefined
 }
