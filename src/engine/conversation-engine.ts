@@ -53,13 +53,13 @@ import { cleanTitle } from './one-shots/title.ts'
 import type { Titles } from './one-shots/titles.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
-import { parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { OwnedEngine } from './owner-view.ts'
 import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Drains } from './turn/drains.ts'
+import { SendCalls } from './turn/send-calls.ts'
 import { Sends } from './turn/sends.ts'
 import { TurnCalls } from './turn/turn-calls.ts'
 import type { Turns } from './turn/turns.ts'
@@ -81,7 +81,7 @@ interface ConversationEngineParts {
 
 export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
-  readonly #sends: Sends
+  readonly #sendCalls: SendCalls
   readonly #turnCalls: TurnCalls
   readonly #conversations: Conversations
   readonly #tree: Tree
@@ -94,10 +94,12 @@ export class ConversationEngine implements Engine {
       this.#assertOpen()
       return this.#turnCalls.cancel(conversationId, { turnId }, viewer)
     }
-    this.#sends = new Sends({ ...parts, assertOpen, cancel })
-    this.#turnCalls = new TurnCalls({ ...parts, sends: this.#sends, cancel })
-    this.#conversations = new Conversations(parts)
-    this.#tree = new Tree({ ...parts, sends: this.#sends, assertOpen })
+    const sends = new Sends({ ...parts, assertOpen, cancel })
+    const conversations = new Conversations(parts)
+    this.#turnCalls = new TurnCalls({ ...parts, sends, cancel })
+    this.#conversations = conversations
+    this.#sendCalls = new SendCalls({ ...parts, sends, conversations, assertOpen })
+    this.#tree = new Tree({ ...parts, sends, assertOpen })
   }
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
@@ -232,11 +234,11 @@ export class ConversationEngine implements Engine {
     input: string | readonly InputPart[],
     options: SendOptions = {},
   ): Promise<Turn> {
-    return quiet(this.#send(conversationId, input, options))
+    return quiet(this.#sendCalls.send(conversationId, input, options))
   }
 
   retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
-    return quiet(this.#retry(conversationId, options))
+    return quiet(this.#sendCalls.retry(conversationId, options))
   }
 
   regenerate(messageId: string, options: TurnOptions = {}): Promise<Turn> {
@@ -300,7 +302,7 @@ export class ConversationEngine implements Engine {
         conversations: this.#conversations,
         tree: this.#tree,
         turnCalls: this.#turnCalls,
-        sends: this.#sends,
+        sendCalls: this.#sendCalls,
         assertOpen: () => this.#assertOpen(),
       },
       { ownerId, unowned },
@@ -335,31 +337,6 @@ export class ConversationEngine implements Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #send(
-    conversationId: string,
-    input: string | readonly InputPart[],
-    options: SendOptions,
-  ): Promise<Turn> {
-    this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'send: conversation id')
-    const { startWith, ...given } = checked(requests.sendOptions, options, 'send')
-    return this.#sends.send({
-      conversationId,
-      input: parseInput(input),
-      startWith: startWith && this.#conversations.toStartWith(conversationId, startWith),
-      options: given,
-    })
-  }
-
-  async #retry(conversationId: string, options: TurnOptions): Promise<Turn> {
-    this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'retry: conversation id')
-    return this.#sends.send({
-      conversationId,
-      options: checked(requests.turnOptions, options, 'retry'),
-    })
   }
 
   async #open<T>(call: () => Promise<T>): Promise<T> {

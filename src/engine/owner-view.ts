@@ -16,7 +16,6 @@ import type {
   ForkOptions,
   MessageListOptions,
 } from '../protocol/conversation.ts'
-import { conversationExists, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../protocol/turn.ts'
@@ -33,11 +32,10 @@ import type { Conversations } from './conversations.ts'
 import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
-import { parseInput } from './options/input.ts'
 import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import type { Tree } from './tree/tree.ts'
-import type { Sends } from './turn/sends.ts'
+import type { SendCalls } from './turn/send-calls.ts'
 import type { TurnCalls } from './turn/turn-calls.ts'
 
 interface OwnedEngineParts {
@@ -46,7 +44,7 @@ interface OwnedEngineParts {
   readonly conversations: Conversations
   readonly tree: Tree
   readonly turnCalls: TurnCalls
-  readonly sends: Sends
+  readonly sendCalls: SendCalls
   /** @throws `engine-closed` */
   readonly assertOpen: () => void
 }
@@ -116,11 +114,11 @@ export class OwnedEngine implements OwnerView {
     input: string | readonly InputPart[],
     options: SendOptions = {},
   ): Promise<Turn> {
-    return quiet(this.#send(conversationId, input, options))
+    return quiet(this.#parts.sendCalls.send(conversationId, input, options, this.#viewer))
   }
 
   retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
-    return quiet(this.#retry(conversationId, options))
+    return quiet(this.#parts.sendCalls.retry(conversationId, options, this.#viewer))
   }
 
   regenerate(messageId: string, options: TurnOptions = {}): Promise<Turn> {
@@ -164,48 +162,6 @@ export class OwnedEngine implements OwnerView {
 
   events(selection?: string | EventOptions): Observable<ConversationEvent> {
     return this.#parts.feed.events(eventSelection(selection, this.#viewer))
-  }
-
-  async #send(
-    conversationId: string,
-    input: string | readonly InputPart[],
-    options: SendOptions,
-  ): Promise<Turn> {
-    const { sends, conversations } = this.#open
-    checked(requests.conversationId, conversationId, 'send: conversation id')
-    const { startWith, ...given } = checked(requests.sendOptions, options, 'send')
-    const parsed = parseInput(input)
-    const first = startWith && conversations.toStartWith(conversationId, startWith, this.#viewer)
-    await this.#admit(conversationId, first !== undefined)
-    return sends.send({
-      conversationId,
-      input: parsed,
-      startWith: first,
-      options: given,
-      viewer: this.#viewer,
-    })
-  }
-
-  async #retry(conversationId: string, options: TurnOptions): Promise<Turn> {
-    const { sends } = this.#open
-    checked(requests.conversationId, conversationId, 'retry: conversation id')
-    const given = checked(requests.turnOptions, options, 'retry')
-    await this.#admit(conversationId, false)
-    return sends.send({ conversationId, options: given, viewer: this.#viewer })
-  }
-
-  /**
-   * Keeps a send away from the actor of another owner's conversation, which would refuse it with
-   * `turn-running` and, while it looks, refuse its own owner. The accepting transaction looks again.
-   */
-  async #admit(id: string, mayStart: boolean): Promise<void> {
-    const { store, assertOpen } = this.#parts
-    const found = await store.getConversation(id, this.#viewer)
-    assertOpen()
-    if (found !== undefined) return
-    if (!mayStart) throw conversationNotFound(id)
-    if ((await store.getConversation(id)) !== undefined) throw conversationExists()
-    assertOpen()
   }
 
   get #open(): OwnedEngineParts {
