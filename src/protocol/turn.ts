@@ -4,7 +4,7 @@
  * Knows nothing of how a turn runs.
  */
 import type { ErrorRecord } from './errors.ts'
-import type { Usage } from './message.ts'
+import type { MessageStatus, Usage } from './message.ts'
 
 /** A `pending` turn is accepted; the provider is not asked yet. */
 export type TurnStatus = 'pending' | 'streaming' | TerminalStatus
@@ -98,4 +98,9 @@ export interface Receipt {
   readonly partialChars: number
   /** The usage that the provider had reported by then, or an estimate; see `usageOnCancel`. */
   readonly usage?: Usage
+}
+
+/** The status of the reply of a turn that ended so. */
+export function messageStatusOf(status: TerminalStatus): MessageStatus {
+  return status === 'done' ? 'complete' : status
 }

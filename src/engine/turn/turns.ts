@@ -25,6 +25,7 @@ import {
   errorRecord,
 } from '../../protocol/errors.ts'
 import type { MessageStatus } from '../../protocol/message.ts'
+import { messageStatusOf } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
@@ -33,7 +34,7 @@ import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
-import { statusOf, TurnEnding } from './ending.ts'
+import { TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
 import { repeatedId, TurnRecording } from './recording.ts'
@@ -269,7 +270,7 @@ export class Turns {
     this.#checkpoints.end(live)
     if (code === 'timeout-turn') live.fault = turnTimeout(this.#options.timeouts.turnMs)
     if (outcome !== 'cancelled' || !this.#drain(live)) live.step?.abort()
-    this.#sealFeed(live, statusOf(outcome))
+    this.#sealFeed(live, messageStatusOf(outcome))
   }
 
   /** A last snapshot that cannot be told must not change how the turn ends. */
