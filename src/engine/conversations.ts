@@ -63,9 +63,7 @@ export class Conversations {
     return conversation
   }
 
-  /**
-   * The conversation that a send begins if there is none with this id.
-   */
+  /** The conversation that a send begins if there is none with this id. */
   toStartWith(id: string, options: GivenOptions, viewer?: Viewer): NewConversation {
     checked(requests.chosenId, id, 'send: conversation id')
     if (options.id !== undefined && options.id !== id) {

@@ -2,8 +2,9 @@
  * One source of events with many subscribers.
  *
  * The subscribers of a turn, of a conversation, of an owner and of everything have Subjects of their
- * own, so that an event costs nothing for subscribers that it does not concern. Events published during a delivery
- * are delivered after it, to all subscribers in one order. Observables of the feed never error.
+ * own, so that an event costs nothing for subscribers that it does not concern. Events published
+ * during a delivery are delivered after it, to all subscribers in one order. Observables of the feed
+ * never error.
  *
  * Knows nothing of machines, requests and storage.
  */
@@ -152,12 +153,11 @@ export class Feed implements ReplyFeedPort {
    * The selected events, from the moment of subscribing. A late subscriber first gets the phase of
    * each running turn, and a snapshot of its reply unless it wants no content.
    */
-  events(selection: string | EventSelection = {}): Observable<ConversationEvent> {
-    const {
-      conversationId,
-      owners,
-      content = true,
-    } = typeof selection === 'string' ? { conversationId: selection } : selection
+  events({
+    conversationId,
+    owners,
+    content = true,
+  }: EventSelection = {}): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
       const missed = this.#running(conversationId)

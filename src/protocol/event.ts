@@ -39,11 +39,11 @@ export type TurnHappening =
       readonly type: 'turn.phase'
       readonly phase: TurnPhase
       /**
-       * The number of the attempt under way, from 1; in `backingOff`, of the one that failed. Absent
-       * once the turn is being saved, as are endpoint and model.
+       * The number of the attempt under way, from 1. In `backingOff`, the number of the failed attempt.
+       * Absent once the turn is being saved, as are endpoint and model.
        */
       readonly attempt?: number
-      /** The endpoint that is asked; in `backingOff`, the one that is asked next. */
+      /** The endpoint that is asked. In `backingOff`, the endpoint that is asked next. */
       readonly endpoint?: string
       /** The model that is asked there. */
       readonly model?: string

@@ -1,13 +1,14 @@
 /**
- * Sends, edits and regenerations: how a turn begins, and how a second call with the same key finds its turn.
+ * Sends, edits and regenerations: how a turn begins, and how a second call with the same key finds
+ * its turn.
  *
  * Without an idempotency key the turn begins in the tick of the call, so a cancel that follows
  * finds it. With a key, the live turns are searched first, then the store. Later calls for the same
  * conversation wait meanwhile, which keeps the order of the calls. If two calls race for a key that
  * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
-import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import { isDeepStrictEqual } from 'node:util'
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
