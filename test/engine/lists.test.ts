@@ -1,20 +1,11 @@
 /** Lists of conversations: pages, orders, the archive, and fields of metadata. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Clock, ConversationListOptions, ConversationRecord, Engine } from '../../src/index.ts'
+import type { ConversationListOptions, ConversationRecord, Engine } from '../../src/index.ts'
+import { countingTime } from '../support/counting-time.ts'
 import { driverCalls } from '../support/driver-calls.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import { eventLog } from '../support/waiting.ts'
-
-/** A clock that is one millisecond later each time it is asked. */
-function countingTime(): Clock {
-  let now = Date.UTC(2026, 0, 1)
-  return {
-    now: () => (now += 1),
-    setTimeout: (fn, ms) => setTimeout(fn, ms),
-    clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
-  }
-}
 
 const IDS = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
 

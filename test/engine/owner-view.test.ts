@@ -2,6 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ConversationEvent, Engine, OwnerView } from '../../src/index.ts'
+import { countingTime } from '../support/counting-time.ts'
 import { driverCalls } from '../support/driver-calls.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import { closedGate, streamed } from '../support/scripts.ts'
@@ -12,7 +13,7 @@ const MISSING = 'conversation-of-nobody-at-all'
 
 /** Conversations of Ben: one with a turn that has ended, and its messages. */
 async function bens() {
-  const chat = await testChat()
+  const chat = await testChat({ clock: countingTime() })
   const ben = chat.engine.as('ben')
   await ben.startConversation({ id: OF_BEN, title: 'Secret' })
   const turn = await ben.send(OF_BEN, 'hello', { idempotencyKey: 'k' })
