@@ -3,7 +3,6 @@
  *
  * Knows nothing of the call.
  */
-import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { hasCode } from '../../protocol/errors.ts'
 import { databaseError } from './errors.ts'

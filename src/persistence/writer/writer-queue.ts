@@ -19,7 +19,6 @@
  * The number of waiting writes is bounded: callers that can wait ask for `capacity` first. Knows
  * neither SQL nor the written data.
  */
-import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import { Backpressure, withdrawn } from './backpressure.ts'
