@@ -1,4 +1,9 @@
-/** The floor of fan-out: a bare RxJS Subject with as many events and as many observers. */
+/**
+ * The floor of fan-out: a bare RxJS Subject with as many events and as many observers.
+ *
+ * Its events are of several shapes, as those of a turn are: an observer's own access to a field
+ * costs more then, whoever delivers.
+ */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type * as Rxjs from 'rxjs'
@@ -8,9 +13,13 @@ import { Stopwatch } from './stopwatch.ts'
 import { type Measure, option } from './task.ts'
 
 interface Event {
-  readonly type: string
   readonly seq: number
+  readonly at: Date
+  readonly type: string
 }
+
+/** A turn has events with these fields, besides snapshots. */
+const SHAPES = ['message', 'phase', 'deltas', 'turn', 'error', 'conversation']
 
 // oxlint-disable-next-line require-await -- a measure is asynchronous, this one has nothing to await
 export const measure: Measure = async (task) => {
@@ -29,8 +38,12 @@ export const measure: Measure = async (task) => {
         if (event.type === 'reply.snapshot') length = event.seq
       })
     }
+    const at = new Date()
     const watch = new Stopwatch()
-    for (let seq = 1; seq <= events; seq += 1) subject.next({ type: 'reply.snapshot', seq })
+    for (const field of SHAPES) subject.next({ seq: 0, at, ...{ type: field, [field]: at } })
+    for (let seq = 1; seq <= events; seq += 1) {
+      subject.next({ seq, at, ...{ type: 'reply.snapshot', snapshot: at } })
+    }
     const { cpuUs } = watch
     checkCount(length, events)
     return { count, cpuUs }

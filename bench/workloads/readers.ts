@@ -3,7 +3,7 @@ import type { Workload } from '../workload.ts'
 
 const READERS = 100
 /** A delivery costs less than the variation between two replies: only many replies show it. */
-const ROUNDS = 15
+const ROUNDS = 60
 
 export const readers: Workload = {
   name: 'readers',

@@ -2,8 +2,9 @@
  * The Subjects that deliver to subscribers: the events of one turn, of one conversation or of
  * everything, and the changes of the settings.
  *
- * A Subject of RxJS stops its completion at the first subscriber whose teardown throws. Here the
- * other subscribers still complete, and the error is reported as RxJS reports it.
+ * A Subject of RxJS stops at the first subscriber that throws, and its completion at the first one
+ * whose teardown throws. Here the other subscribers are still told, and the error is reported as
+ * RxJS reports it.
  *
  * Knows nothing of the order of events: the feed calls it for one event after another.
  */
@@ -12,25 +13,30 @@ import { type ConversationEvent, isState } from '../protocol/event.ts'
 
 export class GuardedSubject<Event> extends Subject<Event> {
   /**
-   * Delivers an event to all subscribers. Throws nothing: RxJS reports the error of a subscriber
-   * by itself, unless the host has set `useDeprecatedSynchronousErrorHandling`.
+   * Delivers an event to all subscribers, to each one in any case. Throws nothing.
+   *
+   * RxJS's own loop is compiled for older engines and costs twice as much. It is needed only where
+   * the host has set `useDeprecatedSynchronousErrorHandling`: the loop collects the errors then.
    */
   override next(event: Event): void {
-    try {
-      super.next(event)
-    } catch (error) {
-      reportUnhandled(error)
+    if (config.useDeprecatedSynchronousErrorHandling) {
+      return attempt(() => super.next(event))
+    }
+    // A copy: subscribers come and go during the delivery.
+    // oxlint-disable-next-line typescript/no-deprecated -- RxJS has no other list of them
+    for (const subscriber of this.observers.slice()) {
+      try {
+        subscriber.next(event)
+      } catch (error) {
+        reportUnhandled(error)
+      }
     }
   }
 
   override complete(): void {
     // oxlint-disable-next-line typescript/no-deprecated -- RxJS has no other list of them
     for (const subscriber of this.observers.slice()) {
-      try {
-        subscriber.complete()
-      } catch (error) {
-        reportUnhandled(error)
-      }
+      attempt(() => subscriber.complete())
     }
     super.complete()
   }
@@ -49,6 +55,14 @@ export class EventSubject extends GuardedSubject<ConversationEvent> {
     return this.pipe(
       filter((event) => !isState(event) || event.seq > (seqs.get(event.turnId) ?? 0)),
     )
+  }
+}
+
+function attempt(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    reportUnhandled(error)
   }
 }
 

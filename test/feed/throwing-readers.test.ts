@@ -1,5 +1,5 @@
 /** Subscribers that throw: the others get every event, and RxJS reports the error. */
-import { config, map, Observable } from 'rxjs'
+import { config, map, Observable, Subscriber } from 'rxjs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { ConversationEvent } from '../../src/protocol/event.ts'
 import { anotherReplyFeed, endTurn, openReply, texts, told } from './streaming.ts'
@@ -33,6 +33,27 @@ test('a reader that throws is reported as the uncaught exception it is, and othe
 
   expect(uncaught).toEqual(Array.from({ length: 3 }, () => new Error('a bad reader')))
   expect(seen).toEqual(['its own chain errors', '1 delta a', '2 snapshot a', '3 turn.done'])
+})
+
+/** A Subscriber of a host's own that lets errors through, as those of RxJS do not. */
+class BadSubscriber extends Subscriber<unknown> {
+  protected override _next(): void {
+    throw new Error('a bad subscriber')
+  }
+}
+
+test("a subscriber of a host's own class that throws is reported, and others go on", async () => {
+  const uncaught = uncaughtByRxjs()
+  const { feed, replyFeed } = openReply(0)
+  const seen: string[] = []
+  feed.events({ conversationId: 'c' }).subscribe(new BadSubscriber())
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
+
+  replyFeed.deltas(texts('a'))
+  await vi.waitFor(() => expect(uncaught).toHaveLength(2))
+
+  expect(uncaught).toEqual(Array.from({ length: 2 }, () => new Error('a bad subscriber')))
+  expect(seen).toEqual(['1 delta a', '2 snapshot a'])
 })
 
 test('a reader whose teardown throws stops nobody, at any time it may end', async () => {
