@@ -25,6 +25,9 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   'saving.flush': atMost(0.25, 0.1),
   'readers.subject': atMost(1.5, 1.1),
   'idle.per-gib': atLeast(100_000, 200_000),
+  'conversations.growth': atMost(4, 2),
+  'conversations.start-with': atMost(1.1, 1),
+  'conversations.ai-sdk': atMost(1, 0.7),
 }
 
 export type Verdict = 'aim' | 'must' | 'missed'

@@ -6,6 +6,7 @@
  */
 import { ColloquyError, createEngine, type Engine, type Logger } from 'colloquy'
 import { MisuseError, readArguments, USAGE, type Arguments } from './chat/arguments.ts'
+import { Branches } from './chat/branches.ts'
 import { commandIn, completions, isLeaving, runCommand, type Chat } from './chat/commands.ts'
 import { Completion } from './chat/completion.ts'
 import { inUse } from './chat/database-owner.ts'
@@ -79,7 +80,9 @@ async function chatWith(endpoints: Endpoints, input: Input, options: Arguments):
       system: options.system,
     })
     const library = new Library(engine, terminal, session)
-    const parts: Chat = { session, library, selection, terminal, lines, env: process.env }
+    const branches = new Branches(engine, { terminal, lines, session, library })
+    const { env } = process
+    const parts: Chat = { session, library, branches, selection, terminal, lines, env }
     if (lines.editing !== undefined) {
       lines.editing.history.load(await library.said())
       lines.editing.completion = new Completion(completions(parts))

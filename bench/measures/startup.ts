@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { openEngine } from '../clients/colloquy-engine.ts'
 import { question } from '../provider/reply-shape.ts'
-import { multiplyConversation } from './multiplied-database.ts'
+import { multiplyConversations } from './multiplied-database.ts'
 import { median, Stopwatch } from './stopwatch.ts'
 import { type Measure, option, type Task } from './task.ts'
 
@@ -10,7 +10,7 @@ export const measure: Measure = async (task) => {
   const conversations = option(task, 'conversations')
   const full = join(task.directory, 'full.db')
   await createOne(task, full)
-  multiplyConversation(full, conversations)
+  multiplyConversations(full, conversations)
   const empty: number[] = []
   const filled: number[] = []
   for (let n = 0; n < option(task, 'rounds'); n += 1) {

@@ -1,5 +1,6 @@
 /** All workloads, in the order of a run. */
 import type { Workload } from '../workload.ts'
+import { conversations } from './conversations.ts'
 import { firstDelta } from './first-delta.ts'
 import { history } from './history.ts'
 import { idle } from './idle.ts'
@@ -26,6 +27,7 @@ export const WORKLOADS: readonly Workload[] = [
   readers,
   idle,
   history,
+  conversations,
   mixed,
   inspector,
   startup,

@@ -1,4 +1,5 @@
 /** The commands of the chat: lines that begin with a slash. */
+import type { Branches } from './branches.ts'
 import { copy } from './clipboard.ts'
 import type { Choices } from './completion.ts'
 import type { Library } from './library.ts'
@@ -13,6 +14,7 @@ import { editText } from './text-editor.ts'
 export interface Chat {
   readonly session: Session
   readonly library: Library
+  readonly branches: Branches
   readonly selection: Selection
   readonly terminal: Terminal
   readonly lines: Lines
@@ -34,6 +36,31 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'ask again for a reply to the last message',
     run: ({ session }) => session.retry(),
   },
+  regenerate: {
+    usage: '/regenerate',
+    help: 'another reply to the last question; /branches has both',
+    run: ({ branches }) => branches.regenerate(),
+  },
+  edit: {
+    usage: '/edit [N]',
+    help: 'change your last question, or number N of them, as a new branch',
+    choices:
+      ({ branches }) =>
+      () =>
+        branches.questionNumbers(),
+    hasArgument: true,
+    run: ({ branches }, argument) => branches.edit(argument),
+  },
+  branches: {
+    usage: '/branches [N]',
+    help: 'list other replies and versions, and go on with number N',
+    choices:
+      ({ branches }) =>
+      () =>
+        branches.numbers(),
+    hasArgument: true,
+    run: ({ branches }, argument) => branches.choose(argument),
+  },
   model: {
     usage: '/model [NAME]',
     help: 'list the models, or ask another one; NAME@ENDPOINT too',
@@ -50,11 +77,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     hasArgument: true,
     run: changeSystem,
   },
-  edit: {
-    usage: '/edit [TEXT]',
+  editor: {
+    usage: '/editor [TEXT]',
     help: 'write the message in $EDITOR',
     hasArgument: true,
-    run: edit,
+    run: openEditor,
   },
   copy: {
     usage: '/copy [code]',
@@ -197,9 +224,9 @@ async function changeTitle({ session, terminal }: Chat, argument: string) {
   terminal.note(`Title: ${await session.name()}`)
 }
 
-async function edit({ lines, env }: Chat, argument: string) {
+async function openEditor({ lines, env }: Chat, argument: string) {
   const { editing } = lines
-  if (editing === undefined) throw new Error('/edit needs a terminal.')
+  if (editing === undefined) throw new Error('/editor needs a terminal.')
   editing.offer(await editing.lend(() => editText(argument, env)))
 }
 

@@ -5,8 +5,11 @@ import { goesOn, unwrapBlock } from './continuation.ts'
 import type { Completion } from './completion.ts'
 import type { History } from './history.ts'
 
-/** A message may be a command and have several lines. A choice is an answer to a question. */
-export type InputKind = 'message' | 'choice'
+/**
+ * A message may be a command and have several lines. A choice is an answer to a question. A rewrite
+ * is another text for a message: it may have several lines, and is no command.
+ */
+export type InputKind = 'message' | 'choice' | 'rewrite'
 
 export interface Lines {
   /** True if a person types the lines and sees the prompt. */

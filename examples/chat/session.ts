@@ -1,6 +1,6 @@
 /** The open conversation of a person, and the reply that streams in it. */
 import { ColloquyError } from 'colloquy'
-import type { ConversationRecord, Engine, Message, Turn } from 'colloquy'
+import type { ConversationRecord, Engine, InputPart, Message, Turn } from 'colloquy'
 import { retryNote } from './explanation.ts'
 import type { Interrupts } from './interrupts.ts'
 import { plainLine } from './plain-text.ts'
@@ -54,10 +54,17 @@ export class Session {
   async retry(): Promise<Outcome> {
     const { conversation } = this
     if (conversation === undefined) throw new Error('There is nothing to ask again yet.')
-    const { selection } = this.#options
-    return this.#show((signal) =>
-      this.#engine.retry(conversation.id, { ...selection.sending, signal }),
-    )
+    return this.#show((signal) => this.#engine.retry(conversation.id, this.#answered(signal)))
+  }
+
+  /** Asks for another reply to a message, beside those that there are. @throws as `ask` does */
+  regenerate(messageId: string): Promise<Outcome> {
+    return this.#show((signal) => this.#engine.regenerate(messageId, this.#answered(signal)))
+  }
+
+  /** Sends another version of a question, as a new branch. @throws as `ask` does */
+  edit(messageId: string, input: readonly InputPart[]): Promise<Outcome> {
+    return this.#show((signal) => this.#engine.edit(messageId, input, this.#answered(signal)))
   }
 
   /** Makes the next message start a new conversation. */
@@ -100,6 +107,10 @@ export class Session {
     this.conversation = await this.#engine.updateConversation(id, selection.stored)
   }
 
+  #answered(signal: AbortSignal) {
+    return { ...this.#options.selection.sending, signal }
+  }
+
   async #show(begin: (signal: AbortSignal) => Promise<Turn>): Promise<Outcome> {
     const { terminal, interrupts, selection, isSingle } = this.#options
     const { model, endpoint } = selection.now
@@ -130,8 +141,8 @@ export class Session {
         title: autoTitle ? undefined : plainLine(text, 60) || undefined,
         system: this.#system,
       }))
-    const options = { ...selection.sending, signal }
-    const turn = await this.#engine.send(conversation.id, text, options).catch(async (error) => {
+    const sending = this.#engine.send(conversation.id, text, this.#answered(signal))
+    const turn = await sending.catch(async (error) => {
       if (this.conversation === undefined) await this.#engine.deleteConversation(conversation.id)
       throw error
     })

@@ -40,7 +40,10 @@ export function nameOf({ title }: ConversationRecord, [first]: readonly Message[
   return plainLine(title ?? first?.text ?? '', 60) || 'untitled'
 }
 
-/** A conversation as it was shown while it streamed, without reasoning, with how each turn ended. */
+/**
+ * A line of a conversation as it was shown while it streamed, without reasoning, with how each turn
+ * ended. Turns of other lines, and failed attempts at a reply that came later, are left out.
+ */
 export function entriesOf(
   messages: readonly Message[],
   turns: readonly TurnRecord[],
@@ -48,9 +51,13 @@ export function entriesOf(
   const byTurn = Map.groupBy(messages, ({ turnId }) => turnId)
   const known = new Set(turns.map(({ id }) => id))
   const before = messages.filter(({ turnId }) => !known.has(turnId))
+  const bare = new Set(messages.map(({ id }) => id))
+  for (const { role, parentId } of messages) {
+    if (role === 'assistant' && parentId !== undefined) bare.delete(parentId)
+  }
   return [
     ...before.flatMap((message) => messageEntries(message, undefined)),
-    ...turns.flatMap((turn) => turnEntries(turn, byTurn.get(turn.id) ?? [])),
+    ...turns.flatMap((turn) => turnEntries(turn, byTurn.get(turn.id) ?? [], bare)),
   ]
 }
 
@@ -70,9 +77,14 @@ export function lastScreenful(
   return entries.slice(first)
 }
 
-function turnEntries(turn: TurnRecord, messages: readonly Message[]): readonly Entry[] {
+/** @param bare - the messages of the line that no reply follows */
+function turnEntries(
+  turn: TurnRecord,
+  messages: readonly Message[],
+  bare: ReadonlySet<string>,
+): readonly Entry[] {
   const entries = messages.flatMap((message) => messageEntries(message, turn))
-  if (messages.some(({ role }) => role === 'assistant')) return entries
+  if (!bare.has(turn.inputMessageId)) return entries
   return [...entries, ...mark(BARE_MARKS, turn.status, turn)]
 }
 

@@ -200,13 +200,13 @@ export class TypedLines implements Lines, Editing {
 
   #enter(): void {
     const { text, cursor } = this.#draft
-    const isMessage = this.#asked === undefined || this.#asked.kind === 'message'
+    const isMessage = this.#asked === undefined || this.#asked.kind !== 'choice'
     if (isMessage && cursor === text.length) {
       const rest = goesOn(text)
       if (rest !== undefined) return this.#draft.set(rest)
     }
     const line = isMessage ? unwrapBlock(text) : text
-    if (isMessage && line.trim() === '') return
+    if (isMessage && line.trim() === '' && this.#asked?.kind !== 'rewrite') return
     this.#draft.set('')
     if (isMessage) this.history.add(text)
     if (this.#asked === undefined) this.#queue.push(line)
@@ -229,7 +229,9 @@ export class TypedLines implements Lines, Editing {
       if (this.#asked?.kind !== 'choice') this.history.add(this.#draft.text)
       this.#draft.set('')
       this.#interrupts.forget()
-    } else if (this.#asked?.kind === 'choice') {
+      // The text was there before the person typed anything: one Ctrl-C leaves the message as it is.
+      if (this.#asked?.kind === 'rewrite') this.#answer('')
+    } else if (this.#asked !== undefined && this.#asked.kind !== 'message') {
       // No answer is an answer: nothing is deleted, and a model is asked for again.
       this.#answer('')
     }
@@ -243,7 +245,8 @@ export class TypedLines implements Lines, Editing {
 
   async #complete(): Promise<void> {
     const { text, cursor } = this.#draft
-    if (this.completion === undefined || this.#asked?.kind === 'choice') return
+    const isMessage = this.#asked === undefined || this.#asked.kind === 'message'
+    if (this.completion === undefined || !isMessage) return
     if (cursor !== text.length) return
     const found = await this.completion.complete(text)
     // What was typed meanwhile is not replaced.

@@ -10,17 +10,22 @@ import type { Engine } from '../../src/index.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
 import { eventLog, outcomeOf, ticks } from '../support/waiting.ts'
 
-const TABLES = ['message', 'turn', 'branch', 'send_key', 'conversation_field', 'checkpoint']
-
 /** The rows of a conversation in each table, without those tables that have none. */
 function rowsIn(database: string, id: string): Readonly<Record<string, number>> {
   const file = new Database(database, { readonly: true })
   try {
     const count = (table: string, column: string) =>
       file.prepare(`select count(*) from ${table} where ${column} = ?`).pluck().get(id) as number
-    const counts = TABLES.filter((table) => table !== 'checkpoint').map(
-      (table) => [table, count(table, 'conversation_id')] as const,
-    )
+    // Of every table that there is, so that none is forgotten.
+    const tables = file
+      .prepare<[], string>(
+        `select t.name from pragma_table_list as t, pragma_table_info(t.name) as c
+        where t.type = 'table' and c.name = 'conversation_id'`,
+      )
+      .pluck()
+      .all()
+    expect(tables).toContain('message')
+    const counts = tables.map((table) => [table, count(table, 'conversation_id')] as const)
     const checkpoints = file.prepare('select count(*) from checkpoint').pluck().get() as number
     const all = [
       ...counts,

@@ -352,7 +352,10 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
       'retry',
       'model',
       'system',
+      'regenerate',
       'edit',
+      'branches',
+      'editor',
       'copy',
       'list',
       'open',
@@ -430,7 +433,7 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
     await process.shows('Asking scripted-2')
   })
 
-  test('/edit opens the editor, and its text waits in the line', async ({ provider, chats }) => {
+  test('/editor opens the editor, and its text waits in the line', async ({ provider, chats }) => {
     answer(provider, streamed(['Hello']))
     const folder = await mkdtemp(join(tmpdir(), 'colloquy-editor-'))
     const editor = join(folder, 'editor')
@@ -442,7 +445,7 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
     try {
       const process = chats.startOnScreen(WIDE, { env: { EDITOR: `${editor} ${folder}/out` } })
       await waits(process)
-      process.type('/edit a start\r')
+      process.type('/editor a start\r')
       await process.shows((text) => text.endsWith('you> from\n     the editor'))
       expect(await readFile(join(folder, 'out.seen'), 'utf8')).toBe('a start')
       expect(asked(provider)).toEqual([])
@@ -505,7 +508,7 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
   test('an editor that is missing is said', async ({ chats }) => {
     const process = chats.startOnScreen(WIDE, { env: { EDITOR: 'no-such-editor' } })
     await waits(process)
-    process.type('/edit\r')
+    process.type('/editor\r')
     await process.shows('The editor no-such-editor was not found. Set EDITOR to another one.')
   })
 

@@ -100,6 +100,39 @@ describe.each(['0003', '0004'])('a file written by %s', (version) => {
     expect(turns.map(({ inputMessageId }) => inputMessageId)).toEqual([input?.id, input?.id])
   })
 
+  test('finds conversations by the fields of the metadata that they had', async () => {
+    const database = await written()
+    const old = connect(database)
+    const set = old.prepare('update conversation set metadata = ? where id = ?')
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`f${n}`, n]))
+    set.run(JSON.stringify({ folder: 'work', stars: 3, tags: ['a'], none: null }), 'retried')
+    set.run(JSON.stringify({ folder: 'work', long: 'x'.repeat(201), isPinned: true }), 'plain')
+    set.run(JSON.stringify(many), 'cut')
+    set.run('{"folder": "work"', 'running')
+    set.run('["work"]', 'first')
+    old.close()
+
+    const engine = await testEngine({ database })
+
+    const found = async (where: Readonly<Record<string, string | number | boolean>>) =>
+      (await engine.listConversations({ where })).map(({ id }) => id).toSorted()
+    expect(await found({ folder: 'work' })).toEqual(['plain', 'retried'])
+    expect(await found({ folder: 'work', stars: 3 })).toEqual(['retried'])
+    expect(await found({ stars: '3' })).toEqual([])
+    expect(await found({ isPinned: true })).toEqual(['plain'])
+    expect(await found({ f15: 15 })).toEqual(['cut'])
+    expect(await found({ f16: 16 })).toEqual([])
+    const fields = connect(database)
+      .prepare('select conversation_id, count(*) from conversation_field group by 1 order by 1')
+      .raw()
+      .all()
+    expect(fields).toEqual([
+      ['cut', 16],
+      ['plain', 2],
+      ['retried', 2],
+    ])
+  })
+
   test('finds the turn of a key, of a send and of a retry', async () => {
     const engine = await testEngine({ database: await written() })
     const [, , , first] = await engine.listMessages('plain')
