@@ -81,7 +81,9 @@ export type { Snapshot } from './protocol/snapshot.ts'
 export type { ToolDefinition, ToolDefinitions } from './protocol/tool.ts'
 export type {
   AttemptRecord,
+  QueuedTurn,
   Receipt,
+  SendPolicy,
   TerminalStatus,
   TurnPhase,
   TurnRecord,

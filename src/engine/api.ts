@@ -26,7 +26,14 @@ import type { ActorInspectionEvent } from '../protocol/inspection.ts'
 import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
-import type { Receipt, TerminalStatus, TurnPhase, TurnRecord } from '../protocol/turn.ts'
+import type {
+  QueuedTurn,
+  Receipt,
+  SendPolicy,
+  TerminalStatus,
+  TurnPhase,
+  TurnRecord,
+} from '../protocol/turn.ts'
 
 /** A reply that is on disk, and the record of the turn that produced it. */
 export interface Reply {
@@ -62,6 +69,16 @@ export interface Turn {
   readonly events: Observable<ConversationEvent>
   /** What the turn does now, or how it ended; see {@link TurnPhase}. */
   readonly phase: TurnPhase | TerminalStatus
+  /**
+   * What became of the send: its turn started at once, or was queued. Of an attached turn, what it is
+   * now.
+   */
+  readonly placed: 'started' | 'queued'
+  /**
+   * Resolves when the provider is about to be asked; rejects as `reply` does if it never is. A rejection
+   * that nobody awaits never crashes the process.
+   */
+  readonly started: Promise<void>
   /**
    * The reply as it is now, or `undefined` before the first content. Of an ended turn, its last
    * snapshot. The same object is returned until the reply changes.
@@ -104,6 +121,8 @@ export interface ConversationOptions {
   readonly metadata?: unknown
   /** Messages that the conversation begins with, oldest first. */
   readonly messages?: readonly InitialMessage[] | undefined
+  /** What a send does while a turn runs. @defaultValue the `sendPolicy` of the engine */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** The options of every call that begins a turn. All are optional. */
@@ -179,6 +198,13 @@ export interface SendOptions extends EditOptions {
    * ```
    */
   readonly startWith?: ConversationOptions | undefined
+  /**
+   * What happens where a turn runs or is queued; see {@link SendPolicy}. Only with the head as its
+   * parent a send can be queued: with another `parentId`, `queue` is refused with `invalid-option`.
+   *
+   * @defaultValue the policy of the conversation, else that of the engine
+   */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** An endpoint that is asked when another one fails, and the model to ask for there. */
@@ -514,12 +540,26 @@ export interface Engine {
    * @throws `conversation-not-found`
    */
   cancel(conversationId: string, options?: { readonly turnId?: string }): Promise<Receipt>
+  /**
+   * The turns that wait in a conversation, in the order in which they start.
+   *
+   * @throws `conversation-not-found`
+   */
+  listQueue(conversationId: string): Promise<readonly QueuedTurn[]>
+  /**
+   * Runs the held queue of a conversation, or without an id of all conversations. A queue is held after
+   * a turn that did not end as `done`, and after an opening of the database. Changes nothing where a
+   * turn runs.
+   *
+   * @throws `conversation-not-found`
+   */
+  resumeQueue(conversationId?: string): Promise<void>
   /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
   /** The record of a turn, or `undefined` if there is none with this id. */
   getTurn(turnId: string): Promise<TurnRecord | undefined>
   /**
-   * The handle of any turn by its id: one that runs, or one that has ended, even before a restart.
+   * The handle of any turn by its id: one that is queued, that runs, or one that has ended, even before a restart.
    * The events of an ended turn are its last snapshot and its terminal event, under the numbers that
    * they had. If a crash ended the turn, they are numbered anew.
    *

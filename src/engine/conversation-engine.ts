@@ -19,7 +19,7 @@ import { ColloquyError } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
-import type { Receipt, TurnRecord } from '../protocol/turn.ts'
+import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
 import { stopOnlineWork } from './airplane-mode.ts'
@@ -53,6 +53,7 @@ import type { ResolvedOptions } from './options/resolve-options.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Drains } from './turn/drains.ts'
+import { QueueCalls } from './turn/queue-calls.ts'
 import { Sends } from './turn/sends.ts'
 import { TurnCalls } from './turn/turn-calls.ts'
 import type { Turns } from './turn/turns.ts'
@@ -76,6 +77,7 @@ export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
   readonly #sends: Sends
   readonly #turnCalls: TurnCalls
+  readonly #queueCalls: QueueCalls
   readonly #conversations: Conversations
   readonly #tree: Tree
   #closing: Promise<void> | undefined
@@ -86,7 +88,9 @@ export class ConversationEngine implements Engine {
     const cancel = (conversationId: string, turnId: string) =>
       this.cancel(conversationId, { turnId })
     this.#sends = new Sends({ ...parts, assertOpen, cancel })
-    this.#turnCalls = new TurnCalls({ ...parts, sends: this.#sends, cancel })
+    this.#queueCalls = new QueueCalls({ ...parts, assertOpen })
+    const [sends, queueCalls] = [this.#sends, this.#queueCalls]
+    this.#turnCalls = new TurnCalls({ ...parts, sends, queueCalls, cancel })
     this.#conversations = new Conversations(parts)
     this.#tree = new Tree({ ...parts, sends: this.#sends, assertOpen })
   }
@@ -245,6 +249,16 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.cancel(conversationId, options)
   }
 
+  async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
+    this.#assertOpen()
+    return this.#queueCalls.list(conversationId)
+  }
+
+  async resumeQueue(conversationId?: string): Promise<void> {
+    this.#assertOpen()
+    return this.#queueCalls.resume(conversationId)
+  }
+
   runningTurn(conversationId: string): Turn | undefined {
     this.#assertOpen()
     return this.#turnCalls.running(conversationId)
@@ -311,6 +325,7 @@ export class ConversationEngine implements Engine {
     return this.#sends.send({
       conversationId,
       input: parseInput(input),
+      mayQueue: given.sendPolicy !== 'reject',
       startWith: startWith && this.#conversations.toStartWith(conversationId, startWith),
       options: given,
     })

@@ -79,12 +79,14 @@ export class Conversations {
   }
 
   async update(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
-    const { store, feed, options } = this.#parts
+    const { store, feed, turns, options } = this.#parts
     checked(requests.conversationId, id, 'updateConversation: id')
     const changes = checked(requests.conversationUpdate, update, 'updateConversation')
     const at = new Date(options.clock.now())
     const conversation = await store.updateConversation(id, changes, at)
     if (conversation === undefined) throw conversationNotFound(id)
+    const running = turns.runningIn(id)
+    if (running?.sendPolicy !== undefined) running.sendPolicy = conversation.sendPolicy ?? null
     feed.announce(id, { type: 'conversation.changed', change: 'updated', conversation })
     return conversation
   }
@@ -98,6 +100,7 @@ export class Conversations {
     drains.abort(({ conversationId }) => conversationId === id)
     titles.forget(id)
     if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
+    turns.queue.forgetConversation(id, conversationNotFound(id))
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' })

@@ -37,6 +37,8 @@ export class Feed implements ReplyFeedPort {
   readonly #settings = new GuardedSubject<SettingsChange>()
   /** The reply feeds of running turns, by conversation. */
   readonly #replyFeeds = new Registry<string, ReplyFeed>()
+  /** The reply feeds of queued turns, by turn. */
+  readonly #queued = new Registry<string, ReplyFeed>()
   #queue: (ConversationEvent | SettingsChange)[] = []
   #isDelivering = false
   #isClosed = false
@@ -55,8 +57,14 @@ export class Feed implements ReplyFeedPort {
     return new ReplyFeed(turn, this)
   }
 
+  /** Registers the reply feed of a queued turn. It delivers to the subscribers of this turn. */
+  openQueued(replyFeed: ReplyFeed): void {
+    this.#queued.set(replyFeed.turnId, replyFeed)
+  }
+
   /** Registers the reply feed as the running one of its conversation. */
   openReply(replyFeed: ReplyFeed): void {
+    this.#queued.delete(replyFeed.turnId)
     this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
   }
 
@@ -129,6 +137,7 @@ export class Feed implements ReplyFeedPort {
   close(): void {
     this.#isClosed = true
     for (const replyFeed of this.#replyFeeds.values()) replyFeed.close()
+    for (const replyFeed of this.#queued.values()) replyFeed.close()
     for (const subject of this.#subjects.values()) subject.complete()
     this.#everything.complete()
     this.#settings.complete()
@@ -166,7 +175,7 @@ export class Feed implements ReplyFeedPort {
     const replyFeed = this.#replyFeedOf(event)
     // The reply feed is removed before the delivery: a subscriber that comes during the delivery
     // has missed the event.
-    if (replyFeed !== undefined && isTerminal(event)) this.#replyFeeds.delete(conversationId)
+    if (replyFeed !== undefined && isTerminal(event)) this.#close(replyFeed)
     replyFeed?.deliver(event)
     this.#subjects.get(conversationId)?.next(event)
     if (this.#everything.observed) this.#everything.next(event)
@@ -174,6 +183,13 @@ export class Feed implements ReplyFeedPort {
 
   #replyFeedOf({ conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {
     const replyFeed = this.#replyFeeds.get(conversationId)
-    return replyFeed?.turnId === turnId ? replyFeed : undefined
+    if (turnId === undefined) return undefined
+    if (replyFeed?.turnId === turnId) return replyFeed
+    return this.#queued.get(turnId)
+  }
+
+  #close(replyFeed: ReplyFeed): void {
+    this.#queued.delete(replyFeed.turnId)
+    this.#replyFeeds.remove(replyFeed.conversationId, replyFeed)
   }
 }

@@ -1,19 +1,25 @@
 /**
- * A conversation: rests, or has one turn running.
+ * A conversation: rests, or has one turn running. Turns may be queued behind it.
  *
- *            send                          turn ended
+ *            send, queue                  turn ended
  *   idle ───────────▶ streaming ─────────────────────────▶ done | failed | cancelled
- *    ▲                  │                                         │
+ *    ▲                  │  ▲ └─ done, and a turn is queued ─┐     │
+ *    │                  │  └────────────────────────────────┘     │
  *    └── input refused ─┘ (back to the state before)     accepts the next send, like idle
  *
  *   In idle, done, failed and cancelled the conversation can be put to sleep: the supervisor is
  *   told and stops the actor. The next send starts a new actor, in `idle`.
  *
+ *   In these states, turns that are queued are held: they wait for `conversation.resume-queue`, or for
+ *   a further queued send. An actor that was asleep does not know of them. The write of the next input
+ *   finds them, and its turn is `queued`: then the conversation knows all of them, and goes on with
+ *   the first.
+ *
  * Knows ids only. The state of a turn is in the turn machine, which `streaming` invokes.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate'
 import type { CancelEvent, TurnResult } from './turn-events.ts'
-import { turnMachine } from './turn.ts'
+import { type TurnOutput, turnMachine } from './turn.ts'
 
 export interface ConversationInput {
   readonly conversationId: string
@@ -21,6 +27,18 @@ export interface ConversationInput {
 
 export type ConversationMachineEvent =
   | { readonly type: 'conversation.send'; readonly turnId: string }
+  /** As `conversation.send`; but a turn may be queued, if its policy allows it. */
+  | { readonly type: 'conversation.queue'; readonly turnId: string }
+  /** The named turn is on disk, at the end of the queue. */
+  | { readonly type: 'conversation.queued'; readonly turnId: string }
+  /** Ends a turn before its start. */
+  | { readonly type: 'conversation.withdraw'; readonly turnId: string; readonly request: number }
+  /** The named turn could not be started or ended: it is still queued. */
+  | { readonly type: 'conversation.put-back'; readonly turnId: string; readonly index: number }
+  /** Runs the held queue. `queue` has all queued turns, in the order in which they start. */
+  | { readonly type: 'conversation.resume-queue'; readonly queue: readonly string[] }
+  /** Starts no further turn: the queue stays on disk. */
+  | { readonly type: 'conversation.hold' }
   | { readonly type: 'conversation.sleep' }
   | CancelEvent
   | { readonly type: 'turn.give-up' }
@@ -32,32 +50,127 @@ export interface ConversationContext extends ConversationInput {
   readonly turnId: string
   /** The state at rest: the present one or, while a turn runs, the one before it. */
   readonly restState: RestState
+  /** The turns to start next, as far as the actor knows them. */
+  readonly queued: readonly string[]
+  /** True if the queue was held when the running turn began: a refusal leaves it so. */
+  readonly wasHeld: boolean
 }
 
-/** A state that accepts a send. */
+/** What subscribers are told of the queue. */
+export interface QueueReport {
+  readonly conversationId: string
+  readonly turnIds: readonly string[]
+  readonly isHeld: boolean
+}
+
+function telling(isHeld: boolean) {
+  return {
+    type: 'tellQueue',
+    params: ({ context }: { context: ConversationContext }) => ({
+      conversationId: context.conversationId,
+      turnIds: context.queued,
+      isHeld,
+    }),
+  } as const
+}
+
+const tellsHeld = { ...telling(true), type: 'tellHeld' } as const
+
+/** Starts the first turn of the queue. */
+const goesOn = {
+  target: 'streaming',
+  reenter: true,
+  actions: ['beginFirst', telling(false)],
+} as const
+
+const begins = {
+  target: 'streaming',
+  actions: {
+    type: 'begin',
+    params: ({ event }: { event: { turnId: string } }) => event.turnId,
+  },
+} as const
+
+const withdraws = (isHeld: boolean) =>
+  ({
+    actions: [
+      {
+        type: 'withdrawQueued',
+        params: ({
+          context,
+          event,
+        }: {
+          context: ConversationContext
+          event: { turnId: string; request: number }
+        }) => ({
+          turnId: event.turnId,
+          request: event.request,
+          index: context.queued.indexOf(event.turnId),
+        }),
+      },
+      {
+        type: 'remove',
+        params: ({ event }: { event: { turnId: string } }) => event.turnId,
+      },
+      telling(isHeld),
+    ],
+  }) as const
+
+const putsBack = (isHeld: boolean) =>
+  ({
+    actions: [
+      {
+        type: 'insert',
+        params: ({ event }: { event: { turnId: string; index: number } }) => event,
+      },
+      telling(isHeld),
+    ],
+  }) as const
+
+const adds = {
+  type: 'add',
+  params: ({ event }: { event: { turnId: string } }) => event.turnId,
+} as const
+
+/** A state that accepts a send. Turns that are queued in it are held. */
 function restState(state: RestState) {
   return {
+    tags: 'held',
     entry: { type: 'rest', params: state },
     on: {
-      'conversation.send': {
-        target: 'streaming',
-        actions: {
-          type: 'begin',
-          params: ({ event }: { event: { turnId: string } }) => event.turnId,
-        },
+      'conversation.send': begins,
+      'conversation.queue': begins,
+      // Its write was under way when the turn before it ended.
+      'conversation.queued': [
+        { guard: 'endedWell', ...goesOn, actions: [adds, 'beginFirst', telling(false)] },
+        { actions: [adds, telling(true)] },
+      ],
+      'conversation.withdraw': withdraws(true),
+      'conversation.put-back': putsBack(true),
+      'conversation.resume-queue': {
+        ...goesOn,
+        actions: [
+          {
+            type: 'adopt',
+            params: ({ event }: { event: { queue: readonly string[] } }) => event.queue,
+          },
+          'beginFirst',
+          telling(false),
+        ],
       },
       'conversation.sleep': 'asleep',
     },
   } as const
 }
 
+interface Ended {
+  readonly event: { readonly output: TurnOutput }
+}
+
 function resultIs(result: TurnResult) {
   return {
     type: 'resultIs',
-    params: ({ event }: { event: { output: { result: TurnResult } } }) => ({
-      result: event.output.result,
-      expected: result,
-    }),
+    params: ({ event }: Ended) => ({ result: event.output.result, expected: result }),
   } as const
 }
 
@@ -66,11 +179,39 @@ export const conversationMachine = setup({
     input: {} as ConversationInput,
     context: {} as ConversationContext,
     events: {} as ConversationMachineEvent,
+    tags: {} as 'held',
   },
   actors: { turn: turnMachine },
   actions: {
     rest: assign({ restState: (_, state: RestState) => state }),
-    begin: assign({ turnId: (_, turnId: string) => turnId }),
+    begin: assign({
+      turnId: (_, turnId: string) => turnId,
+      wasHeld: ({ context }) => context.queued.length > 0,
+    }),
+    beginFirst: assign({
+      turnId: ({ context }) => context.queued[0] ?? '',
+      queued: ({ context }) => context.queued.slice(1),
+      wasHeld: true,
+    }),
+    add: assign({
+      queued: ({ context }, turnId: string) => [...context.queued, turnId],
+    }),
+    remove: assign({
+      queued: ({ context }, turnId: string) => context.queued.filter((id) => id !== turnId),
+    }),
+    insert: assign({
+      queued: ({ context }, { turnId, index }: { turnId: string; index: number }) =>
+        context.queued.toSpliced(Math.max(0, index), 0, turnId),
+    }),
+    adopt: assign({ queued: (_, queued: readonly string[]) => queued }),
+    /** Writes the named turn into the queue; reports `conversation.queued`, or refuses the turn. */
+    queueTurn: (_, _params: { turnId: string }) => {},
+    /** Ends the named turn before its start. */
+    withdrawQueued: (_, _params: { turnId: string; request: number; index: number }) => {},
+    /** Publishes `queue.changed`. */
+    tellQueue: (_, _params: QueueReport) => {},
+    /** Publishes that the queue is held, if there is one. */
+    tellHeld: (_, _params: QueueReport) => {},
     /** Refuses the named turn, because another one runs. */
     refuseSend: (_, _params: { turnId: string }) => {},
     /** Answers a cancel that names another turn than the running one, which continues. */
@@ -83,10 +224,22 @@ export const conversationMachine = setup({
     restStateIs: ({ context }, state: RestState) => context.restState === state,
     resultIs: (_, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected,
+    /** A turn is queued, and the turn before it ended well. */
+    mayGoOn: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
+      params.result === params.expected &&
+      context.queued.length > 0 &&
+      (params.result === 'done' || !context.wasHeld),
+    endedWell: ({ context }) => context.restState === 'done' || context.restState === 'idle',
   },
 }).createMachine({
   id: 'conversation',
-  context: ({ input }) => ({ ...input, turnId: '', restState: 'idle' }),
+  context: ({ input }) => ({
+    ...input,
+    turnId: '',
+    restState: 'idle',
+    queued: [],
+    wasHeld: false,
+  }),
   initial: 'idle',
   states: {
     idle: restState('idle'),
@@ -96,10 +249,26 @@ export const conversationMachine = setup({
         src: 'turn',
         input: ({ context }) => ({ turnId: context.turnId }),
         onDone: [
+          {
+            guard: resultIs('queued'),
+            ...goesOn,
+            actions: [
+              { type: 'adopt', params: ({ event }: Ended) => event.output.queue ?? [] },
+              'beginFirst',
+              telling(false),
+            ],
+          },
+          {
+            guard: { ...resultIs('done'), type: 'mayGoOn' },
+            ...goesOn,
+            actions: [{ type: 'rest', params: 'done' }, ...goesOn.actions],
+          },
+          // A refused send: what was queued behind it goes on.
+          { guard: { ...resultIs('rejected'), type: 'mayGoOn' }, ...goesOn },
           { guard: resultIs('done'), target: 'done' },
-          { guard: resultIs('cancelled'), target: 'cancelled' },
-          { guard: resultIs('failed'), target: 'failed' },
-          { guard: resultIs('unsaved'), target: 'failed' },
+          { guard: resultIs('cancelled'), target: 'cancelled', actions: tellsHeld },
+          { guard: resultIs('failed'), target: 'failed', actions: tellsHeld },
+          { guard: resultIs('unsaved'), target: 'failed', actions: tellsHeld },
           // A rejected turn changed nothing: the conversation returns to its state before the send.
           { guard: { type: 'restStateIs', params: 'done' }, target: 'done' },
           { guard: { type: 'restStateIs', params: 'failed' }, target: 'failed' },
@@ -108,16 +277,26 @@ export const conversationMachine = setup({
         ],
         onError: {
           target: 'failed',
-          actions: {
-            type: 'abandonTurn',
-            params: ({ context, event }) => ({ turnId: context.turnId, error: event.error }),
-          },
+          actions: [
+            {
+              type: 'abandonTurn',
+              params: ({ context, event }) => ({ turnId: context.turnId, error: event.error }),
+            },
+            tellsHeld,
+          ],
         },
       },
       on: {
         'conversation.send': {
           actions: { type: 'refuseSend', params: ({ event }) => ({ turnId: event.turnId }) },
         },
+        'conversation.queue': {
+          actions: { type: 'queueTurn', params: ({ event }) => ({ turnId: event.turnId }) },
+        },
+        'conversation.queued': { actions: [adds, telling(false)] },
+        'conversation.withdraw': withdraws(false),
+        'conversation.put-back': putsBack(false),
+        'conversation.hold': { actions: { type: 'adopt', params: [] } },
         'turn.cancel': [
           {
             guard: { type: 'isRunning', params: ({ event }) => event.turnId },

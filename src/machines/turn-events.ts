@@ -12,9 +12,9 @@ export type Outcome = 'done' | 'failed' | 'cancelled'
 
 /**
  * The result of a turn machine. A `rejected` turn was never accepted. The end of an `unsaved` turn
- * was not on disk when the engine closed.
+ * was not on disk when the engine closed. A `queued` turn waits behind others.
  */
-export type TurnResult = Outcome | 'rejected' | 'unsaved'
+export type TurnResult = Outcome | 'queued' | 'rejected' | 'unsaved'
 
 export interface CancelEvent {
   readonly type: 'turn.cancel'
@@ -26,6 +26,10 @@ export interface CancelEvent {
 /** The reports of the work that the turn machine's actions started. */
 export type TurnReport =
   | { readonly type: 'input.recorded' }
+  /** Turns were queued: the input is behind them. `queue` has all of them, in order. */
+  | { readonly type: 'input.queued'; readonly queue: readonly string[] }
+  /** The queued turn is on its line, and no provider can be asked for it. */
+  | { readonly type: 'input.unbound' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
   | ReplyReport
   | { readonly type: 'turn.saved' }

@@ -40,11 +40,13 @@ import { messageRecord } from './statements/message-row.ts'
 import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
 import { SELECT_PLACED_MESSAGE } from './statements/placed-messages.ts'
 import { probeJob } from './statements/probe.ts'
+import { readQueue, SELECT_QUEUED_CONVERSATIONS } from './statements/queue.ts'
 import { regenerateTurnJob } from './statements/regenerate-turn.ts'
 import { putSettingJob, readSettings } from './statements/settings.ts'
 import { readBranches } from './statements/siblings.ts'
+import { endQueuedJob, startQueuedJob } from './statements/start-turn.ts'
 import { type Connection } from './statements/statement.ts'
-import { toText } from './statements/stored-text.ts'
+import { fromText, toText } from './statements/stored-text.ts'
 import { switchBranchJob } from './statements/switch-branch.ts'
 import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { turnRecord } from './statements/turn-row.ts'
@@ -60,6 +62,8 @@ import type {
   SwitchedBranch,
 } from './ports/conversation-store.ts'
 import type { StoredEndpoint } from './ports/endpoint-store.ts'
+import type { PlacedTurn, StoredQueuedTurn } from './ports/placement.ts'
+import type { QueuedEnd, QueuedStart, StartedTurn, WithdrawnTurn } from './ports/queue-store.ts'
 import type { Store, StoreHealth } from './ports/store.ts'
 import type {
   AcceptedTurn,
@@ -250,12 +254,45 @@ export class SqlStore implements Store {
     return row && messageRecord(row)
   }
 
-  async acceptTurn(accept: TurnAccept): Promise<AcceptedTurn> {
-    return await this.#begin(() => acceptTurnJob(accept, this.epoch), accept)
+  async acceptTurn(accept: TurnAccept): Promise<AcceptedTurn | PlacedTurn> {
+    const acceptance = await this.#begin(
+      () => acceptTurnJob(accept, this.epoch, this.#brokenRows.report),
+      accept,
+    )
+    return 'queued' in acceptance ? acceptance.queued : acceptance.accepted
   }
 
   async regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn> {
-    return await this.#begin(() => regenerateTurnJob(regenerate, this.epoch), regenerate)
+    const acceptance = await this.#begin(
+      () => regenerateTurnJob(regenerate, this.epoch),
+      regenerate,
+    )
+    if ('queued' in acceptance) throw new Error('A regeneration is never queued.')
+    return acceptance.accepted
+  }
+
+  async listQueue(conversationId: string): Promise<readonly StoredQueuedTurn[]> {
+    return await this.#read((connection) =>
+      readQueue(connection, toText(conversationId), this.#brokenRows.report),
+    )
+  }
+
+  async listQueuedConversations(after: string, limit: number): Promise<readonly string[]> {
+    const rows = await this.#read((connection) =>
+      SELECT_QUEUED_CONVERSATIONS.all(connection, { after: toText(after), limit }),
+    )
+    return rows.map((row) => fromText(row.conversation_id))
+  }
+
+  async startQueued(start: QueuedStart): Promise<StartedTurn> {
+    const job = () => startQueuedJob(start, this.epoch)
+    const started = await this.#held(job, { isUrgent: true, name: start.turnId })
+    if (started === undefined) throw notQueued()
+    return started
+  }
+
+  async endQueued(end: QueuedEnd): Promise<WithdrawnTurn | undefined> {
+    return await this.#write(() => endQueuedJob(end, this.epoch))
   }
 
   withdrawTurn(turnId: string): void {
@@ -348,11 +385,11 @@ export class SqlStore implements Store {
   async #begin(
     makeJob: () => Job<Acceptance | undefined>,
     { conversationId, turnId }: Pick<TurnStart, 'conversationId' | 'turnId'>,
-  ): Promise<AcceptedTurn> {
+  ): Promise<Exclude<Acceptance, { readonly refusal: unknown }>> {
     const acceptance = await this.#held(makeJob, { isUrgent: true, name: turnId })
     if (acceptance === undefined) throw conversationNotFound(conversationId)
     if ('refusal' in acceptance) throw acceptance.refusal
-    return acceptance.accepted
+    return acceptance
   }
 
   async #write<T>(makeJob: () => Job<T>): Promise<T> {
@@ -385,5 +422,12 @@ function conversationExists(): ColloquyError {
   return new ColloquyError(
     'conversation-exists',
     'There is already a conversation with this id. Choose another one, or leave it out.',
+  )
+}
+
+function notQueued(): ColloquyError {
+  return new ColloquyError(
+    'turn-not-found',
+    'There is no such queued turn any more: another writer ended it, or its conversation was deleted.',
   )
 }

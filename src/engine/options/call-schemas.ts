@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
+import { SEND_POLICIES } from '../../protocol/turn.ts'
 import {
   abortSignal,
   headers,
@@ -27,6 +28,7 @@ export const chosenId = v.pipe(
 )
 const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
+const sendPolicy = v.optional(v.picklist(SEND_POLICIES))
 
 const tool = group({
   description: v.optional(v.string()),
@@ -43,6 +45,7 @@ export const conversationOptions = group({
   ownerId: v.optional(text),
   metadata,
   messages: v.optional(v.array(v.unknown())),
+  sendPolicy,
 })
 
 const turnEntries = {
@@ -70,8 +73,23 @@ export const turnOptions = group(turnEntries)
 const editEntries = { ...turnEntries, clientId: v.optional(chosenId) }
 export const editOptions = group(editEntries)
 
+/** The options of a queued turn that its row has. */
+export const queuedOptions = group({
+  model: turnEntries.model,
+  system: turnEntries.system,
+  endpoint: turnEntries.endpoint,
+  settings: turnEntries.settings,
+  extraBody: turnEntries.extraBody,
+  tools: turnEntries.tools,
+  hasHeaders: v.optional(v.boolean()),
+})
+
+/** The headers of a queued turn, after they were unsealed. */
+export const queuedHeaders = headers
+
 export const sendOptions = group({
   ...editEntries,
+  sendPolicy,
   parentId: v.nullish(text),
   startWith: v.optional(conversationOptions),
 })
@@ -84,6 +102,7 @@ export const conversationUpdate = group({
   settings: v.nullish(settings),
   ownerId: v.nullish(text),
   metadata: v.nullish(json),
+  sendPolicy: v.nullish(v.picklist(SEND_POLICIES)),
 })
 
 export const listOptions = group({

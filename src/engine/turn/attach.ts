@@ -1,7 +1,7 @@
 /**
  * Finds the handle of a turn by its id, whichever caller began it.
  *
- * A running turn has its live handle, an ended one a handle made from the store. Knows nothing of
+ * A running or queued turn has its live handle, an ended one a handle made from the store. Knows nothing of
  * idempotency keys or of how a turn runs.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
@@ -16,20 +16,27 @@ interface AttachParts {
   readonly store: TurnStore
   readonly find: (turnId: string) => LiveTurn | undefined
   readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  /** Makes the queued turns of a conversation live. Absent where none can start. */
+  readonly restore?: (conversationId: string) => Promise<unknown>
   /** Called for a stored turn without an end, of which there is no live turn. */
   readonly unended?: () => ColloquyError
 }
 
 /** @throws `turn-not-found` */
 export async function attachTurn(
-  { store, find, cancel, unended }: AttachParts,
+  { store, find, cancel, restore, unended }: AttachParts,
   turnId: string,
 ): Promise<Turn> {
   const handleOf = async (live: LiveTurn | undefined): Promise<Turn | undefined> => {
     if (live === undefined) return undefined
     // Only a host that makes its own ids can ask for a turn that is still being recorded.
     const message = await live.accepted.promise.catch(() => undefined)
-    return message && new TurnHandle(live, message, () => cancel(live.conversationId, turnId))
+    return (
+      message &&
+      new TurnHandle(live, message, live.isQueued ? 'queued' : 'started', () =>
+        cancel(live.conversationId, turnId),
+      )
+    )
   }
   const running = await handleOf(find(turnId))
   if (running !== undefined) return running
@@ -41,6 +48,11 @@ export async function attachTurn(
     )
   }
   // The turn may have been accepted while the store was read.
+  if (stored.turn.status === 'queued' && restore !== undefined) {
+    await restore(stored.turn.conversationId)
+    const queued = await handleOf(find(turnId))
+    if (queued !== undefined) return queued
+  }
   const begun = stored.turn.endedAt === undefined ? await handleOf(find(turnId)) : undefined
   if (begun !== undefined) return begun
   return new StoredTurn(stored, () => cancel(stored.turn.conversationId, turnId), unended?.())

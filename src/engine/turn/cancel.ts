@@ -27,6 +27,10 @@ export function cancelTurn(
   { turnId = live.turnId, cause }: CancelOptions = {},
 ): Promise<Receipt> {
   const { request, receipt } = live.requestCancel(cause)
+  if (live.isQueued && turnId === live.turnId) {
+    actors.send(live.conversationId, { type: 'conversation.withdraw', turnId, request })
+    return receipt
+  }
   actors.send(live.conversationId, { type: 'turn.cancel', turnId, request })
   return receipt
 }

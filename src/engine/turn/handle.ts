@@ -15,20 +15,32 @@ export class TurnHandle implements Turn {
   readonly conversationId: string
   readonly replyId: string
   readonly userMessage: Message
+  readonly placed: Turn['placed']
   readonly #live: LiveTurn
   readonly #cancel: () => Promise<Receipt>
 
-  constructor(live: LiveTurn, userMessage: Message, cancel: () => Promise<Receipt>) {
+  /** @param placed - what became of the caller's send */
+  constructor(
+    live: LiveTurn,
+    userMessage: Message,
+    placed: Turn['placed'],
+    cancel: () => Promise<Receipt>,
+  ) {
     this.id = live.turnId
     this.conversationId = live.conversationId
     this.replyId = live.replyId
     this.userMessage = userMessage
+    this.placed = placed
     this.#live = live
     this.#cancel = cancel
   }
 
   get reply(): Promise<Reply> {
     return this.#live.reply.promise
+  }
+
+  get started(): Promise<void> {
+    return this.#live.started.promise
   }
 
   get events(): Observable<ConversationEvent> {

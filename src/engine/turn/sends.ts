@@ -7,6 +7,7 @@
  * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { QueueStore } from '../../persistence/ports/queue-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
@@ -29,7 +30,7 @@ type InputLike = Pick<Message, 'role' | 'parts'>
 type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
 
 interface SendsParts {
-  readonly store: TurnStore
+  readonly store: TurnStore & QueueStore
   readonly turns: Turns
   readonly actors: Actors
   readonly options: ResolvedOptions
@@ -90,13 +91,26 @@ export class Sends {
     const [replyId, turnId] = [options.newId(), options.newId()]
     live = turns.create({ ...request, turnId, replyId })
     void live.over.promise.then(stopListening)
-    actors.send(live.conversationId, { type: 'conversation.send', turnId: live.turnId })
+    const type = this.#mayQueue(request) ? 'conversation.queue' : 'conversation.send'
+    actors.send(live.conversationId, { type, turnId: live.turnId })
     return live
+  }
+
+  /** Returns true if a turn runs, and the policy of the send may be another one than `reject`. */
+  #mayQueue({ conversationId, mayQueue, options }: SendRequest): boolean {
+    const running = this.#parts.turns.runningIn(conversationId)
+    if (running === undefined || mayQueue !== true) return false
+    if (options.sendPolicy !== undefined) return options.sendPolicy !== 'reject'
+    // Before the running turn is accepted, only the database knows the policy of the conversation.
+    if (running.sendPolicy === undefined) return true
+    return (running.sendPolicy ?? this.#parts.options.sendPolicy) !== 'reject'
   }
 
   async #accepted(live: LiveTurn): Promise<Turn> {
     const message = await live.accepted.promise
-    return new TurnHandle(live, message, () => this.#parts.cancel(live.conversationId, live.turnId))
+    return new TurnHandle(live, message, live.placed, () =>
+      this.#parts.cancel(live.conversationId, live.turnId),
+    )
   }
 
   /** The turn with this key: the first one or a new one. `undefined` if the first was rejected. */
@@ -113,7 +127,7 @@ export class Sends {
       void live.over.promise.then(forget)
       return live
     })
-    if (!('turnId' in found)) return this.#ended(found, request)
+    if (!('turnId' in found)) return await this.#ended(found, request)
     try {
       return await this.#accepted(found)
     } catch (error) {
@@ -121,7 +135,7 @@ export class Sends {
       const first =
         hasCode(error, 'database-failed') && (await this.#stored(request.conversationId, key))
       if (!first) throw error
-      return this.#ended(first, request)
+      return await this.#ended(first, request)
     }
   }
 
@@ -160,11 +174,17 @@ export class Sends {
     return this.#parts.store.keyedTurn(conversationId, key)
   }
 
-  #ended(first: StoredTurnParts, request: SendRequest): Turn {
+  async #ended(first: StoredTurnParts, request: SendRequest): Promise<Turn> {
     const { id, conversationId } = first.turn
     const isOnStored = first.input.turnId !== id
     assertSame(isOnStored ? undefined : first.input, request.input)
     assertSameMessage(first.input.id, request.inputMessageId)
+    if (first.turn.status === 'queued') {
+      const { turns, store } = this.#parts
+      turns.queue.restore(await store.listQueue(conversationId))
+      const live = turns.find(id)
+      if (live !== undefined) return await this.#accepted(live)
+    }
     return new StoredTurn(first, () => this.#parts.cancel(conversationId, id))
   }
 }

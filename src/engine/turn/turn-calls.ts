@@ -14,6 +14,7 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { attachTurn } from './attach.ts'
 import { cancelTurn, restedReceipt } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
+import type { QueueCalls } from './queue-calls.ts'
 import type { Sends } from './sends.ts'
 import type { Turns } from './turns.ts'
 
@@ -23,6 +24,7 @@ interface TurnCallsParts {
   readonly turns: Turns
   readonly actors: Actors
   readonly sends: Sends
+  readonly queueCalls: QueueCalls
   /** The engine's own `cancel`, for the handles of turns. */
   readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
 }
@@ -37,13 +39,17 @@ export class TurnCalls {
   async cancel(conversationId: string, options: { readonly turnId?: string }): Promise<Receipt> {
     checked(requests.conversationId, conversationId, 'cancel: conversation id')
     const { turnId } = checked(requests.cancelOptions, options, 'cancel')
-    const { options: engine, store, turns, actors, sends } = this.#parts
+    const { options: engine, store, turns, actors, sends, queueCalls } = this.#parts
     for (
       let send = sends.pendingLookup(conversationId);
       send !== undefined;
       send = sends.pendingLookup(conversationId)
     ) {
       await send
+    }
+    if (turnId !== undefined && turnId !== turns.runningIn(conversationId)?.turnId) {
+      const queued = await queueCalls.find(conversationId, turnId)
+      if (queued !== undefined) return cancelTurn(actors, queued)
     }
     const live = turns.runningIn(conversationId)
     engine.logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
@@ -59,13 +65,16 @@ export class TurnCalls {
     const { turns, cancel } = this.#parts
     const live = turns.runningIn(conversationId)
     if (live?.step === undefined) return undefined
-    return new TurnHandle(live, live.step.input, () => cancel(conversationId, live.turnId))
+    return new TurnHandle(live, live.step.input, 'started', () =>
+      cancel(conversationId, live.turnId),
+    )
   }
 
   async attach(turnId: string): Promise<Turn> {
     checked(requests.turnId, turnId, 'attachTurn: id')
-    const { store, turns, cancel } = this.#parts
-    return await attachTurn({ store, find: (id) => turns.find(id), cancel }, turnId)
+    const { store, turns, queueCalls, cancel } = this.#parts
+    const restore = (conversationId: string) => queueCalls.restore(conversationId)
+    return await attachTurn({ store, find: (id) => turns.find(id), restore, cancel }, turnId)
   }
 
   async get(turnId: string): Promise<TurnRecord | undefined> {

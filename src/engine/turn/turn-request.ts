@@ -17,6 +17,8 @@ export interface TurnRequest {
   readonly inputMessageId?: string | undefined
   /** The conversation to create if there is none. */
   readonly startWith?: NewConversation | undefined
+  /** True if the turn may be queued where another one runs or is queued. */
+  readonly mayQueue?: boolean | undefined
   readonly options: Omit<SendOptions, 'startWith'>
 }
 

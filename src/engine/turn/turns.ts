@@ -6,7 +6,7 @@
  * goes back to the machine as an event.
  */
 import type { Feed } from '../../feed/feed.ts'
-import { conversationMachine } from '../../machines/conversation.ts'
+import { conversationMachine, type ConversationMachineEvent } from '../../machines/conversation.ts'
 import type {
   CancelAnswer,
   EnteredPhase,
@@ -23,8 +23,9 @@ import {
   type ColloquyErrorCode,
   errorFromRecord,
   errorRecord,
+  turnRunning,
 } from '../../protocol/errors.ts'
-import type { MessageStatus } from '../../protocol/message.ts'
+import type { Message, MessageStatus } from '../../protocol/message.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
@@ -36,8 +37,10 @@ import type { Drains } from './drains.ts'
 import { statusOf, TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
+import { TurnQueue } from './queue.ts'
+import type { Sealer } from './queued-options.ts'
 import { repeatedId, TurnRecording } from './recording.ts'
-import { noFigures, type Step } from './step.ts'
+import { noFigures } from './step.ts'
 import type { TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
@@ -47,12 +50,23 @@ interface TurnsOptions {
   readonly feed: Feed
   readonly binder: Binder
   readonly drains: Drains
+  readonly sealer: Sealer
   readonly options: ResolvedOptions
   /** Called when a turn has ended and its conversation may rest. */
   readonly onSettled: (live: LiveTurn, result: TurnResult) => void
+  /** Called when a conversation may rest, though no turn of it has ended. */
+  readonly onIdle: (conversationId: string) => void
+  /** Sends an event to the machine of a conversation. */
+  readonly tell: (conversationId: string, event: ConversationMachineEvent) => void
 }
 
 type Report = (report: TurnReport) => void
+
+/** The actor of a conversation. */
+interface Receiver {
+  send(event: ConversationMachineEvent): void
+  getSnapshot(): { readonly status: string }
+}
 
 interface Sealing {
   readonly outcome: Outcome
@@ -73,13 +87,18 @@ export class Turns {
   readonly #onSettled: TurnsOptions['onSettled']
   readonly #recording: TurnRecording
   readonly #ending: TurnEnding
+  readonly #tell: TurnsOptions['tell']
+  /** The turns that wait for their start. */
+  readonly queue: TurnQueue
   readonly #checkpoints: Checkpoints
   readonly #live = new Registry<string, LiveTurn>()
   /** By conversation id. */
   readonly #running = new Registry<string, LiveTurn>()
 
   constructor(parts: TurnsOptions) {
-    const { store, transport, feed, binder, drains, options, onSettled } = parts
+    const { store, transport, feed, binder, drains, sealer, options, onSettled, onIdle, tell } =
+      parts
+    this.#tell = tell
     this.#store = store
     this.#feed = feed
     this.#binder = binder
@@ -90,9 +109,23 @@ export class Turns {
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     const steps = { store, transport, binder, options }
     const onContent = (live: LiveTurn) => this.#checkpoints.begin(live)
-    this.#recording = new TurnRecording({ store, binder, options, steps, onContent })
+    this.#recording = new TurnRecording({ store, binder, options, steps, sealer, onContent })
+    this.queue = new TurnQueue({
+      store,
+      feed,
+      options,
+      sealer,
+      find: (turnId) => this.find(turnId),
+      all: () => this.#live.values(),
+      create: (request) => this.create(request),
+      forget: (live) => this.#live.remove(live.turnId, live),
+      onIdle,
+    })
     this.#ending = new TurnEnding(store, options)
   }
+
+  /** True once the engine closes: no queued turn starts then. */
+  isClosing = false
 
   /** The turn that runs in a conversation, from the moment it records its input. */
   runningIn(conversationId: string): LiveTurn | undefined {
@@ -103,8 +136,9 @@ export class Turns {
     return this.#live.get(turnId)
   }
 
+  /** All but the queued ones. */
   get all(): readonly LiveTurn[] {
-    return this.#live.values()
+    return this.#live.values().filter(({ isQueued }) => !isQueued)
   }
 
   /** Makes and registers a live turn. The machine does not know it yet. */
@@ -127,9 +161,14 @@ export class Turns {
       actors: { transport: transportLogic(this.#transportPort) },
       actions: {
         record: ({ context, self }) =>
-          this.#with(context.turnId, (live) => this.#record(live, reportTo(self))),
+          this.#with(context.turnId, (live) =>
+            live.isQueued ? this.#start(live, reportTo(self)) : this.#record(live, reportTo(self)),
+          ),
         accept: act((live) => this.#accept(live)),
         refuse: act((live) => this.#refuse(live)),
+        enqueue: act((live) => {
+          if (live.placing !== undefined) this.queue.enqueued(live, live.placing)
+        }),
         withdraw: ({ context }) => this.#store.withdrawTurn(context.turnId),
         startTimer: ({ context, self }) =>
           this.#with(context.turnId, (live) => this.#startTimer(live, reportTo(self))),
@@ -153,6 +192,19 @@ export class Turns {
     return conversationMachine.provide({
       actors: { turn },
       actions: {
+        queueTurn: ({ self }, { turnId }) =>
+          this.#with(turnId, (live) => void this.#queueBehind(live, self)),
+        withdrawQueued: (_, { turnId, request, index }) =>
+          this.#with(turnId, (live) => {
+            live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
+            if (live.isWithdrawn) return
+            this.#store.withdrawTurn(turnId)
+            void this.queue.withdraw(live, () => this.#putBack(live, index))
+          }),
+        tellQueue: (_, report) => this.queue.tell(report),
+        tellHeld: (_, report) => {
+          if (report.turnIds.length > 0) this.queue.tell(report)
+        },
         refuseSend: (_, { turnId }) => this.#with(turnId, (live) => this.#refuseSecond(live)),
         refuseCancel: ({ context }, { request }) =>
           this.#with(context.turnId, (live) =>
@@ -187,10 +239,17 @@ export class Turns {
 
   #record(live: LiveTurn, report: Report): void {
     this.#running.set(live.conversationId, live)
-    live.recording = this.#recording.write(live)
-    live.recording.then(
-      (step) => {
-        live.step = step
+    const recording = this.#recording.write(live, false)
+    live.recording = recording
+    recording.then(
+      (recorded) => {
+        if ('queue' in recorded) {
+          live.placing = recorded
+          const others = recorded.queue.filter(({ turn }) => turn.id !== live.turnId)
+          const queue = [...this.queue.restore(others), live.turnId]
+          return report({ type: 'input.queued', queue })
+        }
+        live.step = recorded
         report({ type: 'input.recorded' })
       },
       (error: unknown) => {
@@ -200,8 +259,58 @@ export class Turns {
     )
   }
 
+  /** Writes the start of a queued turn. */
+  #start(live: LiveTurn, report: Report): void {
+    live.isQueued = false
+    this.#running.set(live.conversationId, live)
+    const recording = this.#recording.start(live)
+    live.recording = recording
+    recording.then(
+      (step) => {
+        live.step = step
+        live.replyFeed.start()
+        report(step === undefined ? { type: 'input.unbound' } : { type: 'input.recorded' })
+      },
+      (error: unknown) => {
+        live.refusal = error
+        report({ type: 'input.refused', code: errorRecord(error).code })
+      },
+    )
+  }
+
+  /** Writes a turn into the queue of a conversation in which another turn runs. */
+  async #queueBehind(live: LiveTurn, conversation: Receiver): Promise<void> {
+    live.isQueued = true
+    const recording = this.#recording.write(live, true)
+    live.recording = recording
+    try {
+      const placed = await recording
+      if (!('queue' in placed)) throw new Error('A turn started beside another one.')
+      this.queue.enqueued(live, placed)
+      const { turnId } = live
+      if (live.isWithdrawn || this.isClosing) return
+      if (conversation.getSnapshot().status !== 'active') return
+      conversation.send({ type: 'conversation.queued', turnId })
+    } catch (error) {
+      live.isQueued = false
+      live.refusal = error
+      this.#refuse(live)
+      this.#live.remove(live.turnId, live)
+      live.settleCancels()
+      live.over.resolve()
+    }
+  }
+
+  #putBack({ conversationId, turnId }: LiveTurn, index: number): void {
+    // The machine is still in the transition to its rest.
+    queueMicrotask(() => {
+      if (this.isClosing) return
+      this.#tell(conversationId, { type: 'conversation.put-back', turnId, index })
+    })
+  }
+
   #accept(live: LiveTurn): void {
-    const { input: message } = live.step as Step
+    const message = live.input as Message
     this.#feed.openReply(live.replyFeed)
     const { turnId, replyId, conversationId, asked, changed } = live
     const { parentId } = message
@@ -225,6 +334,8 @@ export class Turns {
 
   #refuse(live: LiveTurn): void {
     const { refusal } = live
+    // The start of a queued turn: its send resolved long ago.
+    if (live.queued !== undefined) return
     if (refusal instanceof ColloquyError) return live.accepted.reject(refusal)
     const fault = recordFault(refusal, this.#options.logger, 'An input could not be recorded.')
     live.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
@@ -241,12 +352,7 @@ export class Turns {
 
   #refuseSecond(live: LiveTurn): void {
     this.#live.remove(live.turnId, live)
-    live.accepted.reject(
-      new ColloquyError(
-        'turn-running',
-        'A turn is running in this conversation. Await its reply or cancel it, then send again.',
-      ),
-    )
+    live.accepted.reject(turnRunning())
     live.over.resolve()
   }
 
@@ -280,6 +386,10 @@ export class Turns {
    */
   #settle(live: LiveTurn, result: TurnResult): void {
     this.#running.remove(live.conversationId, live)
+    if (result === 'queued') return
+    if (result === 'rejected' && live.queued !== undefined) {
+      return this.queue.notStarted(live, () => this.#putBack(live, 0))
+    }
     queueMicrotask(() => {
       // The conversation rests by this microtask: a subscriber may send when it gets the end.
       this.#announceSwitch(live)
@@ -289,8 +399,10 @@ export class Turns {
       // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
         this.#live.remove(live.turnId, live)
-        if (error !== undefined) live.reply.reject(error)
-        else if (live.ended?.message !== undefined) {
+        if (error !== undefined) {
+          live.reply.reject(error)
+          live.started.reject(error)
+        } else if (live.ended?.message !== undefined) {
           live.reply.resolve({ message: live.ended.message, turn: live.ended.turn })
         }
         live.replyFeed.end(error)

@@ -2,6 +2,7 @@
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
 import type { NewConversation, Place } from './conversation-store.ts'
+import type { PlacedTurn, Placement } from './placement.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../../protocol/message.ts'
 import type { AttemptRecord, TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
@@ -36,6 +37,7 @@ export interface TurnAccept extends TurnStart {
   readonly parentId?: string | null | undefined
   /** The conversation to create if there is none. */
   readonly startWith?: NewConversation | undefined
+  readonly placement: Placement
 }
 
 /** A new turn on an input that is stored already. */
@@ -143,14 +145,15 @@ export interface TurnStore {
   turnParts(turnId: string): Promise<StoredTurnParts | undefined>
   replyOf(turnId: string): Promise<Message | undefined>
   /**
-   * Writes an input and its turn in one transaction, with the conversation if there is none.
+   * Writes an input and its turn in one transaction, with the conversation if there is none. Where a
+   * turn runs or is queued, the turn is queued or refused.
    *
    * @throws `conversation-not-found`; the error that `bind` throws; `message-not-found` if there is
    *   no such parent; `invalid-option` if the client id is taken; `invalid-input` if a tool result
    *   answers no call of its line; `database-failed` if the idempotency key is taken; `cancelled` if
-   *   the turn was withdrawn
+   *   the turn was withdrawn; `turn-running`, `queue-held` or `queue-full` by its placement
    */
-  acceptTurn(accept: TurnAccept): Promise<AcceptedTurn>
+  acceptTurn(accept: TurnAccept): Promise<AcceptedTurn | PlacedTurn>
 
   /**
    * Writes the additions to a running reply, behind other writes. A power cut may undo it. Returns

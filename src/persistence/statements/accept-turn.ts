@@ -7,10 +7,14 @@
 import { ColloquyError, messageNotFound } from '../../protocol/errors.ts'
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow, MessageRow } from '../schema/schema.ts'
+import { turnRunning } from '../../protocol/errors.ts'
+import type { SendPolicy } from '../../protocol/turn.ts'
+import type { Placement } from '../ports/placement.ts'
 import type { AcceptedTurn, TurnAccept } from '../ports/turn-store.ts'
-import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
+import { type Acceptance, boundIn, insertTurn, queueHeld, SELECT_ACCEPTING } from './accepting.ts'
 import { unansweredIn, unansweredRefusal } from './answered-calls.ts'
 import { activate, beforeFirst, type FollowedPlace, placeAfter } from './branches.ts'
+import type { ReportBroken } from './checked-row.ts'
 import { conversationRecord, newConversationRow } from './conversation-row.ts'
 import { insertion } from './conversations.ts'
 import { assertNewest, SELECT_EPOCH } from './epoch.ts'
@@ -18,8 +22,11 @@ import { MOVE_TO_INPUT } from './heads.ts'
 import { INSERT_INPUT } from './new-messages.ts'
 import { SELECT_FOLLOWED } from './placed-messages.ts'
 import { numberAfter } from './positions.ts'
+import { readQueue } from './queue.ts'
+import { queueTurn } from './queue-turn.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import { storedPolicy } from './turn-row.ts'
 
 export const SELECT_CLIENT_ID = new Statement<
   Pick<MessageRow, 'conversation_id'> & { readonly client_id: string },
@@ -42,12 +49,14 @@ interface Receiving {
   readonly conversation: ConversationRow
   readonly head: Parent | undefined
   readonly isNew: boolean
+  readonly hasQueue: boolean
 }
 
 /** The job returns `undefined` if there is no such conversation, and none to begin with. */
 export function acceptTurnJob(
   accept: TurnAccept,
   epoch: number,
+  onBroken: ReportBroken,
 ): (tx: Connection) => Promise<Acceptance | undefined> {
   const id = toText(accept.conversationId)
   const parts = toJson(accept.parts, 'message')
@@ -63,13 +72,20 @@ export function acceptTurnJob(
     const { conversation, head, isNew } = receiving
     const parent = await parentOf(tx, receiving, accept.parentId)
     if (parent !== undefined && 'refusal' in parent) return parent
+    const isAtHead = parent?.id === receiving.head?.id
+    const policy = policyOf(accept.placement, conversation, isAtHead)
+    if (typeof policy !== 'string') return policy
+    const { isBusy } = accept.placement
+    const isBehind = isBusy || receiving.hasQueue
+    if (isBehind && policy === 'reject') return { refusal: isBusy ? turnRunning() : queueHeld() }
     if (
       clientId !== null &&
       (await SELECT_CLIENT_ID.first(tx, { conversation_id: id, client_id: clientId }))
     ) {
       return { refusal: clientIdTaken() }
     }
-    if (role === 'tool') {
+    // The calls that a queued result answers may be in a reply that is still to come.
+    if (role === 'tool' && !isBehind) {
       const refusal = isNew
         ? unansweredIn(startWith?.messages ?? [], accept.parts)
         : await unansweredRefusal(tx, id, parent, accept.parts)
@@ -78,6 +94,12 @@ export function acceptTurnJob(
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
     if (isNew) await insertFirst?.(tx)
+    if (isBehind) {
+      const columns = { conversation, policy, bound, parts, metadata, clientId, epoch }
+      const queued = await queueTurn(tx, accept, accept.placement, columns)
+      if ('refusal' in queued) return queued
+      return { queued: { ...queued, queue: await readQueue(tx, id, onBroken) } }
+    }
     const position = numberAfter(conversation.messages, accept.conversationId)
     const { branches, ...place } = await placeAfter(
       tx,
@@ -147,11 +169,12 @@ async function receivingOf(
   if (found !== undefined) {
     assertNewest(found.epoch, epoch)
     const isFollowed = found.head_is_followed !== null
-    return { conversation: found, head: headOf(found, isFollowed), isNew: false }
+    const hasQueue = found.has_queue !== null
+    return { conversation: found, head: headOf(found, isFollowed), isNew: false, hasQueue }
   }
   if (first === undefined) return undefined
   assertNewest((await SELECT_EPOCH.one(tx, {})).value, epoch)
-  return { conversation: first, head: headOf(first, false), isNew: true }
+  return { conversation: first, head: headOf(first, false), isNew: true, hasQueue: false }
 }
 
 function headOf(row: ConversationRow, isFollowed: boolean): Parent | undefined {
@@ -180,4 +203,23 @@ function clientIdTaken(): ColloquyError {
     'invalid-option',
     'send: clientId is taken: another message of this conversation has it. Give each input a name of its own.',
   )
+}
+
+/**
+ * The policy of a send: that of the call, of the conversation, or of the engine. Only the head can be
+ * followed later: an input beside it is not queued.
+ */
+function policyOf(
+  { named, byDefault }: Placement,
+  { send_policy }: ConversationRow,
+  isAtHead: boolean,
+): SendPolicy | { readonly refusal: ColloquyError } {
+  if (isAtHead) return named ?? storedPolicy(send_policy) ?? byDefault
+  if (named === undefined || named === 'reject') return 'reject'
+  return {
+    refusal: new ColloquyError(
+      'invalid-option',
+      `send: sendPolicy ${JSON.stringify(named)} goes with the head of the conversation only, and parentId names another message. Leave one of them out.`,
+    ),
+  }
 }

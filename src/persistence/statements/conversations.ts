@@ -61,7 +61,7 @@ export const DELETE_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>>((d
 )
 
 type CountedByTurns = 'turns' | 'branches'
-type SetLater = 'send_policy' | 'archived_at' | 'deleted_at'
+type SetLater = 'archived_at' | 'deleted_at'
 
 export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedByTurns | SetLater>>(
   (db, row) =>
@@ -80,6 +80,7 @@ export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedBy
         head_branch: row.head_branch,
         head_depth: row.head_depth,
         messages: row.messages,
+        send_policy: row.send_policy,
         forked_from: row.forked_from,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -96,6 +97,7 @@ type ChangeableColumn =
   | 'settings'
   | 'owner_id'
   | 'metadata'
+  | 'send_policy'
   | 'updated_at'
 
 export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
@@ -110,6 +112,7 @@ export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, Changeabl
         settings: row.settings,
         owner_id: row.owner_id,
         metadata: row.metadata,
+        send_policy: row.send_policy,
         updated_at: row.updated_at,
       })
       .where('id', '=', row.id),

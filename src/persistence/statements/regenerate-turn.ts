@@ -7,7 +7,7 @@
 import { ColloquyError, messageNotFound } from '../../protocol/errors.ts'
 import type { ConversationRow, MessageRow } from '../schema/schema.ts'
 import type { TurnRegenerate } from '../ports/turn-store.ts'
-import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
+import { type Acceptance, boundIn, insertTurn, queueHeld, SELECT_ACCEPTING } from './accepting.ts'
 import { placeAfter } from './branches.ts'
 import { assertNewest } from './epoch.ts'
 import { COUNT_TURN } from './heads.ts'
@@ -53,6 +53,7 @@ export function regenerateTurnJob(
     const conversation = await SELECT_ACCEPTING.first(tx, { id })
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
+    if (conversation.has_queue !== null) return { refusal: queueHeld() }
     const input = await answered(tx, conversation, regenerate.inputMessageId)
     if ('refusal' in input) return input
     const bound = boundIn(conversation, regenerate)

@@ -25,6 +25,7 @@ export const SELECT_TURNS = new Statement<Pick<TurnRow, 'conversation_id'>, Turn
       .orderBy('position'),
 )
 
+/** Not a queued one. */
 export const SELECT_LAST_TURN = new Statement<Pick<TurnRow, 'conversation_id'>, TurnRow>(
   (db, { conversation_id }) =>
     db
@@ -32,6 +33,7 @@ export const SELECT_LAST_TURN = new Statement<Pick<TurnRow, 'conversation_id'>, 
       .selectAll()
       .where('conversation_id', '=', conversation_id)
       .where('position', '<=', GREATEST_POSITION)
+      .where('status', '<>', literal('queued'))
       .orderBy('position', 'desc')
       .limit(literal(1)),
 )

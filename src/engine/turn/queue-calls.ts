@@ -1,0 +1,85 @@
+/**
+ * Lists, finds and runs queued turns for a host.
+ *
+ * Knows nothing of how a turn comes into a queue, or of what the machines do.
+ */
+import type { Store } from '../../persistence/ports/store.ts'
+import { conversationNotFound } from '../../protocol/errors.ts'
+import type { QueuedTurn } from '../../protocol/turn.ts'
+import type { Actors } from '../actors/actors.ts'
+import * as requests from '../options/call-schemas.ts'
+import { checked } from '../options/check.ts'
+import type { LiveTurn } from './live-turn.ts'
+import { listQueue } from './queue-list.ts'
+import type { Turns } from './turns.ts'
+
+interface QueueCallsParts {
+  readonly store: Store
+  readonly turns: Turns
+  readonly actors: Actors
+  /** @throws `engine-closed` */
+  readonly assertOpen: () => void
+}
+
+/** The number of conversations whose queues are read before the first of them runs. */
+const QUEUES_AT_ONCE = 100
+
+export class QueueCalls {
+  readonly #parts: QueueCallsParts
+
+  constructor(parts: QueueCallsParts) {
+    this.#parts = parts
+  }
+
+  async list(conversationId: string): Promise<readonly QueuedTurn[]> {
+    return await listQueue(this.#parts.store, conversationId)
+  }
+
+  async resume(conversationId?: string): Promise<void> {
+    checked(requests.optionalId, conversationId, 'resumeQueue: conversation id')
+    const { store } = this.#parts
+    if (conversationId !== undefined) {
+      if ((await store.getConversation(conversationId)) === undefined) {
+        throw conversationNotFound(conversationId)
+      }
+      return await this.run(conversationId)
+    }
+    let after = ''
+    for (;;) {
+      const ids = await store.listQueuedConversations(after, QUEUES_AT_ONCE)
+      for (const id of ids) await this.run(id)
+      const last = ids.at(-1)
+      if (last === undefined) return
+      after = last
+    }
+  }
+
+  /** Runs the queue of a conversation, if there is one and it is held. */
+  async run(conversationId: string): Promise<void> {
+    const queue = await this.restore(conversationId)
+    if (queue.length === 0) return
+    this.#parts.actors.send(conversationId, { type: 'conversation.resume-queue', queue })
+  }
+
+  /** Makes the queued turns of a conversation live, and returns their ids. */
+  async restore(conversationId: string): Promise<readonly string[]> {
+    const { store, turns, assertOpen } = this.#parts
+    const queue = await store.listQueue(conversationId)
+    assertOpen()
+    return turns.queue.restore(queue)
+  }
+
+  /** The named turn, if it is queued in the conversation. */
+  async find(conversationId: string, turnId: string): Promise<LiveTurn | undefined> {
+    const { store, turns, assertOpen } = this.#parts
+    if (turns.find(turnId) === undefined) {
+      const stored = await store.getTurn(turnId)
+      assertOpen()
+      if (stored?.status === 'queued' && stored.conversationId === conversationId) {
+        await this.restore(conversationId)
+      }
+    }
+    const live = turns.find(turnId)
+    return live?.conversationId === conversationId && live.isQueued ? live : undefined
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Reads the queue of a conversation, for an engine and for one that only reads.
+ *
+ * Knows nothing of live turns.
+ */
+import type { Store } from '../../persistence/ports/store.ts'
+import { conversationNotFound } from '../../protocol/errors.ts'
+import type { QueuedTurn } from '../../protocol/turn.ts'
+import * as requests from '../options/call-schemas.ts'
+import { checked } from '../options/check.ts'
+
+/** @throws `conversation-not-found` */
+export async function listQueue(
+  store: Store,
+  conversationId: string,
+): Promise<readonly QueuedTurn[]> {
+  checked(requests.conversationId, conversationId, 'listQueue: conversation id')
+  if ((await store.getConversation(conversationId)) === undefined) {
+    throw conversationNotFound(conversationId)
+  }
+  const queue = await store.listQueue(conversationId)
+  return queue.map(({ turn, messages }) => ({
+    turnId: turn.id,
+    messages,
+    sendPolicy: turn.sendPolicy ?? 'queue',
+    queuedAt: turn.startedAt,
+  }))
+}
