@@ -1,6 +1,7 @@
 /** The public names of `colloquy`. Has no code of its own. */
 export { createEngine } from './engine.ts'
 export type {
+  CancelOptions,
   CloseOptions,
   Completion,
   CompletionOptions,
@@ -12,6 +13,7 @@ export type {
   Fallback,
   InspectionObserver,
   Reply,
+  ResumeOptions,
   SendOptions,
   Turn,
   TurnOptions,

@@ -207,6 +207,29 @@ export interface SendOptions extends EditOptions {
   readonly sendPolicy?: SendPolicy | undefined
 }
 
+/** The options of `cancel`. */
+export interface CancelOptions {
+  /** Cancels only this turn, running or queued. If another one runs, it goes on. */
+  readonly turnId?: string | undefined
+  /**
+   * What becomes of the queue:
+   *
+   * - `hold`: it is held, and nothing is sent unasked.
+   * - `run`: its first turn starts once the partial reply is saved.
+   * - `cancel`: its turns end before their start, newest first, before the running turn is stopped. The
+   *   inputs of all of them are `withdrawn` on the receipt, in the order of the queue.
+   *
+   * @defaultValue `'hold'`
+   */
+  readonly queued?: 'hold' | 'run' | 'cancel' | undefined
+}
+
+/** The options of `resumeQueue`. */
+export interface ResumeOptions {
+  /** The id of a queued turn that starts before all others. Needs the id of its conversation. */
+  readonly first?: string | undefined
+}
+
 /** An endpoint that is asked when another one fails, and the model to ask for there. */
 export interface Fallback {
   readonly endpoint: string
@@ -536,10 +559,11 @@ export interface Engine {
    * Stops the running turn. Its request to the provider is aborted, and the content that had
    * arrived is kept. Resolves when the partial reply can be read from the store.
    *
-   * @param options - `turnId`: cancels only this turn; if another one runs, it goes on
+   * A queued turn that is named ends before its start, and its inputs come back as `withdrawn`.
+   *
    * @throws `conversation-not-found`
    */
-  cancel(conversationId: string, options?: { readonly turnId?: string }): Promise<Receipt>
+  cancel(conversationId: string, options?: CancelOptions): Promise<Receipt>
   /**
    * The turns that wait in a conversation, in the order in which they start.
    *
@@ -551,9 +575,10 @@ export interface Engine {
    * a turn that did not end as `done`, and after an opening of the database. Changes nothing where a
    * turn runs.
    *
-   * @throws `conversation-not-found`
+   * @throws `conversation-not-found`; with `first`: `turn-not-found` if it is not queued there,
+   *   `turn-running` if a turn runs
    */
-  resumeQueue(conversationId?: string): Promise<void>
+  resumeQueue(conversationId?: string, options?: ResumeOptions): Promise<void>
   /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
   /** The record of a turn, or `undefined` if there is none with this id. */

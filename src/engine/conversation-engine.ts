@@ -24,6 +24,7 @@ import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
 import { stopOnlineWork } from './airplane-mode.ts'
 import type {
+  CancelOptions,
   CloseOptions,
   Completion,
   CompletionOptions,
@@ -33,6 +34,7 @@ import type {
   Engine,
   EngineHealth,
   InspectionObserver,
+  ResumeOptions,
   SendOptions,
   Turn,
   TurnOptions,
@@ -241,10 +243,7 @@ export class ConversationEngine implements Engine {
     return quiet(this.#open(() => this.#tree.edit(messageId, input, options)))
   }
 
-  async cancel(
-    conversationId: string,
-    options: { readonly turnId?: string } = {},
-  ): Promise<Receipt> {
+  async cancel(conversationId: string, options: CancelOptions = {}): Promise<Receipt> {
     this.#assertOpen()
     return this.#turnCalls.cancel(conversationId, options)
   }
@@ -254,9 +253,9 @@ export class ConversationEngine implements Engine {
     return this.#queueCalls.list(conversationId)
   }
 
-  async resumeQueue(conversationId?: string): Promise<void> {
+  async resumeQueue(conversationId?: string, options: ResumeOptions = {}): Promise<void> {
     this.#assertOpen()
-    return this.#queueCalls.resume(conversationId)
+    return this.#queueCalls.resume(conversationId, options)
   }
 
   runningTurn(conversationId: string): Turn | undefined {

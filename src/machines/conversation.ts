@@ -54,6 +54,8 @@ export interface ConversationContext extends ConversationInput {
   readonly queued: readonly string[]
   /** True if the queue was held when the running turn began: a refusal leaves it so. */
   readonly wasHeld: boolean
+  /** True if a cancel of the running turn said that the queue goes on. */
+  readonly runsQueue: boolean
 }
 
 /** What subscribers are told of the queue. */
@@ -187,11 +189,13 @@ export const conversationMachine = setup({
     begin: assign({
       turnId: (_, turnId: string) => turnId,
       wasHeld: ({ context }) => context.queued.length > 0,
+      runsQueue: false,
     }),
     beginFirst: assign({
       turnId: ({ context }) => context.queued[0] ?? '',
       queued: ({ context }) => context.queued.slice(1),
       wasHeld: true,
+      runsQueue: false,
     }),
     add: assign({
       queued: ({ context }, turnId: string) => [...context.queued, turnId],
@@ -203,6 +207,7 @@ export const conversationMachine = setup({
       queued: ({ context }, { turnId, index }: { turnId: string; index: number }) =>
         context.queued.toSpliced(Math.max(0, index), 0, turnId),
     }),
+    noteRun: assign({ runsQueue: (_, runsQueue: boolean) => runsQueue }),
     adopt: assign({ queued: (_, queued: readonly string[]) => queued }),
     /** Writes the named turn into the queue; reports `conversation.queued`, or refuses the turn. */
     queueTurn: (_, _params: { turnId: string }) => {},
@@ -229,6 +234,9 @@ export const conversationMachine = setup({
       params.result === params.expected &&
       context.queued.length > 0 &&
       (params.result === 'done' || !context.wasHeld),
+    /** A turn is queued, and the cancel of the turn before it said that the queue goes on. */
+    mayRun: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
+      params.result === params.expected && context.queued.length > 0 && context.runsQueue,
     endedWell: ({ context }) => context.restState === 'done' || context.restState === 'idle',
   },
 }).createMachine({
@@ -239,6 +247,7 @@ export const conversationMachine = setup({
     restState: 'idle',
     queued: [],
     wasHeld: false,
+    runsQueue: false,
   }),
   initial: 'idle',
   states: {
@@ -262,6 +271,11 @@ export const conversationMachine = setup({
             guard: { ...resultIs('done'), type: 'mayGoOn' },
             ...goesOn,
             actions: [{ type: 'rest', params: 'done' }, ...goesOn.actions],
+          },
+          {
+            guard: { ...resultIs('cancelled'), type: 'mayRun' },
+            ...goesOn,
+            actions: [{ type: 'rest', params: 'cancelled' }, ...goesOn.actions],
           },
           // A refused send: what was queued behind it goes on.
           { guard: { ...resultIs('rejected'), type: 'mayGoOn' }, ...goesOn },
@@ -300,7 +314,10 @@ export const conversationMachine = setup({
         'turn.cancel': [
           {
             guard: { type: 'isRunning', params: ({ event }) => event.turnId },
-            actions: sendTo('turn', ({ event }) => event),
+            actions: [
+              { type: 'noteRun', params: ({ event }) => event.runsQueue === true },
+              sendTo('turn', ({ event }) => event),
+            ],
           },
           {
             actions: { type: 'refuseCancel', params: ({ event }) => ({ request: event.request }) },

@@ -21,6 +21,8 @@ export interface CancelEvent {
   readonly turnId: string
   /** The number of the `cancel` call that waits for the receipt. */
   readonly request: number
+  /** True if the queue goes on after the cancelled turn. */
+  readonly runsQueue?: boolean
 }
 
 /** The reports of the work that the turn machine's actions started. */

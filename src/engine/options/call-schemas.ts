@@ -138,7 +138,12 @@ export const forkOptions = group({
   metadata,
 })
 
-export const cancelOptions = group({ turnId: v.optional(text) })
+export const cancelOptions = group({
+  turnId: v.optional(text),
+  queued: v.optional(v.picklist(['hold', 'run', 'cancel']), 'hold'),
+})
+
+export const resumeOptions = group({ first: v.optional(text) })
 
 export const completionOptions = group({
   prompt: text,

@@ -13,25 +13,26 @@ import type { LiveTurn } from './live-turn.ts'
 interface CancelOptions {
   readonly turnId?: string | undefined
   readonly cause?: CancelCause | undefined
+  readonly runsQueue?: boolean | undefined
 }
 
 /**
  * Cancels a turn. The machine answers, and the save completes the receipt.
  *
  * @param options - `turnId`: the turn to cancel, which may be another one than the running turn;
- *   `cause`: absent if a host called `cancel`
+ *   `cause`: absent if a host called `cancel`; `runsQueue`: true if the queue goes on afterwards
  */
 export function cancelTurn(
   actors: Actors,
   live: LiveTurn,
-  { turnId = live.turnId, cause }: CancelOptions = {},
+  { turnId = live.turnId, cause, runsQueue = false }: CancelOptions = {},
 ): Promise<Receipt> {
   const { request, receipt } = live.requestCancel(cause)
   if (live.isQueued && turnId === live.turnId) {
     actors.send(live.conversationId, { type: 'conversation.withdraw', turnId, request })
     return receipt
   }
-  actors.send(live.conversationId, { type: 'turn.cancel', turnId, request })
+  actors.send(live.conversationId, { type: 'turn.cancel', turnId, request, runsQueue })
   return receipt
 }
 

@@ -4,9 +4,10 @@
  * Knows nothing of how a turn comes into a queue, or of what the machines do.
  */
 import type { Store } from '../../persistence/ports/store.ts'
-import { conversationNotFound } from '../../protocol/errors.ts'
+import { ColloquyError, conversationNotFound, turnRunning } from '../../protocol/errors.ts'
 import type { QueuedTurn } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
+import type { ResumeOptions } from '../api.ts'
 import * as requests from '../options/call-schemas.ts'
 import { checked } from '../options/check.ts'
 import type { LiveTurn } from './live-turn.ts'
@@ -35,14 +36,21 @@ export class QueueCalls {
     return await listQueue(this.#parts.store, conversationId)
   }
 
-  async resume(conversationId?: string): Promise<void> {
+  async resume(conversationId: string | undefined, options: ResumeOptions): Promise<void> {
     checked(requests.optionalId, conversationId, 'resumeQueue: conversation id')
+    const { first } = checked(requests.resumeOptions, options, 'resumeQueue')
     const { store } = this.#parts
     if (conversationId !== undefined) {
       if ((await store.getConversation(conversationId)) === undefined) {
         throw conversationNotFound(conversationId)
       }
-      return await this.run(conversationId)
+      return await this.run(conversationId, first)
+    }
+    if (first !== undefined) {
+      throw new ColloquyError(
+        'invalid-option',
+        'resumeQueue: first needs the id of its conversation. Give both.',
+      )
     }
     let after = ''
     for (;;) {
@@ -54,11 +62,30 @@ export class QueueCalls {
     }
   }
 
-  /** Runs the queue of a conversation, if there is one and it is held. */
-  async run(conversationId: string): Promise<void> {
+  /**
+   * Runs the queue of a conversation, if there is one and it is held.
+   *
+   * @throws with `first`: `turn-not-found`, `turn-running`
+   */
+  async run(conversationId: string, first?: string): Promise<void> {
     const queue = await this.restore(conversationId)
+    if (first !== undefined && !queue.includes(first)) {
+      throw new ColloquyError(
+        'turn-not-found',
+        `resumeQueue: first names no queued turn of this conversation: ${JSON.stringify(first)}.`,
+      )
+    }
+    const { turns, actors } = this.#parts
+    if (turns.runningIn(conversationId) !== undefined) {
+      if (first !== undefined) throw turnRunning()
+      return
+    }
     if (queue.length === 0) return
-    this.#parts.actors.send(conversationId, { type: 'conversation.resume-queue', queue })
+    const others = queue.filter((id) => id !== first)
+    actors.send(conversationId, {
+      type: 'conversation.resume-queue',
+      queue: first === undefined ? others : [first, ...others],
+    })
   }
 
   /** Makes the queued turns of a conversation live, and returns their ids. */

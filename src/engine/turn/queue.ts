@@ -50,6 +50,14 @@ export class TurnQueue {
     return ids
   }
 
+  /** The live queued turns of a conversation, in order. */
+  waitingIn(conversationId: string): readonly LiveTurn[] {
+    return this.#parts
+      .all()
+      .filter((live) => live.conversationId === conversationId && live.isQueued)
+      .toSorted((one, other) => placeOf(one) - placeOf(other))
+  }
+
   /** The turn is on disk in its queue: tells subscribers and the caller of its send. */
   enqueued(live: LiveTurn, { input, queue }: PlacedTurn): void {
     this.restore(queue.filter(({ turn }) => turn.id !== live.turnId))
@@ -209,4 +217,9 @@ export class TurnQueue {
       this.#parts.onIdle(live.conversationId)
     })
   }
+}
+
+/** A turn that is still being written into the queue comes last. */
+function placeOf({ queued }: LiveTurn): number {
+  return queued?.place ?? Number.MAX_SAFE_INTEGER
 }

@@ -5,7 +5,7 @@
  */
 import type { StoredQueuedTurn } from '../ports/placement.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import { json, readRow, type ReportBroken, readRows } from './checked-row.ts'
+import { integer, json, readRow, type ReportBroken, readRows } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { messageRecord } from './message-row.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -61,6 +61,7 @@ export async function readQueue(
 function queuedTurn({ turn, message }: QueuedRow): StoredQueuedTurn {
   return {
     turn: turnRecord(turn),
+    place: readRow('turn', turn.id, () => integer(turn.queue_place)),
     messages: [messageRecord(message)],
     options: readRow('turn', turn.id, () => ({
       ...(turn.options !== null && { open: json(turn.options) }),
