@@ -12,12 +12,13 @@ import { Preferences } from './engine/endpoints/preferences.ts'
 import { OneShots } from './engine/one-shots/one-shots.ts'
 import { Titles } from './engine/one-shots/titles.ts'
 import type { EngineOptions } from './engine/options/options.ts'
-import { resolveOptions } from './engine/options/resolve-options.ts'
+import { type ResolvedOptions, resolveOptions } from './engine/options/resolve-options.ts'
 import { ReadOnlyEngine } from './engine/read-only-engine.ts'
 import { assertRuntime } from './engine/runtime.ts'
 import { Drains } from './engine/turn/drains.ts'
 import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
+import type { ConversationStore } from './persistence/ports/conversation-store.ts'
 import { openSqliteStore } from './persistence/sqlite/store.ts'
 import { openSqliteView } from './persistence/sqlite/view.ts'
 import { openTransport } from './transport/lazy-transport.ts'
@@ -49,6 +50,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   const store = await openSqliteStore({
     database: options.database,
     durability: options.durability,
+    secureDelete: options.secureDelete,
     clock: steadyClock,
     logger,
   })
@@ -95,6 +97,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       onFailure: (conversationId, error) => turns.abandonIn(conversationId, error),
     })
     logger.info({ database, readOnly: false, epoch: store.epoch }, 'An engine was opened.')
+    void finishDeletions(store, options)
     return new ConversationEngine({
       options: steady,
       store,
@@ -112,5 +115,17 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Runs behind the first calls. What is left to delete is in no answer to them. */
+async function finishDeletions(
+  store: ConversationStore,
+  { warnings }: ResolvedOptions,
+): Promise<void> {
+  try {
+    await store.finishDeletions()
+  } catch (error) {
+    warnings.warn('deletion', { err: error }, 'Deleted conversations could not be looked up.')
   }
 }

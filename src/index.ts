@@ -10,12 +10,15 @@ export type {
   EndpointOptions,
   Engine,
   EngineHealth,
+  EventOptions,
   Fallback,
   InspectionObserver,
+  OwnerView,
   Reply,
   ResumeOptions,
   SendOptions,
   Turn,
+  ViewOptions,
   TurnOptions,
 } from './engine/api.ts'
 export type {

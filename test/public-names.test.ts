@@ -33,6 +33,7 @@ test('colloquy exports these names and no others', async () => {
     'EngineOptions',
     'EngineSettings',
     'ErrorRecord',
+    'EventOptions',
     'Fallback',
     'FallbackRecord',
     'FilePart',
@@ -51,6 +52,7 @@ test('colloquy exports these names and no others', async () => {
     'MessageRole',
     'MessageStatus',
     'ModelPurpose',
+    'OwnerView',
     'Part',
     'Prepare',
     'PreparedTurn',
@@ -82,6 +84,7 @@ test('colloquy exports these names and no others', async () => {
     'TurnRecord',
     'TurnStatus',
     'Usage',
+    'ViewOptions',
     'createEngine',
   ])
 })

@@ -28,11 +28,21 @@ export function multiplyConversation(file: string, times: number): void {
  * Copies all rows of a table. Each id gets the number of its copy, so that references still match.
  */
 function copyRows(database: Database.Database, table: string, times: number): void {
-  const columns = database.pragma(`table_info(${table})`) as { name: string }[]
-  const names = columns.map(({ name }) => name)
-  const values = names.map((name) => (/^id$|_id$/.test(name) ? `${name} || '-' || n` : name))
+  const columns = database.pragma(`table_info(${table})`) as Column[]
+  const keys = columns.filter(({ pk }) => pk > 0)
+  // SQLite itself numbers the rows of a table whose one key is an integer.
+  const isNumber = (column: Column) =>
+    keys.length === 1 && keys[0] === column && column.type.toUpperCase() === 'INTEGER'
+  const names = columns.filter((column) => !isNumber(column)).map(({ name }) => name)
+  const values = names.map((name) => (/^id$|_id$/.test(name) ? `${name} || '-' || copy.k` : name))
   database.exec(`
-    with recursive copy (n) as (select 1 union all select n + 1 from copy where n < ${times - 1})
+    with recursive copy (k) as (select 1 union all select k + 1 from copy where k < ${times - 1})
     insert into ${table} (${names.join(', ')})
     select ${values.join(', ')} from copy, (select * from ${table})`)
+}
+
+interface Column {
+  readonly name: string
+  readonly type: string
+  readonly pk: number
 }

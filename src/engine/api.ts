@@ -302,6 +302,29 @@ export interface EndpointOptions {
   readonly quirks?: Quirks | undefined
 }
 
+/** How an owner view sees conversations that have no owner. */
+export interface ViewOptions {
+  /**
+   * True if conversations without an owner are the viewer's too, for hosts with one user.
+   * @defaultValue false
+   */
+  readonly unowned?: boolean | undefined
+}
+
+/** The events to subscribe to. All fields are optional; an absent one selects everything. */
+export interface EventOptions {
+  /** Only the events of this conversation. */
+  readonly conversationId?: string | undefined
+  /** Only the events of conversations that this owner has when they happen. */
+  readonly ownerId?: string | undefined
+  /**
+   * How much of the replies' content is wanted. `'deltas'` leaves out all snapshots but the one that
+   * a late subscriber begins with, and `'snapshots'` leaves out the deltas. `false` leaves out both,
+   * for lists: nothing is made that nobody wants. @defaultValue `true`
+   */
+  readonly content?: boolean | 'deltas' | 'snapshots' | undefined
+}
+
 /** A prompt outside any conversation. Neither the prompt nor its answer is stored. */
 export interface CompletionOptions {
   readonly prompt: string
@@ -439,7 +462,16 @@ export interface Engine {
   startConversation(options?: ConversationOptions): Promise<ConversationRecord>
   /** The conversation, or `undefined` if there is none with this id. */
   getConversation(id: string): Promise<ConversationRecord | undefined>
-  /** The conversations, newest activity first. */
+  /**
+   * The conversations, newest activity first, or a page of them. A record is its own cursor.
+   *
+   * @example
+   * ```ts
+   * const page = await engine.listConversations({ ownerId: 'user-17', limit: 50 })
+   * const next = await engine.listConversations({ ownerId: 'user-17', limit: 50, after: page.at(-1) })
+   * ```
+   * @throws `invalid-option`
+   */
   listConversations(options?: ConversationListOptions): Promise<readonly ConversationRecord[]>
   /**
    * Changes the given fields of a conversation: `null` removes a field, an absent one stays.
@@ -447,6 +479,13 @@ export interface Engine {
    * @throws `conversation-not-found`, `invalid-option`
    */
   updateConversation(id: string, update: ConversationUpdate): Promise<ConversationRecord>
+  /**
+   * Puts a conversation into the archive, or takes it back. Lists show it only if they ask for
+   * archived ones; otherwise it is a conversation like all others. This is no activity.
+   *
+   * @throws `conversation-not-found`
+   */
+  archiveConversation(id: string, archived: boolean): Promise<ConversationRecord>
   /**
    * Cancels the running turn, then removes the conversation with its messages.
    *
@@ -581,6 +620,8 @@ export interface Engine {
   resumeQueue(conversationId?: string, options?: ResumeOptions): Promise<void>
   /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
+  /** The turns that run in all conversations, oldest first: what a list marks as busy. */
+  runningTurns(): readonly Turn[]
   /** The record of a turn, or `undefined` if there is none with this id. */
   getTurn(turnId: string): Promise<TurnRecord | undefined>
   /**
@@ -600,11 +641,34 @@ export interface Engine {
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
 
   /**
-   * The events of a conversation, or of all conversations. The Observable is hot, for any number
-   * of subscribers. It never errors, and completes at `close()`. A subscriber that comes while a
-   * turn runs first gets its phase, and one snapshot of its reply.
+   * The events of a conversation, of an owner, or of all conversations. The Observable is hot, for
+   * any number of subscribers. It never errors, and completes at `close()`. A subscriber that comes
+   * while a turn runs first gets its phase, and one snapshot of its reply.
+   *
+   * @param selection - the id of a conversation, or {@link EventOptions}; by default everything
+   * @throws `invalid-option`
+   * @example
+   * ```ts
+   * engine.events({ ownerId: 'user-17', content: false }).subscribe(({ type }) => {
+   *   if (type === 'conversation.changed') void showList()
+   * })
+   * ```
    */
-  events(conversationId?: string): Observable<ConversationEvent>
+  events(selection?: string | EventOptions): Observable<ConversationEvent>
+  /**
+   * The engine as one owner sees it, for answering users: the conversations of others, their turns,
+   * messages and events do not exist there.
+   *
+   * @param ownerId - the owner, in the host's words, of 1 to 200 characters
+   * @throws `invalid-option`, `engine-closed`
+   * @example
+   * ```ts
+   * const mine = engine.as('user-17')
+   * const chat = await mine.startConversation()
+   * await mine.listMessages(chat.id)
+   * ```
+   */
+  as(ownerId: string, options?: ViewOptions): OwnerView
   /** One prompt, one answer, never streamed; retried like a turn. */
   complete(options: CompletionOptions): Promise<Completion>
   /**
@@ -619,4 +683,40 @@ export interface Engine {
    */
   close(options?: CloseOptions): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * The engine as one owner sees it; see {@link Engine.as}. Its calls are those of the engine.
+ *
+ * What is missing, deleted or another owner's is refused with the same code and words, after the same
+ * number of statements. `ownerId` is no option here. An id that is chosen has at least 16 characters:
+ * if it is taken, `conversation-exists` says so, whoever has it.
+ */
+export interface OwnerView extends Pick<
+  Engine,
+  | 'startConversation'
+  | 'getConversation'
+  | 'listConversations'
+  | 'updateConversation'
+  | 'archiveConversation'
+  | 'deleteConversation'
+  | 'listMessages'
+  | 'listBranches'
+  | 'switchBranch'
+  | 'fork'
+  | 'send'
+  | 'retry'
+  | 'regenerate'
+  | 'edit'
+  | 'cancel'
+  | 'listQueue'
+  | 'resumeQueue'
+  | 'runningTurn'
+  | 'runningTurns'
+  | 'attachTurn'
+  | 'getTurn'
+  | 'listTurns'
+  | 'events'
+> {
+  readonly ownerId: string
 }

@@ -6,6 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
+import type { Viewer } from '../persistence/ports/conversation-store.ts'
 import type { Store } from '../persistence/ports/store.ts'
 import type {
   ConversationListOptions,
@@ -33,28 +34,34 @@ import type {
   EndpointOptions,
   Engine,
   EngineHealth,
+  EventOptions,
   InspectionObserver,
   ResumeOptions,
+  OwnerView,
   SendOptions,
   Turn,
   TurnOptions,
+  ViewOptions,
 } from './api.ts'
 import { closeEngine } from './close.ts'
 import { Conversations } from './conversations.ts'
 import type { Binder } from './endpoints/binding.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import type { Preferences } from './endpoints/preferences.ts'
+import { eventSelection } from './event-selection.ts'
 import { healthOf } from './health.ts'
 import type { OneShots } from './one-shots/one-shots.ts'
 import { cleanTitle } from './one-shots/title.ts'
 import type { Titles } from './one-shots/titles.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
-import { parseInput } from './options/input.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
+import { OwnedEngine } from './owner-view.ts'
+import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Drains } from './turn/drains.ts'
+import { SendCalls } from './turn/send-calls.ts'
 import { QueueCalls } from './turn/queue-calls.ts'
 import { Sends } from './turn/sends.ts'
 import { TurnCalls } from './turn/turn-calls.ts'
@@ -77,7 +84,7 @@ interface ConversationEngineParts {
 
 export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
-  readonly #sends: Sends
+  readonly #sendCalls: SendCalls
   readonly #turnCalls: TurnCalls
   readonly #queueCalls: QueueCalls
   readonly #conversations: Conversations
@@ -87,14 +94,18 @@ export class ConversationEngine implements Engine {
   constructor(parts: ConversationEngineParts) {
     this.#parts = parts
     const assertOpen = () => this.#assertOpen()
-    const cancel = (conversationId: string, turnId: string) =>
-      this.cancel(conversationId, { turnId })
-    this.#sends = new Sends({ ...parts, assertOpen, cancel })
-    this.#queueCalls = new QueueCalls({ ...parts, assertOpen })
-    const [sends, queueCalls] = [this.#sends, this.#queueCalls]
+    const cancel = async (conversationId: string, turnId: string, viewer?: Viewer) => {
+      this.#assertOpen()
+      return this.#turnCalls.cancel(conversationId, { turnId }, viewer)
+    }
+    const sends = new Sends({ ...parts, assertOpen, cancel })
+    const conversations = new Conversations(parts)
+    const queueCalls = new QueueCalls({ ...parts, assertOpen })
+    this.#queueCalls = queueCalls
     this.#turnCalls = new TurnCalls({ ...parts, sends, queueCalls, cancel })
-    this.#conversations = new Conversations(parts)
-    this.#tree = new Tree({ ...parts, sends: this.#sends, assertOpen })
+    this.#conversations = conversations
+    this.#sendCalls = new SendCalls({ ...parts, sends, conversations, assertOpen })
+    this.#tree = new Tree({ ...parts, sends, assertOpen })
   }
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
@@ -191,6 +202,11 @@ export class ConversationEngine implements Engine {
     return this.#conversations.update(id, update)
   }
 
+  async archiveConversation(id: string, archived: boolean): Promise<ConversationRecord> {
+    this.#assertOpen()
+    return this.#conversations.archive(id, archived)
+  }
+
   async deleteConversation(id: string): Promise<void> {
     this.#assertOpen()
     return this.#conversations.delete(id)
@@ -224,11 +240,11 @@ export class ConversationEngine implements Engine {
     input: string | readonly InputPart[],
     options: SendOptions = {},
   ): Promise<Turn> {
-    return quiet(this.#send(conversationId, input, options))
+    return quiet(this.#sendCalls.send(conversationId, input, options))
   }
 
   retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
-    return quiet(this.#retry(conversationId, options))
+    return quiet(this.#sendCalls.retry(conversationId, options))
   }
 
   regenerate(messageId: string, options: TurnOptions = {}): Promise<Turn> {
@@ -263,6 +279,11 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.running(conversationId)
   }
 
+  runningTurns(): readonly Turn[] {
+    this.#assertOpen()
+    return this.#turnCalls.allRunning()
+  }
+
   async attachTurn(turnId: string): Promise<Turn> {
     this.#assertOpen()
     return this.#turnCalls.attach(turnId)
@@ -278,9 +299,28 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.list(conversationId)
   }
 
-  events(conversationId?: string): Observable<ConversationEvent> {
-    checked(requests.optionalId, conversationId, 'events: conversation id')
-    return this.#parts.feed.events(conversationId)
+  events(selection?: string | EventOptions): Observable<ConversationEvent> {
+    return this.#parts.feed.events(eventSelection(selection))
+  }
+
+  as(ownerId: string, options: ViewOptions = {}): OwnerView {
+    this.#assertOpen()
+    checked(requests.ownerId, ownerId, 'as: owner id')
+    const { unowned } = checked(requests.viewOptions, options, 'as')
+    const { store, feed } = this.#parts
+    return new OwnedEngine(
+      {
+        store,
+        feed,
+        conversations: this.#conversations,
+        tree: this.#tree,
+        turnCalls: this.#turnCalls,
+        queueCalls: this.#queueCalls,
+        sendCalls: this.#sendCalls,
+        assertOpen: () => this.#assertOpen(),
+      },
+      { ownerId, unowned },
+    )
   }
 
   async complete(options: CompletionOptions): Promise<Completion> {
@@ -313,32 +353,6 @@ export class ConversationEngine implements Engine {
     return this.close()
   }
 
-  async #send(
-    conversationId: string,
-    input: string | readonly InputPart[],
-    options: SendOptions,
-  ): Promise<Turn> {
-    this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'send: conversation id')
-    const { startWith, ...given } = checked(requests.sendOptions, options, 'send')
-    return this.#sends.send({
-      conversationId,
-      input: parseInput(input),
-      mayQueue: given.sendPolicy !== 'reject',
-      startWith: startWith && this.#conversations.toStartWith(conversationId, startWith),
-      options: given,
-    })
-  }
-
-  async #retry(conversationId: string, options: TurnOptions): Promise<Turn> {
-    this.#assertOpen()
-    checked(requests.conversationId, conversationId, 'retry: conversation id')
-    return this.#sends.send({
-      conversationId,
-      options: checked(requests.turnOptions, options, 'retry'),
-    })
-  }
-
   async #open<T>(call: () => Promise<T>): Promise<T> {
     this.#assertOpen()
     return await call()
@@ -355,13 +369,4 @@ export class ConversationEngine implements Engine {
       'The engine is closed. Create a new one with createEngine().',
     )
   }
-}
-
-/**
- * A host may cancel, or send again, before it awaits this promise. A rejection in between must not
- * end its process.
- */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
 }

@@ -4,7 +4,7 @@
  * Knows nothing of messages but those that a conversation begins with.
  */
 import type { Feed } from '../feed/feed.ts'
-import type { NewConversation } from '../persistence/ports/conversation-store.ts'
+import type { NewConversation, Viewer } from '../persistence/ports/conversation-store.ts'
 import type { Store } from '../persistence/ports/store.ts'
 import type {
   ConversationListOptions,
@@ -16,12 +16,15 @@ import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { Actors } from './actors/actors.ts'
 import type { ConversationOptions } from './api.ts'
 import type { Titles } from './one-shots/titles.ts'
+import { conversationList } from './conversation-list.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { parseInitialMessage } from './options/input.ts'
+import { assertNoOwner, assertUnguessable, ownedBy } from './ownership.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { cancelTurn } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
+import { seen } from './turn/live-turn.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface ConversationsParts {
@@ -46,10 +49,12 @@ export class Conversations {
     this.#parts = parts
   }
 
-  async start(options: ConversationOptions): Promise<ConversationRecord> {
+  async start(options: ConversationOptions, viewer?: Viewer): Promise<ConversationRecord> {
     const { store, feed } = this.#parts
     const given = checked(requests.conversationOptions, options, 'startConversation')
-    const conversation = await store.createConversation(this.#new(given, 'startConversation'))
+    const conversation = await store.createConversation(
+      this.#new(given, 'startConversation', viewer),
+    )
     feed.announce(conversation.id, {
       type: 'conversation.changed',
       change: 'created',
@@ -58,10 +63,8 @@ export class Conversations {
     return conversation
   }
 
-  /**
-   * The conversation that a send begins if there is none with this id.
-   */
-  toStartWith(id: string, options: GivenOptions): NewConversation {
+  /** The conversation that a send begins if there is none with this id. */
+  toStartWith(id: string, options: GivenOptions, viewer?: Viewer): NewConversation {
     checked(requests.chosenId, id, 'send: conversation id')
     if (options.id !== undefined && options.id !== id) {
       throw new ColloquyError(
@@ -69,44 +72,73 @@ export class Conversations {
         'send: startWith.id is another id than that of the conversation. Leave it out.',
       )
     }
-    return this.#new({ ...options, id }, 'send: startWith')
+    return this.#new({ ...options, id }, 'send: startWith', viewer)
   }
 
-  async list(options: ConversationListOptions): Promise<readonly ConversationRecord[]> {
-    return this.#parts.store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+  async list(
+    options: ConversationListOptions,
+    viewer?: Viewer,
+  ): Promise<readonly ConversationRecord[]> {
+    return this.#parts.store.listConversations(conversationList(options, viewer))
   }
 
-  async update(id: string, update: ConversationUpdate): Promise<ConversationRecord> {
+  async update(
+    id: string,
+    update: ConversationUpdate,
+    viewer?: Viewer,
+  ): Promise<ConversationRecord> {
     const { store, feed, turns, options } = this.#parts
     checked(requests.conversationId, id, 'updateConversation: id')
     const changes = checked(requests.conversationUpdate, update, 'updateConversation')
+    assertNoOwner(viewer, changes, 'updateConversation')
     const at = new Date(options.clock.now())
-    const conversation = await store.updateConversation(id, changes, at)
+    const conversation = await store.updateConversation(id, changes, at, viewer)
     if (conversation === undefined) throw conversationNotFound(id)
+    if (changes.ownerId !== undefined) turns.changeOwner(id, conversation.ownerId)
     const running = turns.runningIn(id)
     if (running?.sendPolicy !== undefined) running.sendPolicy = conversation.sendPolicy ?? null
     feed.announce(id, { type: 'conversation.changed', change: 'updated', conversation })
     return conversation
   }
 
-  async delete(id: string): Promise<void> {
+  async archive(id: string, archived: boolean, viewer?: Viewer): Promise<ConversationRecord> {
+    const { store, feed, options } = this.#parts
+    checked(requests.conversationId, id, 'archiveConversation: id')
+    checked(requests.isArchived, archived, 'archiveConversation: archived')
+    const at = new Date(options.clock.now())
+    const result = await store.archiveConversation({ id, archived, at }, viewer)
+    if (result === undefined) throw conversationNotFound(id)
+    const { conversation, isChanged } = result
+    if (isChanged) {
+      feed.announce(id, { type: 'conversation.changed', change: 'archived', conversation })
+    }
+    return conversation
+  }
+
+  async delete(id: string, viewer?: Viewer): Promise<void> {
     const { options, store, feed, turns, drains, actors, titles } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
     for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
+      if (viewer !== undefined && (await seen(live, viewer)) === undefined) break
       await cancelTurn(actors, live, { cause: 'deletion' })
     }
-    drains.abort(({ conversationId }) => conversationId === id)
-    titles.forget(id)
-    if (!(await store.deleteConversation(id))) throw conversationNotFound(id)
+    const forget = () => {
+      drains.abort(({ conversationId }) => conversationId === id)
+      titles.forget(id)
+    }
+    // Only the deletion itself tells a view whose conversation it is.
+    if (viewer === undefined) forget()
+    const deleted = await store.deleteConversation(id, new Date(options.clock.now()), viewer)
+    if (deleted === undefined) throw conversationNotFound(id)
+    if (viewer !== undefined) forget()
     turns.queue.forgetConversation(id, conversationNotFound(id))
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
-    feed.announce(id, { type: 'conversation.changed', change: 'deleted' })
+    feed.announce(id, { type: 'conversation.changed', change: 'deleted' }, deleted.ownerId)
   }
 
-  #new(options: GivenOptions, what: string): NewConversation {
+  #new(options: GivenOptions, what: string, viewer: Viewer | undefined): NewConversation {
+    assertUnguessable(viewer, options.id, `${what}: the id`)
     const { newId, clock } = this.#parts.options
     const messages = (options.messages ?? []).map((message) => ({
       ...parseInitialMessage(message as InitialMessage, `${what}: messages`),
@@ -114,6 +146,7 @@ export class Conversations {
     }))
     return {
       ...options,
+      ...ownedBy(viewer, options, what),
       id: options.id ?? newId(),
       messages,
       importId: newId(),

@@ -6,6 +6,7 @@
  */
 import type { Observable } from 'rxjs'
 import type { Feed } from '../feed/feed.ts'
+import type { Viewer } from '../persistence/ports/conversation-store.ts'
 import type { Store } from '../persistence/ports/store.ts'
 import type {
   ConversationListOptions,
@@ -17,11 +18,14 @@ import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { QueuedTurn, TurnRecord } from '../protocol/turn.ts'
-import type { CloseOptions, Engine, Turn } from './api.ts'
+import type { CloseOptions, Engine, EventOptions, OwnerView, Turn, ViewOptions } from './api.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
+import { conversationList } from './conversation-list.ts'
+import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
+import { ReadOnlyView } from './read-only-view.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { attachTurn } from './turn/attach.ts'
 import { listQueue } from './turn/queue-list.ts'
@@ -69,9 +73,7 @@ export class ReadOnlyEngine implements Engine {
     options: ConversationListOptions = {},
   ): Promise<readonly ConversationRecord[]> {
     this.#assertOpen()
-    return this.#store.listConversations(
-      checked(requests.listOptions, options, 'listConversations'),
-    )
+    return this.#store.listConversations(conversationList(options))
   }
 
   async listMessages(
@@ -103,11 +105,21 @@ export class ReadOnlyEngine implements Engine {
   /** The handle of an ended turn. That of a turn which runs in another engine cannot follow it. */
   async attachTurn(turnId: string): Promise<Turn> {
     this.#assertOpen()
-    checked(requests.turnId, turnId, 'attachTurn: id')
-    return await attachTurn(
-      { store: this.#store, find: () => undefined, cancel: this.#refuse, unended: runsElsewhere },
-      turnId,
-    )
+    return await this.#attach(turnId)
+  }
+
+  as(ownerId: string, options: ViewOptions = {}): OwnerView {
+    this.#assertOpen()
+    checked(requests.ownerId, ownerId, 'as: owner id')
+    const { unowned } = checked(requests.viewOptions, options, 'as')
+    return new ReadOnlyView({
+      store: this.#store,
+      feed: this.#feed,
+      viewer: { ownerId, unowned },
+      assertOpen: () => this.#assertOpen(),
+      refuse: this.#refuse,
+      attach: (turnId, viewer) => this.#attach(turnId, viewer),
+    })
   }
 
   async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
@@ -121,10 +133,15 @@ export class ReadOnlyEngine implements Engine {
     return undefined
   }
 
+  /** No turn runs in this engine. */
+  runningTurns(): readonly Turn[] {
+    this.#assertOpen()
+    return []
+  }
+
   /** No event is published in this engine; the observable completes at closing. */
-  events(conversationId?: string): Observable<ConversationEvent> {
-    checked(requests.optionalId, conversationId, 'events: conversation id')
-    return this.#feed.events(conversationId)
+  events(selection?: string | EventOptions): Observable<ConversationEvent> {
+    return this.#feed.events(eventSelection(selection))
   }
 
   /** Nothing is changed through this engine; the observable completes at closing. */
@@ -144,6 +161,7 @@ export class ReadOnlyEngine implements Engine {
   readonly setModelPreference = this.#refuse
   readonly startConversation = this.#refuse
   readonly updateConversation = this.#refuse
+  readonly archiveConversation = this.#refuse
   readonly deleteConversation = this.#refuse
   readonly send = this.#refuse
   readonly retry = this.#refuse
@@ -166,6 +184,20 @@ export class ReadOnlyEngine implements Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #attach(turnId: string, viewer?: Viewer): Promise<Turn> {
+    checked(requests.turnId, turnId, 'attachTurn: id')
+    return await attachTurn(
+      {
+        store: this.#store,
+        find: async () => undefined,
+        cancel: this.#refuse,
+        viewer,
+        unended: runsElsewhere,
+      },
+      turnId,
+    )
   }
 
   async #assertExists(conversationId: string): Promise<void> {

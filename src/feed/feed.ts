@@ -1,9 +1,10 @@
 /**
  * One source of events with many subscribers.
  *
- * The subscribers of a turn, of a conversation and of everything have Subjects of their own, so that
- * an event costs nothing for subscribers that it does not concern. Events published during a delivery
- * are delivered after it, to all subscribers in one order. Observables of the feed never error.
+ * The subscribers of a turn, of a conversation, of an owner and of everything have Subjects of their
+ * own, so that an event costs nothing for subscribers that it does not concern. Events published
+ * during a delivery are delivered after it, to all subscribers in one order. Observables of the feed
+ * never error.
  *
  * Knows nothing of machines, requests and storage.
  */
@@ -16,8 +17,10 @@ import {
   type SettingsChange,
 } from '../protocol/event.ts'
 import { Registry } from '../registry.ts'
-import { ReplyFeed, type ReplyFeedPort, type FeedTurn } from './reply-feed.ts'
-import { EventSubject, GuardedSubject } from './subjects.ts'
+import type { Content, Want } from './audience.ts'
+import { type FeedPlace, type FeedTurn, ReplyFeed, type ReplyFeedPort } from './reply-feed.ts'
+import { type Owner, Scope } from './scope.ts'
+import { GuardedSubject } from './subjects.ts'
 
 interface FeedOptions {
   readonly clock: Clock
@@ -27,13 +30,21 @@ interface FeedOptions {
   readonly emitIntervalMs: number
 }
 
+/** The events that a subscriber wants. Each field that is absent selects all. */
+export interface EventSelection {
+  readonly conversationId?: string | undefined
+  readonly owners?: readonly Owner[] | undefined
+  /** @defaultValue `true` */
+  readonly content?: Content | undefined
+}
+
 export class Feed implements ReplyFeedPort {
   readonly clock: Clock
   readonly steadyClock: Clock
   readonly emitIntervalMs: number
-  readonly #everything = new EventSubject()
+  readonly #everything = new Scope()
   /** By conversation, made for its first subscriber. */
-  readonly #subjects = new Registry<string, EventSubject>()
+  readonly #scopes = new Registry<string, Scope>()
   readonly #settings = new GuardedSubject<SettingsChange>()
   /** The reply feeds of running turns, by conversation. */
   readonly #replyFeeds = new Registry<string, ReplyFeed>()
@@ -57,15 +68,41 @@ export class Feed implements ReplyFeedPort {
     return new ReplyFeed(turn, this)
   }
 
-  /** Registers the reply feed of a queued turn. It delivers to the subscribers of this turn. */
-  openQueued(replyFeed: ReplyFeed): void {
+  /**
+   * Registers the reply feed of a queued turn. It delivers to the subscribers of this turn.
+   *
+   * @param owner - the owner of the conversation as the turn was queued or read
+   */
+  openQueued(replyFeed: ReplyFeed, owner?: string): void {
+    replyFeed.setOwner(owner)
     this.#queued.set(replyFeed.turnId, replyFeed)
   }
 
-  /** Registers the reply feed as the running one of its conversation. */
-  openReply(replyFeed: ReplyFeed): void {
+  /**
+   * Registers the reply feed as the running one of its conversation.
+   *
+   * @param owner - the owner of the conversation as the turn was accepted
+   */
+  openReply(replyFeed: ReplyFeed, owner?: string): void {
+    replyFeed.setOwner(owner)
     this.#queued.delete(replyFeed.turnId)
     this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
+  }
+
+  /**
+   * Notes that the conversation of a turn has another owner. From now on its events go to the
+   * subscribers of the new owner, who are told first what they missed.
+   */
+  changeOwner(replyFeed: ReplyFeed, owner: Owner): void {
+    if (replyFeed.ownerId === owner && replyFeed.hasOwner) return
+    replyFeed.changeOwner(owner)
+    if (this.#replyFeeds.get(replyFeed.conversationId) !== replyFeed) return
+    this.atomically(() => {
+      for (const scope of [this.#everything, this.#scopes.get(replyFeed.conversationId)]) {
+        const audience = scope?.present(owner)
+        audience?.catchUp(replyFeed.catchUp(audience.wantsContent))
+      }
+    })
   }
 
   get isDelivering(): boolean {
@@ -76,8 +113,9 @@ export class Feed implements ReplyFeedPort {
     return this.#isClosed
   }
 
-  hasSubscribers(conversationId: string): boolean {
-    return this.#everything.observed || this.#subjects.has(conversationId)
+  wants(what: Want, { conversationId, ownerId }: FeedPlace): boolean {
+    if (this.#everything.wants(what, ownerId)) return true
+    return this.#scopes.size > 0 && this.#scopes.get(conversationId)?.wants(what, ownerId) === true
   }
 
   /** Delivers an event to the subscribers that it concerns, after the events queued before it. */
@@ -99,9 +137,17 @@ export class Feed implements ReplyFeedPort {
     }
   }
 
-  /** Publishes an event of a conversation outside its turns. */
-  announce(conversationId: string, happening: ConversationHappening): void {
-    this.publish({ seq: 0, conversationId, at: new Date(this.steadyClock.now()), ...happening })
+  /**
+   * Publishes an event of a conversation outside its turns.
+   *
+   * @param owner - needed where the happening has no record of the conversation
+   */
+  announce(conversationId: string, happening: ConversationHappening, owner?: string): void {
+    const record = 'conversation' in happening ? happening.conversation : undefined
+    const ownerId = record === undefined ? owner : record.ownerId
+    const at = new Date(this.steadyClock.now())
+    const whose = ownerId === undefined ? {} : { ownerId }
+    this.publish({ seq: 0, conversationId, ...whose, at, ...happening })
   }
 
   /** Publishes a change of the settings, in the same order as all events. */
@@ -117,16 +163,25 @@ export class Feed implements ReplyFeedPort {
   })
 
   /**
-   * The events of one conversation, or of all, from the moment of subscribing. A late subscriber
-   * first gets the phase of each running turn, and a snapshot of its reply.
+   * The selected events, from the moment of subscribing. A late subscriber first gets the phase of
+   * each running turn, and a snapshot of its reply unless it wants no content.
    */
-  events(conversationId?: string): Observable<ConversationEvent> {
+  events({
+    conversationId,
+    owners,
+    content = true,
+  }: EventSelection = {}): Observable<ConversationEvent> {
     return new Observable((subscriber) => {
       if (this.#isClosed) return subscriber.complete()
-      const missed = this.#running(conversationId).flatMap((replyFeed) => replyFeed.catchUp())
-      const events = this.#subjectOf(conversationId).after(this.#isDelivering ? missed : [])
-      subscriber.add(events.subscribe(subscriber))
-      if (conversationId !== undefined) subscriber.add(() => this.#forget(conversationId))
+      const missed = this.#running(conversationId)
+        .filter(({ ownerId }) => owners?.includes(ownerId) !== false)
+        .flatMap((replyFeed) => replyFeed.catchUp(content !== false))
+      const queuedBefore = this.#isDelivering ? missed : []
+      const scope = this.#scopeOf(conversationId)
+      for (const audience of scope.audiences(owners)) {
+        subscriber.add(audience.subject(content).after(queuedBefore).subscribe(subscriber))
+      }
+      subscriber.add(() => this.#forget(conversationId, owners))
       this.atomically(() => {
         for (const event of missed) subscriber.next(event)
       })
@@ -138,7 +193,7 @@ export class Feed implements ReplyFeedPort {
     this.#isClosed = true
     for (const replyFeed of this.#replyFeeds.values()) replyFeed.close()
     for (const replyFeed of this.#queued.values()) replyFeed.close()
-    for (const subject of this.#subjects.values()) subject.complete()
+    for (const scope of this.#scopes.values()) scope.complete()
     this.#everything.complete()
     this.#settings.complete()
   }
@@ -154,19 +209,19 @@ export class Feed implements ReplyFeedPort {
     return replyFeed === undefined ? [] : [replyFeed]
   }
 
-  #subjectOf(conversationId: string | undefined): EventSubject {
+  #scopeOf(conversationId: string | undefined): Scope {
     if (conversationId === undefined) return this.#everything
-    const known = this.#subjects.get(conversationId)
+    const known = this.#scopes.get(conversationId)
     if (known !== undefined) return known
-    const subject = new EventSubject()
-    this.#subjects.set(conversationId, subject)
-    return subject
+    const scope = new Scope()
+    this.#scopes.set(conversationId, scope)
+    return scope
   }
 
-  #forget(conversationId: string): void {
-    if (this.#subjects.get(conversationId)?.observed === false) {
-      this.#subjects.delete(conversationId)
-    }
+  #forget(conversationId: string | undefined, owners: readonly Owner[] | undefined): void {
+    const scope = conversationId === undefined ? this.#everything : this.#scopes.get(conversationId)
+    if (scope?.release(owners) !== true) return
+    if (conversationId !== undefined) this.#scopes.remove(conversationId, scope)
   }
 
   #deliver(event: ConversationEvent | SettingsChange): void {
@@ -177,8 +232,8 @@ export class Feed implements ReplyFeedPort {
     // has missed the event.
     if (replyFeed !== undefined && isTerminal(event)) this.#close(replyFeed)
     replyFeed?.deliver(event)
-    this.#subjects.get(conversationId)?.next(event)
-    if (this.#everything.observed) this.#everything.next(event)
+    if (this.#scopes.size > 0) this.#scopes.get(conversationId)?.next(event)
+    this.#everything.next(event)
   }
 
   #replyFeedOf({ conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {

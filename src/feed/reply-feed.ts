@@ -20,6 +20,8 @@ import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { TerminalStatus, TurnPhase } from '../protocol/turn.ts'
 import { GrowingReply } from '../reply/growing-reply.ts'
+import type { Want } from './audience.ts'
+import type { Owner } from './scope.ts'
 import { type PacedReply, SnapshotPacer } from './snapshot-pacer.ts'
 import type { Versioned } from './snapshot-reader.ts'
 import { EventSubject } from './subjects.ts'
@@ -34,11 +36,17 @@ export interface ReplyFeedPort {
   readonly isClosed: boolean
   /** True while events are delivered. Events published meanwhile are queued. */
   readonly isDelivering: boolean
-  /** Returns true if the conversation has subscribers, besides those of a single turn. */
-  hasSubscribers(conversationId: string): boolean
+  /** Returns true if somebody wants this of the conversation, besides the subscribers of a turn. */
+  wants(what: Want, place: FeedPlace): boolean
   publish(event: ConversationEvent): void
   /** Does work in one step: the events that it publishes are delivered afterwards, in order. */
   atomically(work: () => void): void
+}
+
+/** The conversation in which something happens, and whose it is. */
+export interface FeedPlace {
+  readonly conversationId: string
+  readonly ownerId?: string | undefined
 }
 
 /** A turn as far as the feed knows it. */
@@ -52,6 +60,8 @@ export class ReplyFeed implements PacedReply {
   readonly turnId: string
   readonly conversationId: string
   readonly #replyId: string
+  /** The owner of the conversation, once it is known. */
+  #owner: { readonly id: Owner } | undefined
   readonly #feed: ReplyFeedPort
   readonly #reply = new GrowingReply()
   readonly #pacer: SnapshotPacer
@@ -73,6 +83,25 @@ export class ReplyFeed implements PacedReply {
     this.#replyId = turn.replyId
     this.#feed = feed
     this.#pacer = new SnapshotPacer(this, feed.steadyClock, feed.emitIntervalMs)
+  }
+
+  /** The owner of the conversation as it is now. */
+  get ownerId(): Owner {
+    return this.#owner?.id
+  }
+
+  /** Returns true once the owner is known, even if there is none. */
+  get hasOwner(): boolean {
+    return this.#owner !== undefined
+  }
+
+  /** Sets the owner that the accepting transaction read. A change that is known by now is newer. */
+  setOwner(owner: Owner): void {
+    this.#owner ??= { id: owner }
+  }
+
+  changeOwner(owner: Owner): void {
+    this.#owner = { id: owner }
   }
 
   get isSealed(): boolean {
@@ -141,12 +170,16 @@ export class ReplyFeed implements PacedReply {
     const isLast = isTerminal(happening)
     if (!isLast) this.#seq = seq
     // The terminal event is made in any case: it is kept for later subscribers.
-    if (!isLast && !this.hasSubscribers) return
-    const { turnId, conversationId } = this
+    if (!isLast && !this.#wants(wantOf(happening))) return
+    const { turnId, conversationId, ownerId } = this
     const at = new Date(clock.now())
     this.#seq = seq
     if ('turn' in happening) this.#endedAs = happening.turn.status as TerminalStatus
-    this.#feed.publish({ seq, conversationId, turnId, at, ...happening })
+    this.#feed.publish(
+      ownerId === undefined
+        ? { seq, conversationId, turnId, at, ...happening }
+        : { seq, conversationId, ownerId, turnId, at, ...happening },
+    )
   }
 
   /**
@@ -156,7 +189,7 @@ export class ReplyFeed implements PacedReply {
    */
   enter(report: PhaseReport): void {
     this.#phase = report
-    if (!this.hasSubscribers) this.#seq += 1
+    if (!this.#wants('events')) this.#seq += 1
     else this.publish({ type: 'turn.phase', ...report }, this.#feed.steadyClock)
   }
 
@@ -221,14 +254,17 @@ export class ReplyFeed implements PacedReply {
   /**
    * The events that tell a late subscriber what it missed: the present phase and the content, both
    * under the newest number. Of an ended turn the content alone, under its own number.
+   *
+   * @param withContent - without it, no snapshot is made
    */
-  catchUp(): readonly ConversationEvent[] {
+  catchUp(withContent = true): readonly ConversationEvent[] {
     const isOver = this.#endedAs !== undefined
-    const { turnId, conversationId } = this
+    const { turnId, conversationId, ownerId } = this
     const at = new Date(this.#feed.steadyClock.now())
-    const base = { seq: isOver ? this.#contentSeq : this.#seq, conversationId, turnId, at }
+    const seq = isOver ? this.#contentSeq : this.#seq
+    const base = { seq, conversationId, ...(ownerId !== undefined && { ownerId }), turnId, at }
     const phase = isOver ? undefined : this.#phase
-    const snapshot = this.current()?.snapshot
+    const snapshot = withContent ? this.current()?.snapshot : undefined
     return [
       ...(phase === undefined ? [] : [{ ...base, type: 'turn.phase', ...phase } as const]),
       ...(snapshot === undefined ? [] : [{ ...base, type: 'reply.snapshot', snapshot } as const]),
@@ -239,8 +275,8 @@ export class ReplyFeed implements PacedReply {
     return this.#version
   }
 
-  get hasSubscribers(): boolean {
-    return this.#subject?.observed === true || this.#feed.hasSubscribers(this.conversationId)
+  get wantsSnapshots(): boolean {
+    return this.#wants('snapshots')
   }
 
   /** The snapshot of the reply as it is; the same object until the reply changes. */
@@ -262,7 +298,7 @@ export class ReplyFeed implements PacedReply {
   publishSnapshot(): void {
     this.#contentSeq = this.#seq + 1
     this.#current = undefined
-    const snapshot = this.hasSubscribers ? this.current()?.snapshot : undefined
+    const snapshot = this.wantsSnapshots ? this.current()?.snapshot : undefined
     if (snapshot === undefined) this.#seq += 1
     else this.publish({ type: 'reply.snapshot', snapshot })
   }
@@ -273,7 +309,7 @@ export class ReplyFeed implements PacedReply {
 
   /**
    * Adds a batch and publishes it. Events are numbered even without subscribers, so that
-   * subscribing never changes the numbers. Without subscribers no placed delta is made.
+   * subscribing never changes the numbers. If nobody wants deltas, no placed delta is made.
    */
   #take(batch: readonly UnplacedDelta[]): void {
     this.#pacer.beginRead()
@@ -281,7 +317,7 @@ export class ReplyFeed implements PacedReply {
     this.#current = undefined
     // The event is queued now, before the snapshots of its deltas, and delivered once the whole
     // batch has its places. A copy has the right length at once, without spare capacity.
-    const deltas = this.hasSubscribers ? (batch.slice() as Delta[]) : undefined
+    const deltas = this.#wants('deltas') ? (batch.slice() as Delta[]) : undefined
     if (deltas === undefined) this.#seq += 1
     else this.publish({ type: 'reply.delta', deltas })
     for (let n = 0; n < batch.length; n += 1) {
@@ -297,10 +333,19 @@ export class ReplyFeed implements PacedReply {
     this.#pacer.endRead()
   }
 
+  #wants(what: Want): boolean {
+    return this.#subject?.observed === true || this.#feed.wants(what, this)
+  }
+
   /** Returns true if a delta adds nothing to its part. The reply then looks as it did before. */
   #onlyCloses(delta: Extract<UnplacedDelta, { type: 'tool-call' }>): boolean {
     const { closes, inputText, providerData, toolCallId } = delta
     const isEmpty = closes === true && inputText === '' && providerData === undefined
     return isEmpty && this.#reply.hasCall(toolCallId)
   }
+}
+
+function wantOf({ type }: TurnHappening): Want {
+  if (type === 'reply.delta') return 'deltas'
+  return type === 'reply.snapshot' ? 'snapshots' : 'events'
 }

@@ -14,8 +14,8 @@ import { SnapshotReader, type SnapshotSource, type Versioned } from './snapshot-
 export interface PacedReply {
   /** Counts the changes of the reply. */
   readonly version: number
-  /** Returns true if the reply has subscribers. */
-  readonly hasSubscribers: boolean
+  /** Returns true if the reply has subscribers that want snapshots. */
+  readonly wantsSnapshots: boolean
   /** The reply as it is; `undefined` before the first content. */
   current(): Versioned | undefined
   /** Numbers the snapshot as an event, and publishes it if there are subscribers. */
@@ -67,7 +67,7 @@ export class SnapshotPacer implements SnapshotSource {
   show(): boolean {
     const reply = this.#reply
     if (this.#shownVersion === reply.version) return false
-    if (!reply.hasSubscribers && this.#readers.size === 0) return false
+    if (!reply.wantsSnapshots && this.#readers.size === 0) return false
     this.#shownVersion = reply.version
     reply.publishSnapshot()
     if (this.#intervalMs > 0) this.#lastShown = reply.current()

@@ -5,12 +5,13 @@
  * Rows are plain objects: there is no identity map that grows. Knows neither the kind of database
  * nor how it is opened: that is in `sqlite/store.ts` and `sqlite/view.ts`.
  */
-import type {
-  ConversationListOptions,
-  ConversationRecord,
-  ConversationUpdate,
-} from '../protocol/conversation.ts'
-import { ColloquyError, conversationNotFound, errorRecord } from '../protocol/errors.ts'
+import type { ConversationRecord, ConversationUpdate } from '../protocol/conversation.ts'
+import {
+  ColloquyError,
+  conversationExists,
+  conversationNotFound,
+  errorRecord,
+} from '../protocol/errors.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Message, Usage } from '../protocol/message.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
@@ -20,16 +21,20 @@ import { acceptTurnJob } from './statements/accept-turn.ts'
 import type { Acceptance } from './statements/accepting.ts'
 import { readable, readRows, text } from './statements/checked-row.ts'
 import { checkpointJob } from './statements/checkpoints.ts'
+import { ConversationLists } from './statements/conversation-lists.ts'
 import { conversationRecord } from './statements/conversation-row.ts'
 import {
   createConversationJob,
   updateConversationJob,
-  SELECT_CONVERSATION,
-  SELECT_CONVERSATIONS,
-  SELECT_CONVERSATIONS_OF,
+  archiveConversationJob,
+  SELECT_VISIBLE,
   titleConversationJob,
-  DELETE_CONVERSATION,
 } from './statements/conversations.ts'
+import {
+  deleteConversationJob,
+  deletionSliceJob,
+  SELECT_DELETED,
+} from './statements/delete-conversation.ts'
 import { endTurnJob } from './statements/end-turn.ts'
 import { storedEndpoint } from './statements/endpoint-row.ts'
 import { DELETE_ENDPOINT, putEndpointJob, SELECT_ENDPOINTS } from './statements/endpoints.ts'
@@ -51,15 +56,21 @@ import { switchBranchJob } from './statements/switch-branch.ts'
 import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { turnRecord } from './statements/turn-row.ts'
 import { recordUsageJob } from './statements/turn-usage.ts'
-import { SELECT_LAST_TURN, SELECT_TURN, SELECT_TURNS } from './statements/turns.ts'
+import { SELECT_LAST_TURN, SELECT_TURNS, SELECT_VISIBLE_TURN } from './statements/turns.ts'
+import { viewerParameters } from './statements/visible.ts'
 import type {
+  ArchivedConversation,
   BranchSwitch,
+  ConversationArchive,
   ConversationFork,
+  ConversationList,
+  DeletedConversation,
   HistoryMessage,
   MessagePage,
   NewConversation,
   Place,
   SwitchedBranch,
+  Viewer,
 } from './ports/conversation-store.ts'
 import type { StoredEndpoint } from './ports/endpoint-store.ts'
 import type { PlacedTurn, StoredQueuedTurn } from './ports/placement.ts'
@@ -87,8 +98,6 @@ const CAPACITY_PATIENCE_MS = 30_000
  * turn shows that it could not be saved, and its save is retried, as checkpoints are.
  */
 const END_PATIENCE_MS = 500
-/** No limit. */
-const NO_LIMIT = 2_147_483_647
 
 type Job<T> = (tx: Connection) => Promise<T>
 
@@ -106,6 +115,7 @@ export class SqlStore implements Store {
   readonly #writer: WriterQueue<Connection>
   readonly #parts: SqlStoreParts
   readonly #brokenRows: BrokenRows
+  readonly #lists = new ConversationLists()
   #checking: Promise<StoreHealth> | undefined
   #closing: Promise<void> | undefined
 
@@ -133,20 +143,15 @@ export class SqlStore implements Store {
     return created
   }
 
-  async getConversation(id: string): Promise<ConversationRecord | undefined> {
+  async getConversation(id: string, viewer?: Viewer): Promise<ConversationRecord | undefined> {
     const row = await this.#read((connection) =>
-      SELECT_CONVERSATION.first(connection, { id: toText(id) }),
+      SELECT_VISIBLE.first(connection, { id: toText(id), ...viewerParameters(viewer) }),
     )
     return row && conversationRecord(row)
   }
 
-  async listConversations(filter: ConversationListOptions): Promise<readonly ConversationRecord[]> {
-    const { ownerId, limit = NO_LIMIT } = filter
-    const rows = await this.#read((connection) =>
-      ownerId === undefined
-        ? SELECT_CONVERSATIONS.all(connection, { limit })
-        : SELECT_CONVERSATIONS_OF.all(connection, { owner_id: toText(ownerId), limit }),
-    )
+  async listConversations(list: ConversationList): Promise<readonly ConversationRecord[]> {
+    const rows = await this.#read((connection) => this.#lists.read(connection, list))
     return readRows(rows, conversationRecord, this.#brokenRows.report)
   }
 
@@ -154,28 +159,62 @@ export class SqlStore implements Store {
     id: string,
     changes: ConversationUpdate,
     at: Date,
+    viewer?: Viewer,
   ): Promise<ConversationRecord | undefined> {
-    return await this.#write(() => updateConversationJob(id, changes, at))
+    return await this.#write(() => updateConversationJob(id, changes, at, viewer))
   }
 
-  async titleConversation(
+  async archiveConversation(
+    archive: ConversationArchive,
+    viewer?: Viewer,
+  ): Promise<ArchivedConversation | undefined> {
+    return await this.#write(() => archiveConversationJob(archive, viewer))
+  }
+
+  async titleConversation(id: string, title: string): Promise<ConversationRecord | undefined> {
+    return await this.#write(() => titleConversationJob(id, title))
+  }
+
+  async deleteConversation(
     id: string,
-    title: string,
     at: Date,
-  ): Promise<ConversationRecord | undefined> {
-    return await this.#write(() => titleConversationJob(id, title, at))
+    viewer?: Viewer,
+  ): Promise<DeletedConversation | undefined> {
+    const result = await this.#write(() => deleteConversationJob(id, at, viewer))
+    if (result?.isLarge === true) await this.#deleteRest(toText(id))
+    return result?.deleted
   }
 
-  async deleteConversation(id: string): Promise<boolean> {
-    return (await this.#write(() => (tx) => DELETE_CONVERSATION.run(tx, { id: toText(id) }))) > 0
+  async finishDeletions(): Promise<void> {
+    const marked = await this.#read((connection) => SELECT_DELETED.all(connection, {}))
+    for (const { id } of marked) await this.#deleteRest(id)
+  }
+
+  /**
+   * Deletes the rows of a conversation that is marked, a slice in each transaction. It is deleted for
+   * every caller by then, so a failure is no error of theirs: the next opening goes on, as it does
+   * after a closing.
+   */
+  async #deleteRest(id: string): Promise<void> {
+    try {
+      while (!(await this.#write(() => deletionSliceJob(id))));
+    } catch (error) {
+      if (this.#closing !== undefined) return
+      const { code } = errorRecord(error)
+      this.#parts.logger?.warn(
+        { code },
+        'The rows of a deleted conversation could not all be removed. No call returns them; the next opening goes on.',
+      )
+    }
   }
 
   async listMessages(
     conversationId: string,
     page: MessagePage = {},
+    viewer?: Viewer,
   ): Promise<readonly Message[] | undefined> {
     return await this.#read((connection) =>
-      readPage(connection, conversationId, page, this.#brokenRows.report),
+      readPage(connection, conversationId, page, this.#brokenRows.report, viewer),
     )
   }
 
@@ -191,60 +230,61 @@ export class SqlStore implements Store {
     )
   }
 
-  async getMessage(id: string): Promise<Message | undefined> {
-    const row = await this.#read((connection) => SELECT_PLACED_MESSAGE.first(connection, { id }))
+  async getMessage(id: string, viewer?: Viewer): Promise<Message | undefined> {
+    const named = { id, ...viewerParameters(viewer) }
+    const row = await this.#read((connection) => SELECT_PLACED_MESSAGE.first(connection, named))
     return row && messageRecord(row)
   }
 
-  async listBranches(messageId: string): Promise<readonly Message[] | undefined> {
+  async listBranches(messageId: string, viewer?: Viewer): Promise<readonly Message[] | undefined> {
     return await this.#read((connection) =>
-      readBranches(connection, messageId, this.#brokenRows.report),
+      readBranches(connection, messageId, this.#brokenRows.report, viewer),
     )
   }
 
-  async switchBranch(change: BranchSwitch): Promise<SwitchedBranch> {
-    const switched = await this.#write(() => switchBranchJob(change))
+  async switchBranch(change: BranchSwitch, viewer?: Viewer): Promise<SwitchedBranch> {
+    const switched = await this.#write(() => switchBranchJob(change, viewer))
     if ('refusal' in switched) throw switched.refusal
     return switched
   }
 
-  async forkConversation(fork: ConversationFork): Promise<ConversationRecord> {
-    const forked = await this.#write(() => forkConversationJob(fork))
+  async forkConversation(fork: ConversationFork, viewer?: Viewer): Promise<ConversationRecord> {
+    const forked = await this.#write(() => forkConversationJob(fork, viewer))
     if (forked === undefined) throw conversationExists()
     if ('refusal' in forked) throw forked.refusal
     return forked
   }
 
-  async getTurn(id: string): Promise<TurnRecord | undefined> {
-    const row = await this.#read((connection) => SELECT_TURN.first(connection, { id }))
+  async getTurn(id: string, viewer?: Viewer): Promise<TurnRecord | undefined> {
+    const named = { id, ...viewerParameters(viewer) }
+    const row = await this.#read((connection) => SELECT_VISIBLE_TURN.first(connection, named))
     return row && turnRecord(row)
   }
 
-  async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
-    const rows = await this.#read((connection) =>
-      SELECT_TURNS.all(connection, { conversation_id: toText(conversationId) }),
-    )
+  async listTurns(conversationId: string, viewer?: Viewer): Promise<readonly TurnRecord[]> {
+    const named = { conversation_id: toText(conversationId), ...viewerParameters(viewer) }
+    const rows = await this.#read((connection) => SELECT_TURNS.all(connection, named))
     return readRows(rows, turnRecord, this.#brokenRows.report)
   }
 
-  async lastTurn(conversationId: string): Promise<TurnRecord | undefined> {
-    const row = await this.#read((connection) =>
-      SELECT_LAST_TURN.first(connection, { conversation_id: toText(conversationId) }),
-    )
+  async lastTurn(conversationId: string, viewer?: Viewer): Promise<TurnRecord | undefined> {
+    const named = { conversation_id: toText(conversationId), ...viewerParameters(viewer) }
+    const row = await this.#read((connection) => SELECT_LAST_TURN.first(connection, named))
     return row && turnRecord(row)
   }
 
   async keyedTurn(
     conversationId: string,
     idempotencyKey: string,
+    viewer?: Viewer,
   ): Promise<StoredTurnParts | undefined> {
     return await this.#read((connection) =>
-      readKeyedTurn(connection, conversationId, idempotencyKey),
+      readKeyedTurn(connection, conversationId, idempotencyKey, viewer),
     )
   }
 
-  async turnParts(turnId: string): Promise<StoredTurnParts | undefined> {
-    return await this.#read((connection) => readTurnParts(connection, turnId))
+  async turnParts(turnId: string, viewer?: Viewer): Promise<StoredTurnParts | undefined> {
+    return await this.#read((connection) => readTurnParts(connection, turnId, viewer))
   }
 
   async replyOf(turnId: string): Promise<Message | undefined> {
@@ -271,15 +311,19 @@ export class SqlStore implements Store {
     return acceptance.accepted
   }
 
-  async listQueue(conversationId: string): Promise<readonly StoredQueuedTurn[]> {
-    return await this.#read((connection) =>
-      readQueue(connection, toText(conversationId), this.#brokenRows.report),
-    )
+  async listQueue(conversationId: string, viewer?: Viewer): Promise<readonly StoredQueuedTurn[]> {
+    const named = { conversation_id: toText(conversationId), ...viewerParameters(viewer) }
+    return await this.#read((connection) => readQueue(connection, named, this.#brokenRows.report))
   }
 
-  async listQueuedConversations(after: string, limit: number): Promise<readonly string[]> {
+  async listQueuedConversations(
+    after: string,
+    limit: number,
+    viewer?: Viewer,
+  ): Promise<readonly string[]> {
+    const named = { after: toText(after), limit, ...viewerParameters(viewer) }
     const rows = await this.#read((connection) =>
-      SELECT_QUEUED_CONVERSATIONS.all(connection, { after: toText(after), limit }),
+      SELECT_QUEUED_CONVERSATIONS.all(connection, named),
     )
     return rows.map((row) => fromText(row.conversation_id))
   }
@@ -416,13 +460,6 @@ export class SqlStore implements Store {
     }
     return await this.#database.read(work)
   }
-}
-
-function conversationExists(): ColloquyError {
-  return new ColloquyError(
-    'conversation-exists',
-    'There is already a conversation with this id. Choose another one, or leave it out.',
-  )
 }
 
 function notQueued(): ColloquyError {

@@ -41,7 +41,10 @@ export interface ConversationRecord {
   readonly headMessageId?: string
   /** The message that the conversation was copied from, with its conversation; see `fork`. */
   readonly forkedFrom?: { readonly conversationId: string; readonly messageId: string }
+  /** Since when it is archived; absent if it is not. */
+  readonly archivedAt?: Date
   readonly createdAt: Date
+  /** The latest activity: an accept or an end of a turn, or a change of other fields than the title. */
   readonly updatedAt: Date
 }
 
@@ -70,12 +73,40 @@ export interface ConversationUpdate {
   readonly sendPolicy?: SendPolicy | null | undefined
 }
 
-/** Selects the conversations to list. */
+/** The place of a conversation in a list. Every {@link ConversationRecord} is one. */
+export type ConversationPlace = Pick<ConversationRecord, 'id' | 'updatedAt' | 'createdAt'>
+
+/** The largest number of fields of one conversation's metadata by which it can be listed. */
+export const MOST_FIELDS = 16
+/** The longest name of such a field, and the longest string in one. */
+export const LONGEST_FIELD = 200
+
+/** Selects the conversations to list. All fields are optional. */
 export interface ConversationListOptions {
   /** Only the conversations of this owner. */
   readonly ownerId?: string | undefined
-  /** The largest number of conversations to list. */
+  /**
+   * The largest number of conversations, 1 to 500. Fewer than that mean that the list ends there.
+   * @defaultValue no limit
+   */
   readonly limit?: number | undefined
+  /** A record: the page has the conversations further down the list. */
+  readonly after?: ConversationPlace | undefined
+  /** A record: the page has those just above it in the list. Not together with `after`. */
+  readonly before?: ConversationPlace | undefined
+  /**
+   * `'activity'`: the newest accept or end of a turn first. A conversation may move up while one
+   * pages. `'created'`: the newest conversation first, an order that does not change.
+   * @defaultValue `'activity'`
+   */
+  readonly order?: 'activity' | 'created' | undefined
+  /** Whether archived conversations are listed: alone, not at all, or with the others. @defaultValue `false` */
+  readonly archived?: boolean | 'any' | undefined
+  /**
+   * Only conversations whose `metadata` has these fields with these values. Of each conversation the
+   * first 16 fields count whose value is a boolean, a number or a string of at most 200 characters.
+   */
+  readonly where?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
 /** Selects messages of a conversation: a page of a line. */

@@ -185,3 +185,10 @@ export function messageNotFound(id: string): ColloquyError {
     `There is no message ${JSON.stringify(id)} here. It was never stored, belongs to another conversation, or its conversation was deleted.`,
   )
 }
+
+export function conversationExists(): ColloquyError {
+  return new ColloquyError(
+    'conversation-exists',
+    'There is already a conversation with this id. Choose another one, or leave it out.',
+  )
+}

@@ -14,6 +14,8 @@ interface EventBase {
   /** Counts from 1 in a turn; 0 for an event that belongs to no turn. */
   readonly seq: number
   readonly conversationId: string
+  /** The owner of the conversation when the event was made; absent if it has none. */
+  readonly ownerId?: string
   readonly at: Date
 }
 
@@ -44,11 +46,11 @@ export type TurnHappening =
       readonly type: 'turn.phase'
       readonly phase: TurnPhase
       /**
-       * The number of the attempt under way, from 1; in `backingOff`, of the one that failed. Absent
-       * once the turn is being saved, as are endpoint and model.
+       * The number of the attempt under way, from 1. In `backingOff`, the number of the failed attempt.
+       * Absent once the turn is being saved, as are endpoint and model.
        */
       readonly attempt?: number
-      /** The endpoint that is asked; in `backingOff`, the one that is asked next. */
+      /** The endpoint that is asked. In `backingOff`, the endpoint that is asked next. */
       readonly endpoint?: string
       /** The model that is asked there. */
       readonly model?: string
@@ -99,8 +101,11 @@ export type PhaseReport = Omit<Extract<TurnHappening, { readonly type: 'turn.pha
 export type ConversationHappening =
   | {
       readonly type: 'conversation.changed'
-      /** `switched`: another line is the active one now. The lists of its messages changed. */
-      readonly change: 'created' | 'titled' | 'updated' | 'switched' | 'deleted'
+      /**
+       * `switched`: another line is the active one now. The lists of its messages changed.
+       * `archived`: it went into the archive or came back; `archivedAt` of the record says which.
+       */
+      readonly change: 'created' | 'titled' | 'updated' | 'switched' | 'archived' | 'deleted'
       /** The conversation after the change; absent if it was deleted. */
       readonly conversation?: ConversationRecord
     }

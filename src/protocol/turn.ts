@@ -4,7 +4,7 @@
  * Knows nothing of how a turn runs.
  */
 import type { ErrorRecord } from './errors.ts'
-import type { Message, Usage } from './message.ts'
+import type { Message, MessageStatus, Usage } from './message.ts'
 
 export const SEND_POLICIES = ['reject', 'queue'] as const
 
@@ -130,4 +130,9 @@ export interface Receipt {
   readonly partialChars: number
   /** The usage that the provider had reported by then, or an estimate; see `usageOnCancel`. */
   readonly usage?: Usage
+}
+
+/** The status of the reply of a turn that ended so. */
+export function messageStatusOf(status: TerminalStatus): MessageStatus {
+  return status === 'done' ? 'complete' : status
 }

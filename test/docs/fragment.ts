@@ -36,6 +36,7 @@ const GIVEN: readonly (readonly [name: string, declaration: string])[] = [
   ['show', 'const show = (text: string): void => void text'],
   ['render', 'const render = (text: string): void => void text'],
   ['warn', 'const warn = (error: unknown): void => void error'],
+  ['showList', 'const showList = async (): Promise<void> => {}'],
   ['showMode', 'const showMode = async (engine: Engine): Promise<void> => void engine'],
   [
     'showEndpoint',

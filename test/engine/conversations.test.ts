@@ -1,21 +1,12 @@
 /** Conversations: start, read, list and update. */
 import { describe, expect, test } from 'vitest'
 import type { ConversationOptions, ConversationUpdate } from '../../src/index.ts'
+import { countingTime } from '../support/counting-time.ts'
 import { testChat, testEngine } from '../support/engine.ts'
 import { closedGate, endless } from '../support/scripts.ts'
 import { eventLog, shown } from '../support/waiting.ts'
 
 const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/
-
-/** A clock whose time advances by one at each read. */
-function countingTime() {
-  let now = 1_700_000_000_000
-  return {
-    now: () => (now += 1),
-    setTimeout: (fn: () => void, ms: number) => setTimeout(fn, ms),
-    clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
-  }
-}
 
 describe('starting a conversation', () => {
   test('needs nothing said about it', async () => {
@@ -305,9 +296,11 @@ describe('listing conversations', () => {
     await (
       await engine.send('b', 'hello')
     ).reply
-    await engine.updateConversation('a', { title: 'A' })
+    await engine.updateConversation('c', { title: 'C' })
 
     expect(first).toEqual(['d', 'c', 'b', 'a'])
+    expect((await order()).slice(0, 4)).toEqual(['b', 'd', 'c', 'a'])
+    await engine.updateConversation('a', { model: 'm' })
     expect((await order()).slice(0, 4)).toEqual(['a', 'b', 'd', 'c'])
   })
 

@@ -20,7 +20,7 @@ test('an early reader sees every event of a turn, numbered from 1 without a gap'
   for (const emitIntervalMs of [0, 100]) {
     const { feed, replyFeed, clock } = openReply(emitIntervalMs)
     const seen: ConversationEvent[] = []
-    feed.events('c').subscribe((event) => seen.push(event))
+    feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(event))
 
     publishAccepted(replyFeed)
     for (const batch of [texts('a', 'b'), texts('c'), texts('d')]) {
@@ -40,7 +40,7 @@ test('the numbers are the same whether anybody watches or not', () => {
   const { feed, replyFeed } = openReply(0)
   for (const batch of [texts('a'), texts('b'), texts('c')]) replyFeed.deltas(batch)
   const seen: string[] = []
-  feed.events('c').subscribe((event) => seen.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
 
   replyFeed.deltas(texts('d'))
 
@@ -55,7 +55,7 @@ test('a late reader gets one snapshot, then what is live, of one turn, conversat
   replyFeed.deltas(texts('b'))
   const seen: Record<string, string[]> = { turn: [], conversation: [], all: [] }
   replyFeed.events.subscribe((event) => seen['turn']?.push(told(event)))
-  feed.events('c').subscribe((event) => seen['conversation']?.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen['conversation']?.push(told(event)))
   feed.events().subscribe((event) => seen['all']?.push(told(event)))
 
   replyFeed.deltas(texts('c'))
@@ -69,7 +69,7 @@ test('a reader that comes before the first content has missed nothing', () => {
   const { feed, replyFeed } = openReply(0)
   publishAccepted(replyFeed)
   const seen: string[] = []
-  feed.events('c').subscribe((event) => seen.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
 
   replyFeed.deltas(texts('a'))
 
@@ -83,11 +83,11 @@ test('a reader that comes while a delta is delivered has it in its snapshot, and
       const seen: ConversationEvent[] = []
       const source = {
         'the turn': replyFeed.events,
-        'the conversation': feed.events('c'),
+        'the conversation': feed.events({ conversationId: 'c' }),
         all: feed.events(),
       }
       let hasCome = false
-      feed.events('c').subscribe(({ type, seq }) => {
+      feed.events({ conversationId: 'c' }).subscribe(({ type, seq }) => {
         if (hasCome || type !== 'reply.delta' || seq < 2) return
         hasCome = true
         source[where].subscribe((event) => seen.push(event))
@@ -108,7 +108,7 @@ test('a reader that comes while a delta is delivered has it in its snapshot, and
 test('a reader of a turn that comes while its end is delivered gets that end', () => {
   const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
-  feed.events('c').subscribe(({ type }) => {
+  feed.events({ conversationId: 'c' }).subscribe(({ type }) => {
     if (type !== 'turn.done') return
     replyFeed.events.subscribe({
       next: (event) => seen.push(told(event)),
@@ -124,8 +124,9 @@ test('a reader of a turn that comes while its end is delivered gets that end', (
 test('a reader of a conversation that comes while a turn ends is not shown that turn', () => {
   const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
-  feed.events('c').subscribe(({ type }) => {
-    if (type === 'turn.done') feed.events('c').subscribe((event) => seen.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe(({ type }) => {
+    if (type === 'turn.done')
+      feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
   })
   replyFeed.deltas(texts('a'))
   endTurn(replyFeed)
@@ -154,7 +155,7 @@ test('events of a turn complete with it; those of a conversation only when the f
   const noError = (error: unknown) => expect.unreachable(String(error))
   const note = (name: string) => ({ complete: () => completed.push(name), error: noError })
   replyFeed.events.subscribe(note('turn'))
-  feed.events('c').subscribe(note('conversation'))
+  feed.events({ conversationId: 'c' }).subscribe(note('conversation'))
   feed.events().subscribe(note('all'))
 
   endTurn(replyFeed, new Error('it failed'))
@@ -162,7 +163,7 @@ test('events of a turn complete with it; those of a conversation only when the f
   feed.close()
 
   expect(completed.toSorted()).toEqual(['all', 'conversation', 'turn'])
-  feed.events('c').subscribe(note('a late one'))
+  feed.events({ conversationId: 'c' }).subscribe(note('a late one'))
   expect(completed.at(-1)).toBe('a late one')
 })
 
@@ -170,11 +171,11 @@ test('what is published during a delivery is delivered after it, to everyone, in
   const { feed, replyFeed } = openReply(0)
   const seen: Record<string, string[]> = { first: [], second: [], all: [] }
   feed.events().subscribe((event) => seen['all']?.push(told(event)))
-  feed.events('c').subscribe((event) => {
+  feed.events({ conversationId: 'c' }).subscribe((event) => {
     seen['first']?.push(told(event))
     if (event.seq === 1) replyFeed.publish({ type: 'reply.delta', deltas: placed('b') })
   })
-  feed.events('c').subscribe((event) => seen['second']?.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen['second']?.push(told(event)))
 
   replyFeed.publish({ type: 'reply.delta', deltas: placed('a') })
 
@@ -186,7 +187,7 @@ test('a reader that seals the reply inside a delta event has that delta kept, on
   for (const emitIntervalMs of [0, 100]) {
     const { feed, replyFeed } = openReply(emitIntervalMs)
     const seen: ConversationEvent[] = []
-    feed.events('c').subscribe((event) => {
+    feed.events({ conversationId: 'c' }).subscribe((event) => {
       seen.push(event)
       if (event.type === 'reply.delta' && event.seq > 1) replyFeed.seal('cancelled')
     })
@@ -204,7 +205,7 @@ test('conversations and turns are told apart', () => {
   const { feed, replyFeed } = openReply(0)
   const other = anotherReplyFeed(feed, 'other', 'u')
   const seen: string[] = []
-  feed.events('c').subscribe((event) => seen.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
   replyFeed.events.subscribe((event) => seen.push(`turn: ${told(event)}`))
 
   other.deltas(texts('x'))
@@ -223,7 +224,7 @@ test.each(['all', 'the conversation', 'the turn', 'each of them'] as const)(
     const { feed, replyFeed } = openReply(0)
     const sources = {
       all: feed.events(),
-      'the conversation': feed.events('c'),
+      'the conversation': feed.events({ conversationId: 'c' }),
       'the turn': replyFeed.events,
     }
     const watched = what === 'each of them' ? Object.values(sources) : [sources[what]]
@@ -250,7 +251,7 @@ test('a read makes one snapshot in an interval, and without one as many as it br
   }
 
   const paced = openReply(100)
-  paced.feed.events('c').subscribe()
+  paced.feed.events({ conversationId: 'c' }).subscribe()
   expect(typesOf(() => paced.replyFeed.deltas(texts('a', 'b')))).toEqual([
     'reply.delta',
     'reply.snapshot',
@@ -260,7 +261,7 @@ test('a read makes one snapshot in an interval, and without one as many as it br
   expect(typesOf(() => paced.clock.increment(100))).toEqual([])
 
   const each = openReply(0)
-  each.feed.events('c').subscribe()
+  each.feed.events({ conversationId: 'c' }).subscribe()
   expect(typesOf(() => each.replyFeed.deltas(texts('a', 'b')))).toEqual([
     'reply.delta',
     'reply.snapshot',
@@ -270,20 +271,20 @@ test('a read makes one snapshot in an interval, and without one as many as it br
 
 test('a feed keeps nothing of readers that have gone', () => {
   const { feed, replyFeed } = openReply(0)
-  const subscriptions = [replyFeed.events, feed.events('c'), feed.events()].map((events) =>
-    events.subscribe(),
+  const subscriptions = [replyFeed.events, feed.events({ conversationId: 'c' }), feed.events()].map(
+    (events) => events.subscribe(),
   )
-  expect(feed.hasSubscribers('c')).toBe(true)
+  expect(feed.wants('events', replyFeed)).toBe(true)
 
   for (const subscription of subscriptions) subscription.unsubscribe()
 
-  expect(feed.hasSubscribers('c')).toBe(false)
+  expect(feed.wants('events', replyFeed)).toBe(false)
 })
 
 test.each([0, 100])('a delta that only closes makes no snapshot, at %i ms', async (interval) => {
   const { feed, replyFeed, clock } = openReply(interval)
   const seen: ConversationEvent[] = []
-  feed.events('c').subscribe((event) => seen.push(event))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(event))
   const snapshots = reader(replyFeed)
   const call = { type: 'tool-call', toolCallId: '1', toolName: 'look', inputText: '' } as const
   // A call without arguments opens and closes in one delta: that is something to show.
@@ -315,7 +316,7 @@ test('no placed delta is made for nobody', () => {
   replyFeed.deltas(texts('a', 'b'))
   expect(place).not.toHaveBeenCalled()
 
-  feed.events('c').subscribe(() => {})
+  feed.events({ conversationId: 'c' }).subscribe(() => {})
   replyFeed.deltas(texts('c', 'd'))
   expect(place).toHaveBeenCalledTimes(2)
 })

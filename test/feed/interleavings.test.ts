@@ -117,7 +117,11 @@ async function play({ emitIntervalMs, hasSubscribers, error, happenings }: Scena
   const subscribe = (to: Source, isEarly = false) => {
     const log: Log = { events: [], to, isEarly, hasCompleted: false }
     logs.push(log)
-    const all = { turn: replyFeed.events, conversation: feed.events('c'), all: feed.events() }
+    const all = {
+      turn: replyFeed.events,
+      conversation: feed.events({ conversationId: 'c' }),
+      all: feed.events(),
+    }
     all[to].subscribe({
       next: (event) => {
         log.events.push(event)

@@ -18,14 +18,14 @@ test('a reader that throws is reported as the uncaught exception it is, and othe
   const uncaught = uncaughtByRxjs()
   const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
-  feed.events('c').subscribe(() => {
+  feed.events({ conversationId: 'c' }).subscribe(() => {
     throw new Error('a bad reader')
   })
   feed
-    .events('c')
+    .events({ conversationId: 'c' })
     .pipe(map(() => expect.fail('a bad operator')))
     .subscribe({ error: () => seen.push('its own chain errors') })
-  feed.events('c').subscribe((event) => seen.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
 
   replyFeed.deltas(texts('a'))
   endTurn(replyFeed)
@@ -51,7 +51,7 @@ test('a reader whose teardown throws stops nobody, at any time it may end', asyn
   badly(replyFeed.events).subscribe()
   const next = anotherReplyFeed(feed, 'c', 'next')
   const seen: string[] = []
-  feed.events('c').subscribe((event) => seen.push(told(event)))
+  feed.events({ conversationId: 'c' }).subscribe((event) => seen.push(told(event)))
   next.deltas(texts('b'))
 
   expect(seen).toEqual(['1 delta b', '2 snapshot b'])
@@ -62,7 +62,11 @@ test('a teardown that throws keeps the end from nobody, of a turn and of the fee
   const uncaught = uncaughtByRxjs()
   const { feed, replyFeed } = openReply(0)
   const completed: string[] = []
-  const sources = { turn: replyFeed.events, conversation: feed.events('c'), all: feed.events() }
+  const sources = {
+    turn: replyFeed.events,
+    conversation: feed.events({ conversationId: 'c' }),
+    all: feed.events(),
+  }
   for (const [name, events] of Object.entries(sources)) {
     events.subscribe().add(() => {
       throw new Error('a bad teardown')
@@ -94,7 +98,7 @@ test('a host that makes RxJS throw synchronously harms nobody but itself', async
   })
   const { feed, replyFeed } = openReply(0)
   const seen: string[] = []
-  feed.events('c').subscribe(({ seq }) => {
+  feed.events({ conversationId: 'c' }).subscribe(({ seq }) => {
     if (seq === 1) throw new Error('a bad reader')
   })
   feed.events().subscribe((event) => seen.push(told(event)))

@@ -6,6 +6,7 @@ import { redacted } from '../../src/transport/redaction.ts'
 import { startProvider } from '../support/provider.ts'
 import { json } from '../support/scripts.ts'
 import { reply, targetAt } from './asking.ts'
+import { expectGrowth } from '../support/growth.ts'
 
 const KEY = 'sk-Canary/Key+4f1d90e2?'
 const HEADER = 'canary-header-77ab21c5'
@@ -183,19 +184,12 @@ test.each([
     Array.from({ length: 100 }, (_, n) => [`x-${n}`, `secret-number-${n}-of-many`]),
   )
   const target = targetAt('', { headers })
-  const cpu = (message: string): number => {
-    const times = Array.from({ length: 5 }, () => {
-      const before = process.cpuUsage()
-      redacted({ code: 'internal', message }, target, undefined)
-      const { user, system } = process.cpuUsage(before)
-      return user + system
-    })
-    return times.toSorted((a, b) => a - b)[2] as number
-  }
+  const strikeOut = (message: string) => () =>
+    redacted({ code: 'internal', message }, target, undefined)
   const small = shape.repeat(Math.ceil(2 ** 14 / shape.length))
   const searched = shape.repeat(Math.ceil(2 ** 16 / shape.length))
   const huge = shape.repeat(Math.ceil(9_000_000 / shape.length))
-  cpu(small)
-  expect(cpu(searched)).toBeLessThan(8 * Math.max(cpu(small), 2000))
-  expect(cpu(huge)).toBeLessThan(3 * Math.max(cpu(searched), 2000))
+
+  expectGrowth(strikeOut(small), strikeOut(searched))
+  expectGrowth(strikeOut(searched), strikeOut(huge), { most: 3, floor: 2_000 })
 })

@@ -16,6 +16,7 @@ import { chunk, json } from '../support/scripts.ts'
 import { NO_LIMITS, reply, targetAt } from './asking.ts'
 import type { AskedReply } from './asking.ts'
 import { decoded } from './decoding-twice.ts'
+import { expectGrowth } from '../support/growth.ts'
 
 const DIALECTS = { responses, messages, 'chat-completions': chatCompletions }
 
@@ -196,25 +197,11 @@ describe.each(REPLIES)('%s', (_, dialect, answer) => {
       )
     }
     const [small, large] = [body(4_000), body(16_000)]
-    const reading = { dialect: DIALECTS[dialect] }
-    const cost = (bytes: Buffer): number => median(7, () => decoded([bytes], reading))
+    const read = (bytes: Buffer) => () => decoded([bytes], { dialect: DIALECTS[dialect] })
 
-    cost(small)
-
-    expect(cost(large)).toBeLessThan(8 * cost(small) + 2_000)
+    expectGrowth(read(small), read(large))
   })
 })
-
-/** The median of the CPU time of several runs, in microseconds. */
-function median(runs: number, run: () => unknown): number {
-  const costs = many(runs, () => {
-    const before = process.cpuUsage()
-    run()
-    const { user, system } = process.cpuUsage(before)
-    return user + system
-  })
-  return costs.toSorted((a, b) => a - b)[Math.floor(runs / 2)] as number
-}
 
 test('neighbours of one type in one list are one delta', async () => {
   const list = ['a', { type: 'text', text: 'b' }, 'c', { thinking: 'd' }, { thinking: 'e' }, 'f']
@@ -374,16 +361,13 @@ test('a batch that was taken does not change any more', () => {
 })
 
 test('opaque data in very many pieces is joined at a cost in proportion', () => {
-  const cost = (count: number): number =>
-    median(5, () => {
-      const grown = new GrowingReply()
-      for (let n = 0; n < count; n += 1) {
-        grown.add({ type: 'reasoning', text: '', providerData: [{ n }] })
-      }
-      return grown.parts()
-    })
+  const grow = (count: number) => () => {
+    const grown = new GrowingReply()
+    for (let n = 0; n < count; n += 1) {
+      grown.add({ type: 'reasoning', text: '', providerData: [{ n }] })
+    }
+    return grown.parts()
+  }
 
-  cost(5_000)
-
-  expect(cost(80_000)).toBeLessThan(8 * cost(20_000) + 20_000)
+  expectGrowth(grow(20_000), grow(80_000), { most: 8, floor: 10_000 })
 })

@@ -99,7 +99,7 @@ export class Titles {
   }
 
   async #title(conversationId: string, target: TitleTarget, signal: AbortSignal): Promise<void> {
-    const { store, feed, options } = this.#parts
+    const { store, feed } = this.#parts
     const conversation = await store.getConversation(conversationId)
     if (conversation === undefined || conversation.title !== undefined) return
     const messages = (await store.listMessages(conversationId)) ?? []
@@ -114,8 +114,7 @@ export class Titles {
     const title = given === '' ? fallbackTitle(userText) : given
     // The message has no visible characters.
     if (title === '') return
-    const now = new Date(options.clock.now())
-    const titled = await store.titleConversation(conversationId, title, now)
+    const titled = await store.titleConversation(conversationId, title)
     if (titled === undefined) return
     feed.announce(conversationId, {
       type: 'conversation.changed',

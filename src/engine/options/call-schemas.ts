@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
+import { LONGEST_FIELD, MOST_FIELDS } from '../../protocol/conversation.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
 import { SEND_POLICIES } from '../../protocol/turn.ts'
 import {
@@ -26,6 +27,8 @@ export const chosenId = v.pipe(
   text,
   v.check((value) => value.length <= MAX_ID_LENGTH, `at most ${MAX_ID_LENGTH} characters`),
 )
+/** An owner, in the host's words. */
+export const ownerId = chosenId
 const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
 const sendPolicy = v.optional(v.picklist(SEND_POLICIES))
@@ -42,7 +45,7 @@ export const conversationOptions = group({
   endpoint: v.optional(text),
   system: v.optional(v.string()),
   settings: v.optional(settings),
-  ownerId: v.optional(text),
+  ownerId: v.optional(ownerId),
   metadata,
   messages: v.optional(v.array(v.unknown())),
   sendPolicy,
@@ -100,33 +103,53 @@ export const conversationUpdate = group({
   endpoint: v.nullish(text),
   system: v.nullish(v.string()),
   settings: v.nullish(settings),
-  ownerId: v.nullish(text),
+  ownerId: v.nullish(ownerId),
   metadata: v.nullish(json),
   sendPolicy: v.nullish(v.picklist(SEND_POLICIES)),
 })
 
+/** As many as one page has. */
+const LONGEST_PAGE = 500
+const pageLimit = v.optional(
+  v.pipe(
+    v.number(),
+    v.check(
+      (n) => Number.isSafeInteger(n) && n > 0 && n <= LONGEST_PAGE,
+      `a whole number from 1 to ${LONGEST_PAGE}`,
+    ),
+  ),
+)
+
+const time = v.custom<Date>(
+  (value) => value instanceof Date && !Number.isNaN(value.getTime()),
+  'a valid Date',
+)
+/** A record of a conversation is one: its other fields do not count. */
+const place = v.object({ id: text, updatedAt: time, createdAt: time })
+
+const field = v.union(
+  [v.boolean(), v.pipe(v.number(), v.finite()), v.pipe(v.string(), v.maxLength(LONGEST_FIELD))],
+  `a boolean, a number or a string of at most ${LONGEST_FIELD} characters`,
+)
+
 export const listOptions = group({
-  ownerId: v.optional(text),
-  limit: v.optional(
-    v.pipe(
-      v.number(),
-      v.check((n) => Number.isSafeInteger(n) && n > 0, 'a positive whole number'),
+  ownerId: v.optional(ownerId),
+  limit: pageLimit,
+  after: v.optional(place),
+  before: v.optional(place),
+  order: v.optional(v.picklist(['activity', 'created'])),
+  archived: v.optional(v.union([v.boolean(), v.literal('any')], "true, false or 'any'")),
+  where: v.optional(
+    record(
+      (names) => names.length <= MOST_FIELDS && names.every((name) => name.length <= LONGEST_FIELD),
+      `at most ${MOST_FIELDS} fields with names of at most ${LONGEST_FIELD} characters`,
+      field,
     ),
   ),
 })
 
-const LONGEST_PAGE = 500
-
 export const messageListOptions = group({
-  limit: v.optional(
-    v.pipe(
-      v.number(),
-      v.check(
-        (n) => Number.isSafeInteger(n) && n > 0 && n <= LONGEST_PAGE,
-        `a whole number from 1 to ${LONGEST_PAGE}`,
-      ),
-    ),
-  ),
+  limit: pageLimit,
   before: v.optional(text),
   after: v.optional(text),
   through: v.optional(text),
@@ -134,7 +157,7 @@ export const messageListOptions = group({
 
 export const forkOptions = group({
   title: v.optional(text),
-  ownerId: v.optional(text),
+  ownerId: v.optional(ownerId),
   metadata,
 })
 
@@ -171,10 +194,23 @@ export const modelPurpose = v.picklist(MODEL_PURPOSES)
 export const modelName = v.nullable(text)
 export const switchPosition = v.boolean()
 export const conversationId = v.string()
-export const turnId = v.string()
-export const messageId = v.string()
-/** Of a call that concerns all conversations if no id is given. */
 export const optionalId = v.optional(v.string())
+export const turnId = v.string()
+export const isArchived = v.boolean()
+export const messageId = v.string()
+export const viewOptions = group({ unowned: v.optional(v.boolean(), false) })
+
+export const eventOptions = group({
+  conversationId: v.optional(v.string()),
+  ownerId: v.optional(ownerId),
+  content: v.optional(
+    v.union(
+      [v.boolean(), v.picklist(['deltas', 'snapshots'])],
+      "true, false, 'deltas' or 'snapshots'",
+    ),
+  ),
+})
+
 export const endpointName = v.optional(text)
 export const observer = v.custom<object>(
   (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),

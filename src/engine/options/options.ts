@@ -74,6 +74,14 @@ export interface EngineOptions {
    */
   readonly durability?: 'full' | 'relaxed' | undefined
   /**
+   * True to overwrite deleted texts in the file, so that none of them is left in it after `close()`.
+   * Deletions and updates write more for it. Texts that were deleted without it stay in free pages
+   * until they are used again.
+   *
+   * @defaultValue false
+   */
+  readonly secureDelete?: boolean | undefined
+  /**
    * How often a checkpoint of each running reply is written, in milliseconds. If the process is
    * killed, at most this much of each reply is lost. `Infinity` writes nothing before the reply's
    * end. A power cut may undo the newest checkpoints, even if `durability` is `full`.

@@ -102,6 +102,7 @@ const optionsSchema = group({
   sendPolicy: v.optional(v.picklist(SEND_POLICIES), 'reject'),
   sleepAfterMs: v.optional(duration, 60_000),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
+  secureDelete: v.optional(v.boolean(), false),
   checkpointMs: v.optional(duration, 1_000),
   usageOnCancel: v.optional(v.picklist(['estimate', 'drain', 'none']), 'estimate'),
   drain: v.optional(

@@ -3,6 +3,7 @@
  *
  * Knows nothing of running turns: what is not on disk is in no list.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import type { MessageListOptions } from '../../protocol/conversation.ts'
 import { ColloquyError, conversationNotFound, messageNotFound } from '../../protocol/errors.ts'
@@ -15,6 +16,7 @@ export async function listMessages(
   store: Store,
   conversationId: string,
   options: MessageListOptions,
+  viewer?: Viewer,
 ): Promise<readonly Message[]> {
   checked(requests.conversationId, conversationId, 'listMessages: conversation id')
   const page = checked(requests.messageListOptions, options, 'listMessages')
@@ -24,15 +26,19 @@ export async function listMessages(
       'listMessages: before and after are two directions. Give one of them.',
     )
   }
-  const messages = await store.listMessages(conversationId, page)
+  const messages = await store.listMessages(conversationId, page, viewer)
   if (messages === undefined) throw conversationNotFound(conversationId)
   return messages
 }
 
 /** @throws `message-not-found` */
-export async function listBranches(store: Store, messageId: string): Promise<readonly Message[]> {
+export async function listBranches(
+  store: Store,
+  messageId: string,
+  viewer?: Viewer,
+): Promise<readonly Message[]> {
   checked(requests.messageId, messageId, 'listBranches: message id')
-  const messages = await store.listBranches(messageId)
+  const messages = await store.listBranches(messageId, viewer)
   if (messages === undefined) throw messageNotFound(messageId)
   return messages
 }

@@ -5,6 +5,7 @@
  * messages.
  */
 import type { Feed } from '../../feed/feed.ts'
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import type { ConversationRecord, ForkOptions } from '../../protocol/conversation.ts'
 import { ColloquyError, messageNotFound } from '../../protocol/errors.ts'
@@ -13,6 +14,7 @@ import type { EditOptions, Turn, TurnOptions } from '../api.ts'
 import * as requests from '../options/call-schemas.ts'
 import { checked } from '../options/check.ts'
 import { parseInput } from '../options/input.ts'
+import { ownedBy } from '../ownership.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Sends } from '../turn/sends.ts'
 import type { Turns } from '../turn/turns.ts'
@@ -34,10 +36,10 @@ export class Tree {
     this.#parts = parts
   }
 
-  async regenerate(messageId: string, options: TurnOptions): Promise<Turn> {
+  async regenerate(messageId: string, options: TurnOptions, viewer?: Viewer): Promise<Turn> {
     checked(requests.messageId, messageId, 'regenerate: message id')
     const given = checked(requests.turnOptions, options, 'regenerate')
-    const message = await this.#message(messageId)
+    const message = await this.#message(messageId, viewer)
     if (message.role === 'tool') {
       throw new ColloquyError(
         'invalid-input',
@@ -46,37 +48,37 @@ export class Tree {
     }
     const { conversationId, role, parentId = messageId } = message
     const inputMessageId = role === 'assistant' ? parentId : messageId
-    return await this.#parts.sends.send({ conversationId, inputMessageId, options: given })
+    return await this.#parts.sends.send({ conversationId, inputMessageId, options: given, viewer })
   }
 
   async edit(
     messageId: string,
     input: string | readonly InputPart[],
     options: EditOptions,
+    viewer?: Viewer,
   ): Promise<Turn> {
     checked(requests.messageId, messageId, 'edit: message id')
     const given = checked(requests.editOptions, options, 'edit')
     const edited = parseInput(input, 'edit')
     if (edited.role !== 'user') throw notOfUser('edit: the input has tool results.')
-    const { conversationId, role, parentId = null } = await this.#message(messageId)
+    const { conversationId, role, parentId = null } = await this.#message(messageId, viewer)
     if (role !== 'user') throw notOfUser(`edit: the message has the role ${role}.`)
     return await this.#parts.sends.send({
       conversationId,
       input: edited,
       options: { ...given, parentId },
+      viewer,
     })
   }
 
-  async switchBranch(messageId: string): Promise<ConversationRecord> {
+  async switchBranch(messageId: string, viewer?: Viewer): Promise<ConversationRecord> {
     checked(requests.messageId, messageId, 'switchBranch: message id')
     const { store, feed, turns } = this.#parts
-    const { conversation, isMoved } = await store.switchBranch({
-      messageId,
-      assertIdle: (conversationId) => {
-        const running = turns.runningIn(conversationId)
-        if (running !== undefined) throw stillRunning()
-      },
-    })
+    const assertIdle = (conversationId: string) => {
+      if (turns.runningIn(conversationId) !== undefined) throw stillRunning()
+    }
+    const change = { messageId, assertIdle }
+    const { conversation, isMoved } = await store.switchBranch(change, viewer)
     if (isMoved) {
       feed.announce(conversation.id, {
         type: 'conversation.changed',
@@ -87,18 +89,24 @@ export class Tree {
     return conversation
   }
 
-  async fork(messageId: string, options: ForkOptions): Promise<ConversationRecord> {
+  async fork(
+    messageId: string,
+    options: ForkOptions,
+    viewer?: Viewer,
+  ): Promise<ConversationRecord> {
     checked(requests.messageId, messageId, 'fork: message id')
     const given = checked(requests.forkOptions, options, 'fork')
     const { store, feed, options: engine } = this.#parts
-    const conversation = await store.forkConversation({
+    const copy = {
       ...given,
+      ...ownedBy(viewer, given, 'fork'),
       messageId,
       id: engine.newId(),
       importId: engine.newId(),
       newId: engine.newId,
       at: new Date(engine.clock.now()),
-    })
+    }
+    const conversation = await store.forkConversation(copy, viewer)
     feed.announce(conversation.id, {
       type: 'conversation.changed',
       change: 'created',
@@ -108,8 +116,8 @@ export class Tree {
   }
 
   /** @throws `message-not-found` */
-  async #message(id: string): Promise<Message> {
-    const message = await this.#parts.store.getMessage(id)
+  async #message(id: string, viewer: Viewer | undefined): Promise<Message> {
+    const message = await this.#parts.store.getMessage(id, viewer)
     this.#parts.assertOpen()
     if (message === undefined) throw messageNotFound(id)
     return message

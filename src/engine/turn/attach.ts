@@ -4,18 +4,20 @@
  * A running or queued turn has its live handle, an ended one a handle made from the store. Knows nothing of
  * idempotency keys or of how a turn runs.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { TurnStore } from '../../persistence/ports/turn-store.ts'
-import type { Receipt } from '../../protocol/turn.ts'
 import type { Turn } from '../api.ts'
 import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from './live-turn.ts'
+import type { CancelCall } from './sends.ts'
 import { StoredTurn } from './stored-turn.ts'
 
 interface AttachParts {
   readonly store: TurnStore
-  readonly find: (turnId: string) => LiveTurn | undefined
-  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  readonly find: (turnId: string) => Promise<LiveTurn | undefined>
+  readonly cancel: CancelCall
+  readonly viewer?: Viewer | undefined
   /** Makes the queued turns of a conversation live. Absent where none can start. */
   readonly restore?: (conversationId: string) => Promise<unknown>
   /** Called for a stored turn without an end, of which there is no live turn. */
@@ -24,7 +26,7 @@ interface AttachParts {
 
 /** @throws `turn-not-found` */
 export async function attachTurn(
-  { store, find, cancel, restore, unended }: AttachParts,
+  { store, find, cancel, viewer, restore, unended }: AttachParts,
   turnId: string,
 ): Promise<Turn> {
   const handleOf = async (live: LiveTurn | undefined): Promise<Turn | undefined> => {
@@ -34,13 +36,13 @@ export async function attachTurn(
     return (
       message &&
       new TurnHandle(live, message, live.isQueued ? 'queued' : 'started', () =>
-        cancel(live.conversationId, turnId),
+        cancel(live.conversationId, turnId, viewer),
       )
     )
   }
-  const running = await handleOf(find(turnId))
+  const running = await handleOf(await find(turnId))
   if (running !== undefined) return running
-  const stored = await store.turnParts(turnId)
+  const stored = await store.turnParts(turnId, viewer)
   if (stored === undefined) {
     throw new ColloquyError(
       'turn-not-found',
@@ -50,10 +52,14 @@ export async function attachTurn(
   // The turn may have been accepted while the store was read.
   if (stored.turn.status === 'queued' && restore !== undefined) {
     await restore(stored.turn.conversationId)
-    const queued = await handleOf(find(turnId))
+    const queued = await handleOf(await find(turnId))
     if (queued !== undefined) return queued
   }
-  const begun = stored.turn.endedAt === undefined ? await handleOf(find(turnId)) : undefined
+  const begun = stored.turn.endedAt === undefined ? await handleOf(await find(turnId)) : undefined
   if (begun !== undefined) return begun
-  return new StoredTurn(stored, () => cancel(stored.turn.conversationId, turnId), unended?.())
+  return new StoredTurn(
+    stored,
+    () => cancel(stored.turn.conversationId, turnId, viewer),
+    unended?.(),
+  )
 }

@@ -83,9 +83,10 @@ export class Drains {
   ): Promise<void> {
     if (usage === undefined || usage === known.usage || this.#isClosed) return
     try {
-      const turn = await this.#store.recordUsage(turnId, usage)
-      if (turn === undefined || this.#isClosed) return
-      this.#feed.announce(conversationId, { type: 'turn.usage', ...turn })
+      const costed = await this.#store.recordUsage(turnId, usage)
+      if (costed === undefined || this.#isClosed) return
+      const { ownerId, ...turn } = costed
+      this.#feed.announce(conversationId, { type: 'turn.usage', ...turn }, ownerId)
     } catch (error) {
       this.#options.warnings.warn(
         'drain',

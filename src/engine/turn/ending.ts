@@ -3,12 +3,12 @@
  *
  * The turn machine decides when to save, retry and publish; nothing here knows its states.
  */
-import type { Outcome, TurnReport, TurnResult } from '../../machines/turn-events.ts'
+import type { TurnReport, TurnResult } from '../../machines/turn-events.ts'
 import type { TurnEnd, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { TurnHappening } from '../../protocol/event.ts'
-import { type Message, type MessageStatus, textOf } from '../../protocol/message.ts'
-import type { TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
+import { type Message, textOf } from '../../protocol/message.ts'
+import { messageStatusOf, type TerminalStatus, type TurnRecord } from '../../protocol/turn.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { cancelError } from './cancel-cause.ts'
@@ -161,7 +161,7 @@ export class TurnEnding {
       role: 'assistant',
       parts: reply.parts,
       text: textOf(reply.parts),
-      status: statusOf(live.outcome),
+      status: messageStatusOf(live.outcome),
       ...(usage && { usage }),
     }
   }
@@ -170,10 +170,6 @@ export class TurnEnding {
 function errorOf({ outcome, failure, cancelCause }: LiveTurn): ErrorRecord | undefined {
   if (outcome === 'cancelled') return cancelError(cancelCause)
   return outcome === 'failed' ? failure : undefined
-}
-
-export function statusOf(outcome: Outcome): MessageStatus {
-  return outcome === 'done' ? 'complete' : outcome
 }
 
 function lost(message: Message | undefined): ColloquyError {

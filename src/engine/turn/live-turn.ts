@@ -5,6 +5,7 @@
  * callers are here. They are private to the engine, which forgets them when the turn has ended.
  * Knows neither the states of the machine nor how a request is sent.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
 import type { AcceptedTurn, EndedTurn } from '../../persistence/ports/turn-store.ts'
@@ -117,6 +118,14 @@ export class LiveTurn {
     return this.step?.end.usage
   }
 
+  /** Returns true if the conversation is the viewer's, as far as the turn knows by now. */
+  isSeenBy(viewer: Viewer | undefined): boolean {
+    if (viewer === undefined) return true
+    const { hasOwner, ownerId } = this.replyFeed
+    if (!hasOwner) return false
+    return ownerId === viewer.ownerId || (viewer.unowned === true && ownerId === undefined)
+  }
+
   /** Returns true if the turn asks, or plans to ask, an endpoint that `isConcerned` accepts. */
   concerns(isConcerned: (endpoint: string) => boolean): boolean {
     if (this.step !== undefined) return this.step.concerns(isConcerned)
@@ -196,4 +205,14 @@ export class LiveTurn {
       ...(usage && { usage }),
     })
   }
+}
+
+/** The live turn if the viewer sees it. Whose it is, is known once its input is on disk. */
+export async function seen(
+  live: LiveTurn | undefined,
+  viewer: Viewer,
+): Promise<LiveTurn | undefined> {
+  if (live === undefined) return undefined
+  if (!live.replyFeed.hasOwner) await live.accepted.promise.catch(() => undefined)
+  return live.isSeenBy(viewer) ? live : undefined
 }

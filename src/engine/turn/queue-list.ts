@@ -3,6 +3,7 @@
  *
  * Knows nothing of live turns.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
 import type { QueuedTurn } from '../../protocol/turn.ts'
@@ -13,12 +14,13 @@ import { checked } from '../options/check.ts'
 export async function listQueue(
   store: Store,
   conversationId: string,
+  viewer?: Viewer,
 ): Promise<readonly QueuedTurn[]> {
   checked(requests.conversationId, conversationId, 'listQueue: conversation id')
-  if ((await store.getConversation(conversationId)) === undefined) {
+  if ((await store.getConversation(conversationId, viewer)) === undefined) {
     throw conversationNotFound(conversationId)
   }
-  const queue = await store.listQueue(conversationId)
+  const queue = await store.listQueue(conversationId, viewer)
   return queue.map(({ turn, messages }) => ({
     turnId: turn.id,
     messages,

@@ -65,8 +65,8 @@ export class TurnQueue {
     live.queued = stored
     live.isQueued = true
     live.placed = 'queued'
+    this.#parts.feed.openQueued(live.replyFeed, live.bound?.conversation.ownerId)
     live.bound = undefined
-    this.#parts.feed.openQueued(live.replyFeed)
     live.replyFeed.wait()
     const ahead = queue.findIndex(({ turn }) => turn.id === live.turnId)
     live.replyFeed.publish({ type: 'turn.queued', messages: [input], ahead })
@@ -82,7 +82,12 @@ export class TurnQueue {
       isHeld: isHeld && turnIds.length > 0,
     } as const
     // The end of the turn before is told in a microtask that is queued already.
-    queueMicrotask(() => this.#parts.feed.announce(conversationId, report))
+    queueMicrotask(() => {
+      const told = this.#parts
+        .all()
+        .find((live) => live.conversationId === conversationId && live.replyFeed.hasOwner)
+      this.#parts.feed.announce(conversationId, report, told?.replyFeed.ownerId)
+    })
   }
 
   /**
@@ -178,7 +183,7 @@ export class TurnQueue {
     live.isQueued = true
     live.placed = 'queued'
     live.unusable = unusable
-    this.#parts.feed.openQueued(live.replyFeed)
+    this.#parts.feed.openQueued(live.replyFeed, queued.ownerId)
     live.replyFeed.wait()
     if (input !== undefined) live.accepted.resolve(input)
     return live

@@ -43,6 +43,7 @@ export class TurnRecording {
       turnId,
       replyId,
       conversationId,
+      viewer: request.viewer,
       metadata: options.metadata,
       idempotencyKey: options.idempotencyKey,
       at: new Date(engine.clock.now()),

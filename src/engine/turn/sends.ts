@@ -1,5 +1,6 @@
 /**
- * Sends, edits and regenerations: how a turn begins, and how a second call with the same key finds its turn.
+ * Sends, edits and regenerations: how a turn begins, and how a second call with the same key finds
+ * its turn.
  *
  * Without an idempotency key the turn begins in the tick of the call, so a cancel that follows
  * finds it. With a key, the live turns are searched first, then the store. Later calls for the same
@@ -7,6 +8,7 @@
  * neither found, the schema refuses the second one. Knows nothing of how a turn runs.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { QueueStore } from '../../persistence/ports/queue-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
@@ -29,6 +31,13 @@ type InputLike = Pick<Message, 'role' | 'parts'>
 
 type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
 
+/** Cancels a turn of a conversation that the viewer sees. */
+export type CancelCall = (
+  conversationId: string,
+  turnId: string,
+  viewer?: Viewer,
+) => Promise<Receipt>
+
 interface SendsParts {
   readonly store: TurnStore & QueueStore
   readonly turns: Turns
@@ -36,7 +45,7 @@ interface SendsParts {
   readonly options: ResolvedOptions
   /** @throws `engine-closed` */
   readonly assertOpen: () => void
-  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  readonly cancel: CancelCall
 }
 
 export class Sends {
@@ -66,7 +75,8 @@ export class Sends {
         await before
         this.#parts.assertOpen()
       }
-      if (idempotencyKey === undefined) return await this.#accepted(this.#begin(request))
+      if (idempotencyKey === undefined)
+        return await this.#accepted(this.#begin(request), request.viewer)
       const turn = await this.#keyedTurn(request, idempotencyKey)
       if (turn !== undefined) return turn
     }
@@ -106,10 +116,11 @@ export class Sends {
     return (running.sendPolicy ?? this.#parts.options.sendPolicy) !== 'reject'
   }
 
-  async #accepted(live: LiveTurn): Promise<Turn> {
+  async #accepted(live: LiveTurn, viewer: Viewer | undefined): Promise<Turn> {
     const message = await live.accepted.promise
-    return new TurnHandle(live, message, live.placed, () =>
-      this.#parts.cancel(live.conversationId, live.turnId),
+    const { conversationId, turnId, placed } = live
+    return new TurnHandle(live, message, placed, () =>
+      this.#parts.cancel(conversationId, turnId, viewer),
     )
   }
 
@@ -118,7 +129,7 @@ export class Sends {
     const name = JSON.stringify([request.conversationId, key])
     const running = this.#keyed.get(name)
     if (running !== undefined) return await this.#join(running, request)
-    const found = await this.#lookUp(request.conversationId, key, () => {
+    const found = await this.#lookUp(request, key, () => {
       const live = this.#begin(request)
       this.#keyed.set(name, live)
       // A refused send ends a moment after its refusal. By then, another send may have its key.
@@ -129,11 +140,10 @@ export class Sends {
     })
     if (!('turnId' in found)) return await this.#ended(found, request)
     try {
-      return await this.#accepted(found)
+      return await this.#accepted(found, request.viewer)
     } catch (error) {
       // Another writer may have used the key first: then the schema refused this turn.
-      const first =
-        hasCode(error, 'database-failed') && (await this.#stored(request.conversationId, key))
+      const first = hasCode(error, 'database-failed') && (await this.#stored(request, key))
       if (!first) throw error
       return await this.#ended(first, request)
     }
@@ -146,7 +156,7 @@ export class Sends {
     const stopListening = cancelOn(this.#parts.actors, request.options.signal, () => live)
     void live.over.promise.then(stopListening)
     try {
-      return await this.#accepted(live)
+      return await this.#accepted(live, request.viewer)
     } catch {
       return undefined
     }
@@ -154,14 +164,15 @@ export class Sends {
 
   /** The stored turn with this key. If there is none, begins a turn in the same tick. */
   async #lookUp(
-    conversationId: string,
+    request: SendRequest,
     key: string,
     begin: () => LiveTurn,
   ): Promise<StoredTurnParts | LiveTurn> {
+    const { conversationId } = request
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lookups.set(conversationId, promise)
     try {
-      const stored = await this.#stored(conversationId, key)
+      const stored = await this.#stored(request, key)
       this.#parts.assertOpen()
       return stored ?? begin()
     } finally {
@@ -170,8 +181,11 @@ export class Sends {
     }
   }
 
-  #stored(conversationId: string, key: string): Promise<StoredTurnParts | undefined> {
-    return this.#parts.store.keyedTurn(conversationId, key)
+  #stored(
+    { conversationId, viewer }: SendRequest,
+    key: string,
+  ): Promise<StoredTurnParts | undefined> {
+    return this.#parts.store.keyedTurn(conversationId, key, viewer)
   }
 
   async #ended(first: StoredTurnParts, request: SendRequest): Promise<Turn> {
@@ -181,11 +195,11 @@ export class Sends {
     assertSameMessage(first.input.id, request.inputMessageId)
     if (first.turn.status === 'queued') {
       const { turns, store } = this.#parts
-      turns.queue.restore(await store.listQueue(conversationId))
+      turns.queue.restore(await store.listQueue(conversationId, request.viewer))
       const live = turns.find(id)
-      if (live !== undefined) return await this.#accepted(live)
+      if (live !== undefined) return await this.#accepted(live, request.viewer)
     }
-    return new StoredTurn(first, () => this.#parts.cancel(conversationId, id))
+    return new StoredTurn(first, () => this.#parts.cancel(conversationId, id, request.viewer))
   }
 }
 

@@ -26,6 +26,7 @@ export class StoredTurn implements Turn {
   readonly reply: Promise<Reply>
   readonly started: Promise<void>
   readonly #turn: TurnRecord
+  readonly #owner: { readonly ownerId?: string }
   readonly #snapshot: Snapshot | undefined
   readonly #message: Message | undefined
   readonly #lastSeq: number
@@ -33,7 +34,7 @@ export class StoredTurn implements Turn {
 
   /** @param unended - the error of `reply` if the turn has no end, in place of `save-failed` */
   constructor(
-    { turn, input, reply, lastSeqs }: StoredTurnParts,
+    { turn, ownerId, input, reply, lastSeqs }: StoredTurnParts,
     cancel: () => Promise<Receipt>,
     unended?: ColloquyError,
   ) {
@@ -42,6 +43,7 @@ export class StoredTurn implements Turn {
     this.replyId = turn.replyId
     this.userMessage = input
     this.#turn = turn
+    this.#owner = ownerId === undefined ? {} : { ownerId }
     this.#message = reply
     this.#snapshot = snapshotOf(turn, reply, lastSeqs?.content ?? 1)
     // A crash left no numbers: the events are numbered anew.
@@ -64,7 +66,7 @@ export class StoredTurn implements Turn {
       const at = turn.endedAt ?? turn.startedAt
       const snapshot = this.#snapshot
       const tell = (seq: number, happening: TurnHappening) =>
-        subscriber.next({ seq, conversationId, turnId, at, ...happening })
+        subscriber.next({ seq, conversationId, ...this.#owner, turnId, at, ...happening })
       if (snapshot !== undefined) tell(snapshot.seq, { type: 'reply.snapshot', snapshot })
       const { status } = turn
       if (!isOpen(status)) {

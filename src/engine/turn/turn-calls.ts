@@ -3,6 +3,7 @@
  *
  * Knows nothing of how a turn begins, or of what the machines do with a cancel.
  */
+import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
@@ -14,8 +15,9 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { attachTurn } from './attach.ts'
 import { cancelTurn, restedReceipt } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
+import { type LiveTurn, seen } from './live-turn.ts'
 import type { QueueCalls } from './queue-calls.ts'
-import type { Sends } from './sends.ts'
+import type { CancelCall, Sends } from './sends.ts'
 import type { Turns } from './turns.ts'
 
 interface TurnCallsParts {
@@ -26,7 +28,7 @@ interface TurnCallsParts {
   readonly sends: Sends
   readonly queueCalls: QueueCalls
   /** The engine's own `cancel`, for the handles of turns. */
-  readonly cancel: (conversationId: string, turnId: string) => Promise<Receipt>
+  readonly cancel: CancelCall
 }
 
 export class TurnCalls {
@@ -36,7 +38,7 @@ export class TurnCalls {
     this.#parts = parts
   }
 
-  async cancel(conversationId: string, options: CancelOptions): Promise<Receipt> {
+  async cancel(conversationId: string, options: CancelOptions, viewer?: Viewer): Promise<Receipt> {
     checked(requests.conversationId, conversationId, 'cancel: conversation id')
     const { turnId, queued } = checked(requests.cancelOptions, options, 'cancel')
     const { options: engine, turns, sends, queueCalls } = this.#parts
@@ -48,63 +50,70 @@ export class TurnCalls {
       await send
     }
     const running = turns.runningIn(conversationId)
-    engine.logger.debug({ conversationId, turnId: running?.turnId }, 'A cancel was asked for.')
+    // The engine's own cancel finds the turn in its own tick.
+    const live = viewer === undefined ? running : await seen(running, viewer)
+    engine.logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
     // Turns that were queued before an opening are not live yet.
-    if (running === undefined && queued !== 'hold') await queueCalls.restore(conversationId)
-    if (queued === 'cancel') return await this.#cancelAll(conversationId, turnId)
-    const receipt = await this.#cancel(conversationId, turnId, queued === 'run')
-    if (queued === 'run' && running === undefined) await queueCalls.run(conversationId)
+    if (live === undefined && queued !== 'hold') await queueCalls.restore(conversationId, viewer)
+    if (queued === 'cancel') return await this.#cancelAll(conversationId, turnId, viewer)
+    const runsQueue = queued === 'run'
+    const receipt = await this.#cancel(conversationId, { turnId, runsQueue }, viewer)
+    if (runsQueue && live === undefined) await queueCalls.run(conversationId, { viewer })
     return receipt
   }
 
-  running(conversationId: string): Turn | undefined {
-    const { turns, cancel } = this.#parts
-    const live = turns.runningIn(conversationId)
-    if (live?.step === undefined) return undefined
-    return new TurnHandle(live, live.step.input, 'started', () =>
-      cancel(conversationId, live.turnId),
-    )
+  running(conversationId: string, viewer?: Viewer): Turn | undefined {
+    return this.#handleOf(this.#parts.turns.runningIn(conversationId), viewer)
   }
 
-  async attach(turnId: string): Promise<Turn> {
+  allRunning(viewer?: Viewer): readonly Turn[] {
+    return this.#parts.turns.running.flatMap((live) => this.#handleOf(live, viewer) ?? [])
+  }
+
+  async attach(turnId: string, viewer?: Viewer): Promise<Turn> {
     checked(requests.turnId, turnId, 'attachTurn: id')
     const { store, turns, queueCalls, cancel } = this.#parts
-    const restore = (conversationId: string) => queueCalls.restore(conversationId)
-    return await attachTurn({ store, find: (id) => turns.find(id), restore, cancel }, turnId)
+    const find = async (id: string) =>
+      viewer === undefined ? turns.find(id) : seen(turns.find(id), viewer)
+    const restore = (conversationId: string) => queueCalls.restore(conversationId, viewer)
+    return await attachTurn({ store, find, cancel, viewer, restore }, turnId)
   }
 
-  async get(turnId: string): Promise<TurnRecord | undefined> {
+  async get(turnId: string, viewer?: Viewer): Promise<TurnRecord | undefined> {
     checked(requests.turnId, turnId, 'getTurn: id')
     const { store, turns } = this.#parts
     const live = turns.find(turnId)
-    const turn = await store.getTurn(turnId)
+    const turn = await store.getTurn(turnId, viewer)
     return turn && (live?.liveRecord(turn) ?? turn)
   }
 
-  async list(conversationId: string): Promise<readonly TurnRecord[]> {
+  async list(conversationId: string, viewer?: Viewer): Promise<readonly TurnRecord[]> {
     checked(requests.conversationId, conversationId, 'listTurns: conversation id')
     const { store, turns } = this.#parts
-    await this.#assertExists(conversationId)
+    await this.#assertExists(conversationId, viewer)
     const live = turns.runningIn(conversationId)
-    const stored = await store.listTurns(conversationId)
+    const stored = await store.listTurns(conversationId, viewer)
     return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
   }
 
   async #cancel(
     conversationId: string,
-    turnId: string | undefined,
-    runsQueue: boolean,
+    { turnId, runsQueue }: { readonly turnId: string | undefined; readonly runsQueue: boolean },
+    viewer: Viewer | undefined,
   ): Promise<Receipt> {
     const { store, turns, actors, queueCalls } = this.#parts
     if (turnId !== undefined && turnId !== turns.runningIn(conversationId)?.turnId) {
-      const queued = await queueCalls.find(conversationId, turnId)
+      const queued = await queueCalls.find(conversationId, turnId, viewer)
       if (queued !== undefined) return cancelTurn(actors, queued)
     }
-    const live = turns.runningIn(conversationId)
+    const running = turns.runningIn(conversationId)
+    const live = viewer === undefined ? running : await seen(running, viewer)
     if (live !== undefined) return cancelTurn(actors, live, { turnId, runsQueue })
-    await this.#assertExists(conversationId)
+    await this.#assertExists(conversationId, viewer)
     const last =
-      turnId === undefined ? await store.lastTurn(conversationId) : await store.getTurn(turnId)
+      turnId === undefined
+        ? await store.lastTurn(conversationId, viewer)
+        : await store.getTurn(turnId, viewer)
     if (last?.conversationId !== conversationId) return restedReceipt()
     return restedReceipt(last, await store.replyOf(last.id))
   }
@@ -113,23 +122,43 @@ export class TurnCalls {
    * Ends the queued turns, newest first, and then cancels the running one. All of them are told in one
    * tick, so that none of them starts in between.
    */
-  async #cancelAll(conversationId: string, turnId: string | undefined): Promise<Receipt> {
+  async #cancelAll(
+    conversationId: string,
+    turnId: string | undefined,
+    viewer: Viewer | undefined,
+  ): Promise<Receipt> {
     const { turns, actors } = this.#parts
-    const queued = turns.queue.waitingIn(conversationId)
+    if (viewer !== undefined) {
+      for (const live of turns.queue.waitingIn(conversationId)) await seen(live, viewer)
+    }
+    const queued = turns.queue.waitingIn(conversationId).filter((live) => live.isSeenBy(viewer))
     const ends = queued.toReversed().map((live) => cancelTurn(actors, live))
     const isQueued = queued.some((live) => live.turnId === turnId)
-    const running = turns.runningIn(conversationId)
+    const found = turns.runningIn(conversationId)
+    const running = found?.isSeenBy(viewer) === true ? found : undefined
     const stopped =
       isQueued || running === undefined ? undefined : cancelTurn(actors, running, { turnId })
     const receipts = (await Promise.all(ends)).toReversed()
     const withdrawn = receipts.flatMap((receipt) => receipt.withdrawn ?? [])
     const [first] = receipts
-    const receipt = (await stopped) ?? first ?? (await this.#cancel(conversationId, turnId, false))
+    const receipt =
+      (await stopped) ??
+      first ??
+      (await this.#cancel(conversationId, { turnId, runsQueue: false }, viewer))
     return withdrawn.length === 0 ? receipt : { ...receipt, withdrawn }
   }
 
-  async #assertExists(conversationId: string): Promise<void> {
-    const conversation = await this.#parts.store.getConversation(conversationId)
+  /** Returns `undefined` before the input of the turn is on disk. */
+  #handleOf(live: LiveTurn | undefined, viewer: Viewer | undefined): Turn | undefined {
+    if (live?.step === undefined || !live.isSeenBy(viewer)) return undefined
+    const { conversationId, turnId } = live
+    return new TurnHandle(live, live.step.input, 'started', () =>
+      this.#parts.cancel(conversationId, turnId, viewer),
+    )
+  }
+
+  async #assertExists(conversationId: string, viewer: Viewer | undefined): Promise<void> {
+    const conversation = await this.#parts.store.getConversation(conversationId, viewer)
     if (conversation === undefined) throw conversationNotFound(conversationId)
   }
 }

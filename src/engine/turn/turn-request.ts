@@ -1,5 +1,5 @@
 /** What a turn was asked for, and what it is bound to. Plain data. */
-import type { NewConversation } from '../../persistence/ports/conversation-store.ts'
+import type { NewConversation, Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { SendOptions } from '../api.ts'
 import type { Binding } from '../endpoints/binding.ts'
@@ -19,6 +19,8 @@ export interface TurnRequest {
   readonly startWith?: NewConversation | undefined
   /** True if the turn may be queued where another one runs or is queued. */
   readonly mayQueue?: boolean | undefined
+  /** Who asks; absent for the engine itself. */
+  readonly viewer?: Viewer | undefined
   readonly options: Omit<SendOptions, 'startWith'>
 }
 

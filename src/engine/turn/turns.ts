@@ -26,6 +26,7 @@ import {
   turnRunning,
 } from '../../protocol/errors.ts'
 import type { Message, MessageStatus } from '../../protocol/message.ts'
+import { messageStatusOf } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
@@ -34,7 +35,7 @@ import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Checkpoints } from './checkpointer.ts'
 import type { Drains } from './drains.ts'
-import { statusOf, TurnEnding } from './ending.ts'
+import { TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
 import { TurnQueue } from './queue.ts'
@@ -134,6 +135,18 @@ export class Turns {
 
   find(turnId: string): LiveTurn | undefined {
     return this.#live.get(turnId)
+  }
+
+  /** The turns that run, from the moment they record their input, oldest first. */
+  get running(): readonly LiveTurn[] {
+    return this.#running.values()
+  }
+
+  /** A conversation has another owner: the events of its turns are for the new one. */
+  changeOwner(conversationId: string, owner: string | undefined): void {
+    for (const live of this.#live.values()) {
+      if (live.conversationId === conversationId) this.#feed.changeOwner(live.replyFeed, owner)
+    }
   }
 
   /** All but the queued ones. */
@@ -311,7 +324,7 @@ export class Turns {
 
   #accept(live: LiveTurn): void {
     const message = live.input as Message
-    this.#feed.openReply(live.replyFeed)
+    this.#feed.openReply(live.replyFeed, live.bound?.conversation.ownerId)
     const { turnId, replyId, conversationId, asked, changed } = live
     const { parentId } = message
     if (changed !== undefined) {
@@ -363,7 +376,7 @@ export class Turns {
     this.#checkpoints.end(live)
     if (code === 'timeout-turn') live.fault = turnTimeout(this.#options.timeouts.turnMs)
     if (outcome !== 'cancelled' || !this.#drain(live)) live.step?.abort()
-    this.#sealFeed(live, statusOf(outcome))
+    this.#sealFeed(live, messageStatusOf(outcome))
   }
 
   /** A last snapshot that cannot be told must not change how the turn ends. */

@@ -8,6 +8,31 @@ import type {
 import type { Message, MessageRole, Part } from '../../protocol/message.ts'
 import type { SendPolicy } from '../../protocol/turn.ts'
 
+/** Whose conversations a call sees. A call without a viewer sees those of everybody. */
+export interface Viewer {
+  readonly ownerId: string
+  /** True if conversations without an owner are the viewer's too. */
+  readonly unowned?: boolean | undefined
+}
+
+/** Selects the conversations of a list; see `Engine.listConversations`. */
+export interface ConversationList extends Omit<ConversationListOptions, 'ownerId'> {
+  readonly viewer?: Viewer | undefined
+}
+
+/** Puts a conversation into the archive, or takes it back. */
+export interface ConversationArchive {
+  readonly id: string
+  readonly archived: boolean
+  readonly at: Date
+}
+
+export interface ArchivedConversation {
+  readonly conversation: ConversationRecord
+  /** False if it was in the archive, or out of it, before. */
+  readonly isChanged: boolean
+}
+
 /** A conversation to create. Ids and times come from the engine. */
 export interface NewConversation {
   readonly id: string
@@ -81,29 +106,49 @@ export interface ConversationFork {
 /** The fields of a message that a request to a provider needs. */
 export type HistoryMessage = Pick<Message, 'turnId' | 'role' | 'parts' | 'status'>
 
+/** What is told of a conversation that is deleted. */
+export type DeletedConversation = Pick<ConversationRecord, 'ownerId'>
+
 export interface ConversationStore {
   /** @throws `conversation-exists` */
   createConversation(conversation: NewConversation): Promise<ConversationRecord>
 
-  getConversation(id: string): Promise<ConversationRecord | undefined>
-  /** Newest activity first. */
-  listConversations(filter: ConversationListOptions): Promise<readonly ConversationRecord[]>
+  getConversation(id: string, viewer?: Viewer): Promise<ConversationRecord | undefined>
+  /** In the order of the list. */
+  listConversations(list: ConversationList): Promise<readonly ConversationRecord[]>
 
   /** Returns `undefined` if there is no such conversation. */
   updateConversation(
     id: string,
     changes: ConversationUpdate,
     at: Date,
+    viewer?: Viewer,
   ): Promise<ConversationRecord | undefined>
 
   /**
    * Sets the title of a conversation that has none. Returns `undefined` if it has one, or if there
    * is no such conversation.
    */
-  titleConversation(id: string, title: string, at: Date): Promise<ConversationRecord | undefined>
+  titleConversation(id: string, title: string): Promise<ConversationRecord | undefined>
 
-  /** Deletes a conversation with its turns and messages. Returns true if there was one. */
-  deleteConversation(id: string): Promise<boolean>
+  /** Returns `undefined` if there is no such conversation. */
+  archiveConversation(
+    archive: ConversationArchive,
+    viewer?: Viewer,
+  ): Promise<ArchivedConversation | undefined>
+
+  /**
+   * Deletes a conversation with its turns and messages: nothing is read of it from the first write on.
+   * Returns `undefined` if there was none.
+   */
+  deleteConversation(
+    id: string,
+    at: Date,
+    viewer?: Viewer,
+  ): Promise<DeletedConversation | undefined>
+
+  /** Goes on with the deletions that a process before this one, or a closing, left unfinished. */
+  finishDeletions(): Promise<void>
 
   /**
    * A page of the active line or of another one, oldest first; without limits, the whole line.
@@ -111,7 +156,11 @@ export interface ConversationStore {
    *
    * @throws `message-not-found`
    */
-  listMessages(conversationId: string, page?: MessagePage): Promise<readonly Message[] | undefined>
+  listMessages(
+    conversationId: string,
+    page?: MessagePage,
+    viewer?: Viewer,
+  ): Promise<readonly Message[] | undefined>
 
   /** The line to a place, oldest first. */
   listLine(conversationId: string, place: Place): Promise<readonly Message[]>
@@ -120,14 +169,14 @@ export interface ConversationStore {
   listHistory(conversationId: string, place: Place): Promise<readonly HistoryMessage[]>
 
   /** Returns `undefined` for a message without a place too. */
-  getMessage(id: string): Promise<Message | undefined>
+  getMessage(id: string, viewer?: Viewer): Promise<Message | undefined>
 
   /** A message and its siblings, oldest first. Returns `undefined` if there is no such message. */
-  listBranches(messageId: string): Promise<readonly Message[] | undefined>
+  listBranches(messageId: string, viewer?: Viewer): Promise<readonly Message[] | undefined>
 
   /** @throws `message-not-found`; the error that `assertIdle` throws */
-  switchBranch(change: BranchSwitch): Promise<SwitchedBranch>
+  switchBranch(change: BranchSwitch, viewer?: Viewer): Promise<SwitchedBranch>
 
   /** @throws `message-not-found`; `conversation-exists` if the new id is taken */
-  forkConversation(fork: ConversationFork): Promise<ConversationRecord>
+  forkConversation(fork: ConversationFork, viewer?: Viewer): Promise<ConversationRecord>
 }

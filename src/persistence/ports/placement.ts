@@ -33,6 +33,8 @@ export interface PlacedTurn {
 /** A queued turn as it is in the store. */
 export interface StoredQueuedTurn {
   readonly turn: TurnRecord
+  /** The owner of its conversation. */
+  readonly ownerId?: string
   /** Orders the queue. */
   readonly place: number
   readonly messages: readonly Message[]

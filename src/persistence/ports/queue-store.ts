@@ -3,6 +3,7 @@ import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
+import type { Viewer } from './conversation-store.ts'
 import type { StoredQueuedTurn } from './placement.ts'
 import type { AcceptedTurn, LastSeqs, TurnBinding } from './turn-store.ts'
 
@@ -36,10 +37,10 @@ export interface WithdrawnTurn {
 
 export interface QueueStore {
   /** The queued turns of a conversation, in order. */
-  listQueue(conversationId: string): Promise<readonly StoredQueuedTurn[]>
+  listQueue(conversationId: string, viewer?: Viewer): Promise<readonly StoredQueuedTurn[]>
 
   /** Conversations with queued turns, by id, after the named one. */
-  listQueuedConversations(after: string, limit: number): Promise<readonly string[]>
+  listQueuedConversations(after: string, limit: number, viewer?: Viewer): Promise<readonly string[]>
 
   /**
    * Puts the first turn of a queue on the active line, all in one transaction.

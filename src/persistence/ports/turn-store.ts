@@ -1,7 +1,7 @@
 /** Turns, from their accept to their end, as the engine reads and writes them. */
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
-import type { NewConversation, Place } from './conversation-store.ts'
+import type { NewConversation, Place, Viewer } from './conversation-store.ts'
 import type { PlacedTurn, Placement } from './placement.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../../protocol/message.ts'
@@ -14,6 +14,8 @@ export interface TurnStart {
   /** The id of the turn's reply, whether or not it leaves one. */
   readonly replyId: string
   readonly metadata?: unknown
+  /** Who begins it: a conversation that the viewer does not see is not found. */
+  readonly viewer?: Viewer | undefined
   /** Unique in the conversation. */
   readonly idempotencyKey?: string | undefined
   readonly at: Date
@@ -75,6 +77,8 @@ export interface LastSeqs {
 /** A turn as it is in the store, with its input and its reply. */
 export interface StoredTurnParts {
   readonly turn: TurnRecord
+  /** The owner of its conversation. */
+  readonly ownerId?: string
   readonly input: Message
   readonly reply?: Message
   /** Absent if a crash ended the turn, or a version that did not store them. */
@@ -131,18 +135,25 @@ export interface EndedTurn {
 }
 
 /** A turn whose usage became known after its end, with its reply. */
-export type CostedTurn = Pick<EndedTurn, 'turn' | 'message'>
+export interface CostedTurn extends Pick<EndedTurn, 'turn' | 'message'> {
+  /** The owner of its conversation. */
+  readonly ownerId?: string
+}
 
 export interface TurnStore {
-  getTurn(id: string): Promise<TurnRecord | undefined>
+  getTurn(id: string, viewer?: Viewer): Promise<TurnRecord | undefined>
   /** Oldest first. */
-  listTurns(conversationId: string): Promise<readonly TurnRecord[]>
+  listTurns(conversationId: string, viewer?: Viewer): Promise<readonly TurnRecord[]>
 
-  lastTurn(conversationId: string): Promise<TurnRecord | undefined>
+  lastTurn(conversationId: string, viewer?: Viewer): Promise<TurnRecord | undefined>
   /** The turn that the conversation has under this idempotency key. */
-  keyedTurn(conversationId: string, idempotencyKey: string): Promise<StoredTurnParts | undefined>
+  keyedTurn(
+    conversationId: string,
+    idempotencyKey: string,
+    viewer?: Viewer,
+  ): Promise<StoredTurnParts | undefined>
 
-  turnParts(turnId: string): Promise<StoredTurnParts | undefined>
+  turnParts(turnId: string, viewer?: Viewer): Promise<StoredTurnParts | undefined>
   replyOf(turnId: string): Promise<Message | undefined>
   /**
    * Writes an input and its turn in one transaction, with the conversation if there is none. Where a

@@ -45,6 +45,8 @@ export interface SqliteStoreOptions {
    * power cut may undo the last commits, but never damages the file.
    */
   readonly durability: 'full' | 'relaxed'
+  /** True to overwrite what is deleted. */
+  readonly secureDelete?: boolean | undefined
   /** Dates the end of interrupted turns. */
   readonly clock: Clock
   readonly logger?: Logger | undefined
@@ -186,6 +188,8 @@ async function configure(orm: MikroORM, options: SqliteStoreOptions): Promise<vo
   }
   client.pragma(synchronous(options.durability))
   client.pragma('foreign_keys = on')
+  // Off explicitly: builds of SQLite differ in their default.
+  client.pragma(`secure_delete = ${options.secureDelete === true ? 'on' : 'off'}`)
 }
 
 function synchronous(durability: SqliteStoreOptions['durability']): string {

@@ -4,7 +4,7 @@
  *
  * Does not decide what is sent to a provider.
  */
-import { ColloquyError, messageNotFound } from '../../protocol/errors.ts'
+import { ColloquyError, conversationExists, messageNotFound } from '../../protocol/errors.ts'
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow, MessageRow } from '../schema/schema.ts'
 import { turnRunning } from '../../protocol/errors.ts'
@@ -27,6 +27,7 @@ import { queueTurn } from './queue-turn.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { storedPolicy } from './turn-row.ts'
+import { ANY_VIEWER, viewerParameters, type ViewerParameters } from './visible.ts'
 
 export const SELECT_CLIENT_ID = new Statement<
   Pick<MessageRow, 'conversation_id'> & { readonly client_id: string },
@@ -67,7 +68,12 @@ export function acceptTurnJob(
   const first = startWith && newConversationRow(startWith)
   const insertFirst = first && insertion(first, startWith)
   return async (tx) => {
-    const receiving = await receivingOf(tx, id, epoch, first)
+    const receiving = await receivingOf(
+      tx,
+      { id, ...viewerParameters(accept.viewer) },
+      epoch,
+      first,
+    )
     if (receiving === undefined) return undefined
     const { conversation, head, isNew } = receiving
     const parent = await parentOf(tx, receiving, accept.parentId)
@@ -93,12 +99,14 @@ export function acceptTurnJob(
     }
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
-    if (isNew) await insertFirst?.(tx)
+    // Rows of a deleted conversation may have the id still.
+    if (isNew && (await insertFirst?.(tx)) !== true) return { refusal: conversationExists() }
     if (isBehind) {
       const columns = { conversation, policy, bound, parts, metadata, clientId, epoch }
       const queued = await queueTurn(tx, accept, accept.placement, columns)
       if ('refusal' in queued) return queued
-      return { queued: { ...queued, queue: await readQueue(tx, id, onBroken) } }
+      const queue = await readQueue(tx, { conversation_id: id, ...ANY_VIEWER }, onBroken)
+      return { queued: { ...queued, queue } }
     }
     const position = numberAfter(conversation.messages, accept.conversationId)
     const { branches, ...place } = await placeAfter(
@@ -161,11 +169,11 @@ export function acceptTurnJob(
 
 async function receivingOf(
   tx: Connection,
-  id: string,
+  named: { readonly id: string } & ViewerParameters,
   epoch: number,
   first: ConversationRow | undefined,
 ): Promise<Receiving | undefined> {
-  const found = await SELECT_ACCEPTING.first(tx, { id })
+  const found = await SELECT_ACCEPTING.first(tx, named)
   if (found !== undefined) {
     assertNewest(found.epoch, epoch)
     const isFollowed = found.head_is_followed !== null

@@ -16,6 +16,7 @@ import { conversationRecord } from './conversation-row.ts'
 import { EPOCH_SETTING } from './epoch.ts'
 import { numberAfter } from './positions.ts'
 import { type Connection, Statement } from './statement.ts'
+import { visible, type ViewerParameters } from './visible.ts'
 
 /** A conversation, with what a new turn needs to know besides. */
 export interface AcceptingRow extends ConversationRow {
@@ -38,37 +39,40 @@ export type Acceptance =
 
 // Looked up before the inserts. If an insert reads its own table or returns a row, SQLite makes a
 // temporary table: it costs twice as much as an insert of plain values.
-export const SELECT_ACCEPTING = new Statement<Pick<ConversationRow, 'id'>, AcceptingRow>(
-  (db, { id }) =>
-    db
-      .selectFrom('conversation as c')
-      .selectAll('c')
-      .select((of) => [
-        of
-          .selectFrom('message as m')
-          .select(literal(1).as('one'))
-          .whereRef('m.conversation_id', '=', 'c.id')
-          .whereRef('m.branch', '=', 'c.head_branch')
-          .where('m.depth', '=', sql<number>`${sql.ref('c.head_depth')} + 1`)
-          .$asScalar()
-          .as('head_is_followed'),
-        of
-          .selectFrom('setting as s')
-          .select('s.value')
-          .where('s.name', '=', literal(EPOCH_SETTING))
-          .$asScalar()
-          .$notNull()
-          .as('epoch'),
-        of
-          .selectFrom('turn as t')
-          .select(literal(1).as('one'))
-          .whereRef('t.conversation_id', '=', 'c.id')
-          .where('t.status', '=', literal('queued'))
-          .limit(literal(1))
-          .$asScalar()
-          .as('has_queue'),
-      ])
-      .where('c.id', '=', id),
+export const SELECT_ACCEPTING = new Statement<
+  Pick<ConversationRow, 'id'> & ViewerParameters,
+  AcceptingRow
+>((db, marks) =>
+  db
+    .selectFrom('conversation as c')
+    .selectAll('c')
+    .select((of) => [
+      of
+        .selectFrom('message as m')
+        .select(literal(1).as('one'))
+        .whereRef('m.conversation_id', '=', 'c.id')
+        .whereRef('m.branch', '=', 'c.head_branch')
+        .where('m.depth', '=', sql<number>`${sql.ref('c.head_depth')} + 1`)
+        .$asScalar()
+        .as('head_is_followed'),
+      of
+        .selectFrom('setting as s')
+        .select('s.value')
+        .where('s.name', '=', literal(EPOCH_SETTING))
+        .$asScalar()
+        .$notNull()
+        .as('epoch'),
+      of
+        .selectFrom('turn as t')
+        .select(literal(1).as('one'))
+        .whereRef('t.conversation_id', '=', 'c.id')
+        .where('t.status', '=', literal('queued'))
+        .limit(literal(1))
+        .$asScalar()
+        .as('has_queue'),
+    ])
+    .where('c.id', '=', marks.id)
+    .where(() => visible(marks, 'c')),
 )
 
 type BegunColumn =

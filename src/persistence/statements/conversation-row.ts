@@ -1,8 +1,17 @@
 /** A conversation as a row, and back. Knows no statement. */
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { ConversationRow } from '../schema/schema.ts'
-import type { NewConversation } from '../ports/conversation-store.ts'
-import { assertColumn, json, jsonObject, plainText, readRow, text, time } from './checked-row.ts'
+import type { DeletedConversation, NewConversation } from '../ports/conversation-store.ts'
+import {
+  assertColumn,
+  json,
+  jsonObject,
+  plainText,
+  readable,
+  readRow,
+  text,
+  time,
+} from './checked-row.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { storedSettings } from './stored-values.ts'
 import { sendPolicyOf } from './turn-row.ts'
@@ -46,8 +55,13 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
     ...(ownerId !== undefined && { owner_id: toTextOrNull(ownerId) }),
     ...(metadata !== undefined && { metadata: toJsonOrNull(metadata ?? undefined, 'metadata') }),
     ...(sendPolicy !== undefined && { send_policy: sendPolicy }),
-    updated_at: at.getTime(),
+    ...(isActivity(changes) && { updated_at: at.getTime() }),
   }
+}
+
+/** A new title moves a conversation to no other place in the lists. */
+function isActivity({ title: _, ...others }: ConversationUpdate): boolean {
+  return Object.values(others).some((change) => change !== undefined)
 }
 
 /** @throws `database-failed` if the row is broken, in any column */
@@ -69,6 +83,7 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     ...sendPolicyOf(row),
     ...(row.head_message_id !== null && { headMessageId: plainText(row.head_message_id) }),
     ...(row.forked_from !== null && { forkedFrom: forkedFrom(row.forked_from) }),
+    ...(row.archived_at !== null && { archivedAt: time(row.archived_at) }),
     createdAt: time(row.created_at),
     updatedAt: time(row.updated_at),
   }))
@@ -78,4 +93,12 @@ function forkedFrom(column: unknown): Required<ConversationRecord>['forkedFrom']
   const { conversationId, messageId } = jsonObject(column)
   assertColumn(typeof conversationId === 'string' && typeof messageId === 'string')
   return { conversationId, messageId }
+}
+
+/** A broken row can be deleted too: then nobody is told whose it was. */
+export function deletedConversation({
+  owner_id,
+}: Pick<ConversationRow, 'owner_id'>): DeletedConversation {
+  const ownerId = owner_id === null ? undefined : readable(() => text(owner_id))
+  return ownerId === undefined ? {} : { ownerId }
 }

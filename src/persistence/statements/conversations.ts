@@ -3,61 +3,76 @@
  *
  * A conversation is created with its initial messages. Knows nothing of turns.
  */
+import { sql } from 'kysely'
 import type { ConversationRecord, ConversationUpdate } from '../../protocol/conversation.ts'
 import type { Part } from '../../protocol/message.ts'
 import type { ConversationRow } from '../schema/schema.ts'
-import type { NewConversation } from '../ports/conversation-store.ts'
+import type {
+  ArchivedConversation,
+  ConversationArchive,
+  NewConversation,
+  Viewer,
+} from '../ports/conversation-store.ts'
 import { changedColumns, conversationRecord, newConversationRow } from './conversation-row.ts'
+import { DELETE_FIELDS, fieldsOf, insertFields } from './fields.ts'
 import { INSERT_INITIAL } from './new-messages.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
+import { viewerParameters, visible, type ViewerParameters } from './visible.ts'
 
 export const SELECT_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>, ConversationRow>(
   (db, { id }) => db.selectFrom('conversation').selectAll().where('id', '=', id),
 )
 
-export const SELECT_CONVERSATIONS = new Statement<{ readonly limit: number }, ConversationRow>(
-  (db, { limit }) =>
-    db
-      .selectFrom('conversation')
-      .selectAll()
-      .where('archived_at', 'is', null)
-      .where('deleted_at', 'is', null)
-      .orderBy('updated_at', 'desc')
-      .orderBy('id', 'desc')
-      .limit(limit),
-)
-
-export const SELECT_CONVERSATIONS_OF = new Statement<
-  { readonly owner_id: string; readonly limit: number },
+/** A conversation that the viewer may see. */
+export const SELECT_VISIBLE = new Statement<
+  Pick<ConversationRow, 'id'> & ViewerParameters,
   ConversationRow
->((db, { owner_id, limit }) =>
+>((db, marks) =>
   db
-    .selectFrom('conversation')
-    .selectAll()
-    .where('owner_id', '=', owner_id)
-    .where('archived_at', 'is', null)
-    .where('deleted_at', 'is', null)
-    .orderBy('updated_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit),
+    .selectFrom('conversation as c')
+    .selectAll('c')
+    .where('c.id', '=', marks.id)
+    .where(() => visible(marks, 'c')),
 )
 
-export const TITLE_CONVERSATION = new Statement<
-  Pick<ConversationRow, 'id' | 'title' | 'updated_at'>,
+export const ARCHIVE_CONVERSATION = new Statement<
+  Pick<ConversationRow, 'id' | 'archived_at'> & ViewerParameters,
   ConversationRow
->((db, { id, title, updated_at }) =>
+>((db, marks) =>
   db
     .updateTable('conversation')
-    .set({ title, updated_at })
-    .where('id', '=', id)
-    .where('title', 'is', null)
+    .set({ archived_at: marks.archived_at })
+    .where('id', '=', marks.id)
+    .where('archived_at', 'is', null)
+    .where(() => visible(marks, 'conversation'))
     .returningAll(),
 )
 
-// Foreign keys delete its turns, messages and checkpoints too.
-export const DELETE_CONVERSATION = new Statement<Pick<ConversationRow, 'id'>>((db, { id }) =>
-  db.deleteFrom('conversation').where('id', '=', id),
+export const UNARCHIVE_CONVERSATION = new Statement<
+  Pick<ConversationRow, 'id'> & ViewerParameters,
+  ConversationRow
+>((db, marks) =>
+  db
+    .updateTable('conversation')
+    .set({ archived_at: sql.lit(null) })
+    .where('id', '=', marks.id)
+    .where('archived_at', 'is not', null)
+    .where(() => visible(marks, 'conversation'))
+    .returningAll(),
+)
+
+export const TITLE_CONVERSATION = new Statement<
+  Pick<ConversationRow, 'id' | 'title'>,
+  ConversationRow
+>((db, { id, title }) =>
+  db
+    .updateTable('conversation')
+    .set({ title })
+    .where('id', '=', id)
+    .where('title', 'is', null)
+    .where('deleted_at', 'is', null)
+    .returningAll(),
 )
 
 type CountedByTurns = 'turns' | 'branches'
@@ -133,15 +148,17 @@ export function createConversationJob(
  */
 export function insertion(
   row: ConversationRow,
-  { messages, importId }: NewConversation,
+  { messages, importId, metadata }: NewConversation,
 ): (tx: Connection) => Promise<boolean> {
   const prepared = messages.map(({ id, role, content }) => ({
     id,
     role,
     parts: toJson(partsOf(content), 'message'),
   }))
+  const fields = fieldsOf(metadata)
   return async (tx) => {
     if ((await INSERT_CONVERSATION.run(tx, row)) === 0) return false
+    await insertFields(tx, row.id, fields)
     let parentId: string | null = null
     for (const [index, { id, role, parts }] of prepared.entries()) {
       await INSERT_INITIAL.run(tx, {
@@ -169,29 +186,51 @@ export function updateConversationJob(
   id: string,
   changes: ConversationUpdate,
   at: Date,
+  viewer?: Viewer,
 ): (tx: Connection) => Promise<ConversationRecord | undefined> {
   const columns = changedColumns(changes, at)
+  const fields = fieldsOf(changes.metadata)
   return async (tx) => {
-    const row = await SELECT_CONVERSATION.first(tx, { id: toText(id) })
+    const row = await SELECT_VISIBLE.first(tx, { id: toText(id), ...viewerParameters(viewer) })
     if (row === undefined) return undefined
     const changed = { ...row, ...columns }
     await UPDATE_CONVERSATION.run(tx, changed)
+    if (changes.metadata !== undefined) {
+      await DELETE_FIELDS.run(tx, { conversation_id: row.id })
+      await insertFields(tx, row.id, fields)
+    }
     return conversationRecord(changed)
   }
 }
 
-/** The job returns `undefined` if the conversation has a title, or does not exist. */
+/**
+ * The job archives a conversation, or takes it back. It returns the conversation, and whether it was
+ * changed; `undefined` if there is none. This is no activity.
+ */
+export function archiveConversationJob(
+  { id, archived, at }: ConversationArchive,
+  viewer?: Viewer,
+): (tx: Connection) => Promise<ArchivedConversation | undefined> {
+  const named = { id: toText(id), ...viewerParameters(viewer) }
+  return async (tx) => {
+    const changed = archived
+      ? await ARCHIVE_CONVERSATION.first(tx, { ...named, archived_at: at.getTime() })
+      : await UNARCHIVE_CONVERSATION.first(tx, named)
+    const row = changed ?? (await SELECT_VISIBLE.first(tx, named))
+    return row && { conversation: conversationRecord(row), isChanged: changed !== undefined }
+  }
+}
+
+/**
+ * The job returns `undefined` if the conversation has a title, or does not exist. A title is no
+ * activity.
+ */
 export function titleConversationJob(
   id: string,
   title: string,
-  at: Date,
 ): (tx: Connection) => Promise<ConversationRecord | undefined> {
   return async (tx) => {
-    const row = await TITLE_CONVERSATION.first(tx, {
-      id: toText(id),
-      title: toText(title),
-      updated_at: at.getTime(),
-    })
+    const row = await TITLE_CONVERSATION.first(tx, { id: toText(id), title: toText(title) })
     return row && conversationRecord(row)
   }
 }

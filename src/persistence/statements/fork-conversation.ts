@@ -6,11 +6,12 @@
  */
 import { messageNotFound } from '../../protocol/errors.ts'
 import type { MessageRow } from '../schema/schema.ts'
-import type { ConversationFork } from '../ports/conversation-store.ts'
+import type { ConversationFork, Viewer } from '../ports/conversation-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import { literal } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { INSERT_CONVERSATION, SELECT_CONVERSATION } from './conversations.ts'
+import { fieldsOf, insertFields } from './fields.ts'
 import {
   type FirstRange,
   type LineRange,
@@ -22,6 +23,7 @@ import {
 import { SELECT_PLACED } from './placed-messages.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromText, toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
+import { viewerParameters } from './visible.ts'
 
 type NumberRow = Pick<MessageRow, 'n' | 'depth'>
 
@@ -87,6 +89,7 @@ export const COPY_MESSAGE = new Statement<
 /** The job returns `undefined` if the id of the new conversation is taken. */
 export function forkConversationJob(
   fork: ConversationFork,
+  viewer?: Viewer,
 ): (tx: Connection) => Promise<ConversationRecord | { readonly refusal: unknown } | undefined> {
   const id = toText(fork.id)
   const at = fork.at.getTime()
@@ -97,7 +100,10 @@ export function forkConversationJob(
     ...(metadata !== undefined && { metadata: toJsonOrNull(metadata, 'metadata') }),
   }
   return async (tx) => {
-    const end = await SELECT_PLACED.first(tx, { id: fork.messageId })
+    const end = await SELECT_PLACED.first(tx, {
+      id: fork.messageId,
+      ...viewerParameters(viewer),
+    })
     const source = end && (await SELECT_CONVERSATION.first(tx, { id: end.conversation_id }))
     if (source === undefined || end === undefined)
       return { refusal: messageNotFound(fork.messageId) }
@@ -120,7 +126,9 @@ export function forkConversationJob(
       created_at: at,
       updated_at: at,
     }
+    const forked = conversationRecord(row)
     if ((await INSERT_CONVERSATION.run(tx, row)) === 0) return undefined
+    await insertFields(tx, id, fieldsOf(forked.metadata))
     for (const [index, { n }] of line.entries()) {
       await COPY_MESSAGE.run(tx, {
         id: ids[index] as string,
@@ -130,6 +138,6 @@ export function forkConversationJob(
         n,
       })
     }
-    return conversationRecord(row)
+    return forked
   }
 }

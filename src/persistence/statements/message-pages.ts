@@ -8,11 +8,11 @@
 import type { Message } from '../../protocol/message.ts'
 import { messageNotFound } from '../../protocol/errors.ts'
 import type { ConversationRow } from '../schema/schema.ts'
-import type { MessagePage, Place } from '../ports/conversation-store.ts'
+import type { MessagePage, Place, Viewer } from '../ports/conversation-store.ts'
 import { branchLeftLast, SELECT_TIP } from './branches.ts'
 import { type ReportBroken, readRows } from './checked-row.ts'
 import { assertReadable } from './conversation-row.ts'
-import { SELECT_CONVERSATION } from './conversations.ts'
+import { SELECT_VISIBLE } from './conversations.ts'
 import { type LineRange, readLine } from './lines.ts'
 import { messageRecord } from './message-row.ts'
 import { MESSAGES } from './messages.ts'
@@ -20,6 +20,7 @@ import { SELECT_PLACED } from './placed-messages.ts'
 import { siblingsOfPage } from './siblings.ts'
 import type { Connection } from './statement.ts'
 import { toText } from './stored-text.ts'
+import { ANY_VIEWER, viewerParameters } from './visible.ts'
 
 /**
  * Oldest first. A broken message is left out, and reported. `undefined` if there is no such
@@ -32,9 +33,10 @@ export async function readPage(
   conversationId: string,
   page: MessagePage,
   report: ReportBroken,
+  viewer?: Viewer,
 ): Promise<readonly Message[] | undefined> {
   const id = toText(conversationId)
-  const conversation = await SELECT_CONVERSATION.first(connection, { id })
+  const conversation = await SELECT_VISIBLE.first(connection, { id, ...viewerParameters(viewer) })
   if (conversation === undefined) return undefined
   assertReadable(conversation)
   const range = await rangeOf(connection, conversation, page)
@@ -89,7 +91,7 @@ async function placeOf(
   conversation: ConversationRow,
   id: string,
 ): Promise<Place & { readonly id: string }> {
-  const row = await SELECT_PLACED.first(connection, { id })
+  const row = await SELECT_PLACED.first(connection, { id, ...ANY_VIEWER })
   if (row?.conversation_id !== conversation.id) throw messageNotFound(id)
   return { id, branch: row.branch, depth: Number(row.depth) }
 }

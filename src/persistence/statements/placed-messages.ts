@@ -5,8 +5,9 @@
  */
 import { sql } from 'kysely'
 import type { MessageRow } from '../schema/schema.ts'
-import { literal } from './compile.ts'
+import { type Db, literal, type Marks } from './compile.ts'
 import { Statement } from './statement.ts'
+import { visible, type ViewerParameters } from './visible.ts'
 
 export type PlacedRow = Pick<MessageRow, 'id' | 'conversation_id' | 'branch'> & {
   readonly depth: number
@@ -17,21 +18,29 @@ export interface FollowedRow extends MessageRow {
   readonly is_followed: number | null
 }
 
+type PlacedParameters = Pick<MessageRow, 'id'> & ViewerParameters
+
 export const SELECT_PLACED = new Statement<
-  Pick<MessageRow, 'id'>,
+  PlacedParameters,
   Pick<MessageRow, 'id' | 'conversation_id' | 'branch' | 'depth'>
->((db, { id }) =>
-  db
-    .selectFrom('message')
-    .select(['id', 'conversation_id', 'branch', 'depth'])
-    .where('id', '=', id)
-    .where('depth', 'is not', null),
+>((db, marks) =>
+  placedMessage(db, marks).select(['m.id', 'm.conversation_id', 'm.branch', 'm.depth']),
 )
 
-export const SELECT_PLACED_MESSAGE = new Statement<Pick<MessageRow, 'id'>, MessageRow>(
-  (db, { id }) =>
-    db.selectFrom('message').selectAll().where('id', '=', id).where('depth', 'is not', null),
+export const SELECT_PLACED_MESSAGE = new Statement<PlacedParameters, MessageRow>((db, marks) =>
+  placedMessage(db, marks).selectAll('m'),
 )
+
+/** A message of a conversation that the viewer may see. */
+function placedMessage(db: Db, marks: Marks<PlacedParameters>) {
+  return db
+    .selectFrom('message as m')
+    .crossJoin('conversation as c')
+    .where('m.id', '=', marks.id)
+    .where('m.depth', 'is not', null)
+    .whereRef('c.id', '=', 'm.conversation_id')
+    .where(() => visible(marks, 'c'))
+}
 
 export const SELECT_FOLLOWED = new Statement<Pick<MessageRow, 'id'>, FollowedRow>((db, { id }) =>
   db

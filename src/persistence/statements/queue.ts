@@ -5,52 +5,64 @@
  */
 import type { StoredQueuedTurn } from '../ports/placement.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import { integer, json, readRow, type ReportBroken, readRows } from './checked-row.ts'
+import { integer, json, readRow, type ReportBroken, readRows, text } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { messageRecord } from './message-row.ts'
 import { type Connection, Statement } from './statement.ts'
 import { SELECT_MESSAGE } from './turn-parts.ts'
 import { turnRecord } from './turn-row.ts'
+import type { OwnedTurnRow } from './turns.ts'
+import { visible, type ViewerParameters } from './visible.ts'
 
 export const QUEUED = literal('queued')
 
-export const SELECT_QUEUE = new Statement<Pick<TurnRow, 'conversation_id'>, TurnRow>(
-  (db, { conversation_id }) =>
-    db
-      .selectFrom('turn')
-      .selectAll()
-      .where('conversation_id', '=', conversation_id)
-      .where('status', '=', QUEUED)
-      .orderBy('queue_place'),
+export const SELECT_QUEUE = new Statement<
+  Pick<TurnRow, 'conversation_id'> & ViewerParameters,
+  OwnedTurnRow
+>((db, marks) =>
+  db
+    .selectFrom('conversation as c')
+    .crossJoin('turn as t')
+    .selectAll('t')
+    .select('c.owner_id')
+    .where('c.id', '=', marks.conversation_id)
+    .where(() => visible(marks, 'c'))
+    .where('t.conversation_id', '=', marks.conversation_id)
+    .where('t.status', '=', QUEUED)
+    .orderBy('t.queue_place'),
 )
 
+/** A cross join, because it keeps the order of the two tables. */
 export const SELECT_QUEUED_CONVERSATIONS = new Statement<
-  { readonly after: string; readonly limit: number },
+  { readonly after: string; readonly limit: number } & ViewerParameters,
   Pick<TurnRow, 'conversation_id'>
->((db, { after, limit }) =>
+>((db, marks) =>
   db
-    .selectFrom('turn')
-    .select('conversation_id')
+    .selectFrom('turn as t')
+    .crossJoin('conversation as c')
+    .select('t.conversation_id')
     .distinct()
-    .where('status', '=', QUEUED)
-    .where('conversation_id', '>', after)
-    .orderBy('conversation_id')
-    .limit(limit),
+    .where('t.status', '=', QUEUED)
+    .where('t.conversation_id', '>', marks.after)
+    .whereRef('c.id', '=', 't.conversation_id')
+    .where(() => visible(marks, 'c'))
+    .orderBy('t.conversation_id')
+    .limit(marks.limit),
 )
 
 interface QueuedRow {
-  readonly turn: TurnRow
+  readonly turn: OwnedTurnRow
   readonly message: MessageRow
 }
 
 /** A broken turn is left out, and reported. */
 export async function readQueue(
   connection: Connection,
-  conversation_id: string,
+  named: Pick<TurnRow, 'conversation_id'> & ViewerParameters,
   report: ReportBroken,
 ): Promise<readonly StoredQueuedTurn[]> {
   const rows: QueuedRow[] = []
-  for (const turn of await SELECT_QUEUE.all(connection, { conversation_id })) {
+  for (const turn of await SELECT_QUEUE.all(connection, named)) {
     const message = await SELECT_MESSAGE.one(connection, { id: turn.input_message_id })
     rows.push({ turn, message })
   }
@@ -61,6 +73,7 @@ export async function readQueue(
 function queuedTurn({ turn, message }: QueuedRow): StoredQueuedTurn {
   return {
     turn: turnRecord(turn),
+    ...(turn.owner_id !== null && { ownerId: text(turn.owner_id) }),
     place: readRow('turn', turn.id, () => integer(turn.queue_place)),
     messages: [messageRecord(message)],
     options: readRow('turn', turn.id, () => ({

@@ -22,6 +22,7 @@ import { messageRecord } from './message-row.ts'
 import { type FollowedRow, SELECT_FOLLOWED } from './placed-messages.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toText } from './stored-text.ts'
+import { viewerParameters } from './visible.ts'
 
 /** An input is nearly always the last message of its line, or the one before. */
 const FIRST_STEP = 4
@@ -50,7 +51,10 @@ export function regenerateTurnJob(
   const metadata = toJsonOrNull(regenerate.metadata, 'metadata')
   const updated_at = regenerate.at.getTime()
   return async (tx) => {
-    const conversation = await SELECT_ACCEPTING.first(tx, { id })
+    const conversation = await SELECT_ACCEPTING.first(tx, {
+      id,
+      ...viewerParameters(regenerate.viewer),
+    })
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
     if (conversation.has_queue !== null) return { refusal: queueHeld() }

@@ -5,7 +5,8 @@
  * Knows nothing of the turn's row.
  */
 import type { ConversationRecord } from '../../protocol/conversation.ts'
-import { type Message, type MessageStatus, saysSomething, textOf } from '../../protocol/message.ts'
+import { type Message, saysSomething, textOf } from '../../protocol/message.ts'
+import { messageStatusOf } from '../../protocol/turn.ts'
 import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import type { TurnEnd } from '../ports/turn-store.ts'
 import { activate, placeAfter } from './branches.ts'
@@ -35,7 +36,7 @@ export function replySave(
   end: TurnEnd,
   reply: NonNullable<TurnEnd['reply']>,
 ): (tx: Connection, turn: EndingReply) => Promise<SavedReply> {
-  const status: MessageStatus = end.status === 'done' ? 'complete' : end.status
+  const status = messageStatusOf(end.status)
   const columns = {
     ...usageColumns(end.usage),
     id: end.replyId,

@@ -7,6 +7,7 @@
  */
 import { sql } from 'kysely'
 import type { Message } from '../../protocol/message.ts'
+import type { Viewer } from '../ports/conversation-store.ts'
 import type { MessageRow } from '../schema/schema.ts'
 import { type ReportBroken, readRows } from './checked-row.ts'
 import { type Db, literal, type Marks } from './compile.ts'
@@ -14,6 +15,7 @@ import { lineOf, type LineRange } from './lines.ts'
 import { messageRecord } from './message-row.ts'
 import { SELECT_PLACED_MESSAGE } from './placed-messages.ts'
 import { type Connection, Statement } from './statement.ts'
+import { viewerParameters } from './visible.ts'
 
 /** A sibling of the message that the line has at this depth, or that message itself. */
 export type SiblingRow = Pick<MessageRow, 'id' | 'depth' | 'position'>
@@ -111,8 +113,10 @@ export async function readBranches(
   connection: Connection,
   messageId: string,
   report: ReportBroken,
+  viewer?: Viewer,
 ): Promise<readonly Message[] | undefined> {
-  const message = await SELECT_PLACED_MESSAGE.first(connection, { id: messageId })
+  const named = { id: messageId, ...viewerParameters(viewer) }
+  const message = await SELECT_PLACED_MESSAGE.first(connection, named)
   if (message === undefined) return undefined
   const { conversation_id, branch } = message
   const depth = Number(message.depth)

@@ -23,6 +23,7 @@ import { toJsonOrNull, toText } from './stored-text.ts'
 import { SELECT_MESSAGE } from './turn-parts.ts'
 import { turnRecord } from './turn-row.ts'
 import { SELECT_TURN } from './turns.ts'
+import { ANY_VIEWER } from './visible.ts'
 
 const NULL = sql<null>`null`
 
@@ -94,7 +95,7 @@ export function startQueuedJob(
 ): (tx: Connection) => Promise<StartedTurn | undefined> {
   const id = toText(start.conversationId)
   return async (tx) => {
-    const conversation = await SELECT_ACCEPTING.first(tx, { id })
+    const conversation = await SELECT_ACCEPTING.first(tx, { id, ...ANY_VIEWER })
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
     const turn = await SELECT_TURN.first(tx, { id: start.turnId })

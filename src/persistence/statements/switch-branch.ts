@@ -4,21 +4,22 @@
  * Knows nothing of turns but whether one runs.
  */
 import { messageNotFound } from '../../protocol/errors.ts'
-import type { BranchSwitch, SwitchedBranch } from '../ports/conversation-store.ts'
+import type { BranchSwitch, SwitchedBranch, Viewer } from '../ports/conversation-store.ts'
 import { activate, branchLeftLast, SELECT_TIP } from './branches.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { SELECT_CONVERSATION } from './conversations.ts'
 import { SWITCH_HEAD } from './heads.ts'
 import { SELECT_PLACED } from './placed-messages.ts'
 import type { Connection } from './statement.ts'
+import { viewerParameters } from './visible.ts'
 
 /** The job throws `message-not-found`, and what `assertIdle` throws. Neither fails other writes. */
-export function switchBranchJob({
-  messageId,
-  assertIdle,
-}: BranchSwitch): (tx: Connection) => Promise<SwitchedBranch | { readonly refusal: unknown }> {
+export function switchBranchJob(
+  { messageId, assertIdle }: BranchSwitch,
+  viewer?: Viewer,
+): (tx: Connection) => Promise<SwitchedBranch | { readonly refusal: unknown }> {
   return async (tx) => {
-    const place = await SELECT_PLACED.first(tx, { id: messageId })
+    const place = await SELECT_PLACED.first(tx, { id: messageId, ...viewerParameters(viewer) })
     const conversation =
       place && (await SELECT_CONVERSATION.first(tx, { id: place.conversation_id }))
     if (conversation === undefined || place === undefined) {

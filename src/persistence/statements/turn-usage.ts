@@ -4,15 +4,18 @@
  * Knows nothing of where the figures come from.
  */
 import type { Usage } from '../../protocol/message.ts'
-import type { MessageRow, TurnRow } from '../schema/schema.ts'
+import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import type { CostedTurn } from '../ports/turn-store.ts'
+import { text } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { messageRecord, type UsageColumns, usageColumns } from './message-row.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
 import { turnRecord } from './turn-row.ts'
 
-export const UPDATE_TURN = new Statement<Pick<TurnRow, 'id' | 'epoch' | 'usage'>, TurnRow>(
+interface CostedRow extends TurnRow, Pick<ConversationRow, 'owner_id'> {}
+
+export const UPDATE_TURN = new Statement<Pick<TurnRow, 'id' | 'epoch' | 'usage'>, CostedRow>(
   (db, { id, epoch, usage }) =>
     db
       .updateTable('turn')
@@ -20,7 +23,14 @@ export const UPDATE_TURN = new Statement<Pick<TurnRow, 'id' | 'epoch' | 'usage'>
       .where('id', '=', id)
       .where('epoch', '=', epoch)
       .where('status', '=', literal('cancelled'))
-      .returningAll(),
+      .returningAll()
+      .returning((of) =>
+        of
+          .selectFrom('conversation as c')
+          .select('c.owner_id')
+          .whereRef('c.id', '=', 'turn.conversation_id')
+          .as('owner_id'),
+      ),
 )
 
 export const UPDATE_REPLY = new Statement<UsageColumns & { readonly turn_id: string }, MessageRow>(
@@ -53,6 +63,10 @@ export function recordUsageJob(
     const turn = await UPDATE_TURN.first(tx, { id: turnId, epoch, usage: json })
     if (turn === undefined) return undefined
     const message = await UPDATE_REPLY.first(tx, { ...columns, turn_id: turnId })
-    return { turn: turnRecord(turn), ...(message && { message: messageRecord(message) }) }
+    return {
+      turn: turnRecord(turn),
+      ...(message && { message: messageRecord(message) }),
+      ...(turn.owner_id !== null && { ownerId: text(turn.owner_id) }),
+    }
   }
 }

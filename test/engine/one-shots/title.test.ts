@@ -2,6 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { cleanTitle, fallbackTitle, titlePrompt } from '../../../src/engine/one-shots/title.ts'
+import { expectGrowth } from '../../support/growth.ts'
 
 describe('the title in an answer', () => {
   test.each([
@@ -198,20 +199,13 @@ describe('an answer of a hundred times the size costs no more', () => {
     ['emphasis', '**a** '],
     ['joiners', '\u200d'],
   ])('of %s', (_, piece) => {
-    const cpuOf = (bytes: number): number => {
+    const clean = (bytes: number) => {
       const answer = piece.repeat(bytes / piece.length)
-      const costs = Array.from({ length: 5 }, () => {
-        const before = process.cpuUsage()
+      return () => {
         for (let round = 0; round < 3; round += 1) cleanTitle(answer)
-        const { user, system } = process.cpuUsage(before)
-        return user + system
-      })
-      return costs.toSorted((a, b) => a - b)[2] ?? Number.NaN
+      }
     }
-    cpuOf(40_000)
 
-    const [small, large] = [cpuOf(40_000), cpuOf(4_000_000)]
-
-    expect(large).toBeLessThan(8 * Math.max(small, 2_000))
+    expectGrowth(clean(40_000), clean(4_000_000))
   })
 })

@@ -33,6 +33,7 @@ const REFUSALS = new Set([
   'turn-not-found',
   'nothing-to-retry',
   'cancelled',
+  'engine-closed',
 ])
 
 test('no two requests of a conversation overlap, and every turn has one end', async () => {

@@ -144,7 +144,7 @@ test('500 conversations that stream at once each end with their own text', async
     }),
   )
   expect(answers).toEqual(questions.map((question) => lettersBackwards(question).join('')))
-})
+}, 60_000)
 
 describe('an inspector', () => {
   /** Everything in an event, without following cycles. */

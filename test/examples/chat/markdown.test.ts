@@ -5,6 +5,7 @@ import { Markdown } from '../../../examples/chat/markdown.ts'
 import { coloured, colourless } from '../../../examples/chat/paint.ts'
 import { WordWrap } from '../../../examples/chat/word-wrap.ts'
 import { Screen } from '../screen.ts'
+import { expectGrowth } from '../../support/growth.ts'
 
 interface Look {
   readonly columns?: number
@@ -155,17 +156,9 @@ test('loses no letter', () => {
 
 test('costs in proportion to the text', () => {
   const hostile = ['**a', '`', '_b ', '- - ', '# ', '\n> > ', '```x', '~~', 'x'.repeat(30)]
-  const cost = (count: number) => {
-    const start = process.cpuUsage()
+  const write = (count: number) => () =>
     written(Array.from({ length: count }, (_, index) => hostile[index % hostile.length] ?? ''))
-    const { user, system } = process.cpuUsage(start)
-    return user + system
-  }
-  // The least of several, since other work on the machine only adds.
-  const least = (count: number) => Math.min(...Array.from({ length: 5 }, () => cost(count)))
-  cost(20_000)
-  cost(20_000)
 
   // Four times the text; sixteen times the time would be its square.
-  expect(least(40_000)).toBeLessThan(12 * least(10_000))
+  expectGrowth(write(10_000), write(40_000), { most: 12, floor: 2_000 })
 })

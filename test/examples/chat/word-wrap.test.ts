@@ -5,6 +5,7 @@ import { colourless, coloured } from '../../../examples/chat/paint.ts'
 import { textWidth } from '../../../examples/chat/text-width.ts'
 import { WordWrap } from '../../../examples/chat/word-wrap.ts'
 import { Screen } from '../screen.ts'
+import { expectGrowth } from '../../support/growth.ts'
 
 /** The rows of a text that arrives in these pieces. */
 function rows(pieces: readonly string[], columns: number, paint = colourless): readonly string[] {
@@ -98,17 +99,11 @@ describe('whatever the text and its pieces', () => {
 })
 
 test('costs in proportion to the text', () => {
-  const cost = (length: number) => {
+  const wrapped = (length: number) => () => {
     const wrap = new WordWrap({ columns: () => 80, paint: colourless })
     const piece = 'x'.repeat(10)
-    const start = process.cpuUsage()
     for (let at = 0; at < length; at += piece.length) wrap.words(piece)
-    const { user, system } = process.cpuUsage(start)
-    return user + system
   }
-  const median = (length: number) =>
-    Array.from({ length: 5 }, () => cost(length)).toSorted((a, b) => a - b)[2] ?? 0
-  cost(100_000)
 
-  expect(median(800_000)).toBeLessThan(8 * median(200_000))
+  expectGrowth(wrapped(200_000), wrapped(800_000))
 })

@@ -95,7 +95,9 @@ export function conversationContract(open: OpenStore): void {
   test('lists the newest activity first', async () => {
     const store = await openWith(open, 'a', 'b', 'c')
     await store.acceptTurn(accept('b', 't', { at: new Date(START + 10) }))
-    await store.updateConversation('a', { title: 'A' }, new Date(START + 5))
+    await store.updateConversation('a', { model: 'm' }, new Date(START + 5))
+    await store.updateConversation('c', { title: 'C' }, new Date(START + 7))
+    await store.titleConversation('b', 'B')
 
     const listed = await store.listConversations({})
     expect(listed.map(({ id }) => id)).toEqual(['b', 'a', 'c'])
@@ -113,10 +115,10 @@ export function conversationContract(open: OpenStore): void {
       await store.createConversation(conversation(id, { ownerId }))
     }
 
-    const listed = await store.listConversations({ ownerId: 'ada' })
+    const listed = await store.listConversations({ viewer: { ownerId: 'ada' } })
     expect(listed.map(({ id }) => id)).toEqual(['c', 'a'])
-    expect(await store.listConversations({ ownerId: 'ada', limit: 1 })).toHaveLength(1)
-    expect(await store.listConversations({ ownerId: 'eve' })).toEqual([])
+    expect(await store.listConversations({ viewer: { ownerId: 'ada' }, limit: 1 })).toHaveLength(1)
+    expect(await store.listConversations({ viewer: { ownerId: 'eve' } })).toEqual([])
   })
 
   test('changes what is named, removes what is null, leaves the rest', async () => {
@@ -147,12 +149,40 @@ export function conversationContract(open: OpenStore): void {
   test('takes a title only where there is none', async () => {
     const store = await openWith(open, 'c')
 
-    expect(await store.titleConversation('c', 'First', new Date(START + 1))).toMatchObject({
+    expect(await store.titleConversation('c', 'First')).toMatchObject({
       title: 'First',
     })
-    expect(await store.titleConversation('c', 'Second', new Date(START + 2))).toBeUndefined()
-    expect(await store.titleConversation('other', 'Third', new Date(START))).toBeUndefined()
+    expect(await store.titleConversation('c', 'Second')).toBeUndefined()
+    expect(await store.titleConversation('other', 'Third')).toBeUndefined()
     expect(await store.getConversation('c')).toMatchObject({ title: 'First' })
+  })
+
+  test('finds what a viewer sees, in each statement by itself', async () => {
+    const store = await open()
+    await store.createConversation(conversation('c', { ownerId: 'ada' }))
+    await store.acceptTurn(accept('c', 't', { idempotencyKey: 'k' }))
+    await store.endTurn(end('c', 't'))
+    const [input] = (await store.listMessages('c')) ?? []
+    const readings = async (ownerId: string) => [
+      await store.getConversation('c', { ownerId }),
+      await store.listMessages('c', {}, { ownerId }),
+      await store.getMessage(input?.id ?? '', { ownerId }),
+      await store.listBranches(input?.id ?? '', { ownerId }),
+      await store.getTurn('t', { ownerId }),
+      (await store.listTurns('c', { ownerId }))[0],
+      await store.lastTurn('c', { ownerId }),
+      await store.keyedTurn('c', 'k', { ownerId }),
+      await store.turnParts('t', { ownerId }),
+    ]
+
+    expect((await readings('ada')).filter((found) => found === undefined)).toEqual([])
+    expect((await readings('eve')).filter((found) => found !== undefined)).toEqual([])
+    const eve = { ownerId: 'eve' }
+    expect(await store.updateConversation('c', {}, new Date(), eve)).toBeUndefined()
+    expect(await store.deleteConversation('c', new Date(), eve)).toBeUndefined()
+    await expect(store.acceptTurn(accept('c', 't2', { viewer: eve }))).rejects.toMatchObject({
+      code: 'conversation-not-found',
+    })
   })
 
   test('removes a conversation with all that belongs to it', async () => {
@@ -161,8 +191,8 @@ export function conversationContract(open: OpenStore): void {
     await store.endTurn(end('c', 't'))
     await store.acceptTurn(accept('other', 't2'))
 
-    expect(await store.deleteConversation('c')).toBe(true)
-    expect(await store.deleteConversation('c')).toBe(false)
+    expect(await store.deleteConversation('c', new Date(START))).toEqual({})
+    expect(await store.deleteConversation('c', new Date(START))).toBeUndefined()
     expect(await store.getConversation('c')).toBeUndefined()
     expect(await store.listMessages('c')).toBeUndefined()
     expect(await store.listTurns('c')).toEqual([])

@@ -108,7 +108,7 @@ export function turnContract(open: OpenStore): void {
 
   test('refuses an input to a conversation that was deleted', async () => {
     const store = await openWith(open, 'c')
-    await store.deleteConversation('c')
+    await store.deleteConversation('c', new Date(START))
 
     await expect(store.acceptTurn(accept('c', 't'))).rejects.toMatchObject({
       code: 'conversation-not-found',
@@ -257,7 +257,7 @@ export function turnContract(open: OpenStore): void {
   test('says that a turn is gone when its conversation is', async () => {
     const store = await openWith(open, 'c')
     await store.acceptTurn(accept('c', 't'))
-    await store.deleteConversation('c')
+    await store.deleteConversation('c', new Date(START))
 
     await expect(store.endTurn(end('c', 't'))).rejects.toMatchObject({ code: 'turn-not-found' })
     expect(await store.replyOf('t')).toBeUndefined()

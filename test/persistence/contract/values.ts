@@ -48,7 +48,7 @@ export function valueContract(open: OpenStore): void {
         expect(await store.listMessages(id)).toEqual([message])
         expect(message.text).toBe(text)
         expect(await store.getTurn(turn.turnId)).toMatchObject({ endpoint: text, model: text })
-        const owned = await store.listConversations({ ownerId: text })
+        const owned = await store.listConversations({ viewer: { ownerId: text } })
         expect(owned.every(({ ownerId }) => ownerId === text)).toBe(true)
         expect(owned.map((each) => each.id)).toContain(id)
       }),

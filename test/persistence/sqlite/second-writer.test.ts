@@ -126,8 +126,8 @@ test('a writer that lost the database is refused whatever it writes', async () =
     () => early.acceptTurn(accept('c', 't')),
     () => early.createConversation(conversation('d')),
     () => early.updateConversation('c', { title: 'x' }, new Date()),
-    () => early.titleConversation('c', 'x', new Date()),
-    () => early.deleteConversation('c'),
+    () => early.titleConversation('c', 'x'),
+    () => early.deleteConversation('c', new Date()),
     () => early.putSetting('airplane-mode', true),
     () => early.putEndpoint(ENDPOINT),
   ]

@@ -13,7 +13,7 @@ test('refuses every write by itself, and reads on', async () => {
   const writes = await Promise.allSettled([
     view.createConversation(conversation('d')),
     view.updateConversation('c', { title: 'x' }, new Date()),
-    view.deleteConversation('c'),
+    view.deleteConversation('c', new Date()),
     view.acceptTurn(accept('c', 't2')),
     view.endTurn(end('c', 't')),
     view.checkpoint({ turnId: 't', attempts: 1, n: 1, pieces: [[]] }),

@@ -6,6 +6,7 @@ import { chunk, json } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
 import type { AskedReply } from '../asking.ts'
 import { decoded } from '../decoding-twice.ts'
+import { expectGrowth } from '../../support/growth.ts'
 
 const DIALECTS: readonly Dialect[] = ['chat-completions', 'responses', 'messages']
 
@@ -130,20 +131,12 @@ test('an event of very many fields costs in proportion to them', () => {
     )
     return Buffer.from(`data: ${JSON.stringify(event)}\n\n`)
   }
-  const cost = (bytes: Buffer): number => {
-    const costs = Array.from({ length: 5 }, () => {
-      const before = process.cpuUsage()
-      decoded([bytes])
-      const { user, system } = process.cpuUsage(before)
-      return user + system
-    })
-    return costs.toSorted((a, b) => a - b)[2] as number
-  }
   const [small, large] = [body(5_000), body(20_000)]
 
-  cost(small)
-
-  expect(cost(large)).toBeLessThan(8 * cost(small) + 5_000)
+  expectGrowth(
+    () => decoded([small]),
+    () => decoded([large]),
+  )
 })
 
 test('an event with a choice is content, whatever code stands beside it', async () => {

@@ -6,6 +6,7 @@ import { readProviderError } from '../../../src/transport/provider-error.ts'
 import { startProvider } from '../../support/provider.ts'
 import { json, raw } from '../../support/scripts.ts'
 import { reply, targetAt } from '../asking.ts'
+import { expectGrowth } from '../../support/growth.ts'
 
 type Wording = readonly [who: string, status: number, body: unknown, code: ColloquyErrorCode]
 
@@ -524,19 +525,13 @@ test('reads an error in a time that grows with its length', () => {
     (n) => ({ error: said(`retry in ${'1 s '.repeat(n)}x${'wait 1'.repeat(n)}`) }),
     (n) => ({ error: JSON.stringify({ errors: { a: JSON.stringify({ b: 'x'.repeat(n * 4) }) } }) }),
   ]
-  const cpu = (value: unknown): number => {
-    const times = Array.from({ length: 5 }, () => {
-      const { user, system } = process.cpuUsage()
-      readProviderError(value)
-      const after = process.cpuUsage()
-      return after.user + after.system - user - system
-    })
-    return times.toSorted((a, b) => a - b)[2] as number
-  }
   for (const shape of shapes) {
     const small = shape(10_000)
     const large = shape(40_000)
-    cpu(small)
-    expect(cpu(large)).toBeLessThan(8 * Math.max(cpu(small), 500))
+    expectGrowth(
+      () => readProviderError(small),
+      () => readProviderError(large),
+      { most: 8, floor: 500 },
+    )
   }
 })

@@ -35,6 +35,7 @@ export const ConversationSchema = defineEntity({
       properties: ['ownerId', 'createdAt', 'id'],
       where: 'owner_id is not null',
     },
+    { name: 'conversation_deleted', properties: ['id'], where: 'deleted_at is not null' },
   ],
   properties: {
     id: p.text().primary(),

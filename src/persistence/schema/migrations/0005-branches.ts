@@ -6,6 +6,7 @@
  * to one input, the branches are rebuilt from the parents; see `0005-old-lines.ts`.
  */
 import { Migration } from '@mikro-orm/migrations'
+import { fieldsOf } from './0005-old-fields.ts'
 import { type OldMessage, type Tree, treeOf } from './0005-old-lines.ts'
 
 /** As many rows as SQL text of a moderate size holds. */
@@ -19,6 +20,7 @@ const COPIED =
 export class Branches extends Migration {
   override async up(): Promise<void> {
     await this.#addTables()
+    await this.#copyFields()
     await this.#changeConversations()
     await this.#changeTurns()
     await this.#copyMessages()
@@ -69,6 +71,26 @@ export class Branches extends Migration {
       on conversation_field (name, value, conversation_id)`)
   }
 
+  /** A slice at a time: the metadata of all conversations need not fit into memory together. */
+  async #copyFields(): Promise<void> {
+    for (let last: string | undefined = ''; last !== undefined;) {
+      const rows = (await this.execute(
+        `select id, metadata from conversation where id > ? and typeof(metadata) = 'text'
+        order by id limit ${ROWS_AT_ONCE}`,
+        [last],
+      )) as { id: string; metadata: string }[]
+      for (const { id, metadata } of rows) {
+        for (const [name, value] of fieldsOf(metadata)) {
+          await this.execute(
+            'insert into conversation_field (conversation_id, name, value) values (?, ?, ?)',
+            [id, name, value],
+          )
+        }
+      }
+      last = rows.at(-1)?.id
+    }
+  }
+
   async #changeConversations(): Promise<void> {
     for (const counter of ['head_branch', 'head_depth', 'messages', 'turns', 'branches']) {
       await this.execute(
@@ -95,6 +117,7 @@ export class Branches extends Migration {
         'owner_id is not null and archived_at is not null and deleted_at is null',
       ],
       ['owner_created', 'owner_id, created_at, id', 'owner_id is not null'],
+      ['deleted', 'id', 'deleted_at is not null'],
     ]
     for (const [name, columns, where] of indexes) {
       await this.execute(

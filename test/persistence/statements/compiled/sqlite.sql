@@ -7,8 +7,8 @@ insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") value
 -- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, reply_branch, reply_depth, epoch, endpoint, model, metadata, started_at)
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?);
 
--- accepting.ts: SELECT_ACCEPTING (id)
-select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue" from "conversation" as "c" where "c"."id" = ?;
+-- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
+select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
 -- answered-calls.ts: SELECT_FIRST_REPLIES (conversation_id, from, to)
 select "m"."depth", "m"."parts" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? and "m"."role" = 'assistant' order by "m"."depth";
@@ -34,8 +34,8 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", ? as "n", ? as "
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model") where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
 
--- conversations.ts: DELETE_CONVERSATION (id)
-delete from "conversation" where "id" = ?;
+-- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
+update "conversation" set "archived_at" = ? where "id" = ? and "archived_at" is null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
 
 -- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
 insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
@@ -43,17 +43,35 @@ insert into "conversation" ("id", "title", "model", "endpoint", "system", "setti
 -- conversations.ts: SELECT_CONVERSATION (id)
 select * from "conversation" where "id" = ?;
 
--- conversations.ts: SELECT_CONVERSATIONS (limit)
-select * from "conversation" where "archived_at" is null and "deleted_at" is null order by "updated_at" desc, "id" desc limit ?;
+-- conversations.ts: SELECT_VISIBLE (id, reach, viewer, reach)
+select "c".* from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
--- conversations.ts: SELECT_CONVERSATIONS_OF (owner_id, limit)
-select * from "conversation" where "owner_id" = ? and "archived_at" is null and "deleted_at" is null order by "updated_at" desc, "id" desc limit ?;
+-- conversations.ts: TITLE_CONVERSATION (title, id)
+update "conversation" set "title" = ? where "id" = ? and "title" is null and "deleted_at" is null returning *;
 
--- conversations.ts: TITLE_CONVERSATION (title, updated_at, id)
-update "conversation" set "title" = ?, "updated_at" = ? where "id" = ? and "title" is null returning *;
+-- conversations.ts: UNARCHIVE_CONVERSATION (id, reach, viewer, reach)
+update "conversation" set "archived_at" = null where "id" = ? and "archived_at" is not null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
 
 -- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, updated_at, id)
 update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?, "settings" = ?, "owner_id" = ?, "metadata" = ?, "send_policy" = ?, "updated_at" = ? where "id" = ?;
+
+-- delete-conversation.ts: DELETE_MARKED (id)
+delete from "conversation" where "id" = ? and "deleted_at" is not null;
+
+-- delete-conversation.ts: DELETE_MESSAGES (conversation_id)
+delete from "message" where "n" in (select "m"."n" from "message" as "m" where "m"."conversation_id" = ? limit 500);
+
+-- delete-conversation.ts: DELETE_SMALL (id, reach, viewer, reach)
+delete from "conversation" where "id" = ? and messages + turns <= 500 and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning "owner_id";
+
+-- delete-conversation.ts: DELETE_TURNS (conversation_id, conversation_id)
+delete from "turn" where "conversation_id" = ? and "position" in (select "t"."position" from "turn" as "t" where "t"."conversation_id" = ? limit 500);
+
+-- delete-conversation.ts: MARK_DELETED (deleted_at, id, reach, viewer, reach)
+update "conversation" set "deleted_at" = ? where "id" = ? and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning "owner_id";
+
+-- delete-conversation.ts: SELECT_DELETED ()
+select "id" from "conversation" where "deleted_at" is not null and "id" >= '';
 
 -- end-turn.ts: DELETE_CHECKPOINTS (turn_id)
 delete from "checkpoint" where "turn_id" = ?;
@@ -75,6 +93,12 @@ insert into "setting" ("name", "value") values ('epoch', '1') on conflict ("name
 
 -- epoch.ts: SELECT_EPOCH ()
 select "value" from "setting" where "name" = 'epoch';
+
+-- fields.ts: DELETE_FIELDS (conversation_id)
+delete from "conversation_field" where "conversation_id" = ?;
+
+-- fields.ts: INSERT_FIELD (conversation_id, name, value)
+insert into "conversation_field" ("conversation_id", "name", "value") values (?, ?, ?);
 
 -- fork-conversation.ts: COPY_MESSAGE (id, conversation_id, import_id, parent_id, n)
 insert into "message" ("id", "conversation_id", "import_id", "parent_id", "position", "branch", "depth", "client_id", "role", "parts", "status", "finish_reason", "model", "input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "usage_raw", "usage_source", "created_at") select ? as "id", ? as "conversation_id", ? as "import_id", ? as "parent_id", "m"."depth" as "position", 0 as "branch", "m"."depth", "m"."client_id", "m"."role", "m"."parts", "m"."status", "m"."finish_reason", "m"."model", "m"."input_tokens", "m"."output_tokens", "m"."reasoning_tokens", "m"."cache_read_tokens", "m"."cache_write_tokens", "m"."usage_raw", "m"."usage_source", "m"."created_at" from "message" as "m" where "m"."n" = ?;
@@ -133,11 +157,11 @@ insert into "message" ("id", "conversation_id", "parent_id", "position", "depth"
 -- placed-messages.ts: SELECT_FOLLOWED (id)
 select "m".*, (select 1 as "one" from "message" as "next" where "next"."conversation_id" = "m"."conversation_id" and "next"."branch" = "m"."branch" and "next"."depth" = "m"."depth" + 1) as "is_followed" from "message" as "m" where "m"."id" = ? and "m"."depth" is not null;
 
--- placed-messages.ts: SELECT_PLACED (id)
-select "id", "conversation_id", "branch", "depth" from "message" where "id" = ? and "depth" is not null;
+-- placed-messages.ts: SELECT_PLACED (id, reach, viewer, reach)
+select "m"."id", "m"."conversation_id", "m"."branch", "m"."depth" from "message" as "m" cross join "conversation" as "c" where "m"."id" = ? and "m"."depth" is not null and "c"."id" = "m"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
--- placed-messages.ts: SELECT_PLACED_MESSAGE (id)
-select * from "message" where "id" = ? and "depth" is not null;
+-- placed-messages.ts: SELECT_PLACED_MESSAGE (id, reach, viewer, reach)
+select "m".* from "message" as "m" cross join "conversation" as "c" where "m"."id" = ? and "m"."depth" is not null and "c"."id" = "m"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
 -- probe.ts: DELETE_PROBE (name)
 delete from "setting" where "name" = ?;
@@ -154,11 +178,11 @@ insert into "turn" ("id", "conversation_id", "position", "input_message_id", "re
 -- queue-turn.ts: SELECT_QUEUE_SIZE (conversation_id)
 select count(*) as "size", max("queue_place") as "last_place" from "turn" where "conversation_id" = ? and "status" = 'queued';
 
--- queue.ts: SELECT_QUEUE (conversation_id)
-select * from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place";
+-- queue.ts: SELECT_QUEUE (conversation_id, reach, viewer, reach, conversation_id)
+select "t".*, "c"."owner_id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? and "t"."status" = 'queued' order by "t"."queue_place";
 
--- queue.ts: SELECT_QUEUED_CONVERSATIONS (after, limit)
-select distinct "conversation_id" from "turn" where "status" = 'queued' and "conversation_id" > ? order by "conversation_id" limit ?;
+-- queue.ts: SELECT_QUEUED_CONVERSATIONS (after, reach, viewer, reach, limit)
+select distinct "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" where "t"."status" = 'queued' and "t"."conversation_id" > ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) order by "t"."conversation_id" limit ?;
 
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = ?, "branches" = ? where "id" = ?;
@@ -214,8 +238,8 @@ update "message" set "parent_id" = ?, "position" = ?, "branch" = ?, "depth" = ? 
 -- start-turn.ts: START_QUEUED_TURN (epoch, endpoint, model, reply_branch, reply_depth, started_at, id)
 update "turn" set "status" = 'pending', "epoch" = ?, "endpoint" = ?, "model" = ?, "reply_branch" = ?, "reply_depth" = ?, "started_at" = ?, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = ? and "status" = 'queued';
 
--- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key)
-select "t".*, "k"."message_id" as "keyed_message_id" from "send_key" as "k" inner join "turn" as "t" on "t"."id" = "k"."turn_id" where "k"."conversation_id" = ? and "k"."key" = ?;
+-- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key, reach, viewer, reach)
+select "t".*, "c"."owner_id", "k"."message_id" as "keyed_message_id" from "send_key" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."conversation_id" = ? and "k"."key" = ? and "t"."id" = "k"."turn_id" and "c"."id" = "k"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
 -- turn-parts.ts: SELECT_MESSAGE (id)
 select * from "message" where "id" = ?;
@@ -224,13 +248,16 @@ select * from "message" where "id" = ?;
 update "message" set "input_tokens" = ?, "output_tokens" = ?, "reasoning_tokens" = ?, "cache_read_tokens" = ?, "cache_write_tokens" = ?, "usage_raw" = ?, "usage_source" = ? where "turn_id" = ? and "role" = 'assistant' returning *;
 
 -- turn-usage.ts: UPDATE_TURN (usage, id, epoch)
-update "turn" set "usage" = ? where "id" = ? and "epoch" = ? and "status" = 'cancelled' returning *;
+update "turn" set "usage" = ? where "id" = ? and "epoch" = ? and "status" = 'cancelled' returning *, (select "c"."owner_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "owner_id";
 
--- turns.ts: SELECT_LAST_TURN (conversation_id)
-select * from "turn" where "conversation_id" = ? and "position" <= 9007199254740990 and "status" <> 'queued' order by "position" desc limit 1;
+-- turns.ts: SELECT_LAST_TURN (conversation_id, reach, viewer, reach, conversation_id)
+select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? and "t"."position" <= 9007199254740990 and "t"."status" <> 'queued' order by "t"."position" desc limit 1;
 
 -- turns.ts: SELECT_TURN (id)
 select * from "turn" where "id" = ?;
 
--- turns.ts: SELECT_TURNS (conversation_id)
-select * from "turn" where "conversation_id" = ? order by "position";
+-- turns.ts: SELECT_TURNS (conversation_id, reach, viewer, reach, conversation_id)
+select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? order by "t"."position";
+
+-- turns.ts: SELECT_VISIBLE_TURN (id, reach, viewer, reach)
+select "t".*, "c"."owner_id" from "turn" as "t" cross join "conversation" as "c" where "t"."id" = ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
