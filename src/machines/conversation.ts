@@ -8,7 +8,8 @@
  *    └── input refused ─┘ (back to the state before)     accepts the next send, like idle
  *
  *   In idle, done, failed and cancelled the conversation can be put to sleep: the supervisor is
- *   told and stops the actor. The next send starts a new actor, in `idle`.
+ *   told and stops the actor. The next send starts a new actor, in `idle`. While a turn is being
+ *   written into the queue the actor stays: a new one would not know how the turn before ended.
  *
  *   In these states, turns that are queued are held: they wait for `conversation.resume-queue`, or for
  *   a further queued send. An actor that was asleep does not know of them. The write of the next input
@@ -31,6 +32,8 @@ export type ConversationMachineEvent =
   | { readonly type: 'conversation.queue'; readonly turnId: string }
   /** The named turn is on disk, at the end of the queue. */
   | { readonly type: 'conversation.queued'; readonly turnId: string }
+  /** The write of the named turn into the queue is over, and it is not there. */
+  | { readonly type: 'conversation.not-queued'; readonly turnId: string }
   /** Ends a turn before its start. */
   | { readonly type: 'conversation.withdraw'; readonly turnId: string; readonly request: number }
   /** The named turn could not be started or ended: it is still queued. */
@@ -52,6 +55,8 @@ export interface ConversationContext extends ConversationInput {
   readonly restState: RestState
   /** The turns to start next, as far as the actor knows them. */
   readonly queued: readonly string[]
+  /** The turns that are being written into the queue: until that is over, the actor stays awake. */
+  readonly placing: readonly string[]
   /** True if the queue was held when the running turn began: a refusal leaves it so. */
   readonly wasHeld: boolean
   /** True if a cancel of the running turn said that the queue goes on. */
@@ -134,6 +139,13 @@ const adds = {
   params: ({ event }: { event: { turnId: string } }) => event.turnId,
 } as const
 
+const notQueued = {
+  actions: {
+    type: 'endPlacing',
+    params: ({ event }: { event: { turnId: string } }) => event.turnId,
+  },
+} as const
+
 /** A state that accepts a send. Turns that are queued in it are held. */
 function restState(state: RestState) {
   return {
@@ -147,6 +159,7 @@ function restState(state: RestState) {
         { guard: 'endedWell', ...goesOn, actions: [adds, 'beginFirst', telling(false)] },
         { actions: [adds, telling(true)] },
       ],
+      'conversation.not-queued': notQueued,
       'conversation.withdraw': withdraws(true),
       'conversation.put-back': putsBack(true),
       'conversation.resume-queue': {
@@ -160,9 +173,13 @@ function restState(state: RestState) {
           telling(false),
         ],
       },
-      'conversation.sleep': 'asleep',
+      'conversation.sleep': { guard: 'maySleep', target: 'asleep' },
     },
   } as const
+}
+
+function without(ids: readonly string[], id: string): readonly string[] {
+  return ids.filter((other) => other !== id)
 }
 
 interface Ended {
@@ -199,13 +216,20 @@ export const conversationMachine = setup({
     }),
     add: assign({
       queued: ({ context }, turnId: string) => [...context.queued, turnId],
+      placing: ({ context }, turnId: string) => without(context.placing, turnId),
+    }),
+    beginPlacing: assign({
+      placing: ({ context }, turnId: string) => [...context.placing, turnId],
+    }),
+    endPlacing: assign({
+      placing: ({ context }, turnId: string) => without(context.placing, turnId),
     }),
     remove: assign({
-      queued: ({ context }, turnId: string) => context.queued.filter((id) => id !== turnId),
+      queued: ({ context }, turnId: string) => without(context.queued, turnId),
     }),
     insert: assign({
       queued: ({ context }, { turnId, index }: { turnId: string; index: number }) =>
-        context.queued.toSpliced(Math.max(0, index), 0, turnId),
+        context.queued.toSpliced(index < 0 ? context.queued.length : index, 0, turnId),
     }),
     noteRun: assign({ runsQueue: (_, runsQueue: boolean) => runsQueue }),
     adopt: assign({ queued: (_, queued: readonly string[]) => queued }),
@@ -237,6 +261,7 @@ export const conversationMachine = setup({
     /** A turn is queued, and the cancel of the turn before it said that the queue goes on. */
     mayRun: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected && context.queued.length > 0 && context.runsQueue,
+    maySleep: ({ context }) => context.placing.length === 0,
     endedWell: ({ context }) => context.restState === 'done' || context.restState === 'idle',
   },
 }).createMachine({
@@ -246,6 +271,7 @@ export const conversationMachine = setup({
     turnId: '',
     restState: 'idle',
     queued: [],
+    placing: [],
     wasHeld: false,
     runsQueue: false,
   }),
@@ -305,9 +331,13 @@ export const conversationMachine = setup({
           actions: { type: 'refuseSend', params: ({ event }) => ({ turnId: event.turnId }) },
         },
         'conversation.queue': {
-          actions: { type: 'queueTurn', params: ({ event }) => ({ turnId: event.turnId }) },
+          actions: [
+            { type: 'beginPlacing', params: ({ event }) => event.turnId },
+            { type: 'queueTurn', params: ({ event }) => ({ turnId: event.turnId }) },
+          ],
         },
         'conversation.queued': { actions: [adds, telling(false)] },
+        'conversation.not-queued': notQueued,
         'conversation.withdraw': withdraws(false),
         'conversation.put-back': putsBack(false),
         'conversation.hold': { actions: { type: 'adopt', params: [] } },

@@ -86,6 +86,7 @@ export class Turns {
   readonly #drains: Drains
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
+  readonly #onIdle: TurnsOptions['onIdle']
   readonly #recording: TurnRecording
   readonly #ending: TurnEnding
   readonly #tell: TurnsOptions['tell']
@@ -106,6 +107,7 @@ export class Turns {
     this.#drains = drains
     this.#options = options
     this.#onSettled = onSettled
+    this.#onIdle = onIdle
     const { steadyClock: clock, logger, checkpointMs: everyMs } = options
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     const steps = { store, transport, binder, options }
@@ -300,10 +302,7 @@ export class Turns {
       const placed = await recording
       if (!('queue' in placed)) throw new Error('A turn started beside another one.')
       this.queue.enqueued(live, placed)
-      const { turnId } = live
-      if (live.isWithdrawn || this.isClosing) return
-      if (conversation.getSnapshot().status !== 'active') return
-      conversation.send({ type: 'conversation.queued', turnId })
+      this.#placed(live, conversation, !live.isWithdrawn)
     } catch (error) {
       live.isQueued = false
       live.refusal = error
@@ -311,7 +310,18 @@ export class Turns {
       this.#live.remove(live.turnId, live)
       live.settleCancels()
       live.over.resolve()
+      this.#placed(live, conversation, false)
     }
+  }
+
+  /** Tells the conversation that a write into its queue is over. */
+  #placed({ turnId, conversationId }: LiveTurn, conversation: Receiver, isQueued: boolean): void {
+    // Its actor may have failed.
+    if (this.isClosing || conversation.getSnapshot().status !== 'active') return
+    const type = isQueued ? 'conversation.queued' : 'conversation.not-queued'
+    conversation.send({ type, turnId })
+    // It may have been told to sleep meanwhile.
+    if (this.runningIn(conversationId) === undefined) this.#onIdle(conversationId)
   }
 
   #putBack({ conversationId, turnId }: LiveTurn, index: number): void {

@@ -303,6 +303,31 @@ describe('a held queue', () => {
     await expect.poll(() => actors(engine)).toBe(0)
   })
 
+  test('is not held because its conversation would have slept while it was written', async () => {
+    const database = await testDatabase()
+    const { engine, id, gate, running } = await busyChat({ database, sleepAfterMs: 1 })
+    const file = new Database(database)
+    onTestFinished(() => void file.close())
+    const { promise: sleeping, resolve } = Promise.withResolvers<void>()
+    let sent: ReturnType<typeof engine.send> | undefined
+    engine.inspect((event) => {
+      if (event.type !== '@xstate.event') return
+      // The end of the running turn is on disk, and the machine does not know it yet.
+      if (event.event.type === 'turn.saved' && sent === undefined) {
+        sent = engine.send(id, 'next')
+        file.exec('begin immediate')
+      }
+      if (event.event.type === 'conversation.sleep') resolve()
+    })
+    gate.open()
+    await running.reply
+    await sleeping
+    file.exec('rollback')
+    const turn = await sent
+    expect(turn?.placed).toBe('queued')
+    expect((await turn?.reply)?.message.text).toBe('re: next')
+  })
+
   test('is listed and resumed in existing conversations only', async () => {
     const { engine } = await busyChat()
     await expect(engine.listQueue('no')).rejects.toMatchObject({ code: 'conversation-not-found' })
