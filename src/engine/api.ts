@@ -70,10 +70,10 @@ export interface Turn {
   /** What the turn does now, or how it ended; see {@link TurnPhase}. */
   readonly phase: TurnPhase | TerminalStatus
   /**
-   * What became of the send: its turn started at once, or was queued. Of an attached turn, what it is
-   * now.
+   * What became of the send: its turn started at once, was queued, or its input joined a queued turn. Of
+   * an attached turn, what it is now.
    */
-  readonly placed: 'started' | 'queued'
+  readonly placed: 'started' | 'queued' | 'merged'
   /**
    * Resolves when the provider is about to be asked; rejects as `reply` does if it never is. A rejection
    * that nobody awaits never crashes the process.
@@ -129,7 +129,8 @@ export interface ConversationOptions {
 export interface TurnOptions {
   /**
    * Cancels the turn when it aborts. If it aborts before the input is on disk, `send` rejects and
-   * nothing is kept.
+   * nothing is kept. In a queued turn with several inputs it takes back its own input only: `reply`
+   * then rejects with `cancelled` for this caller.
    */
   readonly signal?: AbortSignal | undefined
   readonly model?: string | undefined
@@ -167,6 +168,15 @@ export interface TurnOptions {
    * `tool-calls`. Answer it by sending `tool-result` parts.
    */
   readonly tools?: ToolDefinitions | undefined
+  /**
+   * What happens where a turn runs or is queued; see {@link SendPolicy}. An edit, a regeneration and a
+   * retry take `reject` and `replace`, as does a send whose `parentId` is not the head: `queue`,
+   * `merge` and `steer` are refused there with `invalid-option`.
+   *
+   * @defaultValue the policy of the conversation, else that of the engine; `reject` in place of one
+   *   that the call does not take
+   */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** The options of `edit`. All are optional. */
@@ -198,13 +208,6 @@ export interface SendOptions extends EditOptions {
    * ```
    */
   readonly startWith?: ConversationOptions | undefined
-  /**
-   * What happens where a turn runs or is queued; see {@link SendPolicy}. Only with the head as its
-   * parent a send can be queued: with another `parentId`, `queue` is refused with `invalid-option`.
-   *
-   * @defaultValue the policy of the conversation, else that of the engine
-   */
-  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** The options of `cancel`. */

@@ -30,9 +30,22 @@ export type ConversationMachineEvent =
   | { readonly type: 'conversation.send'; readonly turnId: string }
   /** As `conversation.send`; but a turn may be queued, if its policy allows it. */
   | { readonly type: 'conversation.queue'; readonly turnId: string }
-  /** The named turn is on disk, at the end of the queue. */
-  | { readonly type: 'conversation.queued'; readonly turnId: string }
-  /** The write of the named turn into the queue is over, and it is not there. */
+  /** The named turn is on disk, at an end of the queue. */
+  | {
+      readonly type: 'conversation.queued'
+      readonly turnId: string
+      readonly place: 'first' | 'last'
+    }
+  /**
+   * The named turn is on disk, and replaces all others: they end, and it starts. `request` is the number
+   * of a cancel of the running turn.
+   */
+  | {
+      readonly type: 'conversation.replaced'
+      readonly turnId: string
+      readonly request?: number | undefined
+    }
+  /** The write of the named turn into the queue is over: it was refused, or joined another turn. */
   | { readonly type: 'conversation.not-queued'; readonly turnId: string }
   /** Ends a turn before its start. */
   | { readonly type: 'conversation.withdraw'; readonly turnId: string; readonly request: number }
@@ -134,10 +147,28 @@ const putsBack = (isHeld: boolean) =>
     ],
   }) as const
 
+/** A turn that came into the queue, and at which end. */
+export interface Placed {
+  readonly turnId: string
+  readonly place: 'first' | 'last'
+}
+
 const adds = {
   type: 'add',
-  params: ({ event }: { event: { turnId: string } }) => event.turnId,
+  params: ({ event }: { event: Placed }) => event,
 } as const
+
+/** The turns before the named one end, and it is the only one of the queue. */
+const replaces = [
+  {
+    type: 'replaceQueued',
+    params: ({ context }: { context: ConversationContext }) => ({ turnIds: context.queued }),
+  },
+  {
+    type: 'replaceBy',
+    params: ({ event }: { event: { turnId: string } }) => event.turnId,
+  },
+] as const
 
 const notQueued = {
   actions: {
@@ -159,6 +190,7 @@ function restState(state: RestState) {
         { guard: 'endedWell', ...goesOn, actions: [adds, 'beginFirst', telling(false)] },
         { actions: [adds, telling(true)] },
       ],
+      'conversation.replaced': { ...goesOn, actions: [...replaces, 'beginFirst', telling(false)] },
       'conversation.not-queued': notQueued,
       'conversation.withdraw': withdraws(true),
       'conversation.put-back': putsBack(true),
@@ -215,8 +247,14 @@ export const conversationMachine = setup({
       runsQueue: false,
     }),
     add: assign({
-      queued: ({ context }, turnId: string) => [...context.queued, turnId],
+      queued: ({ context }, { turnId, place }: Placed) =>
+        place === 'first' ? [turnId, ...context.queued] : [...context.queued, turnId],
+      placing: ({ context }, { turnId }: Placed) => without(context.placing, turnId),
+    }),
+    replaceBy: assign({
+      queued: (_, turnId: string) => [turnId],
       placing: ({ context }, turnId: string) => without(context.placing, turnId),
+      runsQueue: true,
     }),
     beginPlacing: assign({
       placing: ({ context }, turnId: string) => [...context.placing, turnId],
@@ -237,6 +275,8 @@ export const conversationMachine = setup({
     queueTurn: (_, _params: { turnId: string }) => {},
     /** Ends the named turn before its start. */
     withdrawQueued: (_, _params: { turnId: string; request: number; index: number }) => {},
+    /** Ends the named turns before their start, because a further one replaces them. */
+    replaceQueued: (_, _params: { turnIds: readonly string[] }) => {},
     /** Publishes `queue.changed`. */
     tellQueue: (_, _params: QueueReport) => {},
     /** Publishes that the queue is held, if there is one. */
@@ -257,10 +297,14 @@ export const conversationMachine = setup({
     mayGoOn: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected &&
       context.queued.length > 0 &&
-      (params.result === 'done' || !context.wasHeld),
-    /** A turn is queued, and the cancel of the turn before it said that the queue goes on. */
+      (params.result === 'done' || !context.wasHeld || context.runsQueue),
+    /**
+     * A turn is queued, and the queue goes on however the turn before it ended: a cancel said so, or the
+     * queued turn replaces it.
+     */
     mayRun: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected && context.queued.length > 0 && context.runsQueue,
+    replacesOthers: (_, output: TurnOutput) => output.replaces === true,
     maySleep: ({ context }) => context.placing.length === 0,
     endedWell: ({ context }) => context.restState === 'done' || context.restState === 'idle',
   },
@@ -285,6 +329,22 @@ export const conversationMachine = setup({
         input: ({ context }) => ({ turnId: context.turnId }),
         onDone: [
           {
+            guard: { type: 'replacesOthers', params: ({ event }: Ended) => event.output },
+            ...goesOn,
+            actions: [
+              {
+                type: 'replaceQueued',
+                params: ({ event }: Ended) => ({ turnIds: event.output.queue?.slice(1) ?? [] }),
+              },
+              {
+                type: 'adopt',
+                params: ({ event }: Ended) => event.output.queue?.slice(0, 1) ?? [],
+              },
+              'beginFirst',
+              telling(false),
+            ],
+          },
+          {
             guard: resultIs('queued'),
             ...goesOn,
             actions: [
@@ -302,6 +362,11 @@ export const conversationMachine = setup({
             guard: { ...resultIs('cancelled'), type: 'mayRun' },
             ...goesOn,
             actions: [{ type: 'rest', params: 'cancelled' }, ...goesOn.actions],
+          },
+          {
+            guard: { ...resultIs('failed'), type: 'mayRun' },
+            ...goesOn,
+            actions: [{ type: 'rest', params: 'failed' }, ...goesOn.actions],
           },
           // A refused send: what was queued behind it goes on.
           { guard: { ...resultIs('rejected'), type: 'mayGoOn' }, ...goesOn },
@@ -338,6 +403,17 @@ export const conversationMachine = setup({
         },
         'conversation.queued': { actions: [adds, telling(false)] },
         'conversation.not-queued': notQueued,
+        'conversation.replaced': {
+          actions: [
+            ...replaces,
+            telling(false),
+            sendTo('turn', ({ context, event }) => ({
+              type: 'turn.cancel',
+              turnId: context.turnId,
+              request: event.request ?? 0,
+            })),
+          ],
+        },
         'conversation.withdraw': withdraws(false),
         'conversation.put-back': putsBack(false),
         'conversation.hold': { actions: { type: 'adopt', params: [] } },

@@ -28,8 +28,15 @@ export interface CancelEvent {
 /** The reports of the work that the turn machine's actions started. */
 export type TurnReport =
   | { readonly type: 'input.recorded' }
-  /** Turns were queued: the input is behind them. `queue` has all of them, in order. */
-  | { readonly type: 'input.queued'; readonly queue: readonly string[] }
+  /**
+   * Turns were queued: the input is behind them, before them, or in one of them. `queue` has all of them,
+   * in order. `replaces`: all but the first are to end.
+   */
+  | {
+      readonly type: 'input.queued'
+      readonly queue: readonly string[]
+      readonly replaces: boolean
+    }
   /** The queued turn is on its line, and no provider can be asked for it. */
   | { readonly type: 'input.unbound' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }

@@ -45,6 +45,8 @@ export interface TurnOutput {
   readonly result: TurnResult
   /** All queued turns, if the result is `queued`. */
   readonly queue?: readonly string[]
+  /** True if the first queued turn replaces the others. */
+  readonly replaces?: boolean
 }
 
 export interface TurnContext extends TurnInput {
@@ -57,7 +59,10 @@ export interface TurnContext extends TurnInput {
   readonly saveFailures: number
   /** The queued turns of the conversation, if this one is queued behind them. */
   readonly queue?: readonly string[]
+  readonly replaces?: boolean
 }
+
+type QueueOfTurn = Required<Pick<TurnContext, 'queue' | 'replaces'>>
 
 /** The wait before a save is retried: 100 ms, doubled each time, at most 5 s. */
 function saveDelayMs(failures: number): number {
@@ -186,7 +191,10 @@ export const turnMachine = setup({
       retryInMs: (_, retryInMs: number) => retryInMs,
     }),
     endWait: assign({ retryInMs: undefined }),
-    adopt: assign({ queue: (_, queue: readonly string[]) => queue }),
+    adopt: assign({
+      queue: (_, { queue }: QueueOfTurn) => queue,
+      replaces: (_, { replaces }: QueueOfTurn) => replaces,
+    }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
     countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
   },
@@ -210,7 +218,7 @@ export const turnMachine = setup({
         'input.recorded': { target: 'replying', actions: ['accept', 'startTimer'] },
         'input.queued': {
           target: 'queued',
-          actions: ['enqueue', { type: 'adopt', params: ({ event }) => event.queue }],
+          actions: ['enqueue', { type: 'adopt', params: ({ event }) => event }],
         },
         'input.unbound': {
           target: 'saving',
@@ -367,6 +375,6 @@ export const turnMachine = setup({
   },
   output: ({ event, context }) => ({
     result: event.output as TurnResult,
-    ...(context.queue && { queue: context.queue }),
+    ...(context.queue && { queue: context.queue, replaces: context.replaces === true }),
   }),
 })

@@ -49,7 +49,8 @@ import { readQueue, SELECT_QUEUED_CONVERSATIONS } from './statements/queue.ts'
 import { regenerateTurnJob } from './statements/regenerate-turn.ts'
 import { putSettingJob, readSettings } from './statements/settings.ts'
 import { readBranches } from './statements/siblings.ts'
-import { endQueuedJob, startQueuedJob } from './statements/start-turn.ts'
+import { endQueuedJob, withdrawInputJob } from './statements/leave-queue.ts'
+import { startQueuedJob } from './statements/start-turn.ts'
 import { type Connection } from './statements/statement.ts'
 import { fromText, toText } from './statements/stored-text.ts'
 import { switchBranchJob } from './statements/switch-branch.ts'
@@ -74,7 +75,13 @@ import type {
 } from './ports/conversation-store.ts'
 import type { StoredEndpoint } from './ports/endpoint-store.ts'
 import type { PlacedTurn, StoredQueuedTurn } from './ports/placement.ts'
-import type { QueuedEnd, QueuedStart, StartedTurn, WithdrawnTurn } from './ports/queue-store.ts'
+import type {
+  QueuedEnd,
+  QueuedInput,
+  QueuedStart,
+  StartedTurn,
+  WithdrawnTurn,
+} from './ports/queue-store.ts'
 import type { Store, StoreHealth } from './ports/store.ts'
 import type {
   AcceptedTurn,
@@ -302,13 +309,12 @@ export class SqlStore implements Store {
     return 'queued' in acceptance ? acceptance.queued : acceptance.accepted
   }
 
-  async regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn> {
+  async regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn | PlacedTurn> {
     const acceptance = await this.#begin(
-      () => regenerateTurnJob(regenerate, this.epoch),
+      () => regenerateTurnJob(regenerate, this.epoch, this.#brokenRows.report),
       regenerate,
     )
-    if ('queued' in acceptance) throw new Error('A regeneration is never queued.')
-    return acceptance.accepted
+    return 'queued' in acceptance ? acceptance.queued : acceptance.accepted
   }
 
   async listQueue(conversationId: string, viewer?: Viewer): Promise<readonly StoredQueuedTurn[]> {
@@ -333,6 +339,10 @@ export class SqlStore implements Store {
     const started = await this.#held(job, { isUrgent: true, name: start.turnId })
     if (started === undefined) throw notQueued()
     return started
+  }
+
+  async withdrawInput(input: QueuedInput): Promise<readonly Message[] | undefined> {
+    return await this.#write(() => withdrawInputJob(input))
   }
 
   async endQueued(end: QueuedEnd): Promise<WithdrawnTurn | undefined> {

@@ -36,6 +36,7 @@ export type ColloquyErrorCode =
   | 'unsupported-runtime'
   // Errors that tell how a turn ended
   | 'cancelled'
+  | 'replaced'
   | 'interrupted'
   | 'save-failed'
   | 'turn-lost'

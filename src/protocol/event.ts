@@ -25,7 +25,10 @@ interface TurnEventBase extends EventBase {
 
 /** An event of a turn, without the fields that the feed adds. */
 export type TurnHappening =
-  /** The input is on disk, and waits for the turns before it. */
+  /**
+   * The input is on disk, and waits for the turns before it. Told again when another input joins the
+   * turn, or when one of several leaves it.
+   */
   | {
       readonly type: 'turn.queued'
       readonly messages: readonly Message[]
@@ -36,6 +39,8 @@ export type TurnHappening =
   | {
       readonly type: 'turn.accepted'
       readonly message: Message
+      /** All inputs of a turn that has several, in their order; `message` is the last one. */
+      readonly messages?: readonly Message[]
       /** The id under which the reply will be saved. */
       readonly replyId: string
       /** The message that the input follows; absent if it is a first message. */

@@ -6,13 +6,22 @@
 import type { ErrorRecord } from './errors.ts'
 import type { Message, MessageStatus, Usage } from './message.ts'
 
-export const SEND_POLICIES = ['reject', 'queue'] as const
+export const SEND_POLICIES = ['reject', 'queue', 'merge', 'steer', 'replace'] as const
 
 /**
  * What a send does where a turn runs, or where turns are queued. Otherwise it starts.
  *
  * - `reject`: it is refused with `turn-running`, or with `queue-held` if no turn runs.
  * - `queue`: its turn is queued behind the others.
+ * - `merge`: its input joins the last queued turn if that came with `merge` too and has the same options:
+ *   both callers get the same turn and the same reply. Otherwise as `queue`.
+ * - `steer`: its turn is queued before the others, and starts when the running turn has ended. Its input
+ *   joins a first queued turn that came with `steer` and has the same options.
+ * - `replace`: its turn starts as soon as it is on disk and the running turn is stopped. The running turn
+ *   and the queued ones end as `cancelled`, with the error code `replaced`.
+ *
+ * An edit, a regeneration, and a send that follows another message than the head take `reject` and
+ * `replace` only.
  */
 export type SendPolicy = (typeof SEND_POLICIES)[number]
 
@@ -73,7 +82,8 @@ export interface TurnRecord {
   readonly failedAttempts?: readonly AttemptRecord[]
   /**
    * Why the turn failed. On a cancelled turn, what cancelled it, if that was not a call of `cancel`:
-   * airplane mode, `close`, the signal, or the deletion of the conversation.
+   * airplane mode, `close`, the signal, the deletion of the conversation, or with the code `replaced` a
+   * further send.
    */
   readonly error?: ErrorRecord
   readonly usage?: Usage

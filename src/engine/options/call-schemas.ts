@@ -70,11 +70,14 @@ const turnEntries = {
   ),
 }
 
+/** Of the calls that answer or follow another message than the head. */
+const policyBeside = v.optional(v.picklist(['reject', 'replace']))
+
 /** Of `retry` and `regenerate`, which have their input. */
-export const turnOptions = group(turnEntries)
+export const turnOptions = group({ ...turnEntries, sendPolicy: policyBeside })
 
 const editEntries = { ...turnEntries, clientId: v.optional(chosenId) }
-export const editOptions = group(editEntries)
+export const editOptions = group({ ...editEntries, sendPolicy: policyBeside })
 
 /** The options of a queued turn that its row has. */
 export const queuedOptions = group({

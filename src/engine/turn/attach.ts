@@ -35,7 +35,7 @@ export async function attachTurn(
     const message = await live.accepted.promise.catch(() => undefined)
     return (
       message &&
-      new TurnHandle(live, message, live.isQueued ? 'queued' : 'started', () =>
+      new TurnHandle(live, live.userMessage ?? message, live.isQueued ? 'queued' : 'started', () =>
         cancel(live.conversationId, turnId, viewer),
       )
     )

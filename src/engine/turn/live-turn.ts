@@ -50,6 +50,16 @@ export class LiveTurn {
   isWithdrawn = false
   /** The turn as it was queued; `undefined` if it never was. */
   queued: StoredQueuedTurn | undefined
+  /** True while the beginning of the turn is being written. */
+  isWriting = false
+  /** The queued turn that the input of this send joined: this one is no turn then. */
+  mergedInto: LiveTurn | undefined
+  /** The inputs that are to leave the queued turn, while others stay. */
+  readonly leaving = new Set<string>()
+  /** The input of this send in a queued turn. */
+  ownInputId: string | undefined
+  /** Rejects when the input of this send left its queued turn alone. */
+  ownEnd: PromiseWithResolvers<never> | undefined
   /** The write of a send that found turns queued. */
   placing: PlacedTurn | undefined
   /** Why the options of a queued turn cannot be used after a restart. */
@@ -64,6 +74,8 @@ export class LiveTurn {
   changed: AcceptedTurn['changed']
   /** The input, once it is on its line. */
   input: Message | undefined
+  /** All inputs of the turn, if there are several. */
+  inputs: readonly Message[] | undefined
   /** The reply request with its attempts. `undefined` until the input is on disk. */
   step: Step | undefined
   /** True if the turn's machine failed: the turn is ended without it. */
@@ -88,6 +100,11 @@ export class LiveTurn {
     this.accepted.promise.catch(() => {})
     this.reply.promise.catch(() => {})
     this.started.promise.catch(() => {})
+  }
+
+  /** The last input. */
+  get userMessage(): Message | undefined {
+    return this.input ?? this.queued?.messages.at(-1)
   }
 
   get turnId(): string {

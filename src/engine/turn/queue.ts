@@ -14,8 +14,9 @@ import type { TurnHappening } from '../../protocol/event.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { cancelError } from './cancel-cause.ts'
+import { type CancelCause, cancelError } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
+import { QueueInputs, takesPart } from './queue-inputs.ts'
 import { fromStored, type Sealer } from './queued-options.ts'
 import { endingError } from './stored-turn.ts'
 import type { TurnRequest } from './turn-request.ts'
@@ -30,13 +31,21 @@ interface QueueParts {
   readonly create: (request: TurnRequest) => LiveTurn
   readonly forget: (live: LiveTurn) => void
   readonly onIdle: (conversationId: string) => void
+  readonly cancel: (live: LiveTurn, cause: CancelCause) => void
 }
 
 export class TurnQueue {
   readonly #parts: QueueParts
+  /** The inputs of turns that have several. */
+  readonly inputs: QueueInputs
 
   constructor(parts: QueueParts) {
     this.#parts = parts
+    this.inputs = new QueueInputs({
+      ...parts,
+      restore: (stored) => this.restore(stored),
+      ahead: (live) => this.waitingIn(live.conversationId).indexOf(live),
+    })
   }
 
   /** Makes queued turns live, as their rows have them. Returns their ids, in the same order. */
@@ -58,8 +67,10 @@ export class TurnQueue {
       .toSorted((one, other) => placeOf(one) - placeOf(other))
   }
 
-  /** The turn is on disk in its queue: tells subscribers and the caller of its send. */
-  enqueued(live: LiveTurn, { input, queue }: PlacedTurn): void {
+  /** The input is on disk in a queue: tells subscribers and the caller of its send. */
+  placed(live: LiveTurn, placed: PlacedTurn): void {
+    if (placed.place === 'joined') return this.inputs.joined(live, placed)
+    const { input, queue } = placed
     this.restore(queue.filter(({ turn }) => turn.id !== live.turnId))
     const stored = queue.find(({ turn }) => turn.id === live.turnId)
     live.queued = stored
@@ -71,6 +82,7 @@ export class TurnQueue {
     const ahead = queue.findIndex(({ turn }) => turn.id === live.turnId)
     live.replyFeed.publish({ type: 'turn.queued', messages: [input], ahead })
     const { turnId, conversationId } = live
+    if (input.turnId === turnId) takesPart(live, input.id)
     this.#parts.options.logger.debug({ turnId, conversationId }, 'A turn was queued.')
     live.accepted.resolve(input)
   }
@@ -97,12 +109,18 @@ export class TurnQueue {
    */
   async withdraw(live: LiveTurn, putBack: () => void): Promise<void> {
     const { store, options } = this.#parts
-    live.isWithdrawn = true
     try {
       await live.recording
     } catch {
       // It was never queued, and its send is rejected.
       if (live.queued === undefined) return live.settleCancels()
+    }
+    if (live.mergedInto !== undefined) return this.retract(live)
+    const { cancelCause } = live
+    if (cancelCause === 'signal' && (await this.inputs.leave(live, live, cancelCause))) {
+      live.isWithdrawn = false
+      live.settleCancels()
+      return putBack()
     }
     try {
       const ended = await store.endQueued({
@@ -128,6 +146,14 @@ export class TurnQueue {
     }
   }
 
+  /** A send whose input joined a turn was cancelled meanwhile. */
+  retract(live: LiveTurn): void {
+    void this.inputs
+      .abort(live, live.cancelCause ?? 'signal')
+      .then(() => live.settleCancels())
+      .then(() => this.#parts.onIdle(live.conversationId))
+  }
+
   /** The start of a turn failed, or was withdrawn: nothing of it is on disk. */
   notStarted(live: LiveTurn, putBack: () => void): void {
     live.replyFeed.wait()
@@ -151,8 +177,9 @@ export class TurnQueue {
 
   /** Rejects the replies of all queued turns, which stay queued in the database. */
   async close(): Promise<void> {
+    const writing = this.#parts.all().filter(({ isWriting }) => isWriting)
+    await Promise.allSettled(writing.map(async ({ recording }) => await recording))
     const queued = this.#parts.all().filter(({ isQueued }) => isQueued)
-    await Promise.allSettled(queued.map(async ({ recording }) => await recording))
     const error = new ColloquyError(
       'engine-closed',
       'The engine was closed before this turn started. It is still queued: open the database again and call engine.resumeQueue().',
@@ -171,7 +198,7 @@ export class TurnQueue {
     } catch (error) {
       unusable = error
     }
-    const [input] = messages
+    const input = messages.at(-1)
     const live = this.#parts.create({
       turnId,
       replyId,

@@ -3,6 +3,7 @@
  *
  * Headers are secrets: they are sealed, or stay in memory only. Knows nothing of queues.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { StoredTurnOptions } from '../../persistence/ports/placement.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { TurnOptions } from '../api.ts'
@@ -26,6 +27,19 @@ export function toStored(options: TurnOptions, turnId: string, sealer: Sealer): 
     open: { ...open, hasHeaders },
     sealed: sealer.seal(JSON.stringify(headers), purposeOf(turnId)),
   }
+}
+
+/** Returns true if two sends may share a turn: it is asked for in the same way. */
+export function haveSameOptions(one: TurnOptions, other: TurnOptions): boolean {
+  return isDeepStrictEqual(comparable(one), comparable(other))
+}
+
+/** As JSON has them: a stored option has no fields that are `undefined`. */
+function comparable(options: TurnOptions): unknown {
+  const { model, system, endpoint, settings, extraBody, tools, headers = {} } = options
+  return JSON.parse(
+    JSON.stringify({ model, system, endpoint, settings, extraBody, tools, headers }),
+  ) as unknown
 }
 
 /** @throws `key-unreadable` if there were headers that cannot be read; `database-failed` */

@@ -4,7 +4,7 @@
  * The turn machine decides what follows. Knows nothing of states and subscribers.
  */
 import type { Store } from '../../persistence/ports/store.ts'
-import type { PlacedTurn } from '../../persistence/ports/placement.ts'
+import type { PlacedTurn, StoredTurnOptions } from '../../persistence/ports/placement.ts'
 import type { StartedTurn } from '../../persistence/ports/queue-store.ts'
 import type { AcceptedTurn, TurnBinding, TurnStart } from '../../persistence/ports/turn-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
@@ -13,7 +13,7 @@ import type { Binder } from '../endpoints/binding.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { recordFault } from '../options/logging.ts'
 import type { LiveTurn } from './live-turn.ts'
-import { type Sealer, toStored } from './queued-options.ts'
+import { fromStored, haveSameOptions, type Sealer, toStored } from './queued-options.ts'
 import { Step, type StepPort } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
 
@@ -23,6 +23,7 @@ interface RecordingParts {
   readonly options: ResolvedOptions
   readonly steps: StepPort
   readonly sealer: Sealer
+  readonly find: (turnId: string) => LiveTurn | undefined
   /** Called once, before the first content is delivered. */
   readonly onContent: (live: LiveTurn) => void
 }
@@ -73,6 +74,8 @@ export class TurnRecording {
       },
     })
     live.input = started.input
+    live.inputs = started.inputs
+    live.changed = started.changed
     if (started.failure === undefined) return this.#step(live, started)
     live.bound = undefined
     live.fault = recordFault(started.failure, options.logger, 'A queued turn could not be bound.')
@@ -110,10 +113,22 @@ export class TurnRecording {
     isBusy: boolean,
   ): Promise<AcceptedTurn | PlacedTurn> {
     const { store, options, sealer } = this.#parts
-    const { input, inputMessageId, startWith } = request
-    if (input === undefined) return await store.regenerateTurn({ ...start, inputMessageId })
+    const { input, inputMessageId, startWith, isBeside } = request
+    const placement = {
+      named: request.options.sendPolicy,
+      byDefault: options.sendPolicy,
+      isBusy,
+      isBeside,
+      limit: options.limits.queuedTurns,
+      options: () => toStored(request.options, start.turnId, sealer),
+      mayJoin: (turnId: string, stored: StoredTurnOptions) =>
+        this.#mayJoin(request, turnId, stored),
+    }
+    if (input === undefined) {
+      return await store.regenerateTurn({ ...start, inputMessageId, placement })
+    }
     const { role, parts } = input
-    const { clientId, parentId, sendPolicy } = request.options
+    const { clientId, parentId } = request.options
     const messageId = options.newId()
     if (messageId === start.replyId) throw repeatedId()
     return await store.acceptTurn({
@@ -124,14 +139,22 @@ export class TurnRecording {
       clientId,
       parentId,
       startWith,
-      placement: {
-        named: request.mayQueue === true ? sendPolicy : 'reject',
-        byDefault: options.sendPolicy,
-        isBusy,
-        limit: options.limits.queuedTurns,
-        options: () => toStored(request.options, start.turnId, sealer),
-      },
+      placement,
     })
+  }
+
+  #mayJoin({ options }: TurnRequest, turnId: string, stored: StoredTurnOptions): boolean {
+    const live = this.#parts.find(turnId)
+    if (live !== undefined) {
+      const isWaiting = live.isQueued && !live.isWithdrawn && live.unusable === undefined
+      return isWaiting && haveSameOptions(options, live.request.options)
+    }
+    try {
+      return haveSameOptions(options, fromStored(stored, turnId, this.#parts.sealer))
+    } catch {
+      // Its headers cannot be read any more: it will fail when it starts.
+      return false
+    }
   }
 }
 

@@ -42,15 +42,7 @@ export class SendCalls {
     const startWith = first && conversations.toStartWith(conversationId, first, viewer)
     // The engine's own send begins in the tick of the call.
     if (viewer !== undefined) await this.#admit(conversationId, viewer, startWith !== undefined)
-    const mayQueue = given.sendPolicy !== 'reject'
-    return sends.send({
-      conversationId,
-      input: parsed,
-      mayQueue,
-      startWith,
-      options: given,
-      viewer,
-    })
+    return sends.send({ conversationId, input: parsed, startWith, options: given, viewer })
   }
 
   async retry(conversationId: string, options: TurnOptions, viewer?: Viewer): Promise<Turn> {
@@ -59,7 +51,7 @@ export class SendCalls {
     checked(requests.conversationId, conversationId, 'retry: conversation id')
     const given = checked(requests.turnOptions, options, 'retry')
     if (viewer !== undefined) await this.#admit(conversationId, viewer, false)
-    return sends.send({ conversationId, options: given, viewer })
+    return sends.send({ conversationId, isBeside: true, options: given, viewer })
   }
 
   /**

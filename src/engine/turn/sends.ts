@@ -13,12 +13,13 @@ import type { QueueStore } from '../../persistence/ports/queue-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
-import type { Receipt } from '../../protocol/turn.ts'
+import type { Receipt, SendPolicy } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { Turn } from '../api.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { cancelOn } from './cancel.ts'
+import { onAbort } from '../host-signal.ts'
+import { cancelTurn } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from './live-turn.ts'
 import type { TurnRequest } from './turn-request.ts'
@@ -97,7 +98,7 @@ export class Sends {
     assertWanted(request)
     let live: LiveTurn | undefined
     // Before the turn exists, because a signal may throw.
-    const stopListening = cancelOn(actors, request.options.signal, () => live)
+    const stopListening = this.#abortOn(request, () => live)
     const [replyId, turnId] = [options.newId(), options.newId()]
     live = turns.create({ ...request, turnId, replyId })
     void live.over.promise.then(stopListening)
@@ -106,21 +107,42 @@ export class Sends {
     return live
   }
 
-  /** Returns true if a turn runs, and the policy of the send may be another one than `reject`. */
-  #mayQueue({ conversationId, mayQueue, options }: SendRequest): boolean {
+  /** Listens to the signal of a send. The returned function stops listening. */
+  #abortOn({ options }: SendRequest, send: () => LiveTurn | undefined): () => void {
+    const { actors, turns } = this.#parts
+    return onAbort(options.signal, () => {
+      const live = send()
+      if (live === undefined) return
+      const turn = live.mergedInto ?? live
+      if (turn.isQueued && turn.queued !== undefined) void turns.queue.inputs.abort(live, 'signal')
+      else void cancelTurn(actors, turn, { cause: 'signal' })
+    })
+  }
+
+  /** Returns true if a turn runs, and the policy of the send may be one that does not refuse it. */
+  #mayQueue({ conversationId, isBeside, options }: SendRequest): boolean {
     const running = this.#parts.turns.runningIn(conversationId)
-    if (running === undefined || mayQueue !== true) return false
-    if (options.sendPolicy !== undefined) return options.sendPolicy !== 'reject'
+    if (running === undefined) return false
+    const policy = options.sendPolicy ?? this.#inherited(running)
     // Before the running turn is accepted, only the database knows the policy of the conversation.
-    if (running.sendPolicy === undefined) return true
-    return (running.sendPolicy ?? this.#parts.options.sendPolicy) !== 'reject'
+    if (policy === undefined) return true
+    return isBeside === true ? policy === 'replace' : policy !== 'reject'
+  }
+
+  #inherited({ sendPolicy }: LiveTurn): SendPolicy | undefined {
+    return sendPolicy === undefined ? undefined : (sendPolicy ?? this.#parts.options.sendPolicy)
   }
 
   async #accepted(live: LiveTurn, viewer: Viewer | undefined): Promise<Turn> {
     const message = await live.accepted.promise
-    const { conversationId, turnId, placed } = live
-    return new TurnHandle(live, message, placed, () =>
-      this.#parts.cancel(conversationId, turnId, viewer),
+    const { conversationId, placed } = live
+    const turn = live.mergedInto ?? live
+    return new TurnHandle(
+      turn,
+      message,
+      placed,
+      () => this.#parts.cancel(conversationId, turn.turnId, viewer),
+      live.ownEnd?.promise,
     )
   }
 
@@ -153,7 +175,7 @@ export class Sends {
     assertWanted(request)
     assertSame(live.request.input, request.input)
     assertSameMessage(live.request.inputMessageId, request.inputMessageId)
-    const stopListening = cancelOn(this.#parts.actors, request.options.signal, () => live)
+    const stopListening = this.#abortOn(request, () => live)
     void live.over.promise.then(stopListening)
     try {
       return await this.#accepted(live, request.viewer)
@@ -197,7 +219,11 @@ export class Sends {
       const { turns, store } = this.#parts
       turns.queue.restore(await store.listQueue(conversationId, request.viewer))
       const live = turns.find(id)
-      if (live !== undefined) return await this.#accepted(live, request.viewer)
+      if (live !== undefined) {
+        const placed = live.isQueued ? 'queued' : 'started'
+        const cancel = () => this.#parts.cancel(conversationId, id, request.viewer)
+        return new TurnHandle(live, first.input, placed, cancel)
+      }
     }
     return new StoredTurn(first, () => this.#parts.cancel(conversationId, id, request.viewer))
   }

@@ -122,9 +122,12 @@ export function endingError(
 ): ColloquyError | undefined {
   if (turn.status === 'done') return undefined
   if (turn.status === 'cancelled') {
-    return new ColloquyError('cancelled', turn.error?.message ?? 'The turn was cancelled.', {
-      partial,
-    })
+    const { code, message } = turn.error ?? {}
+    return new ColloquyError(
+      code === 'replaced' ? code : 'cancelled',
+      message ?? 'The turn was cancelled.',
+      { partial },
+    )
   }
   if (isOpen(turn.status)) {
     return new ColloquyError(

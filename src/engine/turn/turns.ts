@@ -16,6 +16,7 @@ import type {
 } from '../../machines/turn-events.ts'
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
+import type { PlacedTurn } from '../../persistence/ports/placement.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import {
@@ -26,7 +27,7 @@ import {
   turnRunning,
 } from '../../protocol/errors.ts'
 import type { Message, MessageStatus } from '../../protocol/message.ts'
-import { messageStatusOf } from '../../protocol/turn.ts'
+import { messageStatusOf, type Receipt } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
@@ -34,6 +35,8 @@ import type { Binder } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Checkpoints } from './checkpointer.ts'
+import { type CancelCause, cancelError } from './cancel-cause.ts'
+import { cancelTurn } from './cancel.ts'
 import type { Drains } from './drains.ts'
 import { TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
@@ -112,17 +115,19 @@ export class Turns {
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     const steps = { store, transport, binder, options }
     const onContent = (live: LiveTurn) => this.#checkpoints.begin(live)
-    this.#recording = new TurnRecording({ store, binder, options, steps, sealer, onContent })
+    const find = (turnId: string) => this.find(turnId)
+    this.#recording = new TurnRecording({ store, binder, options, steps, sealer, find, onContent })
     this.queue = new TurnQueue({
       store,
       feed,
       options,
       sealer,
-      find: (turnId) => this.find(turnId),
+      find,
       all: () => this.#live.values(),
       create: (request) => this.create(request),
       forget: (live) => this.#live.remove(live.turnId, live),
       onIdle,
+      cancel: (live, cause) => void this.#cancel(live, cause),
     })
     this.#ending = new TurnEnding(store, options)
   }
@@ -182,7 +187,7 @@ export class Turns {
         accept: act((live) => this.#accept(live)),
         refuse: act((live) => this.#refuse(live)),
         enqueue: act((live) => {
-          if (live.placing !== undefined) this.queue.enqueued(live, live.placing)
+          if (live.placing !== undefined) this.queue.placed(live, live.placing)
         }),
         withdraw: ({ context }) => this.#store.withdrawTurn(context.turnId),
         startTimer: ({ context, self }) =>
@@ -212,10 +217,20 @@ export class Turns {
         withdrawQueued: (_, { turnId, request, index }) =>
           this.#with(turnId, (live) => {
             live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
-            if (live.isWithdrawn) return
-            this.#store.withdrawTurn(turnId)
-            void this.queue.withdraw(live, () => this.#putBack(live, index))
+            this.#withdraw(live, index)
           }),
+        // Newest first, so that none of them could start in between.
+        replaceQueued: (_, { turnIds }) => {
+          for (const [index, turnId] of [...turnIds.entries()].toReversed()) {
+            this.#with(turnId, (live) => {
+              const { request, receipt } = live.requestCancel('replacement')
+              receipt.catch(() => {})
+              live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
+              // One that could not be ended comes behind the turn that replaced it.
+              this.#withdraw(live, index + 1)
+            })
+          }
+        },
         tellQueue: (_, report) => this.queue.tell(report),
         tellHeld: (_, report) => {
           if (report.turnIds.length > 0) this.queue.tell(report)
@@ -256,22 +271,47 @@ export class Turns {
     this.#running.set(live.conversationId, live)
     const recording = this.#recording.write(live, false)
     live.recording = recording
+    live.isWriting = true
     recording.then(
       (recorded) => {
+        live.isWriting = false
         if ('queue' in recorded) {
           live.placing = recorded
-          const others = recorded.queue.filter(({ turn }) => turn.id !== live.turnId)
-          const queue = [...this.queue.restore(others), live.turnId]
-          return report({ type: 'input.queued', queue })
+          return report({
+            type: 'input.queued',
+            queue: this.#queueWith(live, recorded),
+            replaces: recorded.place === 'replacing',
+          })
         }
         live.step = recorded
         report({ type: 'input.recorded' })
       },
       (error: unknown) => {
+        live.isWriting = false
         live.refusal = error
         report({ type: 'input.refused', code: errorRecord(error).code })
       },
     )
+  }
+
+  /** The ids of a queue that a turn came into, or whose turn an input joined. */
+  #queueWith({ turnId }: LiveTurn, { queue, place }: PlacedTurn): readonly string[] {
+    if (place === 'joined') return this.queue.restore(queue)
+    const others = this.queue.restore(queue.filter(({ turn }) => turn.id !== turnId))
+    return place === 'last' ? [...others, turnId] : [turnId, ...others]
+  }
+
+  /** Ends a queued turn before its start. */
+  #withdraw(live: LiveTurn, index: number): void {
+    if (live.isWithdrawn) return
+    live.isWithdrawn = true
+    this.#store.withdrawTurn(live.turnId)
+    void this.queue.withdraw(live, () => this.#putBack(live, index))
+  }
+
+  /** Cancels a turn, running or queued. */
+  #cancel(live: LiveTurn, cause: CancelCause): Promise<Receipt> {
+    return cancelTurn({ send: this.#tell }, live, { cause })
   }
 
   /** Writes the start of a queued turn. */
@@ -298,28 +338,42 @@ export class Turns {
     live.isQueued = true
     const recording = this.#recording.write(live, true)
     live.recording = recording
+    live.isWriting = true
     try {
       const placed = await recording
       if (!('queue' in placed)) throw new Error('A turn started beside another one.')
-      this.queue.enqueued(live, placed)
-      this.#placed(live, conversation, !live.isWithdrawn)
+      live.isWriting = false
+      this.queue.placed(live, placed)
+      this.#tellPlaced(live, conversation, live.isWithdrawn ? 'joined' : placed.place)
     } catch (error) {
+      live.isWriting = false
       live.isQueued = false
       live.refusal = error
       this.#refuse(live)
       this.#live.remove(live.turnId, live)
       live.settleCancels()
       live.over.resolve()
-      this.#placed(live, conversation, false)
+      this.#tellPlaced(live, conversation, 'joined')
     }
   }
 
-  /** Tells the conversation that a write into its queue is over. */
-  #placed({ turnId, conversationId }: LiveTurn, conversation: Receiver, isQueued: boolean): void {
+  /** Tells the conversation that a write into its queue is over: with `joined`, no turn came into it. */
+  #tellPlaced(
+    { turnId, conversationId }: LiveTurn,
+    conversation: Receiver,
+    place: PlacedTurn['place'],
+  ): void {
     // Its actor may have failed.
     if (this.isClosing || conversation.getSnapshot().status !== 'active') return
-    const type = isQueued ? 'conversation.queued' : 'conversation.not-queued'
-    conversation.send({ type, turnId })
+    if (place === 'joined') conversation.send({ type: 'conversation.not-queued', turnId })
+    else if (place !== 'replacing')
+      conversation.send({ type: 'conversation.queued', turnId, place })
+    else {
+      const cancel = this.runningIn(conversationId)?.requestCancel('replacement')
+      cancel?.receipt.catch(() => {})
+      const request = cancel?.request
+      conversation.send({ type: 'conversation.replaced', turnId, request })
+    }
     // It may have been told to sleep meanwhile.
     if (this.runningIn(conversationId) === undefined) this.#onIdle(conversationId)
   }
@@ -335,14 +389,15 @@ export class Turns {
   #accept(live: LiveTurn): void {
     const message = live.input as Message
     this.#feed.openReply(live.replyFeed, live.bound?.conversation.ownerId)
-    const { turnId, replyId, conversationId, asked, changed } = live
-    const { parentId } = message
+    const { turnId, replyId, conversationId, asked, changed, inputs } = live
+    const { parentId } = inputs?.[0] ?? message
     if (changed !== undefined) {
       this.#feed.announce(conversationId, { type: 'conversation.changed', ...changed })
     }
     live.replyFeed.publish({
       type: 'turn.accepted',
       message,
+      ...(inputs && { messages: inputs }),
       replyId,
       ...(parentId !== undefined && { parentId }),
     })
@@ -359,6 +414,9 @@ export class Turns {
     const { refusal } = live
     // The start of a queued turn: its send resolved long ago.
     if (live.queued !== undefined) return
+    if (live.cancelCause === 'replacement') {
+      return live.accepted.reject(errorFromRecord(cancelError('replacement')))
+    }
     if (refusal instanceof ColloquyError) return live.accepted.reject(refusal)
     const fault = recordFault(refusal, this.#options.logger, 'An input could not be recorded.')
     live.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
@@ -410,6 +468,7 @@ export class Turns {
   #settle(live: LiveTurn, result: TurnResult): void {
     this.#running.remove(live.conversationId, live)
     if (result === 'queued') return
+    if (live.mergedInto !== undefined) return this.queue.retract(live)
     if (result === 'rejected' && live.queued !== undefined) {
       return this.queue.notStarted(live, () => this.#putBack(live, 0))
     }

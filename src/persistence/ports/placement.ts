@@ -10,10 +10,17 @@ export interface Placement {
   readonly byDefault: SendPolicy
   /** True if a turn runs in the conversation. */
   readonly isBusy: boolean
+  /** True for an edit: even where it follows the head, it is not queued. */
+  readonly isBeside?: boolean | undefined
   /** The most queued turns of the conversation. */
   readonly limit: number
   /** Returns the options of the turn, to be stored if it is queued. Contract: synchronous. */
   readonly options: () => StoredTurnOptions
+  /**
+   * Returns true if an input may join this queued turn: it still waits, and has the same options.
+   * Contract: synchronous.
+   */
+  readonly mayJoin: (turnId: string, options: StoredTurnOptions) => boolean
 }
 
 /** The options of a queued turn, as its row has them. */
@@ -23,8 +30,12 @@ export interface StoredTurnOptions {
   readonly sealed?: string | undefined
 }
 
-/** A queued turn, as it was written, behind the others of its conversation. */
+/** A queued turn as it was written, or one that an input joined. */
 export interface PlacedTurn {
+  /** That of the call, or the one that its input joined. */
+  readonly turnId: string
+  /** `replacing`: it is first, and all others are to end. */
+  readonly place: 'last' | 'first' | 'replacing' | 'joined'
   readonly input: Message
   /** The whole queue in its order, with this turn. */
   readonly queue: readonly StoredQueuedTurn[]

@@ -29,6 +29,13 @@ export interface QueuedEnd {
   readonly at: Date
 }
 
+/** An input of a queued turn. */
+export interface QueuedInput {
+  readonly turnId: string
+  readonly messageId: string
+  readonly at: Date
+}
+
 /** A turn that ended before its start, with the inputs that never entered a line. */
 export interface WithdrawnTurn {
   readonly turn: TurnRecord
@@ -48,6 +55,12 @@ export interface QueueStore {
    * @throws `turn-not-found` if it is not queued; `cancelled` if it was withdrawn
    */
   startQueued(start: QueuedStart): Promise<StartedTurn>
+
+  /**
+   * Takes one of several inputs out of a queued turn. Returns those that stay; `undefined` if there is
+   * no such queued turn, or no other input in it.
+   */
+  withdrawInput(input: QueuedInput): Promise<readonly Message[] | undefined>
 
   /** Ends a queued turn as cancelled. Returns `undefined` if it is not queued. */
   endQueued(end: QueuedEnd): Promise<WithdrawnTurn | undefined>

@@ -46,12 +46,15 @@ export interface TurnAccept extends TurnStart {
 export interface TurnRegenerate extends TurnStart {
   /** By default the last input of the active line. */
   readonly inputMessageId?: string | undefined
+  readonly placement: Placement
 }
 
 /** An accepted turn, as it was written. */
 export interface AcceptedTurn {
   /** The message that is answered. */
   readonly input: Message
+  /** All inputs of a queued turn that several joined, in their order. */
+  readonly inputs?: readonly Message[]
   readonly place: Place
   /** The conversation, if this write created it or brought its head to another line. */
   readonly changed?: {
@@ -173,12 +176,13 @@ export interface TurnStore {
   checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
 
   /**
-   * Writes a turn on an input that is stored already, and returns that input.
+   * Writes a turn on an input that is stored already, and returns that input. Where a turn runs or is
+   * queued, the turn is queued as the one that replaces them, or refused.
    *
    * @throws `nothing-to-retry` if no input is named and the active line has none; `invalid-input` if
    *   the named message is a reply; otherwise the errors of `acceptTurn`
    */
-  regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn>
+  regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn | PlacedTurn>
 
   /**
    * Withdraws the beginning of a turn if its write has not begun: nothing is stored, and the

@@ -7,11 +7,8 @@
 import { ColloquyError, conversationExists, messageNotFound } from '../../protocol/errors.ts'
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { ConversationRow, MessageRow } from '../schema/schema.ts'
-import { turnRunning } from '../../protocol/errors.ts'
-import type { SendPolicy } from '../../protocol/turn.ts'
-import type { Placement } from '../ports/placement.ts'
 import type { AcceptedTurn, TurnAccept } from '../ports/turn-store.ts'
-import { type Acceptance, boundIn, insertTurn, queueHeld, SELECT_ACCEPTING } from './accepting.ts'
+import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
 import { unansweredIn, unansweredRefusal } from './answered-calls.ts'
 import { activate, beforeFirst, type FollowedPlace, placeAfter } from './branches.ts'
 import type { ReportBroken } from './checked-row.ts'
@@ -22,12 +19,11 @@ import { MOVE_TO_INPUT } from './heads.ts'
 import { INSERT_INPUT } from './new-messages.ts'
 import { SELECT_FOLLOWED } from './placed-messages.ts'
 import { numberAfter } from './positions.ts'
-import { readQueue } from './queue.ts'
 import { queueTurn } from './queue-turn.ts'
+import { policyBehind } from './send-policy.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
-import { storedPolicy } from './turn-row.ts'
-import { ANY_VIEWER, viewerParameters, type ViewerParameters } from './visible.ts'
+import { viewerParameters, type ViewerParameters } from './visible.ts'
 
 export const SELECT_CLIENT_ID = new Statement<
   Pick<MessageRow, 'conversation_id'> & { readonly client_id: string },
@@ -79,11 +75,10 @@ export function acceptTurnJob(
     const parent = await parentOf(tx, receiving, accept.parentId)
     if (parent !== undefined && 'refusal' in parent) return parent
     const isAtHead = parent?.id === receiving.head?.id
-    const policy = policyOf(accept.placement, conversation, isAtHead)
-    if (typeof policy !== 'string') return policy
-    const { isBusy } = accept.placement
-    const isBehind = isBusy || receiving.hasQueue
-    if (isBehind && policy === 'reject') return { refusal: isBusy ? turnRunning() : queueHeld() }
+    const { hasQueue } = receiving
+    const behind = policyBehind(accept.placement, conversation, { isAtHead, hasQueue })
+    if ('refusal' in behind) return behind
+    const { policy } = behind
     if (
       clientId !== null &&
       (await SELECT_CLIENT_ID.first(tx, { conversation_id: id, client_id: clientId }))
@@ -91,7 +86,7 @@ export function acceptTurnJob(
       return { refusal: clientIdTaken() }
     }
     // The calls that a queued result answers may be in a reply that is still to come.
-    if (role === 'tool' && !isBehind) {
+    if (role === 'tool' && policy === undefined) {
       const refusal = isNew
         ? unansweredIn(startWith?.messages ?? [], accept.parts)
         : await unansweredRefusal(tx, id, parent, accept.parts)
@@ -101,12 +96,11 @@ export function acceptTurnJob(
     if ('refusal' in bound) return bound
     // Rows of a deleted conversation may have the id still.
     if (isNew && (await insertFirst?.(tx)) !== true) return { refusal: conversationExists() }
-    if (isBehind) {
-      const columns = { conversation, policy, bound, parts, metadata, clientId, epoch }
-      const queued = await queueTurn(tx, accept, accept.placement, columns)
-      if ('refusal' in queued) return queued
-      const queue = await readQueue(tx, { conversation_id: id, ...ANY_VIEWER }, onBroken)
-      return { queued: { ...queued, queue } }
+    if (policy !== undefined) {
+      const columns = { conversation, policy, bound, metadata, epoch }
+      const parentId = isAtHead ? undefined : (parent?.id ?? null)
+      const input = { ...accept, json: parts, clientId, parentId }
+      return await queueTurn(tx, accept, { ...columns, input }, onBroken)
     }
     const position = numberAfter(conversation.messages, accept.conversationId)
     const { branches, ...place } = await placeAfter(
@@ -211,23 +205,4 @@ function clientIdTaken(): ColloquyError {
     'invalid-option',
     'send: clientId is taken: another message of this conversation has it. Give each input a name of its own.',
   )
-}
-
-/**
- * The policy of a send: that of the call, of the conversation, or of the engine. Only the head can be
- * followed later: an input beside it is not queued.
- */
-function policyOf(
-  { named, byDefault }: Placement,
-  { send_policy }: ConversationRow,
-  isAtHead: boolean,
-): SendPolicy | { readonly refusal: ColloquyError } {
-  if (isAtHead) return named ?? storedPolicy(send_policy) ?? byDefault
-  if (named === undefined || named === 'reject') return 'reject'
-  return {
-    refusal: new ColloquyError(
-      'invalid-option',
-      `send: sendPolicy ${JSON.stringify(named)} goes with the head of the conversation only, and parentId names another message. Leave one of them out.`,
-    ),
-  }
 }

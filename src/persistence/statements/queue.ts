@@ -5,9 +5,10 @@
  */
 import type { StoredQueuedTurn } from '../ports/placement.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
-import { integer, json, readRow, type ReportBroken, readRows, text } from './checked-row.ts'
+import { integer, readRow, type ReportBroken, readRows, text } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { messageRecord } from './message-row.ts'
+import { queuedOptions } from './queued-options.ts'
 import { type Connection, Statement } from './statement.ts'
 import { SELECT_MESSAGE } from './turn-parts.ts'
 import { turnRecord } from './turn-row.ts'
@@ -52,7 +53,7 @@ export const SELECT_QUEUED_CONVERSATIONS = new Statement<
 
 interface QueuedRow {
   readonly turn: OwnedTurnRow
-  readonly message: MessageRow
+  readonly messages: readonly MessageRow[]
 }
 
 /** A broken turn is left out, and reported. */
@@ -63,22 +64,41 @@ export async function readQueue(
 ): Promise<readonly StoredQueuedTurn[]> {
   const rows: QueuedRow[] = []
   for (const turn of await SELECT_QUEUE.all(connection, named)) {
-    const message = await SELECT_MESSAGE.one(connection, { id: turn.input_message_id })
-    rows.push({ turn, message })
+    rows.push({ turn, messages: await readInputs(connection, turn) })
   }
   return readRows(rows, queuedTurn, report)
 }
 
+/**
+ * The inputs of a queued turn, in their order: a chain that ends in the last one. A turn that answers
+ * a stored message has that one.
+ */
+export async function readInputs(
+  connection: Connection,
+  { id, input_message_id }: Pick<TurnRow, 'id' | 'input_message_id'>,
+): Promise<readonly MessageRow[]> {
+  const last = await SELECT_MESSAGE.one(connection, { id: input_message_id })
+  const inputs = [last]
+  // Rows that another program changed must not go in a circle.
+  const seen = new Set([last.id])
+  let before = last.depth === null ? last.parent_id : null
+  while (before !== null && !seen.has(before)) {
+    const row = await SELECT_MESSAGE.first(connection, { id: before })
+    if (row === undefined || row.turn_id !== id || row.depth !== null) break
+    seen.add(row.id)
+    inputs.unshift(row)
+    before = row.parent_id
+  }
+  return inputs
+}
+
 /** @throws `database-failed` if a row is broken */
-function queuedTurn({ turn, message }: QueuedRow): StoredQueuedTurn {
+function queuedTurn({ turn, messages }: QueuedRow): StoredQueuedTurn {
   return {
     turn: turnRecord(turn),
     ...(turn.owner_id !== null && { ownerId: text(turn.owner_id) }),
     place: readRow('turn', turn.id, () => integer(turn.queue_place)),
-    messages: [messageRecord(message)],
-    options: readRow('turn', turn.id, () => ({
-      ...(turn.options !== null && { open: json(turn.options) }),
-      ...(turn.sealed_options !== null && { sealed: turn.sealed_options }),
-    })),
+    messages: messages.map(messageRecord),
+    options: queuedOptions(turn),
   }
 }

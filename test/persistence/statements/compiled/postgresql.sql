@@ -130,6 +130,12 @@ update "conversation" set "head_message_id" = $1, "head_branch" = $2, "head_dept
 -- heads.ts: TOUCH (updated_at, id)
 update "conversation" set "updated_at" = $1 where "id" = $2;
 
+-- leave-queue.ts: CHAIN_INPUT (parent_id, id)
+update "message" set "parent_id" = $1 where "id" = $2 and "depth" is null;
+
+-- leave-queue.ts: END_QUEUED_TURN (epoch, error, ended_at, content_seq, last_seq, id)
+update "turn" set "status" = 'cancelled', "epoch" = $1, "error" = $2, "ended_at" = $3, "content_seq" = $4, "last_seq" = $5, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = $6 and "status" = 'queued' returning *;
+
 -- messages.ts: SELECT_FIRST_HISTORY (conversation_id, from, to)
 select "m"."depth", "m"."turn_id", "m"."import_id", "m"."role", "m"."parts", "m"."status" from "message" as "m" where "m"."conversation_id" = $1 and "m"."branch" = 0 and "m"."depth" >= $2 and "m"."depth" <= $3 order by "m"."depth";
 
@@ -169,14 +175,23 @@ delete from "setting" where "name" = $1;
 -- probe.ts: INSERT_PROBE (name)
 insert into "setting" ("name", "value") values ($1, 'null') on conflict ("name") do nothing;
 
--- queue-turn.ts: INSERT_QUEUED_INPUT (id, conversation_id, turn_id, client_id, role, parts, created_at)
-insert into "message" ("id", "conversation_id", "turn_id", "position", "client_id", "role", "parts", "status", "created_at") values ($1, $2, $3, 0, $4, $5, $6, 'complete', $7);
+-- queue-turn.ts: INSERT_QUEUED_INPUT (id, conversation_id, turn_id, parent_id, client_id, role, parts, created_at)
+insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "client_id", "role", "parts", "status", "created_at") values ($1, $2, $3, $4, 0, $5, $6, $7, 'complete', $8);
 
 -- queue-turn.ts: INSERT_QUEUED_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, queue_place, send_policy, options, sealed_options)
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "queue_place", "send_policy", "options", "sealed_options") values ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, 0, $9, $10, $11, $12, $13, $14);
 
+-- queue-turn.ts: SELECT_FIRST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = $1 and "status" = 'queued' order by "queue_place" limit 1;
+
+-- queue-turn.ts: SELECT_LAST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = $1 and "status" = 'queued' order by "queue_place" desc limit 1;
+
 -- queue-turn.ts: SELECT_QUEUE_SIZE (conversation_id)
-select count(*) as "size", max("queue_place") as "last_place" from "turn" where "conversation_id" = $1 and "status" = 'queued';
+select count(*) as "size", min("queue_place") as "first_place", max("queue_place") as "last_place" from "turn" where "conversation_id" = $1 and "status" = 'queued';
+
+-- queue-turn.ts: SET_LAST_INPUT (input_message_id, id)
+update "turn" set "input_message_id" = $1 where "id" = $2 and "status" = 'queued';
 
 -- queue.ts: SELECT_QUEUE (conversation_id, reach, viewer, reach, conversation_id)
 select "t".*, "c"."owner_id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = $5 and "t"."status" = 'queued' order by "t"."queue_place";
@@ -228,9 +243,6 @@ with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."par
 
 -- siblings.ts: SELECT_SIBLING_MESSAGES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to, conversation_id, conversation_id, from, to, conversation_id, conversation_id, from)
 select "w".* from (with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast($1 as integer) as "high" from "branch" as "b" where "b"."conversation_id" = $2 and "b"."n" = $3 union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = $4 and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= $5) select "m"."id", "m"."depth", "m"."position" from "line" cross join "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = $6 and "x"."parent" = "line"."n" and "x"."fork_depth" <= "line"."high" and "x"."fork_depth" >= $7 and "x"."fork_depth" < $8 and "m"."conversation_id" = $9 and "m"."branch" = "x"."n" and "m"."depth" = "x"."fork_depth" + 1 union all select "m"."id", "m"."depth", "m"."position" from "line" cross join "message" as "m" where "m"."conversation_id" = $10 and "m"."branch" = "line"."n" and "m"."depth" = "line"."high" + 1 and "line"."high" >= $11 and "line"."high" < $12 union all select "m"."id", "m"."depth", "m"."position" from "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = $13 and "x"."parent" is null and "m"."conversation_id" = $14 and "m"."branch" = "x"."n" and "m"."depth" = 1 and $15 = 0) as "s" cross join "message" as "w" where "w"."id" = "s"."id";
-
--- start-turn.ts: END_QUEUED_TURN (epoch, error, ended_at, content_seq, last_seq, id)
-update "turn" set "status" = 'cancelled', "epoch" = $1, "error" = $2, "ended_at" = $3, "content_seq" = $4, "last_seq" = $5, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = $6 and "status" = 'queued' returning *;
 
 -- start-turn.ts: PLACE_QUEUED_INPUT (parent_id, position, branch, depth, id)
 update "message" set "parent_id" = $1, "position" = $2, "branch" = $3, "depth" = $4 where "id" = $5 and "depth" is null;

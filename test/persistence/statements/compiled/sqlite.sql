@@ -130,6 +130,12 @@ update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth"
 -- heads.ts: TOUCH (updated_at, id)
 update "conversation" set "updated_at" = ? where "id" = ?;
 
+-- leave-queue.ts: CHAIN_INPUT (parent_id, id)
+update "message" set "parent_id" = ? where "id" = ? and "depth" is null;
+
+-- leave-queue.ts: END_QUEUED_TURN (epoch, error, ended_at, content_seq, last_seq, id)
+update "turn" set "status" = 'cancelled', "epoch" = ?, "error" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ?, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = ? and "status" = 'queued' returning *;
+
 -- messages.ts: SELECT_FIRST_HISTORY (conversation_id, from, to)
 select "m"."depth", "m"."turn_id", "m"."import_id", "m"."role", "m"."parts", "m"."status" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
 
@@ -169,14 +175,23 @@ delete from "setting" where "name" = ?;
 -- probe.ts: INSERT_PROBE (name)
 insert into "setting" ("name", "value") values (?, 'null') on conflict ("name") do nothing;
 
--- queue-turn.ts: INSERT_QUEUED_INPUT (id, conversation_id, turn_id, client_id, role, parts, created_at)
-insert into "message" ("id", "conversation_id", "turn_id", "position", "client_id", "role", "parts", "status", "created_at") values (?, ?, ?, 0, ?, ?, ?, 'complete', ?);
+-- queue-turn.ts: INSERT_QUEUED_INPUT (id, conversation_id, turn_id, parent_id, client_id, role, parts, created_at)
+insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "client_id", "role", "parts", "status", "created_at") values (?, ?, ?, ?, 0, ?, ?, ?, 'complete', ?);
 
 -- queue-turn.ts: INSERT_QUEUED_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, queue_place, send_policy, options, sealed_options)
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "queue_place", "send_policy", "options", "sealed_options") values (?, ?, ?, ?, ?, 'queued', ?, ?, ?, 0, ?, ?, ?, ?, ?, ?);
 
+-- queue-turn.ts: SELECT_FIRST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place" limit 1;
+
+-- queue-turn.ts: SELECT_LAST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place" desc limit 1;
+
 -- queue-turn.ts: SELECT_QUEUE_SIZE (conversation_id)
-select count(*) as "size", max("queue_place") as "last_place" from "turn" where "conversation_id" = ? and "status" = 'queued';
+select count(*) as "size", min("queue_place") as "first_place", max("queue_place") as "last_place" from "turn" where "conversation_id" = ? and "status" = 'queued';
+
+-- queue-turn.ts: SET_LAST_INPUT (input_message_id, id)
+update "turn" set "input_message_id" = ? where "id" = ? and "status" = 'queued';
 
 -- queue.ts: SELECT_QUEUE (conversation_id, reach, viewer, reach, conversation_id)
 select "t".*, "c"."owner_id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? and "t"."status" = 'queued' order by "t"."queue_place";
@@ -228,9 +243,6 @@ with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."par
 
 -- siblings.ts: SELECT_SIBLING_MESSAGES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to, conversation_id, conversation_id, from, to, conversation_id, conversation_id, from)
 select "w".* from (with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."id", "m"."depth", "m"."position" from "line" cross join "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" = "line"."n" and "x"."fork_depth" <= "line"."high" and "x"."fork_depth" >= ? and "x"."fork_depth" < ? and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = "x"."fork_depth" + 1 union all select "m"."id", "m"."depth", "m"."position" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" = "line"."high" + 1 and "line"."high" >= ? and "line"."high" < ? union all select "m"."id", "m"."depth", "m"."position" from "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" is null and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = 1 and ? = 0) as "s" cross join "message" as "w" where "w"."id" = "s"."id";
-
--- start-turn.ts: END_QUEUED_TURN (epoch, error, ended_at, content_seq, last_seq, id)
-update "turn" set "status" = 'cancelled', "epoch" = ?, "error" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ?, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = ? and "status" = 'queued' returning *;
 
 -- start-turn.ts: PLACE_QUEUED_INPUT (parent_id, position, branch, depth, id)
 update "message" set "parent_id" = ?, "position" = ?, "branch" = ?, "depth" = ? where "id" = ? and "depth" is null;
