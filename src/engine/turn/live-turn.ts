@@ -107,6 +107,11 @@ export class LiveTurn {
     return this.input ?? this.queued?.messages.at(-1)
   }
 
+  /** Returns true once the policy of the conversation is known. */
+  get hasPolicy(): boolean {
+    return this.sendPolicy !== undefined
+  }
+
   get turnId(): string {
     return this.request.turnId
   }

@@ -13,7 +13,7 @@ import type { QueueStore } from '../../persistence/ports/queue-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
-import type { Receipt, SendPolicy } from '../../protocol/turn.ts'
+import type { Receipt } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { Turn } from '../api.ts'
@@ -119,18 +119,17 @@ export class Sends {
     })
   }
 
-  /** Returns true if a turn runs, and the policy of the send may be one that does not refuse it. */
+  /**
+   * Returns true if the policy of the send may be one that does not refuse it where a turn runs. Where
+   * none is known to run, the machine may still be about to end one.
+   */
   #mayQueue({ conversationId, isBeside, options }: SendRequest): boolean {
-    const running = this.#parts.turns.runningIn(conversationId)
-    if (running === undefined) return false
-    const policy = options.sendPolicy ?? this.#inherited(running)
+    const { turns, options: engine } = this.#parts
+    const running = turns.runningIn(conversationId)
     // Before the running turn is accepted, only the database knows the policy of the conversation.
-    if (policy === undefined) return true
+    if (options.sendPolicy === undefined && running !== undefined && !running.hasPolicy) return true
+    const policy = options.sendPolicy ?? running?.sendPolicy ?? engine.sendPolicy
     return isBeside === true ? policy === 'replace' : policy !== 'reject'
-  }
-
-  #inherited({ sendPolicy }: LiveTurn): SendPolicy | undefined {
-    return sendPolicy === undefined ? undefined : (sendPolicy ?? this.#parts.options.sendPolicy)
   }
 
   async #accepted(live: LiveTurn, viewer: Viewer | undefined): Promise<Turn> {
