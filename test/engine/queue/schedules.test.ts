@@ -9,7 +9,15 @@ import { outcomeOf, ticks } from '../../support/waiting.ts'
 const STEPS = [
   'queue',
   'queue',
-  'queue',
+  'merge',
+  'merge',
+  'merge-twice',
+  'merge-aborted',
+  'steer',
+  'replace',
+  'replace-twice',
+  'edit-replace',
+  'regenerate-replace',
   'reject',
   'cancel',
   'cancel-run',
@@ -33,17 +41,18 @@ const REFUSALS = new Set([
   'turn-not-found',
   'nothing-to-retry',
   'cancelled',
+  'replaced',
   'engine-closed',
 ])
 
 test('no two requests of a conversation overlap, and every turn has one end', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.constantFrom(...STEPS), { minLength: 3, maxLength: 14 }),
+      fc.array(fc.constantFrom(...STEPS), { minLength: 3, maxLength: 16 }),
       fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
       runSchedule,
     ),
-    { numRuns: 40 },
+    { numRuns: 60 },
   )
 }, 60_000)
 
@@ -79,6 +88,7 @@ async function runSchedule(
   const { id } = await engine.startConversation()
   let turns: Turn[] = []
   const accepted: string[] = []
+  const settled: Promise<unknown>[] = []
   const ends = new Map<string, number>()
   const watch = () =>
     engine.events().subscribe((event) => {
@@ -95,12 +105,27 @@ async function runSchedule(
     const turn = (await attempt(call)) as Turn | undefined
     if (turn === undefined) return
     turns.push(turn)
-    accepted.push(turn.id)
+    settled.push(outcomeOf(turn.reply))
+    if (turn.placed !== 'merged') accepted.push(turn.id)
   }
   const anyMessage = async (role: Message['role']) =>
     (await engine.listMessages(id)).find((message) => message.role === role)?.id
   for (const [n, step] of steps.entries()) {
     if (step === 'queue') await begin(engine.send(id, `q${n}`, { sendPolicy: 'queue' }))
+    if (step === 'merge') await begin(engine.send(id, `m${n}`, { sendPolicy: 'merge' }))
+    if (step === 'merge-twice' || step === 'replace-twice') {
+      const sendPolicy = step === 'merge-twice' ? 'merge' : 'replace'
+      const calls = [1, 2].map((k) => engine.send(id, `t${n}${k}`, { sendPolicy }))
+      for (const call of calls) await begin(call)
+    }
+    if (step === 'merge-aborted') {
+      const stop = new AbortController()
+      const options = { sendPolicy: 'merge', signal: stop.signal } as const
+      await begin(engine.send(id, `a${n}`, options))
+      stop.abort()
+    }
+    if (step === 'steer') await begin(engine.send(id, `s${n}`, { sendPolicy: 'steer' }))
+    if (step === 'replace') await begin(engine.send(id, `p${n}`, { sendPolicy: 'replace' }))
     if (step === 'reject') await begin(engine.send(id, `r${n}`))
     if (step === 'cancel') void attempt(engine.cancel(id))
     if (step === 'cancel-run') void attempt(engine.cancel(id, { queued: 'run' }))
@@ -116,6 +141,12 @@ async function runSchedule(
     const input = await anyMessage('user')
     if (step === 'edit' && input !== undefined) await begin(engine.edit(input, `e${n}`))
     if (step === 'regenerate' && input !== undefined) await begin(engine.regenerate(input))
+    if (step === 'edit-replace' && input !== undefined) {
+      await begin(engine.edit(input, `ep${n}`, { sendPolicy: 'replace' }))
+    }
+    if (step === 'regenerate-replace' && input !== undefined) {
+      await begin(engine.regenerate(input, { sendPolicy: 'replace' }))
+    }
     if (step === 'switch' && input !== undefined) await attempt(engine.switchBranch(input))
     if (step === 'wait') await ticks(6)
     if (step === 'close') {
@@ -136,6 +167,8 @@ async function runSchedule(
       { interval: 5, timeout: 10_000 },
     )
     .toBe(0)
+  // Every caller learns what became of its send.
+  await Promise.all(settled)
   await ticks(3)
   expect(most).toBeLessThanOrEqual(1)
   const records = await engine.listTurns(id)
