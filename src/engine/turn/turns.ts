@@ -42,6 +42,7 @@ import { TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
 import { TurnQueue } from './queue.ts'
+import { QueueWrites } from './queue-writes.ts'
 import type { Sealer } from './queued-options.ts'
 import { repeatedId, TurnRecording } from './recording.ts'
 import { noFigures } from './step.ts'
@@ -66,12 +67,6 @@ interface TurnsOptions {
 
 type Report = (report: TurnReport) => void
 
-/** The actor of a conversation. */
-interface Receiver {
-  send(event: ConversationMachineEvent): void
-  getSnapshot(): { readonly status: string }
-}
-
 interface Sealing {
   readonly outcome: Outcome
   readonly code?: ColloquyErrorCode
@@ -89,10 +84,10 @@ export class Turns {
   readonly #drains: Drains
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
-  readonly #onIdle: TurnsOptions['onIdle']
   readonly #recording: TurnRecording
   readonly #ending: TurnEnding
   readonly #tell: TurnsOptions['tell']
+  readonly #queueWrites: QueueWrites
   /** The turns that wait for their start. */
   readonly queue: TurnQueue
   readonly #checkpoints: Checkpoints
@@ -110,7 +105,6 @@ export class Turns {
     this.#drains = drains
     this.#options = options
     this.#onSettled = onSettled
-    this.#onIdle = onIdle
     const { steadyClock: clock, logger, checkpointMs: everyMs } = options
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     const steps = { store, transport, binder, options }
@@ -128,6 +122,19 @@ export class Turns {
       forget: (live) => this.#live.remove(live.turnId, live),
       onIdle,
       cancel: (live, cause) => void this.#cancel(live, cause),
+    })
+    this.#queueWrites = new QueueWrites({
+      store,
+      recording: this.#recording,
+      queue: this.queue,
+      runningIn: (conversationId) => this.runningIn(conversationId),
+      refuse: (live) => {
+        this.#refuse(live)
+        this.#live.remove(live.turnId, live)
+      },
+      tell,
+      onIdle,
+      isClosing: () => this.isClosing,
     })
     this.#ending = new TurnEnding(store, options)
   }
@@ -213,24 +220,14 @@ export class Turns {
       actors: { turn },
       actions: {
         queueTurn: ({ self }, { turnId }) =>
-          this.#with(turnId, (live) => void this.#queueBehind(live, self)),
+          this.#with(turnId, (live) => void this.#queueWrites.write(live, self)),
         withdrawQueued: (_, { turnId, request, index }) =>
           this.#with(turnId, (live) => {
             live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
-            this.#withdraw(live, index)
+            this.#queueWrites.withdraw(live, index)
           }),
-        // Newest first, so that none of them could start in between.
-        replaceQueued: (_, { turnIds }) => {
-          for (const [index, turnId] of [...turnIds.entries()].toReversed()) {
-            this.#with(turnId, (live) => {
-              const { request, receipt } = live.requestCancel('replacement')
-              receipt.catch(() => {})
-              live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
-              // One that could not be ended comes behind the turn that replaced it.
-              this.#withdraw(live, index + 1)
-            })
-          }
-        },
+        replaceQueued: (_, { turnIds }) =>
+          this.#queueWrites.replace(turnIds.map((turnId) => this.find(turnId))),
         tellQueue: (_, report) => this.queue.tell(report),
         tellHeld: (_, report) => {
           if (report.turnIds.length > 0) this.queue.tell(report)
@@ -301,14 +298,6 @@ export class Turns {
     return place === 'last' ? [...others, turnId] : [turnId, ...others]
   }
 
-  /** Ends a queued turn before its start. */
-  #withdraw(live: LiveTurn, index: number): void {
-    if (live.isWithdrawn) return
-    live.isWithdrawn = true
-    this.#store.withdrawTurn(live.turnId)
-    void this.queue.withdraw(live, () => this.#putBack(live, index))
-  }
-
   /** Cancels a turn, running or queued. */
   #cancel(live: LiveTurn, cause: CancelCause): Promise<Receipt> {
     return cancelTurn({ send: this.#tell }, live, { cause })
@@ -331,59 +320,6 @@ export class Turns {
         report({ type: 'input.refused', code: errorRecord(error).code })
       },
     )
-  }
-
-  /** Writes a turn into the queue of a conversation in which another turn runs. */
-  async #queueBehind(live: LiveTurn, conversation: Receiver): Promise<void> {
-    live.isQueued = true
-    const recording = this.#recording.write(live, true)
-    live.recording = recording
-    live.isWriting = true
-    try {
-      const placed = await recording
-      if (!('queue' in placed)) throw new Error('A turn started beside another one.')
-      live.isWriting = false
-      this.queue.placed(live, placed)
-      this.#tellPlaced(live, conversation, live.isWithdrawn ? 'joined' : placed.place)
-    } catch (error) {
-      live.isWriting = false
-      live.isQueued = false
-      live.refusal = error
-      this.#refuse(live)
-      this.#live.remove(live.turnId, live)
-      live.settleCancels()
-      live.over.resolve()
-      this.#tellPlaced(live, conversation, 'joined')
-    }
-  }
-
-  /** Tells the conversation that a write into its queue is over: with `joined`, no turn came into it. */
-  #tellPlaced(
-    { turnId, conversationId }: LiveTurn,
-    conversation: Receiver,
-    place: PlacedTurn['place'],
-  ): void {
-    // Its actor may have failed.
-    if (this.isClosing || conversation.getSnapshot().status !== 'active') return
-    if (place === 'joined') conversation.send({ type: 'conversation.not-queued', turnId })
-    else if (place !== 'replacing')
-      conversation.send({ type: 'conversation.queued', turnId, place })
-    else {
-      const cancel = this.runningIn(conversationId)?.requestCancel('replacement')
-      cancel?.receipt.catch(() => {})
-      const request = cancel?.request
-      conversation.send({ type: 'conversation.replaced', turnId, request })
-    }
-    // It may have been told to sleep meanwhile.
-    if (this.runningIn(conversationId) === undefined) this.#onIdle(conversationId)
-  }
-
-  #putBack({ conversationId, turnId }: LiveTurn, index: number): void {
-    // The machine is still in the transition to its rest.
-    queueMicrotask(() => {
-      if (this.isClosing) return
-      this.#tell(conversationId, { type: 'conversation.put-back', turnId, index })
-    })
   }
 
   #accept(live: LiveTurn): void {
@@ -470,7 +406,7 @@ export class Turns {
     if (result === 'queued') return
     if (live.mergedInto !== undefined) return this.queue.retract(live)
     if (result === 'rejected' && live.queued !== undefined) {
-      return this.queue.notStarted(live, () => this.#putBack(live, 0))
+      return this.queue.notStarted(live, () => this.#queueWrites.putBack(live, 0))
     }
     queueMicrotask(() => {
       // The conversation rests by this microtask: a subscriber may send when it gets the end.

@@ -12,13 +12,13 @@ const REPLACED = { code: 'replaced' }
 const texts = async (engine: Engine, id: string) =>
   (await engine.listMessages(id)).map(({ text }) => text)
 
-/** Calls back once, in the tick in which a machine is sent its nth event of this type. */
-function at(engine: Engine, type: string, act: () => void, nth = 1): void {
-  let count = 0
+/** Calls back once, in the tick in which a machine is sent its first event of this type. */
+function at(engine: Engine, type: string, act: () => unknown): void {
+  let isOver = false
   engine.inspect((event) => {
     if (event.type !== '@xstate.event' || event.event.type !== type) return
-    count += 1
-    if (count === nth) act()
+    if (!isOver) act()
+    isOver = true
   })
 }
 
@@ -41,7 +41,11 @@ describe('a queued send in the tick in which the running turn ends', () => {
   test('as its end is told, starts', async () => {
     const { engine, id, gate, running } = await busyChat()
     let sent: Promise<Turn> | undefined
-    running.events.subscribe({ complete: () => (sent = engine.send(id, 'next')) })
+    running.events.subscribe({
+      complete: () => {
+        sent = engine.send(id, 'next')
+      },
+    })
     gate.open()
     await running.reply
     expect((await (await sent)?.reply)?.message.text).toBe('re: next')

@@ -120,8 +120,8 @@ async function runSchedule(
     }
     if (step === 'merge-aborted') {
       const stop = new AbortController()
-      const options = { sendPolicy: 'merge', signal: stop.signal } as const
-      await begin(engine.send(id, `a${n}`, options))
+      const { signal } = stop
+      await begin(engine.send(id, `a${n}`, { sendPolicy: 'merge', signal }))
       stop.abort()
     }
     if (step === 'steer') await begin(engine.send(id, `s${n}`, { sendPolicy: 'steer' }))
