@@ -19,196 +19,27 @@
  * Knows ids only. The state of a turn is in the turn machine, which `streaming` invokes.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate'
-import type { CancelEvent, TurnResult } from './turn-events.ts'
+import type {
+  ConversationContext,
+  ConversationInput,
+  ConversationMachineEvent,
+  Placed,
+  QueueReport,
+  RestState,
+} from './conversation-events.ts'
+import {
+  adds,
+  goesOn,
+  notQueued,
+  putsBack,
+  replaces,
+  restState,
+  tellsHeld,
+  telling,
+  withdraws,
+} from './queue-transitions.ts'
+import type { TurnResult } from './turn-events.ts'
 import { type TurnOutput, turnMachine } from './turn.ts'
-
-export interface ConversationInput {
-  readonly conversationId: string
-}
-
-export type ConversationMachineEvent =
-  | { readonly type: 'conversation.send'; readonly turnId: string }
-  /** As `conversation.send`; but a turn may be queued, if its policy allows it. */
-  | { readonly type: 'conversation.queue'; readonly turnId: string }
-  /** The named turn is on disk, at an end of the queue. */
-  | {
-      readonly type: 'conversation.queued'
-      readonly turnId: string
-      readonly place: 'first' | 'last'
-    }
-  /**
-   * The named turn is on disk, and replaces all others: they end, and it starts. `request` is the number
-   * of a cancel of the running turn.
-   */
-  | {
-      readonly type: 'conversation.replaced'
-      readonly turnId: string
-      readonly request?: number | undefined
-    }
-  /** The write of the named turn into the queue is over: it was refused, or joined another turn. */
-  | { readonly type: 'conversation.not-queued'; readonly turnId: string }
-  /** Ends a turn before its start. */
-  | { readonly type: 'conversation.withdraw'; readonly turnId: string; readonly request: number }
-  /** The named turn could not be started or ended: it is still queued. */
-  | { readonly type: 'conversation.put-back'; readonly turnId: string; readonly index: number }
-  /** Runs the held queue. `queue` has all queued turns, in the order in which they start. */
-  | { readonly type: 'conversation.resume-queue'; readonly queue: readonly string[] }
-  /** Starts no further turn: the queue stays on disk. */
-  | { readonly type: 'conversation.hold' }
-  | { readonly type: 'conversation.sleep' }
-  | CancelEvent
-  | { readonly type: 'turn.give-up' }
-
-export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
-
-export interface ConversationContext extends ConversationInput {
-  /** The running turn, or the last one. */
-  readonly turnId: string
-  /** The state at rest: the present one or, while a turn runs, the one before it. */
-  readonly restState: RestState
-  /** The turns to start next, as far as the actor knows them. */
-  readonly queued: readonly string[]
-  /** The turns that are being written into the queue: until that is over, the actor stays awake. */
-  readonly placing: readonly string[]
-  /** True if the queue was held when the running turn began: a refusal leaves it so. */
-  readonly wasHeld: boolean
-  /** True if a cancel of the running turn said that the queue goes on. */
-  readonly runsQueue: boolean
-}
-
-/** What subscribers are told of the queue. */
-export interface QueueReport {
-  readonly conversationId: string
-  readonly turnIds: readonly string[]
-  readonly isHeld: boolean
-}
-
-function telling(isHeld: boolean) {
-  return {
-    type: 'tellQueue',
-    params: ({ context }: { context: ConversationContext }) => ({
-      conversationId: context.conversationId,
-      turnIds: context.queued,
-      isHeld,
-    }),
-  } as const
-}
-
-const tellsHeld = { ...telling(true), type: 'tellHeld' } as const
-
-/** Starts the first turn of the queue. */
-const goesOn = {
-  target: 'streaming',
-  reenter: true,
-  actions: ['beginFirst', telling(false)],
-} as const
-
-const begins = {
-  target: 'streaming',
-  actions: {
-    type: 'begin',
-    params: ({ event }: { event: { turnId: string } }) => event.turnId,
-  },
-} as const
-
-const withdraws = (isHeld: boolean) =>
-  ({
-    actions: [
-      {
-        type: 'withdrawQueued',
-        params: ({
-          context,
-          event,
-        }: {
-          context: ConversationContext
-          event: { turnId: string; request: number }
-        }) => ({
-          turnId: event.turnId,
-          request: event.request,
-          index: context.queued.indexOf(event.turnId),
-        }),
-      },
-      {
-        type: 'remove',
-        params: ({ event }: { event: { turnId: string } }) => event.turnId,
-      },
-      telling(isHeld),
-    ],
-  }) as const
-
-const putsBack = (isHeld: boolean) =>
-  ({
-    actions: [
-      {
-        type: 'insert',
-        params: ({ event }: { event: { turnId: string; index: number } }) => event,
-      },
-      telling(isHeld),
-    ],
-  }) as const
-
-/** A turn that came into the queue, and at which end. */
-export interface Placed {
-  readonly turnId: string
-  readonly place: 'first' | 'last'
-}
-
-const adds = {
-  type: 'add',
-  params: ({ event }: { event: Placed }) => event,
-} as const
-
-/** The turns before the named one end, and it is the only one of the queue. */
-const replaces = [
-  {
-    type: 'replaceQueued',
-    params: ({ context }: { context: ConversationContext }) => ({ turnIds: context.queued }),
-  },
-  {
-    type: 'replaceBy',
-    params: ({ event }: { event: { turnId: string } }) => event.turnId,
-  },
-] as const
-
-const notQueued = {
-  actions: {
-    type: 'endPlacing',
-    params: ({ event }: { event: { turnId: string } }) => event.turnId,
-  },
-} as const
-
-/** A state that accepts a send. Turns that are queued in it are held. */
-function restState(state: RestState) {
-  return {
-    tags: 'held',
-    entry: { type: 'rest', params: state },
-    on: {
-      'conversation.send': begins,
-      'conversation.queue': begins,
-      // Its write was under way when the turn before it ended.
-      'conversation.queued': [
-        { guard: 'endedWell', ...goesOn, actions: [adds, 'beginFirst', telling(false)] },
-        { actions: [adds, telling(true)] },
-      ],
-      'conversation.replaced': { ...goesOn, actions: [...replaces, 'beginFirst', telling(false)] },
-      'conversation.not-queued': notQueued,
-      'conversation.withdraw': withdraws(true),
-      'conversation.put-back': putsBack(true),
-      'conversation.resume-queue': {
-        ...goesOn,
-        actions: [
-          {
-            type: 'adopt',
-            params: ({ event }: { event: { queue: readonly string[] } }) => event.queue,
-          },
-          'beginFirst',
-          telling(false),
-        ],
-      },
-      'conversation.sleep': { guard: 'maySleep', target: 'asleep' },
-    },
-  } as const
-}
 
 function without(ids: readonly string[], id: string): readonly string[] {
   return ids.filter((other) => other !== id)

@@ -3,7 +3,7 @@
  *
  * The machine decides what is queued, withdrawn and replaced. Knows nothing of subscribers.
  */
-import type { ConversationMachineEvent } from '../../machines/conversation.ts'
+import type { ConversationMachineEvent } from '../../machines/conversation-events.ts'
 import type { PlacedTurn } from '../../persistence/ports/placement.ts'
 import type { TurnStore } from '../../persistence/ports/turn-store.ts'
 import type { LiveTurn } from './live-turn.ts'

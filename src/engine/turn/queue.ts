@@ -6,7 +6,7 @@
  * queued turn is made live from its row when somebody asks for it. Knows nothing of how a turn runs.
  */
 import type { Feed } from '../../feed/feed.ts'
-import type { QueueReport } from '../../machines/conversation.ts'
+import type { QueueReport } from '../../machines/conversation-events.ts'
 import type { PlacedTurn, StoredQueuedTurn } from '../../persistence/ports/placement.ts'
 import type { QueueStore } from '../../persistence/ports/queue-store.ts'
 import { ColloquyError, errorRecord, hasCode } from '../../protocol/errors.ts'

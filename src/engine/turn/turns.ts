@@ -6,7 +6,8 @@
  * goes back to the machine as an event.
  */
 import type { Feed } from '../../feed/feed.ts'
-import { conversationMachine, type ConversationMachineEvent } from '../../machines/conversation.ts'
+import type { ConversationMachineEvent } from '../../machines/conversation-events.ts'
+import { conversationMachine } from '../../machines/conversation.ts'
 import type {
   CancelAnswer,
   EnteredPhase,
