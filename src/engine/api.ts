@@ -58,7 +58,7 @@ export interface Turn {
   /**
    * Settles once the turn has ended, its end is on disk, and every event of the turn has been
    * delivered. Rejects with a {@link ColloquyError} that carries the saved `partial`. Its code is
-   * `cancelled`, or that of the turn's failure. A rejection that nobody awaits never crashes the
+   * `cancelled`, `replaced` by a further send, or that of the turn's failure. A rejection that nobody awaits never crashes the
    * process.
    */
   readonly reply: Promise<Reply>
@@ -541,7 +541,8 @@ export interface Engine {
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
    *   parts a tool message. Each result has to answer a call of the last reply.
-   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `idempotency-conflict`,
+   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `queue-held`, `queue-full`,
+   *   `replaced` if another send replaced it before it was on disk, `idempotency-conflict`,
    *   `empty-input`, `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
    *   `database-failed`, `read-only`, `engine-closed`
