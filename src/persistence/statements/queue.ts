@@ -3,14 +3,14 @@
  *
  * Knows nothing of how a turn comes into a queue or leaves it.
  */
+import { type RawBuilder, sql, type SqlBool } from 'kysely'
 import type { StoredQueuedTurn } from '../ports/placement.ts'
 import type { MessageRow, TurnRow } from '../schema/schema.ts'
 import { integer, readRow, type ReportBroken, readRows, text } from './checked-row.ts'
-import { literal } from './compile.ts'
+import { type Db, literal } from './compile.ts'
 import { messageRecord } from './message-row.ts'
 import { queuedOptions } from './queued-options.ts'
 import { type Connection, Statement } from './statement.ts'
-import { SELECT_MESSAGE } from './turn-parts.ts'
 import { turnRecord } from './turn-row.ts'
 import type { OwnedTurnRow } from './turns.ts'
 import { visible, type ViewerParameters } from './visible.ts'
@@ -51,49 +51,102 @@ export const SELECT_QUEUED_CONVERSATIONS = new Statement<
     .limit(marks.limit),
 )
 
-interface QueuedRow {
-  readonly turn: OwnedTurnRow
-  readonly messages: readonly MessageRow[]
+type OfConversation = Pick<TurnRow, 'conversation_id'>
+
+/** The inputs of all queued turns of a conversation, in no order. */
+export const SELECT_QUEUED_INPUTS = new Statement<OfConversation, MessageRow>((db, marks) =>
+  chains(
+    db,
+    sql`${sql.ref('t.conversation_id')} = ${marks.conversation_id} and ${sql.ref('t.status')} = ${QUEUED}`,
+  ),
+)
+
+/** The inputs of one turn, in no order. */
+export const SELECT_INPUTS = new Statement<Pick<TurnRow, 'id'>, MessageRow>((db, { id }) =>
+  chains(db, sql`${sql.ref('t.id')} = ${id}`),
+)
+
+/**
+ * The chains of inputs that end in those of turns. A union leaves out what it has: rows that another
+ * program changed do not go in a circle.
+ *
+ * @param selected - the condition on the turns `t`
+ */
+function chains(db: Db, selected: RawBuilder<SqlBool>) {
+  return db
+    .withRecursive('line(id, parent_id, turn_id, depth)', (of) =>
+      of
+        .selectFrom('turn as t')
+        .crossJoin('message as m')
+        .select(['m.id', 'm.parent_id', 'm.turn_id', 'm.depth'])
+        .where(() => selected)
+        .whereRef('m.id', '=', 't.input_message_id')
+        .union((all) =>
+          all
+            .selectFrom('line')
+            .crossJoin('message as p')
+            .select(['p.id', 'p.parent_id', 'p.turn_id', 'p.depth'])
+            .where('line.depth', 'is', null)
+            .whereRef('p.id', '=', 'line.parent_id')
+            .whereRef('p.turn_id', '=', 'line.turn_id')
+            .where('p.depth', 'is', null),
+        ),
+    )
+    .selectFrom('line')
+    .crossJoin('message as w')
+    .selectAll('w')
+    .whereRef('w.id', '=', 'line.id')
 }
 
 /** A broken turn is left out, and reported. */
 export async function readQueue(
   connection: Connection,
-  named: Pick<TurnRow, 'conversation_id'> & ViewerParameters,
+  named: OfConversation & ViewerParameters,
   report: ReportBroken,
 ): Promise<readonly StoredQueuedTurn[]> {
-  const rows: QueuedRow[] = []
-  for (const turn of await SELECT_QUEUE.all(connection, named)) {
-    rows.push({ turn, messages: await readInputs(connection, turn) })
-  }
-  return readRows(rows, queuedTurn, report)
+  const turns = await SELECT_QUEUE.all(connection, named)
+  if (turns.length === 0) return []
+  const { conversation_id } = named
+  const inputs = await SELECT_QUEUED_INPUTS.all(connection, { conversation_id })
+  const byId = new Map(inputs.map((row) => [row.id, row]))
+  return readRows(turns, (turn) => queuedTurn(turn, chainOf(turn, byId)), report)
 }
 
 /**
- * The inputs of a queued turn, in their order: a chain that ends in the last one. A turn that answers
- * a stored message has that one.
+ * The inputs of a turn, in their order: a chain that ends in the last one. A turn that answers a stored
+ * message has that one.
+ *
+ * @throws `database-failed` if there is none
  */
 export async function readInputs(
   connection: Connection,
-  { id, input_message_id }: Pick<TurnRow, 'id' | 'input_message_id'>,
+  turn: Pick<TurnRow, 'id' | 'input_message_id'>,
 ): Promise<readonly MessageRow[]> {
-  const last = await SELECT_MESSAGE.one(connection, { id: input_message_id })
-  const inputs = [last]
-  // Rows that another program changed must not go in a circle.
-  const seen = new Set([last.id])
-  let before = last.depth === null ? last.parent_id : null
-  while (before !== null && !seen.has(before)) {
-    const row = await SELECT_MESSAGE.first(connection, { id: before })
-    if (row === undefined || row.turn_id !== id || row.depth !== null) break
-    seen.add(row.id)
-    inputs.unshift(row)
-    before = row.parent_id
+  const inputs = await SELECT_INPUTS.all(connection, { id: turn.id })
+  return chainOf(turn, new Map(inputs.map((row) => [row.id, row])))
+}
+
+function chainOf(
+  { id, input_message_id }: Pick<TurnRow, 'id' | 'input_message_id'>,
+  inputs: Map<string, MessageRow>,
+): readonly MessageRow[] {
+  const chain: MessageRow[] = []
+  let row = inputs.get(input_message_id)
+  while (row !== undefined) {
+    chain.push(row)
+    inputs.delete(row.id)
+    row = row.depth === null && row.parent_id !== null ? inputs.get(row.parent_id) : undefined
   }
-  return inputs
+  if (chain.length === 0) readRow('turn', id, noInput)
+  return chain.toReversed()
+}
+
+function noInput(): never {
+  throw new Error('The input of this turn is missing.')
 }
 
 /** @throws `database-failed` if a row is broken */
-function queuedTurn({ turn, messages }: QueuedRow): StoredQueuedTurn {
+function queuedTurn(turn: OwnedTurnRow, messages: readonly MessageRow[]): StoredQueuedTurn {
   return {
     turn: turnRecord(turn),
     ...(turn.owner_id !== null && { ownerId: text(turn.owner_id) }),

@@ -50,6 +50,12 @@ const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
   ],
   ['a queue', queue.SELECT_QUEUE, [BY_ID, 'turn_queued']],
   ['a queue', queue.SELECT_QUEUED_CONVERSATIONS, ['turn_queued', BY_ID]],
+  [
+    'a queue',
+    queue.SELECT_QUEUED_INPUTS,
+    ['turn_queued', 'message_id', 'message_id', 'message_id'],
+  ],
+  ['a queue', queue.SELECT_INPUTS, [BY_TURN, 'message_id', 'message_id', 'message_id']],
   ['a queue', queueTurn.SELECT_QUEUE_SIZE, ['turn_queued']],
   ['a queue', queueTurn.SELECT_FIRST_QUEUED, ['turn_queued']],
   ['a queue', queueTurn.SELECT_LAST_QUEUED, ['turn_queued']],

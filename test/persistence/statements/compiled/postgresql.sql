@@ -193,11 +193,17 @@ select count(*) as "size", min("queue_place") as "first_place", max("queue_place
 -- queue-turn.ts: SET_LAST_INPUT (input_message_id, id)
 update "turn" set "input_message_id" = $1 where "id" = $2 and "status" = 'queued';
 
+-- queue.ts: SELECT_INPUTS (id)
+with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."id" = $1 and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
+
 -- queue.ts: SELECT_QUEUE (conversation_id, reach, viewer, reach, conversation_id)
 select "t".*, "c"."owner_id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = $5 and "t"."status" = 'queued' order by "t"."queue_place";
 
 -- queue.ts: SELECT_QUEUED_CONVERSATIONS (after, reach, viewer, reach, limit)
 select distinct "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" where "t"."status" = 'queued' and "t"."conversation_id" > $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) order by "t"."conversation_id" limit $5;
+
+-- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
+with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = $1 and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = $1, "branches" = $2 where "id" = $3;
