@@ -79,7 +79,10 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       feed,
       binder,
       drains,
+      sealer: endpoints,
       options,
+      onIdle: (conversationId) => actors.rest(conversationId),
+      tell: (conversationId, event) => actors.send(conversationId, event),
       onSettled: (live, result) => {
         if (live.refusal === undefined) actors.rest(live.conversationId)
         else actors.sleep(live.conversationId)

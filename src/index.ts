@@ -1,6 +1,7 @@
 /** The public names of `colloquy`. Has no code of its own. */
 export { createEngine } from './engine.ts'
 export type {
+  CancelOptions,
   CloseOptions,
   Completion,
   CompletionOptions,
@@ -14,6 +15,7 @@ export type {
   InspectionObserver,
   OwnerView,
   Reply,
+  ResumeOptions,
   SendOptions,
   Turn,
   ViewOptions,
@@ -84,7 +86,9 @@ export type { Snapshot } from './protocol/snapshot.ts'
 export type { ToolDefinition, ToolDefinitions } from './protocol/tool.ts'
 export type {
   AttemptRecord,
+  QueuedTurn,
   Receipt,
+  SendPolicy,
   TerminalStatus,
   TurnPhase,
   TurnRecord,

@@ -5,6 +5,7 @@ import { builtModule, openEngine } from '../clients/colloquy-engine.ts'
 import type { TurnAccept, TurnEnd } from '../../src/persistence/ports/turn-store.ts'
 import type * as SqliteStore from '../../src/persistence/sqlite/store.ts'
 import { replyText } from '../provider/prose.ts'
+import { STARTS } from './no-queue.ts'
 import { copyOf, makeConversations, type ManyConversations } from './many-conversations.ts'
 import { median, Stopwatch } from './stopwatch.ts'
 import { type Figures, type Measure, option, type Task } from './task.ts'
@@ -142,6 +143,7 @@ function newTurn(conversationId: string): TurnAccept {
     parts: QUESTION,
     at: new Date(),
     bind: () => ({ endpoint: 'online', model: 'm' }),
+    placement: STARTS,
   }
 }
 

@@ -12,6 +12,7 @@ import type { Turn as TurnEntity } from '../../src/persistence/schema/entities/t
 import type * as Schema from '../../src/persistence/schema/schema.ts'
 import type * as SqliteStore from '../../src/persistence/sqlite/store.ts'
 import { replyText } from '../provider/prose.ts'
+import { STARTS } from './no-queue.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { type Measure, option, type Task } from './task.ts'
 
@@ -92,6 +93,7 @@ async function openOurs(task: Task): Promise<Saver> {
         parts: QUESTION,
         at: new Date(),
         bind: () => ({ endpoint: 'online', model: 'm' }),
+        placement: STARTS,
       })
       await store.endTurn({
         turnId,

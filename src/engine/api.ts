@@ -26,7 +26,14 @@ import type { ActorInspectionEvent } from '../protocol/inspection.ts'
 import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
 import type { ToolDefinitions } from '../protocol/tool.ts'
-import type { Receipt, TerminalStatus, TurnPhase, TurnRecord } from '../protocol/turn.ts'
+import type {
+  QueuedTurn,
+  Receipt,
+  SendPolicy,
+  TerminalStatus,
+  TurnPhase,
+  TurnRecord,
+} from '../protocol/turn.ts'
 
 /** A reply that is on disk, and the record of the turn that produced it. */
 export interface Reply {
@@ -51,7 +58,7 @@ export interface Turn {
   /**
    * Settles once the turn has ended, its end is on disk, and every event of the turn has been
    * delivered. Rejects with a {@link ColloquyError} that carries the saved `partial`. Its code is
-   * `cancelled`, or that of the turn's failure. A rejection that nobody awaits never crashes the
+   * `cancelled`, `replaced` by a further send, or that of the turn's failure. A rejection that nobody awaits never crashes the
    * process.
    */
   readonly reply: Promise<Reply>
@@ -62,6 +69,16 @@ export interface Turn {
   readonly events: Observable<ConversationEvent>
   /** What the turn does now, or how it ended; see {@link TurnPhase}. */
   readonly phase: TurnPhase | TerminalStatus
+  /**
+   * What became of the send: its turn started at once, was queued, or its input joined a queued turn. Of
+   * an attached turn, what it is now.
+   */
+  readonly placed: 'started' | 'queued' | 'merged'
+  /**
+   * Resolves when the provider is about to be asked; rejects as `reply` does if it never is. A rejection
+   * that nobody awaits never crashes the process.
+   */
+  readonly started: Promise<void>
   /**
    * The reply as it is now, or `undefined` before the first content. Of an ended turn, its last
    * snapshot. The same object is returned until the reply changes.
@@ -104,13 +121,16 @@ export interface ConversationOptions {
   readonly metadata?: unknown
   /** Messages that the conversation begins with, oldest first. */
   readonly messages?: readonly InitialMessage[] | undefined
+  /** What a send does while a turn runs. @defaultValue the `sendPolicy` of the engine */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** The options of every call that begins a turn. All are optional. */
 export interface TurnOptions {
   /**
    * Cancels the turn when it aborts. If it aborts before the input is on disk, `send` rejects and
-   * nothing is kept.
+   * nothing is kept. In a queued turn with several inputs it takes back its own input only: `reply`
+   * then rejects with `cancelled` for this caller.
    */
   readonly signal?: AbortSignal | undefined
   readonly model?: string | undefined
@@ -148,6 +168,15 @@ export interface TurnOptions {
    * `tool-calls`. Answer it by sending `tool-result` parts.
    */
   readonly tools?: ToolDefinitions | undefined
+  /**
+   * What happens where a turn runs or is queued; see {@link SendPolicy}. An edit, a regeneration and a
+   * retry take `reject` and `replace`, as does a send whose `parentId` is not the head: `queue`,
+   * `merge` and `steer` are refused there with `invalid-option`.
+   *
+   * @defaultValue the policy of the conversation, else that of the engine; `reject` in place of one
+   *   that the call does not take
+   */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** The options of `edit`. All are optional. */
@@ -179,6 +208,29 @@ export interface SendOptions extends EditOptions {
    * ```
    */
   readonly startWith?: ConversationOptions | undefined
+}
+
+/** The options of `cancel`. */
+export interface CancelOptions {
+  /** Cancels only this turn, running or queued. If another one runs, it goes on. */
+  readonly turnId?: string | undefined
+  /**
+   * What becomes of the queue:
+   *
+   * - `hold`: it is held, and nothing is sent unasked.
+   * - `run`: its first turn starts once the partial reply is saved.
+   * - `cancel`: its turns end before their start, newest first, before the running turn is stopped. The
+   *   inputs of all of them are `withdrawn` on the receipt, in the order of the queue.
+   *
+   * @defaultValue `'hold'`
+   */
+  readonly queued?: 'hold' | 'run' | 'cancel' | undefined
+}
+
+/** The options of `resumeQueue`. */
+export interface ResumeOptions {
+  /** The id of a queued turn that starts before all others. Needs the id of its conversation. */
+  readonly first?: string | undefined
 }
 
 /** An endpoint that is asked when another one fails, and the model to ask for there. */
@@ -489,7 +541,8 @@ export interface Engine {
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
    *   parts a tool message. Each result has to answer a call of the last reply.
-   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `idempotency-conflict`,
+   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `queue-held`, `queue-full`,
+   *   `replaced` if another send replaced it before it was on disk, `idempotency-conflict`,
    *   `empty-input`, `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
    *   `database-failed`, `read-only`, `engine-closed`
@@ -549,10 +602,26 @@ export interface Engine {
    * Stops the running turn. Its request to the provider is aborted, and the content that had
    * arrived is kept. Resolves when the partial reply can be read from the store.
    *
-   * @param options - `turnId`: cancels only this turn; if another one runs, it goes on
+   * A queued turn that is named ends before its start, and its inputs come back as `withdrawn`.
+   *
    * @throws `conversation-not-found`
    */
-  cancel(conversationId: string, options?: { readonly turnId?: string }): Promise<Receipt>
+  cancel(conversationId: string, options?: CancelOptions): Promise<Receipt>
+  /**
+   * The turns that wait in a conversation, in the order in which they start.
+   *
+   * @throws `conversation-not-found`
+   */
+  listQueue(conversationId: string): Promise<readonly QueuedTurn[]>
+  /**
+   * Runs the held queue of a conversation, or without an id of all conversations. A queue is held after
+   * a turn that did not end as `done`, and after an opening of the database. Changes nothing where a
+   * turn runs.
+   *
+   * @throws `conversation-not-found`; with `first`: `turn-not-found` if it is not queued there,
+   *   `turn-running` if a turn runs
+   */
+  resumeQueue(conversationId?: string, options?: ResumeOptions): Promise<void>
   /** The turn that runs in a conversation, even if another caller started it. */
   runningTurn(conversationId: string): Turn | undefined
   /** The turns that run in all conversations, oldest first: what a list marks as busy. */
@@ -560,7 +629,7 @@ export interface Engine {
   /** The record of a turn, or `undefined` if there is none with this id. */
   getTurn(turnId: string): Promise<TurnRecord | undefined>
   /**
-   * The handle of any turn by its id: one that runs, or one that has ended, even before a restart.
+   * The handle of any turn by its id: one that is queued, that runs, or one that has ended, even before a restart.
    * The events of an ended turn are its last snapshot and its terminal event, under the numbers that
    * they had. If a crash ended the turn, they are numbered anew.
    *
@@ -644,6 +713,8 @@ export interface OwnerView extends Pick<
   | 'regenerate'
   | 'edit'
   | 'cancel'
+  | 'listQueue'
+  | 'resumeQueue'
   | 'runningTurn'
   | 'runningTurns'
   | 'attachTurn'

@@ -39,6 +39,9 @@ export async function closeEngine(
 ): Promise<void> {
   const { clock } = options
   const turnsOver = () => Promise.all(turns.all.map((live) => live.over.promise))
+  turns.isClosing = true
+  for (const { conversationId } of turns.all)
+    actors.send(conversationId, { type: 'conversation.hold' })
   if (running === 'wait') {
     await within(
       clock,
@@ -52,6 +55,7 @@ export async function closeEngine(
   await within(clock, timeoutMs ?? SAVE_MS, turnsOver())
   for (const live of turns.all) actors.send(live.conversationId, { type: 'turn.give-up' })
   await turnsOver()
+  await turns.queue.close()
   actors.stop()
   feed.close()
   await Promise.all([transport.close(), store.close()])

@@ -20,11 +20,12 @@ import { ColloquyError } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
-import type { Receipt, TurnRecord } from '../protocol/turn.ts'
+import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
 import { stopOnlineWork } from './airplane-mode.ts'
 import type {
+  CancelOptions,
   CloseOptions,
   Completion,
   CompletionOptions,
@@ -35,6 +36,7 @@ import type {
   EngineHealth,
   EventOptions,
   InspectionObserver,
+  ResumeOptions,
   OwnerView,
   SendOptions,
   Turn,
@@ -60,6 +62,7 @@ import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Drains } from './turn/drains.ts'
 import { SendCalls } from './turn/send-calls.ts'
+import { QueueCalls } from './turn/queue-calls.ts'
 import { Sends } from './turn/sends.ts'
 import { TurnCalls } from './turn/turn-calls.ts'
 import type { Turns } from './turn/turns.ts'
@@ -83,6 +86,7 @@ export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
   readonly #sendCalls: SendCalls
   readonly #turnCalls: TurnCalls
+  readonly #queueCalls: QueueCalls
   readonly #conversations: Conversations
   readonly #tree: Tree
   #closing: Promise<void> | undefined
@@ -96,7 +100,9 @@ export class ConversationEngine implements Engine {
     }
     const sends = new Sends({ ...parts, assertOpen, cancel })
     const conversations = new Conversations(parts)
-    this.#turnCalls = new TurnCalls({ ...parts, sends, cancel })
+    const queueCalls = new QueueCalls({ ...parts, assertOpen })
+    this.#queueCalls = queueCalls
+    this.#turnCalls = new TurnCalls({ ...parts, sends, queueCalls, cancel })
     this.#conversations = conversations
     this.#sendCalls = new SendCalls({ ...parts, sends, conversations, assertOpen })
     this.#tree = new Tree({ ...parts, sends, assertOpen })
@@ -253,12 +259,19 @@ export class ConversationEngine implements Engine {
     return quiet(this.#open(() => this.#tree.edit(messageId, input, options)))
   }
 
-  async cancel(
-    conversationId: string,
-    options: { readonly turnId?: string } = {},
-  ): Promise<Receipt> {
+  async cancel(conversationId: string, options: CancelOptions = {}): Promise<Receipt> {
     this.#assertOpen()
     return this.#turnCalls.cancel(conversationId, options)
+  }
+
+  async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
+    this.#assertOpen()
+    return this.#queueCalls.list(conversationId)
+  }
+
+  async resumeQueue(conversationId?: string, options: ResumeOptions = {}): Promise<void> {
+    this.#assertOpen()
+    return this.#queueCalls.resume(conversationId, options)
   }
 
   runningTurn(conversationId: string): Turn | undefined {
@@ -302,6 +315,7 @@ export class ConversationEngine implements Engine {
         conversations: this.#conversations,
         tree: this.#tree,
         turnCalls: this.#turnCalls,
+        queueCalls: this.#queueCalls,
         sendCalls: this.#sendCalls,
         assertOpen: () => this.#assertOpen(),
       },

@@ -24,7 +24,7 @@ import { assertNoOwner, assertUnguessable, ownedBy } from './ownership.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { cancelTurn } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
-import { seen } from './turn/turn-calls.ts'
+import { seen } from './turn/live-turn.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface ConversationsParts {
@@ -95,6 +95,8 @@ export class Conversations {
     const conversation = await store.updateConversation(id, changes, at, viewer)
     if (conversation === undefined) throw conversationNotFound(id)
     if (changes.ownerId !== undefined) turns.changeOwner(id, conversation.ownerId)
+    const running = turns.runningIn(id)
+    if (running?.sendPolicy !== undefined) running.sendPolicy = conversation.sendPolicy ?? null
     feed.announce(id, { type: 'conversation.changed', change: 'updated', conversation })
     return conversation
   }
@@ -129,6 +131,7 @@ export class Conversations {
     const deleted = await store.deleteConversation(id, new Date(options.clock.now()), viewer)
     if (deleted === undefined) throw conversationNotFound(id)
     if (viewer !== undefined) forget()
+    turns.queue.forgetConversation(id, conversationNotFound(id))
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' }, deleted.ownerId)

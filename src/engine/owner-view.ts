@@ -18,12 +18,14 @@ import type {
 } from '../protocol/conversation.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
-import type { Receipt, TurnRecord } from '../protocol/turn.ts'
+import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type {
+  CancelOptions,
   ConversationOptions,
   EditOptions,
   EventOptions,
   OwnerView,
+  ResumeOptions,
   SendOptions,
   Turn,
   TurnOptions,
@@ -35,6 +37,7 @@ import { checked } from './options/check.ts'
 import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import type { Tree } from './tree/tree.ts'
+import type { QueueCalls } from './turn/queue-calls.ts'
 import type { SendCalls } from './turn/send-calls.ts'
 import type { TurnCalls } from './turn/turn-calls.ts'
 
@@ -44,6 +47,7 @@ interface OwnedEngineParts {
   readonly conversations: Conversations
   readonly tree: Tree
   readonly turnCalls: TurnCalls
+  readonly queueCalls: QueueCalls
   readonly sendCalls: SendCalls
   /** @throws `engine-closed` */
   readonly assertOpen: () => void
@@ -133,11 +137,16 @@ export class OwnedEngine implements OwnerView {
     return quiet((async () => this.#open.tree.edit(messageId, input, options, this.#viewer))())
   }
 
-  async cancel(
-    conversationId: string,
-    options: { readonly turnId?: string } = {},
-  ): Promise<Receipt> {
+  async cancel(conversationId: string, options: CancelOptions = {}): Promise<Receipt> {
     return this.#open.turnCalls.cancel(conversationId, options, this.#viewer)
+  }
+
+  async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
+    return this.#open.queueCalls.list(conversationId, this.#viewer)
+  }
+
+  async resumeQueue(conversationId?: string, options: ResumeOptions = {}): Promise<void> {
+    return this.#open.queueCalls.resume(conversationId, options, this.#viewer)
   }
 
   runningTurn(conversationId: string): Turn | undefined {

@@ -17,7 +17,7 @@ import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
-import type { TurnRecord } from '../protocol/turn.ts'
+import type { QueuedTurn, TurnRecord } from '../protocol/turn.ts'
 import type { CloseOptions, Engine, EventOptions, OwnerView, Turn, ViewOptions } from './api.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
@@ -28,6 +28,7 @@ import { checked } from './options/check.ts'
 import { ReadOnlyView } from './read-only-view.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { attachTurn } from './turn/attach.ts'
+import { listQueue } from './turn/queue-list.ts'
 
 export class ReadOnlyEngine implements Engine {
   readonly #store: Store
@@ -121,6 +122,11 @@ export class ReadOnlyEngine implements Engine {
     })
   }
 
+  async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
+    this.#assertOpen()
+    return await listQueue(this.#store, conversationId)
+  }
+
   /** No turn runs in this engine. */
   runningTurn(_conversationId: string): Turn | undefined {
     this.#assertOpen()
@@ -164,6 +170,7 @@ export class ReadOnlyEngine implements Engine {
   readonly switchBranch = this.#refuse
   readonly fork = this.#refuse
   readonly cancel = this.#refuse
+  readonly resumeQueue = this.#refuse
   readonly complete = this.#refuse
   readonly listModels = this.#refuse
   readonly checkHealth = this.#refuse

@@ -14,13 +14,14 @@ import type {
 import { conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
-import type { TurnRecord } from '../protocol/turn.ts'
+import type { QueuedTurn, TurnRecord } from '../protocol/turn.ts'
 import type { EventOptions, OwnerView, Turn } from './api.ts'
 import { conversationList } from './conversation-list.ts'
 import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
+import { listQueue } from './turn/queue-list.ts'
 
 interface ReadOnlyViewParts {
   readonly store: Store
@@ -46,6 +47,7 @@ export class ReadOnlyView implements OwnerView {
   readonly regenerate: () => Promise<never>
   readonly edit: () => Promise<never>
   readonly cancel: () => Promise<never>
+  readonly resumeQueue: () => Promise<never>
 
   constructor(parts: ReadOnlyViewParts) {
     this.#parts = parts
@@ -61,6 +63,7 @@ export class ReadOnlyView implements OwnerView {
     this.regenerate = refuse
     this.edit = refuse
     this.cancel = refuse
+    this.resumeQueue = refuse
   }
 
   get ownerId(): string {
@@ -105,6 +108,11 @@ export class ReadOnlyView implements OwnerView {
     const conversation = await store.getConversation(conversationId, viewer)
     if (conversation === undefined) throw conversationNotFound(conversationId)
     return store.listTurns(conversationId, viewer)
+  }
+
+  async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
+    const { store, viewer } = this.#open
+    return listQueue(store, conversationId, viewer)
   }
 
   async attachTurn(turnId: string): Promise<Turn> {

@@ -48,6 +48,8 @@ export class Feed implements ReplyFeedPort {
   readonly #settings = new GuardedSubject<SettingsChange>()
   /** The reply feeds of running turns, by conversation. */
   readonly #replyFeeds = new Registry<string, ReplyFeed>()
+  /** The reply feeds of queued turns, by turn. */
+  readonly #queued = new Registry<string, ReplyFeed>()
   #queue: (ConversationEvent | SettingsChange)[] = []
   #isDelivering = false
   #isClosed = false
@@ -67,12 +69,23 @@ export class Feed implements ReplyFeedPort {
   }
 
   /**
+   * Registers the reply feed of a queued turn. It delivers to the subscribers of this turn.
+   *
+   * @param owner - the owner of the conversation as the turn was queued or read
+   */
+  openQueued(replyFeed: ReplyFeed, owner?: string): void {
+    replyFeed.setOwner(owner)
+    this.#queued.set(replyFeed.turnId, replyFeed)
+  }
+
+  /**
    * Registers the reply feed as the running one of its conversation.
    *
    * @param owner - the owner of the conversation as the turn was accepted
    */
   openReply(replyFeed: ReplyFeed, owner?: string): void {
     replyFeed.setOwner(owner)
+    this.#queued.delete(replyFeed.turnId)
     this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
   }
 
@@ -179,6 +192,7 @@ export class Feed implements ReplyFeedPort {
   close(): void {
     this.#isClosed = true
     for (const replyFeed of this.#replyFeeds.values()) replyFeed.close()
+    for (const replyFeed of this.#queued.values()) replyFeed.close()
     for (const scope of this.#scopes.values()) scope.complete()
     this.#everything.complete()
     this.#settings.complete()
@@ -216,7 +230,7 @@ export class Feed implements ReplyFeedPort {
     const replyFeed = this.#replyFeedOf(event)
     // The reply feed is removed before the delivery: a subscriber that comes during the delivery
     // has missed the event.
-    if (replyFeed !== undefined && isTerminal(event)) this.#replyFeeds.delete(conversationId)
+    if (replyFeed !== undefined && isTerminal(event)) this.#close(replyFeed)
     replyFeed?.deliver(event)
     if (this.#scopes.size > 0) this.#scopes.get(conversationId)?.next(event)
     this.#everything.next(event)
@@ -224,6 +238,13 @@ export class Feed implements ReplyFeedPort {
 
   #replyFeedOf({ conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {
     const replyFeed = this.#replyFeeds.get(conversationId)
-    return replyFeed?.turnId === turnId ? replyFeed : undefined
+    if (turnId === undefined) return undefined
+    if (replyFeed?.turnId === turnId) return replyFeed
+    return this.#queued.get(turnId)
+  }
+
+  #close(replyFeed: ReplyFeed): void {
+    this.#queued.delete(replyFeed.turnId)
+    this.#replyFeeds.remove(replyFeed.conversationId, replyFeed)
   }
 }

@@ -193,6 +193,16 @@ export class ReplyFeed implements PacedReply {
     else this.publish({ type: 'turn.phase', ...report }, this.#feed.steadyClock)
   }
 
+  /** The turn waits in a queue. `turn.queued` tells it; a late subscriber is told the phase. */
+  wait(): void {
+    this.#phase = { phase: 'queued' }
+  }
+
+  /** The turn leaves its queue: until its first request it has no phase to be told. */
+  start(): void {
+    this.#phase = undefined
+  }
+
   /** What the turn does. Between its accept and its first phase, it is about to make a request. */
   get phase(): TurnPhase | TerminalStatus {
     return this.#endedAs ?? this.#phase?.phase ?? 'requesting'

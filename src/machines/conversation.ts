@@ -1,63 +1,58 @@
 /**
- * A conversation: rests, or has one turn running.
+ * A conversation: rests, or has one turn running. Turns may be queued behind it.
  *
- *            send                          turn ended
+ *            send, queue                  turn ended
  *   idle ───────────▶ streaming ─────────────────────────▶ done | failed | cancelled
- *    ▲                  │                                         │
+ *    ▲                  │  ▲ └─ done, and a turn is queued ─┐     │
+ *    │                  │  └────────────────────────────────┘     │
  *    └── input refused ─┘ (back to the state before)     accepts the next send, like idle
  *
  *   In idle, done, failed and cancelled the conversation can be put to sleep: the supervisor is
- *   told and stops the actor. The next send starts a new actor, in `idle`.
+ *   told and stops the actor. The next send starts a new actor, in `idle`. While a turn is being
+ *   written into the queue the actor stays: a new one would not know how the turn before ended.
+ *
+ *   In these states, turns that are queued are held: they wait for `conversation.resume-queue`, or for
+ *   a further queued send. An actor that was asleep does not know of them. The write of the next input
+ *   finds them, and its turn is `queued`: then the conversation knows all of them, and goes on with
+ *   the first.
  *
  * Knows ids only. The state of a turn is in the turn machine, which `streaming` invokes.
  */
 import { assign, sendParent, sendTo, setup } from 'xstate'
-import type { CancelEvent, TurnResult } from './turn-events.ts'
-import { turnMachine } from './turn.ts'
+import type {
+  ConversationContext,
+  ConversationInput,
+  ConversationMachineEvent,
+  Placed,
+  QueueReport,
+  RestState,
+} from './conversation-events.ts'
+import {
+  adds,
+  goesOn,
+  notQueued,
+  putsBack,
+  replaces,
+  restState,
+  tellsHeld,
+  telling,
+  withdraws,
+} from './queue-transitions.ts'
+import type { TurnResult } from './turn-events.ts'
+import { type TurnOutput, turnMachine } from './turn.ts'
 
-export interface ConversationInput {
-  readonly conversationId: string
+function without(ids: readonly string[], id: string): readonly string[] {
+  return ids.filter((other) => other !== id)
 }
 
-export type ConversationMachineEvent =
-  | { readonly type: 'conversation.send'; readonly turnId: string }
-  | { readonly type: 'conversation.sleep' }
-  | CancelEvent
-  | { readonly type: 'turn.give-up' }
-
-export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
-
-export interface ConversationContext extends ConversationInput {
-  /** The running turn, or the last one. */
-  readonly turnId: string
-  /** The state at rest: the present one or, while a turn runs, the one before it. */
-  readonly restState: RestState
-}
-
-/** A state that accepts a send. */
-function restState(state: RestState) {
-  return {
-    entry: { type: 'rest', params: state },
-    on: {
-      'conversation.send': {
-        target: 'streaming',
-        actions: {
-          type: 'begin',
-          params: ({ event }: { event: { turnId: string } }) => event.turnId,
-        },
-      },
-      'conversation.sleep': 'asleep',
-    },
-  } as const
+interface Ended {
+  readonly event: { readonly output: TurnOutput }
 }
 
 function resultIs(result: TurnResult) {
   return {
     type: 'resultIs',
-    params: ({ event }: { event: { output: { result: TurnResult } } }) => ({
-      result: event.output.result,
-      expected: result,
-    }),
+    params: ({ event }: Ended) => ({ result: event.output.result, expected: result }),
   } as const
 }
 
@@ -66,11 +61,57 @@ export const conversationMachine = setup({
     input: {} as ConversationInput,
     context: {} as ConversationContext,
     events: {} as ConversationMachineEvent,
+    tags: {} as 'held',
   },
   actors: { turn: turnMachine },
   actions: {
     rest: assign({ restState: (_, state: RestState) => state }),
-    begin: assign({ turnId: (_, turnId: string) => turnId }),
+    begin: assign({
+      turnId: (_, turnId: string) => turnId,
+      wasHeld: ({ context }) => context.queued.length > 0,
+      runsQueue: false,
+    }),
+    beginFirst: assign({
+      turnId: ({ context }) => context.queued[0] ?? '',
+      queued: ({ context }) => context.queued.slice(1),
+      wasHeld: true,
+      runsQueue: false,
+    }),
+    add: assign({
+      queued: ({ context }, { turnId, place }: Placed) =>
+        place === 'first' ? [turnId, ...context.queued] : [...context.queued, turnId],
+      placing: ({ context }, { turnId }: Placed) => without(context.placing, turnId),
+    }),
+    replaceBy: assign({
+      queued: (_, turnId: string) => [turnId],
+      placing: ({ context }, turnId: string) => without(context.placing, turnId),
+      runsQueue: true,
+    }),
+    beginPlacing: assign({
+      placing: ({ context }, turnId: string) => [...context.placing, turnId],
+    }),
+    endPlacing: assign({
+      placing: ({ context }, turnId: string) => without(context.placing, turnId),
+    }),
+    remove: assign({
+      queued: ({ context }, turnId: string) => without(context.queued, turnId),
+    }),
+    insert: assign({
+      queued: ({ context }, { turnId, index }: { turnId: string; index: number }) =>
+        context.queued.toSpliced(index < 0 ? context.queued.length : index, 0, turnId),
+    }),
+    noteRun: assign({ runsQueue: (_, runsQueue: boolean) => runsQueue }),
+    adopt: assign({ queued: (_, queued: readonly string[]) => queued }),
+    /** Writes the named turn into the queue; reports `conversation.queued`, or refuses the turn. */
+    queueTurn: (_, _params: { turnId: string }) => {},
+    /** Ends the named turn before its start. */
+    withdrawQueued: (_, _params: { turnId: string; request: number; index: number }) => {},
+    /** Ends the named turns before their start, because a further one replaces them. */
+    replaceQueued: (_, _params: { turnIds: readonly string[] }) => {},
+    /** Publishes `queue.changed`. */
+    tellQueue: (_, _params: QueueReport) => {},
+    /** Publishes that the queue is held, if there is one. */
+    tellHeld: (_, _params: QueueReport) => {},
     /** Refuses the named turn, because another one runs. */
     refuseSend: (_, _params: { turnId: string }) => {},
     /** Answers a cancel that names another turn than the running one, which continues. */
@@ -83,10 +124,32 @@ export const conversationMachine = setup({
     restStateIs: ({ context }, state: RestState) => context.restState === state,
     resultIs: (_, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected,
+    /** A turn is queued, and the turn before it ended well. */
+    mayGoOn: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
+      params.result === params.expected &&
+      context.queued.length > 0 &&
+      (params.result === 'done' || !context.wasHeld || context.runsQueue),
+    /**
+     * A turn is queued, and the queue goes on however the turn before it ended: a cancel said so, or the
+     * queued turn replaces it.
+     */
+    mayRun: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
+      params.result === params.expected && context.queued.length > 0 && context.runsQueue,
+    replacesOthers: (_, output: TurnOutput) => output.replaces === true,
+    maySleep: ({ context }) => context.placing.length === 0,
+    endedWell: ({ context }) => context.restState === 'done' || context.restState === 'idle',
   },
 }).createMachine({
   id: 'conversation',
-  context: ({ input }) => ({ ...input, turnId: '', restState: 'idle' }),
+  context: ({ input }) => ({
+    ...input,
+    turnId: '',
+    restState: 'idle',
+    queued: [],
+    placing: [],
+    wasHeld: false,
+    runsQueue: false,
+  }),
   initial: 'idle',
   states: {
     idle: restState('idle'),
@@ -96,10 +159,52 @@ export const conversationMachine = setup({
         src: 'turn',
         input: ({ context }) => ({ turnId: context.turnId }),
         onDone: [
+          {
+            guard: { type: 'replacesOthers', params: ({ event }: Ended) => event.output },
+            ...goesOn,
+            actions: [
+              {
+                type: 'replaceQueued',
+                params: ({ event }: Ended) => ({ turnIds: event.output.queue?.slice(1) ?? [] }),
+              },
+              {
+                type: 'adopt',
+                params: ({ event }: Ended) => event.output.queue?.slice(0, 1) ?? [],
+              },
+              'beginFirst',
+              telling(false),
+            ],
+          },
+          {
+            guard: resultIs('queued'),
+            ...goesOn,
+            actions: [
+              { type: 'adopt', params: ({ event }: Ended) => event.output.queue ?? [] },
+              'beginFirst',
+              telling(false),
+            ],
+          },
+          {
+            guard: { ...resultIs('done'), type: 'mayGoOn' },
+            ...goesOn,
+            actions: [{ type: 'rest', params: 'done' }, ...goesOn.actions],
+          },
+          {
+            guard: { ...resultIs('cancelled'), type: 'mayRun' },
+            ...goesOn,
+            actions: [{ type: 'rest', params: 'cancelled' }, ...goesOn.actions],
+          },
+          {
+            guard: { ...resultIs('failed'), type: 'mayRun' },
+            ...goesOn,
+            actions: [{ type: 'rest', params: 'failed' }, ...goesOn.actions],
+          },
+          // A refused send: what was queued behind it goes on.
+          { guard: { ...resultIs('rejected'), type: 'mayGoOn' }, ...goesOn },
           { guard: resultIs('done'), target: 'done' },
-          { guard: resultIs('cancelled'), target: 'cancelled' },
-          { guard: resultIs('failed'), target: 'failed' },
-          { guard: resultIs('unsaved'), target: 'failed' },
+          { guard: resultIs('cancelled'), target: 'cancelled', actions: tellsHeld },
+          { guard: resultIs('failed'), target: 'failed', actions: tellsHeld },
+          { guard: resultIs('unsaved'), target: 'failed', actions: tellsHeld },
           // A rejected turn changed nothing: the conversation returns to its state before the send.
           { guard: { type: 'restStateIs', params: 'done' }, target: 'done' },
           { guard: { type: 'restStateIs', params: 'failed' }, target: 'failed' },
@@ -108,20 +213,48 @@ export const conversationMachine = setup({
         ],
         onError: {
           target: 'failed',
-          actions: {
-            type: 'abandonTurn',
-            params: ({ context, event }) => ({ turnId: context.turnId, error: event.error }),
-          },
+          actions: [
+            {
+              type: 'abandonTurn',
+              params: ({ context, event }) => ({ turnId: context.turnId, error: event.error }),
+            },
+            tellsHeld,
+          ],
         },
       },
       on: {
         'conversation.send': {
           actions: { type: 'refuseSend', params: ({ event }) => ({ turnId: event.turnId }) },
         },
+        'conversation.queue': {
+          actions: [
+            { type: 'beginPlacing', params: ({ event }) => event.turnId },
+            { type: 'queueTurn', params: ({ event }) => ({ turnId: event.turnId }) },
+          ],
+        },
+        'conversation.queued': { actions: [adds, telling(false)] },
+        'conversation.not-queued': notQueued,
+        'conversation.replaced': {
+          actions: [
+            ...replaces,
+            telling(false),
+            sendTo('turn', ({ context, event }) => ({
+              type: 'turn.cancel',
+              turnId: context.turnId,
+              request: event.request ?? 0,
+            })),
+          ],
+        },
+        'conversation.withdraw': withdraws(false),
+        'conversation.put-back': putsBack(false),
+        'conversation.hold': { actions: { type: 'adopt', params: [] } },
         'turn.cancel': [
           {
             guard: { type: 'isRunning', params: ({ event }) => event.turnId },
-            actions: sendTo('turn', ({ event }) => event),
+            actions: [
+              { type: 'noteRun', params: ({ event }) => event.runsQueue === true },
+              sendTo('turn', ({ event }) => event),
+            ],
           },
           {
             actions: { type: 'refuseCancel', params: ({ event }) => ({ request: event.request }) },

@@ -12,20 +12,33 @@ export type Outcome = 'done' | 'failed' | 'cancelled'
 
 /**
  * The result of a turn machine. A `rejected` turn was never accepted. The end of an `unsaved` turn
- * was not on disk when the engine closed.
+ * was not on disk when the engine closed. A `queued` turn waits behind others.
  */
-export type TurnResult = Outcome | 'rejected' | 'unsaved'
+export type TurnResult = Outcome | 'queued' | 'rejected' | 'unsaved'
 
 export interface CancelEvent {
   readonly type: 'turn.cancel'
   readonly turnId: string
   /** The number of the `cancel` call that waits for the receipt. */
   readonly request: number
+  /** True if the queue goes on after the cancelled turn. */
+  readonly runsQueue?: boolean
 }
 
 /** The reports of the work that the turn machine's actions started. */
 export type TurnReport =
   | { readonly type: 'input.recorded' }
+  /**
+   * Turns were queued: the input is behind them, before them, or in one of them. `queue` has all of them,
+   * in order. `replaces`: all but the first are to end.
+   */
+  | {
+      readonly type: 'input.queued'
+      readonly queue: readonly string[]
+      readonly replaces: boolean
+    }
+  /** The queued turn is on its line, and no provider can be asked for it. */
+  | { readonly type: 'input.unbound' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
   | ReplyReport
   | { readonly type: 'turn.saved' }

@@ -4,9 +4,12 @@
  *   recording ── recorded ──▶ replying ────── finished, failed, cancelled ──▶ saving ──▶ done
  *     │     └▶ withdrawing       requesting                                    │  ▲  └──▶ failed
  *     │            │               └▶ awaiting ── first delta ──▶ receiving    ▼  │  └──▶ cancelled
- *     └────────────┴──▶ rejected   │    ▲                             waitingToSave ──▶ unsaved
+ *     ├────────────┴──▶ rejected   │    ▲                             waitingToSave ──▶ unsaved
  *                                  ▼    │
  *                                backingOff   a failure before the first delta, if a retry can help
+ *
+ * A queued turn is recorded anew when it starts: it comes onto its line. An input that is sent while
+ * the queue is held is `queued` behind it, which ends its machine.
  *
  * Each stay in `replying` is one attempt, and has a `transport` actor of its own: one request, one
  * answer. Leaving `replying` stops it, after `flush` and `seal` have run.
@@ -40,6 +43,10 @@ export interface TurnInput {
 
 export interface TurnOutput {
   readonly result: TurnResult
+  /** All queued turns, if the result is `queued`. */
+  readonly queue?: readonly string[]
+  /** True if the first queued turn replaces the others. */
+  readonly replaces?: boolean
 }
 
 export interface TurnContext extends TurnInput {
@@ -50,7 +57,12 @@ export interface TurnContext extends TurnInput {
   /** The wait before the next attempt. Only in `backingOff`. */
   readonly retryInMs?: number | undefined
   readonly saveFailures: number
+  /** The queued turns of the conversation, if this one is queued behind them. */
+  readonly queue?: readonly string[]
+  readonly replaces?: boolean
 }
+
+type QueueOfTurn = Required<Pick<TurnContext, 'queue' | 'replaces'>>
 
 /** The wait before a save is retried: 100 ms, doubled each time, at most 5 s. */
 function saveDelayMs(failures: number): number {
@@ -152,6 +164,8 @@ export const turnMachine = setup({
     withdraw: () => {},
     /** The input is on disk: publishes `turn.accepted` and resolves `send`. */
     accept: () => {},
+    /** The input is on disk, behind other turns: publishes `turn.queued` and resolves `send`. */
+    enqueue: () => {},
     /** The input is not on disk and will not be: rejects `send`. */
     refuse: (_, _params: { code: ColloquyErrorCode }) => {},
     /** Reports `turn.timed-out` when the time of the turn is up, unless `stopTimer` comes first. */
@@ -177,6 +191,10 @@ export const turnMachine = setup({
       retryInMs: (_, retryInMs: number) => retryInMs,
     }),
     endWait: assign({ retryInMs: undefined }),
+    adopt: assign({
+      queue: (_, { queue }: QueueOfTurn) => queue,
+      replaces: (_, { replaces }: QueueOfTurn) => replaces,
+    }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
     countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
   },
@@ -198,6 +216,18 @@ export const turnMachine = setup({
       on: {
         // The timer belongs to no single state: it covers all attempts and the waits between them.
         'input.recorded': { target: 'replying', actions: ['accept', 'startTimer'] },
+        'input.queued': {
+          target: 'queued',
+          actions: ['enqueue', { type: 'adopt', params: ({ event }) => event }],
+        },
+        'input.unbound': {
+          target: 'saving',
+          actions: [
+            'accept',
+            { type: 'decide', params: 'failed' },
+            { type: 'seal', params: { outcome: 'failed' } },
+          ],
+        },
         'input.refused': refused,
         'turn.cancel': {
           target: 'withdrawing',
@@ -216,6 +246,16 @@ export const turnMachine = setup({
             { type: 'seal', params: { outcome: 'cancelled' } },
           ],
         },
+        'input.unbound': {
+          target: 'saving',
+          actions: [
+            'accept',
+            { type: 'decide', params: 'cancelled' },
+            { type: 'seal', params: { outcome: 'cancelled' } },
+          ],
+        },
+        // It leaves the queue again, which stays held.
+        'input.queued': { target: 'rejected', actions: 'enqueue' },
         'input.refused': refused,
         'turn.cancel': { actions: answer('cancelled', 'recording') },
       },
@@ -330,7 +370,11 @@ export const turnMachine = setup({
     failed: ends('failed'),
     cancelled: ends('cancelled'),
     unsaved: ends('unsaved'),
+    queued: ends('queued'),
     rejected: ends('rejected'),
   },
-  output: ({ event }) => ({ result: event.output as TurnResult }),
+  output: ({ event, context }) => ({
+    result: event.output as TurnResult,
+    ...(context.queue && { queue: context.queue, replaces: context.replaces === true }),
+  }),
 })

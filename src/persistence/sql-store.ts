@@ -45,11 +45,14 @@ import { messageRecord } from './statements/message-row.ts'
 import { readHistory, readMessages, SELECT_REPLY } from './statements/messages.ts'
 import { SELECT_PLACED_MESSAGE } from './statements/placed-messages.ts'
 import { probeJob } from './statements/probe.ts'
+import { readQueue, SELECT_QUEUED_CONVERSATIONS } from './statements/queue.ts'
 import { regenerateTurnJob } from './statements/regenerate-turn.ts'
 import { putSettingJob, readSettings } from './statements/settings.ts'
 import { readBranches } from './statements/siblings.ts'
+import { endQueuedJob, withdrawInputJob } from './statements/leave-queue.ts'
+import { startQueuedJob } from './statements/start-turn.ts'
 import { type Connection } from './statements/statement.ts'
-import { toText } from './statements/stored-text.ts'
+import { fromText, toText } from './statements/stored-text.ts'
 import { switchBranchJob } from './statements/switch-branch.ts'
 import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { turnRecord } from './statements/turn-row.ts'
@@ -71,6 +74,14 @@ import type {
   Viewer,
 } from './ports/conversation-store.ts'
 import type { StoredEndpoint } from './ports/endpoint-store.ts'
+import type { PlacedTurn, StoredQueuedTurn } from './ports/placement.ts'
+import type {
+  QueuedEnd,
+  QueuedInput,
+  QueuedStart,
+  StartedTurn,
+  WithdrawnTurn,
+} from './ports/queue-store.ts'
 import type { Store, StoreHealth } from './ports/store.ts'
 import type {
   AcceptedTurn,
@@ -290,12 +301,52 @@ export class SqlStore implements Store {
     return row && messageRecord(row)
   }
 
-  async acceptTurn(accept: TurnAccept): Promise<AcceptedTurn> {
-    return await this.#begin(() => acceptTurnJob(accept, this.epoch), accept)
+  async acceptTurn(accept: TurnAccept): Promise<AcceptedTurn | PlacedTurn> {
+    const acceptance = await this.#begin(
+      () => acceptTurnJob(accept, this.epoch, this.#brokenRows.report),
+      accept,
+    )
+    return 'queued' in acceptance ? acceptance.queued : acceptance.accepted
   }
 
-  async regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn> {
-    return await this.#begin(() => regenerateTurnJob(regenerate, this.epoch), regenerate)
+  async regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn | PlacedTurn> {
+    const acceptance = await this.#begin(
+      () => regenerateTurnJob(regenerate, this.epoch, this.#brokenRows.report),
+      regenerate,
+    )
+    return 'queued' in acceptance ? acceptance.queued : acceptance.accepted
+  }
+
+  async listQueue(conversationId: string, viewer?: Viewer): Promise<readonly StoredQueuedTurn[]> {
+    const named = { conversation_id: toText(conversationId), ...viewerParameters(viewer) }
+    return await this.#read((connection) => readQueue(connection, named, this.#brokenRows.report))
+  }
+
+  async listQueuedConversations(
+    after: string,
+    limit: number,
+    viewer?: Viewer,
+  ): Promise<readonly string[]> {
+    const named = { after: toText(after), limit, ...viewerParameters(viewer) }
+    const rows = await this.#read((connection) =>
+      SELECT_QUEUED_CONVERSATIONS.all(connection, named),
+    )
+    return rows.map((row) => fromText(row.conversation_id))
+  }
+
+  async startQueued(start: QueuedStart): Promise<StartedTurn> {
+    const job = () => startQueuedJob(start, this.epoch)
+    const started = await this.#held(job, { isUrgent: true, name: start.turnId })
+    if (started === undefined) throw notQueued()
+    return started
+  }
+
+  async withdrawInput(input: QueuedInput): Promise<readonly Message[] | undefined> {
+    return await this.#write(() => withdrawInputJob(input))
+  }
+
+  async endQueued(end: QueuedEnd): Promise<WithdrawnTurn | undefined> {
+    return await this.#write(() => endQueuedJob(end, this.epoch))
   }
 
   withdrawTurn(turnId: string): void {
@@ -388,11 +439,11 @@ export class SqlStore implements Store {
   async #begin(
     makeJob: () => Job<Acceptance | undefined>,
     { conversationId, turnId }: Pick<TurnStart, 'conversationId' | 'turnId'>,
-  ): Promise<AcceptedTurn> {
+  ): Promise<Exclude<Acceptance, { readonly refusal: unknown }>> {
     const acceptance = await this.#held(makeJob, { isUrgent: true, name: turnId })
     if (acceptance === undefined) throw conversationNotFound(conversationId)
     if ('refusal' in acceptance) throw acceptance.refusal
-    return acceptance.accepted
+    return acceptance
   }
 
   async #write<T>(makeJob: () => Job<T>): Promise<T> {
@@ -419,4 +470,11 @@ export class SqlStore implements Store {
     }
     return await this.#database.read(work)
   }
+}
+
+function notQueued(): ColloquyError {
+  return new ColloquyError(
+    'turn-not-found',
+    'There is no such queued turn any more: another writer ended it, or its conversation was deleted.',
+  )
 }

@@ -4,6 +4,7 @@
  * Knows nothing of turns, or of how a conversation is stored.
  */
 import type { InputPart, MessageRole, Part } from './message.ts'
+import type { SendPolicy } from './turn.ts'
 
 /**
  * Settings for the model. The provider chooses each setting that is absent. A setting without a
@@ -34,6 +35,8 @@ export interface ConversationRecord {
   readonly ownerId?: string
   /** Any JSON that the host keeps with the conversation. */
   readonly metadata?: unknown
+  /** What a send does while a turn runs; absent if the engine's policy counts. */
+  readonly sendPolicy?: SendPolicy
   /** The last message of the active line; absent in a conversation without messages. */
   readonly headMessageId?: string
   /** The message that the conversation was copied from, with its conversation; see `fork`. */
@@ -67,6 +70,7 @@ export interface ConversationUpdate {
   readonly settings?: Settings | null | undefined
   readonly ownerId?: string | null | undefined
   readonly metadata?: unknown
+  readonly sendPolicy?: SendPolicy | null | undefined
 }
 
 /** The place of a conversation in a list. Every {@link ConversationRecord} is one. */

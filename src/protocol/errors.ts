@@ -22,6 +22,8 @@ export type ColloquyErrorCode =
   | 'turn-not-found'
   | 'message-not-found'
   | 'turn-running'
+  | 'queue-full'
+  | 'queue-held'
   | 'idempotency-conflict'
   | 'nothing-to-retry'
   | 'endpoint-not-found'
@@ -34,6 +36,7 @@ export type ColloquyErrorCode =
   | 'unsupported-runtime'
   // Errors that tell how a turn ended
   | 'cancelled'
+  | 'replaced'
   | 'interrupted'
   | 'save-failed'
   | 'turn-lost'
@@ -165,6 +168,14 @@ export function conversationNotFound(id: string): ColloquyError {
   return new ColloquyError(
     'conversation-not-found',
     `There is no conversation ${JSON.stringify(id)}. Start one with engine.startConversation().`,
+  )
+}
+
+/** Shared by the store and the engine: either may find that a turn runs. */
+export function turnRunning(): ColloquyError {
+  return new ColloquyError(
+    'turn-running',
+    "A turn is running in this conversation. Await its reply or cancel it, then send again, or send with sendPolicy: 'queue'.",
   )
 }
 

@@ -25,10 +25,22 @@ interface TurnEventBase extends EventBase {
 
 /** An event of a turn, without the fields that the feed adds. */
 export type TurnHappening =
-  /** The input is on disk. */
+  /**
+   * The input is on disk, and waits for the turns before it. Told again when another input joins the
+   * turn, or when one of several leaves it.
+   */
+  | {
+      readonly type: 'turn.queued'
+      readonly messages: readonly Message[]
+      /** The number of queued turns before this one. */
+      readonly ahead: number
+    }
+  /** The input is on disk and on its line. Of a queued turn: it starts. */
   | {
       readonly type: 'turn.accepted'
       readonly message: Message
+      /** All inputs of a turn that has several, in their order; `message` is the last one. */
+      readonly messages?: readonly Message[]
       /** The id under which the reply will be saved. */
       readonly replyId: string
       /** The message that the input follows; absent if it is a first message. */
@@ -77,7 +89,13 @@ export type TurnHappening =
       readonly retryInMs: number
     }
   | { readonly type: 'turn.done'; readonly turn: TurnRecord; readonly message?: Message }
-  | { readonly type: 'turn.cancelled'; readonly turn: TurnRecord; readonly message?: Message }
+  | {
+      readonly type: 'turn.cancelled'
+      readonly turn: TurnRecord
+      readonly message?: Message
+      /** The inputs of a queued turn that never started: they are on no line. */
+      readonly withdrawn?: readonly Message[]
+    }
   | { readonly type: 'turn.failed'; readonly turn: TurnRecord; readonly message?: Message }
   | { readonly type: 'turn.interrupted'; readonly turn: TurnRecord; readonly message?: Message }
 
@@ -95,6 +113,14 @@ export type ConversationHappening =
       readonly change: 'created' | 'titled' | 'updated' | 'switched' | 'archived' | 'deleted'
       /** The conversation after the change; absent if it was deleted. */
       readonly conversation?: ConversationRecord
+    }
+  /** Turns came into the queue or left it, or the queue is held now. */
+  | {
+      readonly type: 'queue.changed'
+      /** The queued turns, in order. */
+      readonly turnIds: readonly string[]
+      /** True if they wait for `resumeQueue`, and not for a running turn. */
+      readonly isHeld: boolean
     }
   /** The usage of a cancelled turn became known and is on disk with it; see `usageOnCancel`. */
   | { readonly type: 'turn.usage'; readonly turn: TurnRecord; readonly message?: Message }

@@ -4,10 +4,32 @@
  * Knows nothing of how a turn runs.
  */
 import type { ErrorRecord } from './errors.ts'
-import type { MessageStatus, Usage } from './message.ts'
+import type { Message, MessageStatus, Usage } from './message.ts'
 
-/** A `pending` turn is accepted; the provider is not asked yet. */
-export type TurnStatus = 'pending' | 'streaming' | TerminalStatus
+export const SEND_POLICIES = ['reject', 'queue', 'merge', 'steer', 'replace'] as const
+
+/**
+ * What a send does where a turn runs, or where turns are queued. Otherwise it starts.
+ *
+ * - `reject`: it is refused with `turn-running`, or with `queue-held` if no turn runs.
+ * - `queue`: its turn is queued behind the others.
+ * - `merge`: its input joins the last queued turn if that came with `merge` too and has the same options:
+ *   both callers get the same turn and the same reply. Otherwise as `queue`.
+ * - `steer`: its turn is queued before the others, and starts when the running turn has ended. Its input
+ *   joins a first queued turn that came with `steer` and has the same options.
+ * - `replace`: its turn starts as soon as it is on disk and the running turn is stopped. The running turn
+ *   and the queued ones end as `cancelled`, with the error code `replaced`.
+ *
+ * An edit, a regeneration, and a send that follows another message than the head take `reject` and
+ * `replace` only.
+ */
+export type SendPolicy = (typeof SEND_POLICIES)[number]
+
+/**
+ * A `queued` turn waits for the turns before it. A `pending` turn is accepted; the provider is not
+ * asked yet.
+ */
+export type TurnStatus = 'queued' | 'pending' | 'streaming' | TerminalStatus
 
 /** The statuses with which a turn ends. */
 export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
@@ -15,6 +37,7 @@ export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
 /**
  * What a turn does between its accept and its end. These are the states of the turn machine:
  *
+ * - `queued`: it waits for the turns before it, or for `resumeQueue`.
  * - `requesting`: a request is prepared, waits for a slot, or was sent.
  * - `awaiting`: the provider has answered with headers, and has sent no content.
  * - `receiving`: content has come.
@@ -23,6 +46,7 @@ export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
  * - `waitingToSave`: the write failed, and is made again later.
  */
 export type TurnPhase =
+  | 'queued'
   | 'requesting'
   | 'awaiting'
   | 'receiving'
@@ -42,7 +66,10 @@ export interface TurnRecord {
    * reply is saved; a turn may end without one.
    */
   readonly replyId: string
-  /** The name of the endpoint that answered, or that was asked last. */
+  /**
+   * The name of the endpoint that answered, or that was asked last. A queued turn is bound anew when it
+   * starts: until then, endpoint and model are those that it was checked with.
+   */
   readonly endpoint: string
   /** The model that was asked there. */
   readonly model: string
@@ -55,14 +82,27 @@ export interface TurnRecord {
   readonly failedAttempts?: readonly AttemptRecord[]
   /**
    * Why the turn failed. On a cancelled turn, what cancelled it, if that was not a call of `cancel`:
-   * airplane mode, `close`, the signal, or the deletion of the conversation.
+   * airplane mode, `close`, the signal, the deletion of the conversation, or with the code `replaced` a
+   * further send.
    */
   readonly error?: ErrorRecord
   readonly usage?: Usage
   /** The JSON that the host gave to `send` for this turn. */
   readonly metadata?: unknown
+  /** The policy under which the turn was queued. Absent if it started at once. */
+  readonly sendPolicy?: SendPolicy
+  /** When the turn was accepted. Of a queued turn: when it was queued, until it starts. */
   readonly startedAt: Date
   readonly endedAt?: Date
+}
+
+/** A turn that waits for its start; see `Engine.listQueue`. */
+export interface QueuedTurn {
+  readonly turnId: string
+  /** The inputs, which are in no list of messages before the start. */
+  readonly messages: readonly Message[]
+  readonly sendPolicy: SendPolicy
+  readonly queuedAt: Date
 }
 
 /** One HTTP request that brought no content. */
@@ -92,6 +132,8 @@ export interface Receipt {
   readonly from: TurnPhase | TurnStatus | 'recording' | 'idle'
   /** True if a request already sent to the provider was aborted; false if it is drained. */
   readonly upstreamAborted: boolean
+  /** The inputs of a turn that was cancelled before its start. They are on no line. */
+  readonly withdrawn?: readonly Message[]
   /** The reply in the store, if the turn left one. */
   readonly savedMessageId?: string
   /** The number of UTF-16 units of reply text that were kept. */

@@ -44,6 +44,12 @@ const CALLS: Readonly<Record<string, (view: OwnerView, ids: Ids) => unknown>> = 
   retry: (view, { conversation }) => view.retry(conversation),
   cancel: (view, { conversation }) => view.cancel(conversation),
   'cancel: turn': (view, { conversation, turn }) => view.cancel(conversation, { turnId: turn }),
+  'cancel: queue': (view, { conversation }) => view.cancel(conversation, { queued: 'cancel' }),
+  'cancel: queue runs': (view, { conversation }) => view.cancel(conversation, { queued: 'run' }),
+  listQueue: (view, { conversation }) => view.listQueue(conversation),
+  resumeQueue: (view, { conversation }) => view.resumeQueue(conversation),
+  'resumeQueue: first': (view, { conversation, turn }) =>
+    view.resumeQueue(conversation, { first: turn }),
   runningTurn: (view, { conversation }) => view.runningTurn(conversation),
   listBranches: (view, { message }) => view.listBranches(message),
   switchBranch: (view, { message }) => view.switchBranch(message),

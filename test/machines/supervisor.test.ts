@@ -1,10 +1,8 @@
 /** The supervisor machine: a conversation that fails is removed, and the others go on. */
 import { createActor, SimulatedClock } from 'xstate'
 import { expect, onTestFinished, test } from 'vitest'
-import {
-  conversationMachine,
-  type ConversationMachineEvent,
-} from '../../src/machines/conversation.ts'
+import type { ConversationMachineEvent } from '../../src/machines/conversation-events.ts'
+import { conversationMachine } from '../../src/machines/conversation.ts'
 import { conversationActorId, supervisorMachine } from '../../src/machines/supervisor.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
 

@@ -41,6 +41,13 @@ export function accept(
     role: 'user',
     parts: [{ type: 'text', text: `question ${turnId}` }],
     at: new Date(START + 1),
+    placement: {
+      byDefault: 'reject',
+      isBusy: false,
+      limit: 16,
+      options: () => ({}),
+      mayJoin: () => false,
+    },
     bind: () => ({ endpoint: 'online', model: 'm' }),
     ...fields,
   }

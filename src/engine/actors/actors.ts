@@ -9,7 +9,8 @@
  * more, the more turns run beside it.
  */
 import { type Actor, type ActorRefFrom, type AnyActorRef, createActor } from 'xstate'
-import type { conversationMachine, ConversationMachineEvent } from '../../machines/conversation.ts'
+import type { ConversationMachineEvent } from '../../machines/conversation-events.ts'
+import type { conversationMachine } from '../../machines/conversation.ts'
 import { conversationActorId, supervisorMachine } from '../../machines/supervisor.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'

@@ -158,6 +158,15 @@ export class EndpointSecrets {
     return this.#key?.box.seal(JSON.stringify(secrets), purpose(name, url))
   }
 
+  /** Seals a text that is no secret of an endpoint. */
+  sealText(text: string, usedFor: string): string | undefined {
+    return this.isWrongKey ? undefined : this.#key?.box.seal(text, usedFor)
+  }
+
+  openText(sealed: string, usedFor: string): string | undefined {
+    return this.#key?.box.open(sealed, usedFor)
+  }
+
   unseal(stored: StoredEndpoint): HeldSecrets {
     const { sealedSecrets, headerNames, options } = stored
     const found = this.#key && opened(this.#key.box, stored)

@@ -198,6 +198,15 @@ export class Endpoints {
     if (isSealed && this.#secrets.isWrongKey) throw keyUnreadable(name, 'wrong-key')
   }
 
+  /** Returns `undefined` without an encryption key. */
+  seal(secret: string, purpose: string): string | undefined {
+    return this.#secrets.sealText(secret, purpose)
+  }
+
+  open(sealed: string, purpose: string): string | undefined {
+    return this.#secrets.openText(sealed, purpose)
+  }
+
   /** The endpoint's secrets once `given` is put, as plain text and as stored. */
   #secretsAfter(
     name: string,

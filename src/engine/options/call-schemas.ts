@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { LONGEST_FIELD, MOST_FIELDS } from '../../protocol/conversation.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
+import { SEND_POLICIES } from '../../protocol/turn.ts'
 import {
   abortSignal,
   headers,
@@ -30,6 +31,7 @@ export const chosenId = v.pipe(
 export const ownerId = chosenId
 const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
+const sendPolicy = v.optional(v.picklist(SEND_POLICIES))
 
 const tool = group({
   description: v.optional(v.string()),
@@ -46,6 +48,7 @@ export const conversationOptions = group({
   ownerId: v.optional(ownerId),
   metadata,
   messages: v.optional(v.array(v.unknown())),
+  sendPolicy,
 })
 
 const turnEntries = {
@@ -67,14 +70,32 @@ const turnEntries = {
   ),
 }
 
+/** Of the calls that answer or follow another message than the head. */
+const policyBeside = v.optional(v.picklist(['reject', 'replace']))
+
 /** Of `retry` and `regenerate`, which have their input. */
-export const turnOptions = group(turnEntries)
+export const turnOptions = group({ ...turnEntries, sendPolicy: policyBeside })
 
 const editEntries = { ...turnEntries, clientId: v.optional(chosenId) }
-export const editOptions = group(editEntries)
+export const editOptions = group({ ...editEntries, sendPolicy: policyBeside })
+
+/** The options of a queued turn that its row has. */
+export const queuedOptions = group({
+  model: turnEntries.model,
+  system: turnEntries.system,
+  endpoint: turnEntries.endpoint,
+  settings: turnEntries.settings,
+  extraBody: turnEntries.extraBody,
+  tools: turnEntries.tools,
+  hasHeaders: v.optional(v.boolean()),
+})
+
+/** The headers of a queued turn, after they were unsealed. */
+export const queuedHeaders = headers
 
 export const sendOptions = group({
   ...editEntries,
+  sendPolicy,
   parentId: v.nullish(text),
   startWith: v.optional(conversationOptions),
 })
@@ -87,6 +108,7 @@ export const conversationUpdate = group({
   settings: v.nullish(settings),
   ownerId: v.nullish(ownerId),
   metadata: v.nullish(json),
+  sendPolicy: v.nullish(v.picklist(SEND_POLICIES)),
 })
 
 /** As many as one page has. */
@@ -142,7 +164,12 @@ export const forkOptions = group({
   metadata,
 })
 
-export const cancelOptions = group({ turnId: v.optional(text) })
+export const cancelOptions = group({
+  turnId: v.optional(text),
+  queued: v.optional(v.picklist(['hold', 'run', 'cancel']), 'hold'),
+})
+
+export const resumeOptions = group({ first: v.optional(text) })
 
 export const completionOptions = group({
   prompt: text,
@@ -170,6 +197,7 @@ export const modelPurpose = v.picklist(MODEL_PURPOSES)
 export const modelName = v.nullable(text)
 export const switchPosition = v.boolean()
 export const conversationId = v.string()
+export const optionalId = v.optional(v.string())
 export const turnId = v.string()
 export const isArchived = v.boolean()
 export const messageId = v.string()

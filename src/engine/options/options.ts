@@ -7,6 +7,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import type { Message } from '../../protocol/message.ts'
+import type { SendPolicy } from '../../protocol/turn.ts'
 import type { AddressPolicy } from '../../transport/http/address-guard.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 
@@ -48,6 +49,13 @@ export interface EngineOptions {
   readonly retry?: RetryOptions | undefined
   /** How much of an answer is read before it is cut off. */
   readonly limits?: LimitOptions | undefined
+  /**
+   * What a send does while a turn runs in its conversation, where neither the send nor the conversation
+   * says it; see {@link SendPolicy}.
+   *
+   * @defaultValue `'reject'`
+   */
+  readonly sendPolicy?: SendPolicy | undefined
   /**
    * How long a conversation rests before its actor leaves memory, in milliseconds. It may rest up
    * to a quarter longer; with `Infinity` the actor stays. The next send wakes it, and no subscriber
@@ -237,6 +245,12 @@ export interface LimitOptions {
    * @defaultValue 10,000
    */
   readonly replyParts?: number | undefined
+  /**
+   * The most queued turns of a conversation, 0 to 1,000. A further send is refused with `queue-full`.
+   *
+   * @defaultValue 16
+   */
+  readonly queuedTurns?: number | undefined
 }
 
 /** How far the answer of a cancelled turn is read in silence. */

@@ -8,6 +8,7 @@ import type { Clock } from '../../protocol/clock.ts'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
+import { SEND_POLICIES } from '../../protocol/turn.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from '../../transport/limits.ts'
 import { checked, count, duration, functionValue, group, text } from './check.ts'
@@ -57,6 +58,11 @@ const encryptionKey = v.union([
   ),
 ])
 
+const queueLimit = v.pipe(
+  v.number(),
+  v.check((n) => Number.isSafeInteger(n) && n >= 0 && n <= 1_000, 'a whole number from 0 to 1,000'),
+)
+
 function isSize(bytes: number): boolean {
   return bytes === Infinity || (Number.isSafeInteger(bytes) && bytes > 0)
 }
@@ -89,9 +95,11 @@ const optionsSchema = group({
       eventBytes: v.optional(count, EVENT_BYTES),
       replyBytes: v.optional(count, REPLY_BYTES),
       replyParts: v.optional(count, REPLY_PARTS),
+      queuedTurns: v.optional(queueLimit, 16),
     }),
     {},
   ),
+  sendPolicy: v.optional(v.picklist(SEND_POLICIES), 'reject'),
   sleepAfterMs: v.optional(duration, 60_000),
   durability: v.optional(v.picklist(['full', 'relaxed']), 'full'),
   secureDelete: v.optional(v.boolean(), false),

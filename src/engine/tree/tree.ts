@@ -48,7 +48,13 @@ export class Tree {
     }
     const { conversationId, role, parentId = messageId } = message
     const inputMessageId = role === 'assistant' ? parentId : messageId
-    return await this.#parts.sends.send({ conversationId, inputMessageId, options: given, viewer })
+    return await this.#parts.sends.send({
+      conversationId,
+      inputMessageId,
+      isBeside: true,
+      options: given,
+      viewer,
+    })
   }
 
   async edit(
@@ -66,6 +72,7 @@ export class Tree {
     return await this.#parts.sends.send({
       conversationId,
       input: edited,
+      isBeside: true,
       options: { ...given, parentId },
       viewer,
     })

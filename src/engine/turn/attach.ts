@@ -1,7 +1,7 @@
 /**
  * Finds the handle of a turn by its id, whichever caller began it.
  *
- * A running turn has its live handle, an ended one a handle made from the store. Knows nothing of
+ * A running or queued turn has its live handle, an ended one a handle made from the store. Knows nothing of
  * idempotency keys or of how a turn runs.
  */
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
@@ -18,13 +18,15 @@ interface AttachParts {
   readonly find: (turnId: string) => Promise<LiveTurn | undefined>
   readonly cancel: CancelCall
   readonly viewer?: Viewer | undefined
+  /** Makes the queued turns of a conversation live. Absent where none can start. */
+  readonly restore?: (conversationId: string) => Promise<unknown>
   /** Called for a stored turn without an end, of which there is no live turn. */
   readonly unended?: () => ColloquyError
 }
 
 /** @throws `turn-not-found` */
 export async function attachTurn(
-  { store, find, cancel, viewer, unended }: AttachParts,
+  { store, find, cancel, viewer, restore, unended }: AttachParts,
   turnId: string,
 ): Promise<Turn> {
   const handleOf = async (live: LiveTurn | undefined): Promise<Turn | undefined> => {
@@ -32,7 +34,10 @@ export async function attachTurn(
     // Only a host that makes its own ids can ask for a turn that is still being recorded.
     const message = await live.accepted.promise.catch(() => undefined)
     return (
-      message && new TurnHandle(live, message, () => cancel(live.conversationId, turnId, viewer))
+      message &&
+      new TurnHandle(live, live.userMessage ?? message, live.isQueued ? 'queued' : 'started', () =>
+        cancel(live.conversationId, turnId, viewer),
+      )
     )
   }
   const running = await handleOf(await find(turnId))
@@ -45,6 +50,11 @@ export async function attachTurn(
     )
   }
   // The turn may have been accepted while the store was read.
+  if (stored.turn.status === 'queued' && restore !== undefined) {
+    await restore(stored.turn.conversationId)
+    const queued = await handleOf(await find(turnId))
+    if (queued !== undefined) return queued
+  }
   const begun = stored.turn.endedAt === undefined ? await handleOf(await find(turnId)) : undefined
   if (begun !== undefined) return begun
   return new StoredTurn(

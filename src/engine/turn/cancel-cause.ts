@@ -14,9 +14,14 @@ const MESSAGES = {
   signal: 'The turn was cancelled because the signal that was given to send or retry aborted.',
   deletion:
     'The turn was cancelled because its conversation was deleted, by engine.deleteConversation().',
+  replacement:
+    "The turn was cancelled because a further send replaced it, with sendPolicy: 'replace'.",
 } as const
 
 /** The error of a cancelled turn in its record; `undefined` if `cancel` was called. */
+export function cancelError(cause: CancelCause): ErrorRecord
+export function cancelError(cause: CancelCause | undefined): ErrorRecord | undefined
 export function cancelError(cause: CancelCause | undefined): ErrorRecord | undefined {
-  return cause && { code: 'cancelled', message: MESSAGES[cause] }
+  const code = cause === 'replacement' ? 'replaced' : 'cancelled'
+  return cause && { code, message: MESSAGES[cause] }
 }

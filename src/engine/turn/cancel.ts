@@ -6,46 +6,33 @@
 import type { Message } from '../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
-import { onAbort } from '../host-signal.ts'
 import type { CancelCause } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
 
 interface CancelOptions {
   readonly turnId?: string | undefined
   readonly cause?: CancelCause | undefined
+  readonly runsQueue?: boolean | undefined
 }
 
 /**
  * Cancels a turn. The machine answers, and the save completes the receipt.
  *
  * @param options - `turnId`: the turn to cancel, which may be another one than the running turn;
- *   `cause`: absent if a host called `cancel`
+ *   `cause`: absent if a host called `cancel`; `runsQueue`: true if the queue goes on afterwards
  */
 export function cancelTurn(
-  actors: Actors,
+  actors: Pick<Actors, 'send'>,
   live: LiveTurn,
-  { turnId = live.turnId, cause }: CancelOptions = {},
+  { turnId = live.turnId, cause, runsQueue = false }: CancelOptions = {},
 ): Promise<Receipt> {
   const { request, receipt } = live.requestCancel(cause)
-  actors.send(live.conversationId, { type: 'turn.cancel', turnId, request })
+  if (live.isQueued && turnId === live.turnId) {
+    actors.send(live.conversationId, { type: 'conversation.withdraw', turnId, request })
+    return receipt
+  }
+  actors.send(live.conversationId, { type: 'turn.cancel', turnId, request, runsQueue })
   return receipt
-}
-
-/**
- * Cancels a turn when the host's signal aborts. The returned function stops listening.
- *
- * @param live - returns the turn, or `undefined` if there is none yet
- * @throws `invalid-option` if the signal cannot be listened to
- */
-export function cancelOn(
-  actors: Actors,
-  signal: AbortSignal | undefined,
-  live: () => LiveTurn | undefined,
-): () => void {
-  return onAbort(signal, () => {
-    const turn = live()
-    if (turn !== undefined) void cancelTurn(actors, turn, { cause: 'signal' })
-  })
 }
 
 /** The receipt of a cancel while no turn runs, made from the last turn, if there was one. */

@@ -131,7 +131,8 @@ export class TurnEnding {
   }
 
   #unsavedTurn(live: LiveTurn, error: ColloquyError): TurnRecord {
-    const { attempts = 0, failedAttempts, input } = live.step ?? {}
+    const { input } = live
+    const { attempts = 0, failedAttempts } = live.step ?? {}
     return {
       id: live.turnId,
       conversationId: live.conversationId,

@@ -15,20 +15,32 @@ export class TurnHandle implements Turn {
   readonly conversationId: string
   readonly replyId: string
   readonly userMessage: Message
+  readonly placed: Turn['placed']
+  readonly reply: Promise<Reply>
+  readonly started: Promise<void>
   readonly #live: LiveTurn
   readonly #cancel: () => Promise<Receipt>
 
-  constructor(live: LiveTurn, userMessage: Message, cancel: () => Promise<Receipt>) {
+  /**
+   * @param placed - what became of the caller's send
+   * @param ownEnd - rejects when the caller's input leaves a queued turn in which others stay
+   */
+  constructor(
+    live: LiveTurn,
+    userMessage: Message,
+    placed: Turn['placed'],
+    cancel: () => Promise<Receipt>,
+    ownEnd?: Promise<never>,
+  ) {
     this.id = live.turnId
     this.conversationId = live.conversationId
     this.replyId = live.replyId
     this.userMessage = userMessage
+    this.placed = placed
+    this.reply = unless(ownEnd, live.reply.promise)
+    this.started = unless(ownEnd, live.started.promise)
     this.#live = live
     this.#cancel = cancel
-  }
-
-  get reply(): Promise<Reply> {
-    return this.#live.reply.promise
   }
 
   get events(): Observable<ConversationEvent> {
@@ -50,4 +62,12 @@ export class TurnHandle implements Turn {
   cancel(): Promise<Receipt> {
     return this.#cancel()
   }
+}
+
+/** An unhandled rejection would end the host's process. Callers that await still get the error. */
+function unless<T>(end: Promise<never> | undefined, promise: Promise<T>): Promise<T> {
+  if (end === undefined) return promise
+  const first = Promise.race([end, promise])
+  first.catch(() => {})
+  return first
 }

@@ -11,8 +11,9 @@ import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
 import type { AcceptedTurn, EndedTurn } from '../../persistence/ports/turn-store.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
-import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
-import type { Reply } from '../api.ts'
+import type { Receipt, SendPolicy, TurnRecord } from '../../protocol/turn.ts'
+import type { PlacedTurn, StoredQueuedTurn } from '../../persistence/ports/placement.ts'
+import type { Reply, Turn } from '../api.ts'
 import type { CancelCause } from './cancel-cause.ts'
 import type { Step } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
@@ -28,6 +29,8 @@ export class LiveTurn {
   readonly replyFeed: ReplyFeed
   readonly accepted = Promise.withResolvers<Message>()
   readonly reply = Promise.withResolvers<Reply>()
+  /** Resolves when the provider is about to be asked. */
+  readonly started = Promise.withResolvers<void>()
   /** Resolves last, after the promises above. A rejected turn never settles `reply`. */
   readonly over = Promise.withResolvers<void>()
   readonly #cancels = new Map<number, PendingCancel>()
@@ -37,12 +40,42 @@ export class LiveTurn {
   /** Why the turn was cancelled: the first cancel that took effect decides. */
   cancelCause: CancelCause | undefined
 
+  /** What became of the send of this turn. */
+  placed: Turn['placed'] = 'started'
+  /** The policy of the conversation, `null` if it has none; `undefined` until the turn is accepted. */
+  sendPolicy: SendPolicy | null | undefined
+  /** True while the turn waits in a queue, or is being written into it. */
+  isQueued = false
+  /** True once the turn is to end before its start. */
+  isWithdrawn = false
+  /** The turn as it was queued; `undefined` if it never was. */
+  queued: StoredQueuedTurn | undefined
+  /** True while the beginning of the turn is being written. */
+  isWriting = false
+  /** The queued turn that the input of this send joined: this one is no turn then. */
+  mergedInto: LiveTurn | undefined
+  /** The inputs that are to leave the queued turn, while others stay. */
+  readonly leaving = new Set<string>()
+  /** The input of this send in a queued turn. */
+  ownInputId: string | undefined
+  /** Rejects when the input of this send left its queued turn alone. */
+  ownEnd: PromiseWithResolvers<never> | undefined
+  /** The write of a send that found turns queued. */
+  placing: PlacedTurn | undefined
+  /** Why the options of a queued turn cannot be used after a restart. */
+  unusable: unknown
+  /** The inputs of a turn that ended before its start. */
+  withdrawn: readonly Message[] | undefined
   bound: Bound | undefined
   /** Resolves when the input is on disk; rejects if it will not be. */
-  recording: Promise<Step> | undefined
+  recording: Promise<unknown> | undefined
   refusal: unknown
   /** How the write of the input changed its conversation, if subscribers are to know. */
   changed: AcceptedTurn['changed']
+  /** The input, once it is on its line. */
+  input: Message | undefined
+  /** All inputs of the turn, if there are several. */
+  inputs: readonly Message[] | undefined
   /** The reply request with its attempts. `undefined` until the input is on disk. */
   step: Step | undefined
   /** True if the turn's machine failed: the turn is ended without it. */
@@ -66,6 +99,17 @@ export class LiveTurn {
     // An unhandled rejection would end the host's process. Callers that await still get the error.
     this.accepted.promise.catch(() => {})
     this.reply.promise.catch(() => {})
+    this.started.promise.catch(() => {})
+  }
+
+  /** The last input. */
+  get userMessage(): Message | undefined {
+    return this.input ?? this.queued?.messages.at(-1)
+  }
+
+  /** Returns true once the policy of the conversation is known. */
+  get hasPolicy(): boolean {
+    return this.sendPolicy !== undefined
   }
 
   get turnId(): string {
@@ -147,6 +191,18 @@ export class LiveTurn {
     if (answer.outcome === 'not-running') this.#settleCancel(answer.request, pending)
   }
 
+  /** Returns true once a cancel has taken effect. */
+  get isCancelled(): boolean {
+    return this.#isCancelled
+  }
+
+  /** A cancel could not be written: the turn goes on as it was. */
+  rejectCancels(error: unknown): void {
+    this.#isCancelled = false
+    for (const { settle } of this.#cancels.values()) settle.reject(error)
+    this.#cancels.clear()
+  }
+
   /** Hands out the receipts, once the partial reply can be read from the store. */
   settleCancels(): void {
     for (const [request, pending] of this.#cancels) this.#settleCancel(request, pending)
@@ -156,16 +212,29 @@ export class LiveTurn {
     this.#cancels.delete(request)
     // An earlier answer of a failed machine is dropped: the turn did not end as it says.
     const truth = this.isAbandoned ? undefined : answer
-    const { outcome, from } = truth ?? ({ outcome: 'already-done', from: 'failed' } as const)
+    const { outcome, from: found } = truth ?? ({ outcome: 'already-done', from: 'failed' } as const)
+    // The start of a queued turn was withdrawn.
+    const from = this.withdrawn === undefined ? found : 'queued'
     const message = outcome === 'not-running' ? undefined : this.ended?.message
     const usage = message?.usage ?? (outcome === 'not-running' ? undefined : this.usage)
     settle.resolve({
       outcome,
       from,
       upstreamAborted: outcome === 'cancelled' && this.step?.wasAborted === true,
+      ...(this.withdrawn && { withdrawn: this.withdrawn }),
       ...(message && { savedMessageId: message.id }),
       partialChars: message?.text.length ?? 0,
       ...(usage && { usage }),
     })
   }
+}
+
+/** The live turn if the viewer sees it. Whose it is, is known once its input is on disk. */
+export async function seen(
+  live: LiveTurn | undefined,
+  viewer: Viewer,
+): Promise<LiveTurn | undefined> {
+  if (live === undefined) return undefined
+  if (!live.replyFeed.hasOwner) await live.accepted.promise.catch(() => undefined)
+  return live.isSeenBy(viewer) ? live : undefined
 }

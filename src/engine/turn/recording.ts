@@ -4,12 +4,16 @@
  * The turn machine decides what follows. Knows nothing of states and subscribers.
  */
 import type { Store } from '../../persistence/ports/store.ts'
-import type { AcceptedTurn, TurnStart } from '../../persistence/ports/turn-store.ts'
+import type { PlacedTurn, StoredTurnOptions } from '../../persistence/ports/placement.ts'
+import type { StartedTurn } from '../../persistence/ports/queue-store.ts'
+import type { AcceptedTurn, TurnBinding, TurnStart } from '../../persistence/ports/turn-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Binder } from '../endpoints/binding.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { recordFault } from '../options/logging.ts'
 import type { LiveTurn } from './live-turn.ts'
+import { fromStored, haveSameOptions, type Sealer, toStored } from './queued-options.ts'
 import { Step, type StepPort } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
 
@@ -18,9 +22,14 @@ interface RecordingParts {
   readonly binder: Binder
   readonly options: ResolvedOptions
   readonly steps: StepPort
+  readonly sealer: Sealer
+  readonly find: (turnId: string) => LiveTurn | undefined
   /** Called once, before the first content is delivered. */
   readonly onContent: (live: LiveTurn) => void
 }
+
+/** So many inputs may share a queued turn. Each join reads all of them, so their number is bounded. */
+const INPUTS_PER_TURN = 64
 
 export class TurnRecording {
   readonly #parts: RecordingParts
@@ -30,9 +39,9 @@ export class TurnRecording {
   }
 
   /** Rejects with the error with which the turn was refused. Nothing is stored then. */
-  async write(live: LiveTurn): Promise<Step> {
-    const { binder, options: engine, steps, onContent } = this.#parts
-    const { request, replyFeed } = live
+  async write(live: LiveTurn, isBusy: boolean): Promise<Step | PlacedTurn> {
+    const { options: engine } = this.#parts
+    const { request } = live
     const { turnId, replyId, conversationId, options } = request
     const start = {
       turnId,
@@ -42,25 +51,85 @@ export class TurnRecording {
       metadata: options.metadata,
       idempotencyKey: options.idempotencyKey,
       at: new Date(engine.clock.now()),
-      bind: (conversation: ConversationRecord) => {
-        const binding = binder.bind({ ...options, purpose: 'chat', conversation })
-        live.bound = { ...binding, conversation }
-        return { endpoint: binding.target.endpoint, model: binding.model }
-      },
+      bind: (conversation: ConversationRecord) => this.#bind(live, conversation),
     }
-    const { input, place, changed } = await this.#accepted(start, request)
-    live.changed = changed
-    const bound = live.bound as Bound
+    const accepted = await this.#accepted(start, request, isBusy)
+    if ('queue' in accepted) return accepted
+    live.changed = accepted.changed
+    live.input = accepted.input
+    return this.#step(live, accepted)
+  }
+
+  /**
+   * Starts a queued turn. Without a step it is on its line, and nothing can be asked for it: `live.fault`
+   * says why.
+   */
+  async start(live: LiveTurn): Promise<Step | undefined> {
+    const { store, options } = this.#parts
+    const { turnId, conversationId } = live
+    const started: StartedTurn = await store.startQueued({
+      turnId,
+      conversationId,
+      at: new Date(options.clock.now()),
+      bind: (conversation) => {
+        if (live.unusable !== undefined) throw live.unusable
+        return this.#bind(live, conversation)
+      },
+    })
+    live.input = started.input
+    live.inputs = started.inputs
+    live.changed = started.changed
+    if (started.failure === undefined) return this.#step(live, started)
+    live.bound = undefined
+    live.fault = recordFault(started.failure, options.logger, 'A queued turn could not be bound.')
+    return undefined
+  }
+
+  #bind(live: LiveTurn, conversation: ConversationRecord): TurnBinding {
+    const { options } = live.request
+    const binding = this.#parts.binder.bind({ ...options, purpose: 'chat', conversation })
+    live.bound = { ...binding, conversation }
+    return { endpoint: binding.target.endpoint, model: binding.model }
+  }
+
+  #step(live: LiveTurn, { input, place }: AcceptedTurn): Step {
+    const { steps, onContent } = this.#parts
+    const { request, replyFeed, started } = live
+    live.sendPolicy = live.bound?.conversation.sendPolicy ?? null
     return new Step(
-      { request, replyFeed, bound, input, place, onContent: () => onContent(live) },
+      {
+        request,
+        replyFeed,
+        bound: live.bound as Bound,
+        input,
+        place,
+        onAsking: () => started.resolve(),
+        onContent: () => onContent(live),
+      },
       steps,
     )
   }
 
-  async #accepted(start: TurnStart, request: TurnRequest): Promise<AcceptedTurn> {
-    const { store, options } = this.#parts
-    const { input, inputMessageId, startWith } = request
-    if (input === undefined) return await store.regenerateTurn({ ...start, inputMessageId })
+  async #accepted(
+    start: TurnStart,
+    request: TurnRequest,
+    isBusy: boolean,
+  ): Promise<AcceptedTurn | PlacedTurn> {
+    const { store, options, sealer } = this.#parts
+    const { input, inputMessageId, startWith, isBeside } = request
+    const placement = {
+      named: request.options.sendPolicy,
+      byDefault: options.sendPolicy,
+      isBusy,
+      isBeside,
+      limit: options.limits.queuedTurns,
+      options: () => toStored(request.options, start.turnId, sealer),
+      mayJoin: (turnId: string, stored: StoredTurnOptions) =>
+        this.#mayJoin(request, turnId, stored),
+    }
+    if (input === undefined) {
+      return await store.regenerateTurn({ ...start, inputMessageId, placement })
+    }
     const { role, parts } = input
     const { clientId, parentId } = request.options
     const messageId = options.newId()
@@ -73,7 +142,23 @@ export class TurnRecording {
       clientId,
       parentId,
       startWith,
+      placement,
     })
+  }
+
+  #mayJoin({ options }: TurnRequest, turnId: string, stored: StoredTurnOptions): boolean {
+    const live = this.#parts.find(turnId)
+    if (live !== undefined) {
+      const isWaiting = live.isQueued && !live.isWithdrawn && live.unusable === undefined
+      const isFull = (live.queued?.messages.length ?? 0) >= INPUTS_PER_TURN
+      return isWaiting && !isFull && haveSameOptions(options, live.request.options)
+    }
+    try {
+      return haveSameOptions(options, fromStored(stored, turnId, this.#parts.sealer))
+    } catch {
+      // Its headers cannot be read any more: it will fail when it starts.
+      return false
+    }
   }
 }
 

@@ -51,7 +51,7 @@ export class SendCalls {
     checked(requests.conversationId, conversationId, 'retry: conversation id')
     const given = checked(requests.turnOptions, options, 'retry')
     if (viewer !== undefined) await this.#admit(conversationId, viewer, false)
-    return sends.send({ conversationId, options: given, viewer })
+    return sends.send({ conversationId, isBeside: true, options: given, viewer })
   }
 
   /**

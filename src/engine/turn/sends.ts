@@ -9,6 +9,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
+import type { QueueStore } from '../../persistence/ports/queue-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
@@ -17,7 +18,8 @@ import { Registry } from '../../registry.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { Turn } from '../api.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { cancelOn } from './cancel.ts'
+import { onAbort } from '../host-signal.ts'
+import { cancelTurn } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from './live-turn.ts'
 import type { TurnRequest } from './turn-request.ts'
@@ -38,7 +40,7 @@ export type CancelCall = (
 ) => Promise<Receipt>
 
 interface SendsParts {
-  readonly store: TurnStore
+  readonly store: TurnStore & QueueStore
   readonly turns: Turns
   readonly actors: Actors
   readonly options: ResolvedOptions
@@ -96,18 +98,51 @@ export class Sends {
     assertWanted(request)
     let live: LiveTurn | undefined
     // Before the turn exists, because a signal may throw.
-    const stopListening = cancelOn(actors, request.options.signal, () => live)
+    const stopListening = this.#abortOn(request, () => live)
     const [replyId, turnId] = [options.newId(), options.newId()]
     live = turns.create({ ...request, turnId, replyId })
     void live.over.promise.then(stopListening)
-    actors.send(live.conversationId, { type: 'conversation.send', turnId: live.turnId })
+    const type = this.#mayQueue(request) ? 'conversation.queue' : 'conversation.send'
+    actors.send(live.conversationId, { type, turnId: live.turnId })
     return live
+  }
+
+  /** Listens to the signal of a send. The returned function stops listening. */
+  #abortOn({ options }: SendRequest, send: () => LiveTurn | undefined): () => void {
+    const { actors, turns } = this.#parts
+    return onAbort(options.signal, () => {
+      const live = send()
+      if (live === undefined) return
+      const turn = live.mergedInto ?? live
+      if (turn.isQueued && turn.queued !== undefined) void turns.queue.inputs.abort(live, 'signal')
+      else void cancelTurn(actors, turn, { cause: 'signal' })
+    })
+  }
+
+  /**
+   * Returns true if the policy of the send may be one that does not refuse it where a turn runs. Where
+   * none is known to run, the machine may still be about to end one.
+   */
+  #mayQueue({ conversationId, isBeside, options }: SendRequest): boolean {
+    const { turns, options: engine } = this.#parts
+    const running = turns.runningIn(conversationId)
+    // Before the running turn is accepted, only the database knows the policy of the conversation.
+    if (options.sendPolicy === undefined && running !== undefined && !running.hasPolicy) return true
+    const policy = options.sendPolicy ?? running?.sendPolicy ?? engine.sendPolicy
+    return isBeside === true ? policy === 'replace' : policy !== 'reject'
   }
 
   async #accepted(live: LiveTurn, viewer: Viewer | undefined): Promise<Turn> {
     const message = await live.accepted.promise
-    const { conversationId, turnId } = live
-    return new TurnHandle(live, message, () => this.#parts.cancel(conversationId, turnId, viewer))
+    const { conversationId, placed } = live
+    const turn = live.mergedInto ?? live
+    return new TurnHandle(
+      turn,
+      message,
+      placed,
+      () => this.#parts.cancel(conversationId, turn.turnId, viewer),
+      live.ownEnd?.promise,
+    )
   }
 
   /** The turn with this key: the first one or a new one. `undefined` if the first was rejected. */
@@ -124,14 +159,14 @@ export class Sends {
       void live.over.promise.then(forget)
       return live
     })
-    if (!('turnId' in found)) return this.#ended(found, request)
+    if (!('turnId' in found)) return await this.#ended(found, request)
     try {
       return await this.#accepted(found, request.viewer)
     } catch (error) {
       // Another writer may have used the key first: then the schema refused this turn.
       const first = hasCode(error, 'database-failed') && (await this.#stored(request, key))
       if (!first) throw error
-      return this.#ended(first, request)
+      return await this.#ended(first, request)
     }
   }
 
@@ -139,7 +174,7 @@ export class Sends {
     assertWanted(request)
     assertSame(live.request.input, request.input)
     assertSameMessage(live.request.inputMessageId, request.inputMessageId)
-    const stopListening = cancelOn(this.#parts.actors, request.options.signal, () => live)
+    const stopListening = this.#abortOn(request, () => live)
     void live.over.promise.then(stopListening)
     try {
       return await this.#accepted(live, request.viewer)
@@ -174,11 +209,21 @@ export class Sends {
     return this.#parts.store.keyedTurn(conversationId, key, viewer)
   }
 
-  #ended(first: StoredTurnParts, request: SendRequest): Turn {
+  async #ended(first: StoredTurnParts, request: SendRequest): Promise<Turn> {
     const { id, conversationId } = first.turn
     const isOnStored = first.input.turnId !== id
     assertSame(isOnStored ? undefined : first.input, request.input)
     assertSameMessage(first.input.id, request.inputMessageId)
+    if (first.turn.status === 'queued') {
+      const { turns, store } = this.#parts
+      turns.queue.restore(await store.listQueue(conversationId, request.viewer))
+      const live = turns.find(id)
+      if (live !== undefined) {
+        const placed = live.isQueued ? 'queued' : 'started'
+        const cancel = () => this.#parts.cancel(conversationId, id, request.viewer)
+        return new TurnHandle(live, first.input, placed, cancel)
+      }
+    }
     return new StoredTurn(first, () => this.#parts.cancel(conversationId, id, request.viewer))
   }
 }

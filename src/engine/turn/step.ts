@@ -40,6 +40,8 @@ interface SteppedTurn {
   readonly input: Message
   /** The place of that message. */
   readonly place: Place
+  /** Called before each request to a provider. */
+  readonly onAsking: () => void
   /** Called once, before the first content is delivered. */
   readonly onContent: () => void
 }
@@ -177,6 +179,7 @@ export class Step {
       this.#routes.countAttempt()
       this.#askedAt = steadyClock.now()
       this.#phase = 'requesting'
+      this.#turn.onAsking()
       this.#handle = this.#port.transport.reply(request, this.#sink(reports))
     } catch (error) {
       fail(error)

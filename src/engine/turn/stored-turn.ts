@@ -8,7 +8,13 @@ import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
-import type { Receipt, TerminalStatus, TurnPhase, TurnRecord } from '../../protocol/turn.ts'
+import type {
+  Receipt,
+  TerminalStatus,
+  TurnPhase,
+  TurnRecord,
+  TurnStatus,
+} from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 
 export class StoredTurn implements Turn {
@@ -16,7 +22,9 @@ export class StoredTurn implements Turn {
   readonly conversationId: string
   readonly replyId: string
   readonly userMessage: Message
+  readonly placed: Turn['placed']
   readonly reply: Promise<Reply>
+  readonly started: Promise<void>
   readonly #turn: TurnRecord
   readonly #owner: { readonly ownerId?: string }
   readonly #snapshot: Snapshot | undefined
@@ -41,10 +49,13 @@ export class StoredTurn implements Turn {
     // A crash left no numbers: the events are numbered anew.
     this.#lastSeq = lastSeqs?.terminal ?? (this.#snapshot === undefined ? 1 : 2)
     this.#cancel = cancel
-    const isUnended = turn.status === 'pending' || turn.status === 'streaming'
+    this.placed = turn.status === 'queued' ? 'queued' : 'started'
+    const isUnended = isOpen(turn.status)
     this.reply = isUnended && unended ? Promise.reject(unended) : replyOf(turn, reply)
     // An unhandled rejection would end the host's process. Callers that await still get the error.
     this.reply.catch(() => {})
+    this.started = turn.attempts > 0 ? Promise.resolve() : this.reply.then(() => {})
+    this.started.catch(() => {})
   }
 
   /** The events that a late subscriber gets of an ended turn, under the numbers that they had. */
@@ -57,9 +68,10 @@ export class StoredTurn implements Turn {
       const tell = (seq: number, happening: TurnHappening) =>
         subscriber.next({ seq, conversationId, ...this.#owner, turnId, at, ...happening })
       if (snapshot !== undefined) tell(snapshot.seq, { type: 'reply.snapshot', snapshot })
-      if (turn.status !== 'pending' && turn.status !== 'streaming') {
+      const { status } = turn
+      if (!isOpen(status)) {
         const message = this.#message
-        tell(this.#lastSeq, { type: `turn.${turn.status}`, turn, ...(message && { message }) })
+        tell(this.#lastSeq, { type: `turn.${status}`, turn, ...(message && { message }) })
       }
       subscriber.complete()
     })
@@ -87,6 +99,11 @@ export class StoredTurn implements Turn {
   }
 }
 
+/** Returns true for the status of a turn that has not ended. */
+function isOpen(status: TurnStatus): status is Exclude<TurnStatus, TerminalStatus> {
+  return status === 'queued' || status === 'pending' || status === 'streaming'
+}
+
 function snapshotOf(
   { id: turnId, replyId: messageId }: TurnRecord,
   reply: Message | undefined,
@@ -105,11 +122,14 @@ export function endingError(
 ): ColloquyError | undefined {
   if (turn.status === 'done') return undefined
   if (turn.status === 'cancelled') {
-    return new ColloquyError('cancelled', turn.error?.message ?? 'The turn was cancelled.', {
-      partial,
-    })
+    const { code, message } = turn.error ?? {}
+    return new ColloquyError(
+      code === 'replaced' ? code : 'cancelled',
+      message ?? 'The turn was cancelled.',
+      { partial },
+    )
   }
-  if (turn.status === 'pending' || turn.status === 'streaming') {
+  if (isOpen(turn.status)) {
     return new ColloquyError(
       'save-failed',
       'The end of this turn could not be saved. It will be ended as interrupted when the database is opened again.',

@@ -8,14 +8,15 @@ import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
-import type { Turn } from '../api.ts'
+import type { CancelOptions, Turn } from '../api.ts'
 import * as requests from '../options/call-schemas.ts'
 import { checked } from '../options/check.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { attachTurn } from './attach.ts'
 import { cancelTurn, restedReceipt } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
-import type { LiveTurn } from './live-turn.ts'
+import { type LiveTurn, seen } from './live-turn.ts'
+import type { QueueCalls } from './queue-calls.ts'
 import type { CancelCall, Sends } from './sends.ts'
 import type { Turns } from './turns.ts'
 
@@ -25,6 +26,7 @@ interface TurnCallsParts {
   readonly turns: Turns
   readonly actors: Actors
   readonly sends: Sends
+  readonly queueCalls: QueueCalls
   /** The engine's own `cancel`, for the handles of turns. */
   readonly cancel: CancelCall
 }
@@ -36,14 +38,10 @@ export class TurnCalls {
     this.#parts = parts
   }
 
-  async cancel(
-    conversationId: string,
-    options: { readonly turnId?: string },
-    viewer?: Viewer,
-  ): Promise<Receipt> {
+  async cancel(conversationId: string, options: CancelOptions, viewer?: Viewer): Promise<Receipt> {
     checked(requests.conversationId, conversationId, 'cancel: conversation id')
-    const { turnId } = checked(requests.cancelOptions, options, 'cancel')
-    const { options: engine, store, turns, actors, sends } = this.#parts
+    const { turnId, queued } = checked(requests.cancelOptions, options, 'cancel')
+    const { options: engine, turns, sends, queueCalls } = this.#parts
     for (
       let send = sends.pendingLookup(conversationId);
       send !== undefined;
@@ -55,14 +53,13 @@ export class TurnCalls {
     // The engine's own cancel finds the turn in its own tick.
     const live = viewer === undefined ? running : await seen(running, viewer)
     engine.logger.debug({ conversationId, turnId: live?.turnId }, 'A cancel was asked for.')
-    if (live !== undefined) return cancelTurn(actors, live, { turnId })
-    await this.#assertExists(conversationId, viewer)
-    const last =
-      turnId === undefined
-        ? await store.lastTurn(conversationId, viewer)
-        : await store.getTurn(turnId, viewer)
-    if (last?.conversationId !== conversationId) return restedReceipt()
-    return restedReceipt(last, await store.replyOf(last.id))
+    // Turns that were queued before an opening are not live yet.
+    if (live === undefined && queued !== 'hold') await queueCalls.restore(conversationId, viewer)
+    if (queued === 'cancel') return await this.#cancelAll(conversationId, turnId, viewer)
+    const runsQueue = queued === 'run'
+    const receipt = await this.#cancel(conversationId, { turnId, runsQueue }, viewer)
+    if (runsQueue && live === undefined) await queueCalls.run(conversationId, { viewer })
+    return receipt
   }
 
   running(conversationId: string, viewer?: Viewer): Turn | undefined {
@@ -75,10 +72,11 @@ export class TurnCalls {
 
   async attach(turnId: string, viewer?: Viewer): Promise<Turn> {
     checked(requests.turnId, turnId, 'attachTurn: id')
-    const { store, turns, cancel } = this.#parts
+    const { store, turns, queueCalls, cancel } = this.#parts
     const find = async (id: string) =>
       viewer === undefined ? turns.find(id) : seen(turns.find(id), viewer)
-    return await attachTurn({ store, find, cancel, viewer }, turnId)
+    const restore = (conversationId: string) => queueCalls.restore(conversationId, viewer)
+    return await attachTurn({ store, find, cancel, viewer, restore }, turnId)
   }
 
   async get(turnId: string, viewer?: Viewer): Promise<TurnRecord | undefined> {
@@ -98,11 +96,63 @@ export class TurnCalls {
     return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
   }
 
+  async #cancel(
+    conversationId: string,
+    { turnId, runsQueue }: { readonly turnId: string | undefined; readonly runsQueue: boolean },
+    viewer: Viewer | undefined,
+  ): Promise<Receipt> {
+    const { store, turns, actors, queueCalls } = this.#parts
+    if (turnId !== undefined && turnId !== turns.runningIn(conversationId)?.turnId) {
+      const queued = await queueCalls.find(conversationId, turnId, viewer)
+      if (queued !== undefined) return cancelTurn(actors, queued)
+    }
+    const running = turns.runningIn(conversationId)
+    const live = viewer === undefined ? running : await seen(running, viewer)
+    if (live !== undefined) return cancelTurn(actors, live, { turnId, runsQueue })
+    await this.#assertExists(conversationId, viewer)
+    const last =
+      turnId === undefined
+        ? await store.lastTurn(conversationId, viewer)
+        : await store.getTurn(turnId, viewer)
+    if (last?.conversationId !== conversationId) return restedReceipt()
+    return restedReceipt(last, await store.replyOf(last.id))
+  }
+
+  /**
+   * Ends the queued turns, newest first, and then cancels the running one. All of them are told in one
+   * tick, so that none of them starts in between.
+   */
+  async #cancelAll(
+    conversationId: string,
+    turnId: string | undefined,
+    viewer: Viewer | undefined,
+  ): Promise<Receipt> {
+    const { turns, actors } = this.#parts
+    if (viewer !== undefined) {
+      for (const live of turns.queue.waitingIn(conversationId)) await seen(live, viewer)
+    }
+    const queued = turns.queue.waitingIn(conversationId).filter((live) => live.isSeenBy(viewer))
+    const ends = queued.toReversed().map((live) => cancelTurn(actors, live))
+    const isQueued = queued.some((live) => live.turnId === turnId)
+    const found = turns.runningIn(conversationId)
+    const running = found?.isSeenBy(viewer) === true ? found : undefined
+    const stopped =
+      isQueued || running === undefined ? undefined : cancelTurn(actors, running, { turnId })
+    const receipts = (await Promise.all(ends)).toReversed()
+    const withdrawn = receipts.flatMap((receipt) => receipt.withdrawn ?? [])
+    const [first] = receipts
+    const receipt =
+      (await stopped) ??
+      first ??
+      (await this.#cancel(conversationId, { turnId, runsQueue: false }, viewer))
+    return withdrawn.length === 0 ? receipt : { ...receipt, withdrawn }
+  }
+
   /** Returns `undefined` before the input of the turn is on disk. */
   #handleOf(live: LiveTurn | undefined, viewer: Viewer | undefined): Turn | undefined {
     if (live?.step === undefined || !live.isSeenBy(viewer)) return undefined
     const { conversationId, turnId } = live
-    return new TurnHandle(live, live.step.input, () =>
+    return new TurnHandle(live, live.step.input, 'started', () =>
       this.#parts.cancel(conversationId, turnId, viewer),
     )
   }
@@ -111,14 +161,4 @@ export class TurnCalls {
     const conversation = await this.#parts.store.getConversation(conversationId, viewer)
     if (conversation === undefined) throw conversationNotFound(conversationId)
   }
-}
-
-/** The live turn if the viewer sees it. Whose it is, is known once its input is on disk. */
-export async function seen(
-  live: LiveTurn | undefined,
-  viewer: Viewer,
-): Promise<LiveTurn | undefined> {
-  if (live === undefined) return undefined
-  if (!live.replyFeed.hasOwner) await live.accepted.promise.catch(() => undefined)
-  return live.isSeenBy(viewer) ? live : undefined
 }

@@ -17,6 +17,8 @@ export interface TurnRequest {
   readonly inputMessageId?: string | undefined
   /** The conversation to create if there is none. */
   readonly startWith?: NewConversation | undefined
+  /** True for an edit or a regeneration: it may replace other turns, and is not queued behind them. */
+  readonly isBeside?: boolean | undefined
   /** Who asks; absent for the engine itself. */
   readonly viewer?: Viewer | undefined
   readonly options: Omit<SendOptions, 'startWith'>

@@ -6,6 +6,7 @@
  * goes back to the machine as an event.
  */
 import type { Feed } from '../../feed/feed.ts'
+import type { ConversationMachineEvent } from '../../machines/conversation-events.ts'
 import { conversationMachine } from '../../machines/conversation.ts'
 import type {
   CancelAnswer,
@@ -16,6 +17,7 @@ import type {
 } from '../../machines/turn-events.ts'
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
+import type { PlacedTurn } from '../../persistence/ports/placement.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import {
@@ -23,9 +25,10 @@ import {
   type ColloquyErrorCode,
   errorFromRecord,
   errorRecord,
+  turnRunning,
 } from '../../protocol/errors.ts'
-import type { MessageStatus } from '../../protocol/message.ts'
-import { messageStatusOf } from '../../protocol/turn.ts'
+import type { Message, MessageStatus } from '../../protocol/message.ts'
+import { messageStatusOf, type Receipt } from '../../protocol/turn.ts'
 import { Registry } from '../../registry.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
@@ -33,12 +36,17 @@ import type { Binder } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Checkpoints } from './checkpointer.ts'
+import { type CancelCause, cancelError } from './cancel-cause.ts'
+import { cancelTurn } from './cancel.ts'
 import type { Drains } from './drains.ts'
 import { TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
+import { TurnQueue } from './queue.ts'
+import { QueueWrites } from './queue-writes.ts'
+import type { Sealer } from './queued-options.ts'
 import { repeatedId, TurnRecording } from './recording.ts'
-import { noFigures, type Step } from './step.ts'
+import { noFigures } from './step.ts'
 import type { TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
@@ -48,9 +56,14 @@ interface TurnsOptions {
   readonly feed: Feed
   readonly binder: Binder
   readonly drains: Drains
+  readonly sealer: Sealer
   readonly options: ResolvedOptions
   /** Called when a turn has ended and its conversation may rest. */
   readonly onSettled: (live: LiveTurn, result: TurnResult) => void
+  /** Called when a conversation may rest, though no turn of it has ended. */
+  readonly onIdle: (conversationId: string) => void
+  /** Sends an event to the machine of a conversation. */
+  readonly tell: (conversationId: string, event: ConversationMachineEvent) => void
 }
 
 type Report = (report: TurnReport) => void
@@ -74,13 +87,19 @@ export class Turns {
   readonly #onSettled: TurnsOptions['onSettled']
   readonly #recording: TurnRecording
   readonly #ending: TurnEnding
+  readonly #tell: TurnsOptions['tell']
+  readonly #queueWrites: QueueWrites
+  /** The turns that wait for their start. */
+  readonly queue: TurnQueue
   readonly #checkpoints: Checkpoints
   readonly #live = new Registry<string, LiveTurn>()
   /** By conversation id. */
   readonly #running = new Registry<string, LiveTurn>()
 
   constructor(parts: TurnsOptions) {
-    const { store, transport, feed, binder, drains, options, onSettled } = parts
+    const { store, transport, feed, binder, drains, sealer, options, onSettled, onIdle, tell } =
+      parts
+    this.#tell = tell
     this.#store = store
     this.#feed = feed
     this.#binder = binder
@@ -91,9 +110,38 @@ export class Turns {
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     const steps = { store, transport, binder, options }
     const onContent = (live: LiveTurn) => this.#checkpoints.begin(live)
-    this.#recording = new TurnRecording({ store, binder, options, steps, onContent })
+    const find = (turnId: string) => this.find(turnId)
+    this.#recording = new TurnRecording({ store, binder, options, steps, sealer, find, onContent })
+    this.queue = new TurnQueue({
+      store,
+      feed,
+      options,
+      sealer,
+      find,
+      all: () => this.#live.values(),
+      create: (request) => this.create(request),
+      forget: (live) => this.#live.remove(live.turnId, live),
+      onIdle,
+      cancel: (live, cause) => void this.#cancel(live, cause),
+    })
+    this.#queueWrites = new QueueWrites({
+      store,
+      recording: this.#recording,
+      queue: this.queue,
+      runningIn: (conversationId) => this.runningIn(conversationId),
+      refuse: (live) => {
+        this.#refuse(live)
+        this.#live.remove(live.turnId, live)
+      },
+      tell,
+      onIdle,
+      isClosing: () => this.isClosing,
+    })
     this.#ending = new TurnEnding(store, options)
   }
+
+  /** True once the engine closes: no queued turn starts then. */
+  isClosing = false
 
   /** The turn that runs in a conversation, from the moment it records its input. */
   runningIn(conversationId: string): LiveTurn | undefined {
@@ -111,13 +159,14 @@ export class Turns {
 
   /** A conversation has another owner: the events of its turns are for the new one. */
   changeOwner(conversationId: string, owner: string | undefined): void {
-    for (const live of this.all) {
+    for (const live of this.#live.values()) {
       if (live.conversationId === conversationId) this.#feed.changeOwner(live.replyFeed, owner)
     }
   }
 
+  /** All but the queued ones. */
   get all(): readonly LiveTurn[] {
-    return this.#live.values()
+    return this.#live.values().filter(({ isQueued }) => !isQueued)
   }
 
   /** Makes and registers a live turn. The machine does not know it yet. */
@@ -140,9 +189,14 @@ export class Turns {
       actors: { transport: transportLogic(this.#transportPort) },
       actions: {
         record: ({ context, self }) =>
-          this.#with(context.turnId, (live) => this.#record(live, reportTo(self))),
+          this.#with(context.turnId, (live) =>
+            live.isQueued ? this.#start(live, reportTo(self)) : this.#record(live, reportTo(self)),
+          ),
         accept: act((live) => this.#accept(live)),
         refuse: act((live) => this.#refuse(live)),
+        enqueue: act((live) => {
+          if (live.placing !== undefined) this.queue.placed(live, live.placing)
+        }),
         withdraw: ({ context }) => this.#store.withdrawTurn(context.turnId),
         startTimer: ({ context, self }) =>
           this.#with(context.turnId, (live) => this.#startTimer(live, reportTo(self))),
@@ -166,6 +220,19 @@ export class Turns {
     return conversationMachine.provide({
       actors: { turn },
       actions: {
+        queueTurn: ({ self }, { turnId }) =>
+          this.#with(turnId, (live) => void this.#queueWrites.write(live, self)),
+        withdrawQueued: (_, { turnId, request, index }) =>
+          this.#with(turnId, (live) => {
+            live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
+            this.#queueWrites.withdraw(live, index)
+          }),
+        replaceQueued: (_, { turnIds }) =>
+          this.#queueWrites.replace(turnIds.map((turnId) => this.find(turnId))),
+        tellQueue: (_, report) => this.queue.tell(report),
+        tellHeld: (_, report) => {
+          if (report.turnIds.length > 0) this.queue.tell(report)
+        },
         refuseSend: (_, { turnId }) => this.#with(turnId, (live) => this.#refuseSecond(live)),
         refuseCancel: ({ context }, { request }) =>
           this.#with(context.turnId, (live) =>
@@ -200,11 +267,54 @@ export class Turns {
 
   #record(live: LiveTurn, report: Report): void {
     this.#running.set(live.conversationId, live)
-    live.recording = this.#recording.write(live)
-    live.recording.then(
+    const recording = this.#recording.write(live, false)
+    live.recording = recording
+    live.isWriting = true
+    recording.then(
+      (recorded) => {
+        live.isWriting = false
+        if ('queue' in recorded) {
+          live.placing = recorded
+          return report({
+            type: 'input.queued',
+            queue: this.#queueWith(live, recorded),
+            replaces: recorded.place === 'replacing',
+          })
+        }
+        live.step = recorded
+        report({ type: 'input.recorded' })
+      },
+      (error: unknown) => {
+        live.isWriting = false
+        live.refusal = error
+        report({ type: 'input.refused', code: errorRecord(error).code })
+      },
+    )
+  }
+
+  /** The ids of a queue that a turn came into, or whose turn an input joined. */
+  #queueWith({ turnId }: LiveTurn, { queue, place }: PlacedTurn): readonly string[] {
+    if (place === 'joined') return this.queue.restore(queue)
+    const others = this.queue.restore(queue.filter(({ turn }) => turn.id !== turnId))
+    return place === 'last' ? [...others, turnId] : [turnId, ...others]
+  }
+
+  /** Cancels a turn, running or queued. */
+  #cancel(live: LiveTurn, cause: CancelCause): Promise<Receipt> {
+    return cancelTurn({ send: this.#tell }, live, { cause })
+  }
+
+  /** Writes the start of a queued turn. */
+  #start(live: LiveTurn, report: Report): void {
+    live.isQueued = false
+    this.#running.set(live.conversationId, live)
+    const recording = this.#recording.start(live)
+    live.recording = recording
+    recording.then(
       (step) => {
         live.step = step
-        report({ type: 'input.recorded' })
+        live.replyFeed.start()
+        report(step === undefined ? { type: 'input.unbound' } : { type: 'input.recorded' })
       },
       (error: unknown) => {
         live.refusal = error
@@ -214,16 +324,17 @@ export class Turns {
   }
 
   #accept(live: LiveTurn): void {
-    const { input: message } = live.step as Step
+    const message = live.input as Message
     this.#feed.openReply(live.replyFeed, live.bound?.conversation.ownerId)
-    const { turnId, replyId, conversationId, asked, changed } = live
-    const { parentId } = message
+    const { turnId, replyId, conversationId, asked, changed, inputs } = live
+    const { parentId } = inputs?.[0] ?? message
     if (changed !== undefined) {
       this.#feed.announce(conversationId, { type: 'conversation.changed', ...changed })
     }
     live.replyFeed.publish({
       type: 'turn.accepted',
       message,
+      ...(inputs && { messages: inputs }),
       replyId,
       ...(parentId !== undefined && { parentId }),
     })
@@ -238,6 +349,11 @@ export class Turns {
 
   #refuse(live: LiveTurn): void {
     const { refusal } = live
+    // The start of a queued turn: its send resolved long ago.
+    if (live.queued !== undefined) return
+    if (live.cancelCause === 'replacement') {
+      return live.accepted.reject(errorFromRecord(cancelError('replacement')))
+    }
     if (refusal instanceof ColloquyError) return live.accepted.reject(refusal)
     const fault = recordFault(refusal, this.#options.logger, 'An input could not be recorded.')
     live.accepted.reject(new ColloquyError(fault.code, fault.message, { cause: refusal }))
@@ -254,12 +370,7 @@ export class Turns {
 
   #refuseSecond(live: LiveTurn): void {
     this.#live.remove(live.turnId, live)
-    live.accepted.reject(
-      new ColloquyError(
-        'turn-running',
-        'A turn is running in this conversation. Await its reply or cancel it, then send again.',
-      ),
-    )
+    live.accepted.reject(turnRunning())
     live.over.resolve()
   }
 
@@ -293,6 +404,11 @@ export class Turns {
    */
   #settle(live: LiveTurn, result: TurnResult): void {
     this.#running.remove(live.conversationId, live)
+    if (result === 'queued') return
+    if (live.mergedInto !== undefined) return this.queue.retract(live)
+    if (result === 'rejected' && live.queued !== undefined) {
+      return this.queue.notStarted(live, () => this.#queueWrites.putBack(live, 0))
+    }
     queueMicrotask(() => {
       // The conversation rests by this microtask: a subscriber may send when it gets the end.
       this.#announceSwitch(live)
@@ -302,8 +418,10 @@ export class Turns {
       // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
         this.#live.remove(live.turnId, live)
-        if (error !== undefined) live.reply.reject(error)
-        else if (live.ended?.message !== undefined) {
+        if (error !== undefined) {
+          live.reply.reject(error)
+          live.started.reject(error)
+        } else if (live.ended?.message !== undefined) {
           live.reply.resolve({ message: live.ended.message, turn: live.ended.turn })
         }
         live.replyFeed.end(error)

@@ -6,6 +6,7 @@ import type {
   Settings,
 } from '../../protocol/conversation.ts'
 import type { Message, MessageRole, Part } from '../../protocol/message.ts'
+import type { SendPolicy } from '../../protocol/turn.ts'
 
 /** Whose conversations a call sees. A call without a viewer sees those of everybody. */
 export interface Viewer {
@@ -42,6 +43,7 @@ export interface NewConversation {
   readonly settings?: Settings | undefined
   readonly ownerId?: string | undefined
   readonly metadata?: unknown
+  readonly sendPolicy?: SendPolicy | undefined
   readonly messages: readonly NewMessage[]
   /** The `turnId` of the initial messages. No turn has this id. */
   readonly importId: string

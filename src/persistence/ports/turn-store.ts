@@ -2,6 +2,7 @@
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
 import type { NewConversation, Place, Viewer } from './conversation-store.ts'
+import type { PlacedTurn, Placement } from './placement.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { FinishReason, Message, MessageRole, Part, Usage } from '../../protocol/message.ts'
 import type { AttemptRecord, TerminalStatus, TurnRecord } from '../../protocol/turn.ts'
@@ -38,18 +39,22 @@ export interface TurnAccept extends TurnStart {
   readonly parentId?: string | null | undefined
   /** The conversation to create if there is none. */
   readonly startWith?: NewConversation | undefined
+  readonly placement: Placement
 }
 
 /** A new turn on an input that is stored already. */
 export interface TurnRegenerate extends TurnStart {
   /** By default the last input of the active line. */
   readonly inputMessageId?: string | undefined
+  readonly placement: Placement
 }
 
 /** An accepted turn, as it was written. */
 export interface AcceptedTurn {
   /** The message that is answered. */
   readonly input: Message
+  /** All inputs of a queued turn that several joined, in their order. */
+  readonly inputs?: readonly Message[]
   readonly place: Place
   /** The conversation, if this write created it or brought its head to another line. */
   readonly changed?: {
@@ -154,14 +159,15 @@ export interface TurnStore {
   turnParts(turnId: string, viewer?: Viewer): Promise<StoredTurnParts | undefined>
   replyOf(turnId: string): Promise<Message | undefined>
   /**
-   * Writes an input and its turn in one transaction, with the conversation if there is none.
+   * Writes an input and its turn in one transaction, with the conversation if there is none. Where a
+   * turn runs or is queued, the turn is queued or refused.
    *
    * @throws `conversation-not-found`; the error that `bind` throws; `message-not-found` if there is
    *   no such parent; `invalid-option` if the client id is taken; `invalid-input` if a tool result
    *   answers no call of its line; `database-failed` if the idempotency key is taken; `cancelled` if
-   *   the turn was withdrawn
+   *   the turn was withdrawn; `turn-running`, `queue-held` or `queue-full` by its placement
    */
-  acceptTurn(accept: TurnAccept): Promise<AcceptedTurn>
+  acceptTurn(accept: TurnAccept): Promise<AcceptedTurn | PlacedTurn>
 
   /**
    * Writes the additions to a running reply, behind other writes. A power cut may undo it. Returns
@@ -170,12 +176,13 @@ export interface TurnStore {
   checkpoint(checkpoint: TurnCheckpoint): Promise<boolean>
 
   /**
-   * Writes a turn on an input that is stored already, and returns that input.
+   * Writes a turn on an input that is stored already, and returns that input. Where a turn runs or is
+   * queued, the turn is queued as the one that replaces them, or refused.
    *
    * @throws `nothing-to-retry` if no input is named and the active line has none; `invalid-input` if
    *   the named message is a reply; otherwise the errors of `acceptTurn`
    */
-  regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn>
+  regenerateTurn(regenerate: TurnRegenerate): Promise<AcceptedTurn | PlacedTurn>
 
   /**
    * Withdraws the beginning of a turn if its write has not begun: nothing is stored, and the

@@ -11,6 +11,7 @@ import type { AcceptedTurn, TurnAccept } from '../ports/turn-store.ts'
 import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
 import { unansweredIn, unansweredRefusal } from './answered-calls.ts'
 import { activate, beforeFirst, type FollowedPlace, placeAfter } from './branches.ts'
+import type { ReportBroken } from './checked-row.ts'
 import { conversationRecord, newConversationRow } from './conversation-row.ts'
 import { insertion } from './conversations.ts'
 import { assertNewest, SELECT_EPOCH } from './epoch.ts'
@@ -18,6 +19,8 @@ import { MOVE_TO_INPUT } from './heads.ts'
 import { INSERT_INPUT } from './new-messages.ts'
 import { SELECT_FOLLOWED } from './placed-messages.ts'
 import { numberAfter } from './positions.ts'
+import { queueTurn } from './queue-turn.ts'
+import { policyBehind } from './send-policy.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { viewerParameters, type ViewerParameters } from './visible.ts'
@@ -43,12 +46,14 @@ interface Receiving {
   readonly conversation: ConversationRow
   readonly head: Parent | undefined
   readonly isNew: boolean
+  readonly hasQueue: boolean
 }
 
 /** The job returns `undefined` if there is no such conversation, and none to begin with. */
 export function acceptTurnJob(
   accept: TurnAccept,
   epoch: number,
+  onBroken: ReportBroken,
 ): (tx: Connection) => Promise<Acceptance | undefined> {
   const id = toText(accept.conversationId)
   const parts = toJson(accept.parts, 'message')
@@ -69,13 +74,19 @@ export function acceptTurnJob(
     const { conversation, head, isNew } = receiving
     const parent = await parentOf(tx, receiving, accept.parentId)
     if (parent !== undefined && 'refusal' in parent) return parent
+    const isAtHead = parent?.id === receiving.head?.id
+    const { hasQueue } = receiving
+    const behind = policyBehind(accept.placement, conversation, { isAtHead, hasQueue })
+    if ('refusal' in behind) return behind
+    const { policy } = behind
     if (
       clientId !== null &&
       (await SELECT_CLIENT_ID.first(tx, { conversation_id: id, client_id: clientId }))
     ) {
       return { refusal: clientIdTaken() }
     }
-    if (role === 'tool') {
+    // The calls that a queued result answers may be in a reply that is still to come.
+    if (role === 'tool' && policy === undefined) {
       const refusal = isNew
         ? unansweredIn(startWith?.messages ?? [], accept.parts)
         : await unansweredRefusal(tx, id, parent, accept.parts)
@@ -85,6 +96,12 @@ export function acceptTurnJob(
     if ('refusal' in bound) return bound
     // Rows of a deleted conversation may have the id still.
     if (isNew && (await insertFirst?.(tx)) !== true) return { refusal: conversationExists() }
+    if (policy !== undefined) {
+      const columns = { conversation, policy, bound, metadata, epoch }
+      const parentId = isAtHead ? undefined : (parent?.id ?? null)
+      const input = { ...accept, json: parts, clientId, parentId }
+      return await queueTurn(tx, accept, { ...columns, input }, onBroken)
+    }
     const position = numberAfter(conversation.messages, accept.conversationId)
     const { branches, ...place } = await placeAfter(
       tx,
@@ -154,11 +171,12 @@ async function receivingOf(
   if (found !== undefined) {
     assertNewest(found.epoch, epoch)
     const isFollowed = found.head_is_followed !== null
-    return { conversation: found, head: headOf(found, isFollowed), isNew: false }
+    const hasQueue = found.has_queue !== null
+    return { conversation: found, head: headOf(found, isFollowed), isNew: false, hasQueue }
   }
   if (first === undefined) return undefined
   assertNewest((await SELECT_EPOCH.one(tx, {})).value, epoch)
-  return { conversation: first, head: headOf(first, false), isNew: true }
+  return { conversation: first, head: headOf(first, false), isNew: true, hasQueue: false }
 }
 
 function headOf(row: ConversationRow, isFollowed: boolean): Parent | undefined {

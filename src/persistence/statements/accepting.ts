@@ -5,9 +5,11 @@
  * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
  */
 import { sql } from 'kysely'
+import { ColloquyError } from '../../protocol/errors.ts'
 import { toText, toTextOrNull } from './stored-text.ts'
 import type { ConversationRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { Place } from '../ports/conversation-store.ts'
+import type { PlacedTurn } from '../ports/placement.ts'
 import type { AcceptedTurn, TurnBinding, TurnStart } from '../ports/turn-store.ts'
 import { literal } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'
@@ -22,13 +24,18 @@ export interface AcceptingRow extends ConversationRow {
   readonly head_is_followed: number | null
   /** The epoch of the newest writer. */
   readonly epoch: string
+  /** 1 if turns are queued; null otherwise. */
+  readonly has_queue: number | null
 }
 
 /**
  * An accepted turn, or the error with which it was refused. What is refused is not written, and does
  * not fail the other writes of its transaction.
  */
-export type Acceptance = { readonly accepted: AcceptedTurn } | { readonly refusal: unknown }
+export type Acceptance =
+  | { readonly accepted: AcceptedTurn }
+  | { readonly queued: PlacedTurn }
+  | { readonly refusal: unknown }
 
 // Looked up before the inserts. If an insert reads its own table or returns a row, SQLite makes a
 // temporary table: it costs twice as much as an insert of plain values.
@@ -55,6 +62,14 @@ export const SELECT_ACCEPTING = new Statement<
         .$asScalar()
         .$notNull()
         .as('epoch'),
+      of
+        .selectFrom('turn as t')
+        .select(literal(1).as('one'))
+        .whereRef('t.conversation_id', '=', 'c.id')
+        .where('t.status', '=', literal('queued'))
+        .limit(literal(1))
+        .$asScalar()
+        .as('has_queue'),
     ])
     .where('c.id', '=', marks.id)
     .where(() => visible(marks, 'c')),
@@ -103,7 +118,7 @@ export const INSERT_SEND_KEY = new Statement<SendKeyRow>((db, row) =>
 )
 
 /** The turn of an input that is placed, with the place of its reply. */
-interface PlacedTurn {
+interface TurnOnLine {
   readonly conversation: ConversationRow
   readonly inputId: string
   readonly reply: Place
@@ -117,7 +132,7 @@ interface PlacedTurn {
 export async function insertTurn(
   tx: Connection,
   start: TurnStart,
-  { conversation, inputId, reply, bound, metadata, epoch }: PlacedTurn,
+  { conversation, inputId, reply, bound, metadata, epoch }: TurnOnLine,
 ): Promise<number> {
   const position = numberAfter(conversation.turns, start.conversationId)
   await INSERT_TURN.run(tx, {
@@ -156,4 +171,12 @@ export function boundIn(
   } catch (refusal) {
     return { refusal }
   }
+}
+
+/** The refusal of a call that would overtake the queue. */
+export function queueHeld(): ColloquyError {
+  return new ColloquyError(
+    'queue-held',
+    "Turns are queued in this conversation, and held. Call engine.resumeQueue(), cancel them, or send with sendPolicy: 'queue'.",
+  )
 }

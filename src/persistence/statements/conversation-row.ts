@@ -14,6 +14,7 @@ import {
 } from './checked-row.ts'
 import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import { storedSettings } from './stored-values.ts'
+import { sendPolicyOf } from './turn-row.ts'
 
 /** A conversation that begins with its initial messages, one after another in branch 0. */
 export function newConversationRow(conversation: NewConversation): ConversationRow {
@@ -33,7 +34,7 @@ export function newConversationRow(conversation: NewConversation): ConversationR
     messages: messages.length,
     turns: 0,
     branches: 0,
-    send_policy: null,
+    send_policy: conversation.sendPolicy ?? null,
     forked_from: null,
     archived_at: null,
     deleted_at: null,
@@ -44,7 +45,7 @@ export function newConversationRow(conversation: NewConversation): ConversationR
 
 /** The columns of a change. `null` clears a column, `undefined` leaves it as it is. */
 export function changedColumns(changes: ConversationUpdate, at: Date): Partial<ConversationRow> {
-  const { title, model, endpoint, system, settings, ownerId, metadata } = changes
+  const { title, model, endpoint, system, settings, ownerId, metadata, sendPolicy } = changes
   return {
     ...(title !== undefined && { title: toTextOrNull(title) }),
     ...(model !== undefined && { model: toTextOrNull(model) }),
@@ -53,6 +54,7 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
     ...(settings !== undefined && { settings: toJsonOrNull(settings ?? undefined, 'settings') }),
     ...(ownerId !== undefined && { owner_id: toTextOrNull(ownerId) }),
     ...(metadata !== undefined && { metadata: toJsonOrNull(metadata ?? undefined, 'metadata') }),
+    ...(sendPolicy !== undefined && { send_policy: sendPolicy }),
     ...(isActivity(changes) && { updated_at: at.getTime() }),
   }
 }
@@ -78,6 +80,7 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     ...(row.settings !== null && { settings: storedSettings(row.settings) }),
     ...(row.owner_id !== null && { ownerId: text(row.owner_id) }),
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
+    ...sendPolicyOf(row),
     ...(row.head_message_id !== null && { headMessageId: plainText(row.head_message_id) }),
     ...(row.forked_from !== null && { forkedFrom: forkedFrom(row.forked_from) }),
     ...(row.archived_at !== null && { archivedAt: time(row.archived_at) }),

@@ -76,7 +76,7 @@ export const TITLE_CONVERSATION = new Statement<
 )
 
 type CountedByTurns = 'turns' | 'branches'
-type SetLater = 'send_policy' | 'archived_at' | 'deleted_at'
+type SetLater = 'archived_at' | 'deleted_at'
 
 export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedByTurns | SetLater>>(
   (db, row) =>
@@ -95,6 +95,7 @@ export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedBy
         head_branch: row.head_branch,
         head_depth: row.head_depth,
         messages: row.messages,
+        send_policy: row.send_policy,
         forked_from: row.forked_from,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -111,6 +112,7 @@ type ChangeableColumn =
   | 'settings'
   | 'owner_id'
   | 'metadata'
+  | 'send_policy'
   | 'updated_at'
 
 export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
@@ -125,6 +127,7 @@ export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, Changeabl
         settings: row.settings,
         owner_id: row.owner_id,
         metadata: row.metadata,
+        send_policy: row.send_policy,
         updated_at: row.updated_at,
       })
       .where('id', '=', row.id),

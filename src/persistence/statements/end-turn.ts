@@ -15,11 +15,12 @@ import { SELECT_REPLY } from './messages.ts'
 import { type EndingReply, replySave } from './save-reply.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toTextOrNull } from './stored-text.ts'
-import { attemptsColumn, turnRecord } from './turn-row.ts'
+import { attemptsColumn, sendPolicyOf, turnRecord } from './turn-row.ts'
 import { RUNNING, SELECT_TURN } from './turns.ts'
 
 /** The columns of an ending turn that only the database knows. */
-type EndingRow = EndingReply & Pick<TurnRow, 'endpoint' | 'model' | 'metadata' | 'started_at'>
+type EndingRow = EndingReply &
+  Pick<TurnRow, 'endpoint' | 'model' | 'metadata' | 'started_at' | 'send_policy'>
 
 // The conversation is looked up here because this statement returns a row anyway: to return a row
 // costs half as much as a short insert.
@@ -65,6 +66,7 @@ export const END_TURN = new Statement<
       'model',
       'metadata',
       'started_at',
+      'send_policy',
       (of) =>
         of
           .selectFrom('conversation as c')
@@ -157,6 +159,7 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
     ...(end.error !== undefined && { error: end.error }),
     ...(end.usage !== undefined && { usage: end.usage }),
     ...(metadata !== undefined && { metadata }),
+    ...sendPolicyOf(row),
     startedAt: readable(() => time(row.started_at)) ?? end.at,
     endedAt: end.at,
   }

@@ -9,6 +9,7 @@ import type { ConversationRow, MessageRow } from '../schema/schema.ts'
 import type { TurnRegenerate } from '../ports/turn-store.ts'
 import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
 import { placeAfter } from './branches.ts'
+import type { ReportBroken } from './checked-row.ts'
 import { assertNewest } from './epoch.ts'
 import { COUNT_TURN } from './heads.ts'
 import {
@@ -20,6 +21,8 @@ import {
 } from './lines.ts'
 import { messageRecord } from './message-row.ts'
 import { type FollowedRow, SELECT_FOLLOWED } from './placed-messages.ts'
+import { queueTurn } from './queue-turn.ts'
+import { policyBehind } from './send-policy.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toText } from './stored-text.ts'
 import { viewerParameters } from './visible.ts'
@@ -46,6 +49,7 @@ const ROLES = { inFirstBranch: SELECT_FIRST_ROLES, inAnyBranch: SELECT_LINE_ROLE
 export function regenerateTurnJob(
   regenerate: TurnRegenerate,
   epoch: number,
+  onBroken: ReportBroken,
 ): (tx: Connection) => Promise<Acceptance | undefined> {
   const id = toText(regenerate.conversationId)
   const metadata = toJsonOrNull(regenerate.metadata, 'metadata')
@@ -57,10 +61,19 @@ export function regenerateTurnJob(
     })
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
+    const hasQueue = conversation.has_queue !== null
+    const at = { isAtHead: false, hasQueue }
+    const behind = policyBehind(regenerate.placement, conversation, at)
+    if ('refusal' in behind) return behind
     const input = await answered(tx, conversation, regenerate.inputMessageId)
     if ('refusal' in input) return input
     const bound = boundIn(conversation, regenerate)
     if ('refusal' in bound) return bound
+    const { policy } = behind
+    if (policy !== undefined) {
+      const columns = { conversation, policy, bound, metadata, epoch, input }
+      return await queueTurn(tx, regenerate, columns, onBroken)
+    }
     const place = { branch: input.branch, depth: Number(input.depth) }
     const after = { ...place, isFollowed: input.is_followed !== null }
     const { branches, ...reply } = await placeAfter(tx, conversation, after)

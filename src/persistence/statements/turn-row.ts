@@ -1,5 +1,11 @@
 /** A turn from its row, and its failed attempts as a column. Knows no statement. */
-import type { AttemptRecord, TurnRecord, TurnStatus } from '../../protocol/turn.ts'
+import {
+  type AttemptRecord,
+  SEND_POLICIES,
+  type SendPolicy,
+  type TurnRecord,
+  type TurnStatus,
+} from '../../protocol/turn.ts'
 import type { TurnRow } from '../schema/schema.ts'
 import {
   integer,
@@ -16,6 +22,7 @@ import { toJson } from './stored-text.ts'
 import { storedError, storedUsage } from './stored-values.ts'
 
 const STATUSES = {
+  queued: true,
   pending: true,
   streaming: true,
   done: true,
@@ -40,9 +47,22 @@ export function turnRecord(row: TurnRow): TurnRecord {
     ...(row.error !== null && { error: storedError(json(row.error)) }),
     ...(row.usage !== null && { usage: storedUsage(json(row.usage)) }),
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
+    ...sendPolicyOf(row),
     startedAt: time(row.started_at),
     ...(row.ended_at !== null && { endedAt: time(row.ended_at) }),
   }))
+}
+
+export function sendPolicyOf({ send_policy }: Pick<TurnRow, 'send_policy'>): {
+  readonly sendPolicy?: SendPolicy
+} {
+  const sendPolicy = storedPolicy(send_policy)
+  return sendPolicy === undefined ? {} : { sendPolicy }
+}
+
+/** A policy that another program wrote counts as none. */
+export function storedPolicy(column: string | null): SendPolicy | undefined {
+  return SEND_POLICIES.find((policy) => policy === column)
 }
 
 /** An attempt in JSON. Times are UTC epoch milliseconds, as in all columns. */

@@ -41,9 +41,11 @@ export const SELECT_TURNS = new Statement<OfConversation, TurnRow>((db, marks) =
   turnsOf(db, marks).orderBy('t.position'),
 )
 
+/** Not a queued one. */
 export const SELECT_LAST_TURN = new Statement<OfConversation, TurnRow>((db, marks) =>
   turnsOf(db, marks)
     .where('t.position', '<=', GREATEST_POSITION)
+    .where('t.status', '<>', literal('queued'))
     .orderBy('t.position', 'desc')
     .limit(literal(1)),
 )

@@ -188,7 +188,7 @@ describe('an option that is undefined', () => {
       tools: undefined,
     })
     await turn.reply
-    await engine.cancel(conversation.id, { turnId: undefined } as never)
+    await engine.cancel(conversation.id, { turnId: undefined, queued: undefined })
     await engine.listConversations({ ownerId: undefined, limit: undefined })
     await engine.listModels(undefined, { signal: undefined } as never)
     await engine.complete({

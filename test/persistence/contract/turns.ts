@@ -86,8 +86,8 @@ export function turnContract(open: OpenStore): void {
     await store.endTurn(end('c', 't1'))
     const { input } = await store.acceptTurn(accept('c', 't2'))
     await store.endTurn(end('c', 't2', { status: 'cancelled', reply: undefined }))
-    const { turnId, replyId, conversationId, bind, at } = accept('c', 't3')
-    const retry = { turnId, replyId, conversationId, bind, at, idempotencyKey: 'k' }
+    const { turnId, replyId, conversationId, bind, at, placement } = accept('c', 't3')
+    const retry = { turnId, replyId, conversationId, bind, at, placement, idempotencyKey: 'k' }
 
     expect(await store.regenerateTurn(retry)).toEqual({ input, place: { branch: 0, depth: 3 } })
 

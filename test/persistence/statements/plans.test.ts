@@ -9,6 +9,8 @@ import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../../src/persistence/sqlite/store.ts'
 import * as accept from '../../../src/persistence/statements/accept-turn.ts'
+import * as queue from '../../../src/persistence/statements/queue.ts'
+import * as queueTurn from '../../../src/persistence/statements/queue-turn.ts'
 import * as accepting from '../../../src/persistence/statements/accepting.ts'
 import * as calls from '../../../src/persistence/statements/answered-calls.ts'
 import * as branches from '../../../src/persistence/statements/branches.ts'
@@ -41,7 +43,22 @@ const LINE_OF_MESSAGES = [...LINE, 'message_place']
 
 /** Each statement with the indexes of its plan, in the order of the plan. */
 const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
-  ['accept', accepting.SELECT_ACCEPTING, [BY_ID, 'message_place', 'sqlite_autoindex_setting_1']],
+  [
+    'accept',
+    accepting.SELECT_ACCEPTING,
+    [BY_ID, 'message_place', 'sqlite_autoindex_setting_1', 'turn_queued'],
+  ],
+  ['a queue', queue.SELECT_QUEUE, [BY_ID, 'turn_queued']],
+  ['a queue', queue.SELECT_QUEUED_CONVERSATIONS, ['turn_queued', BY_ID]],
+  [
+    'a queue',
+    queue.SELECT_QUEUED_INPUTS,
+    ['turn_queued', 'message_id', 'message_id', 'message_id'],
+  ],
+  ['a queue', queue.SELECT_INPUTS, [BY_TURN, 'message_id', 'message_id', 'message_id']],
+  ['a queue', queueTurn.SELECT_QUEUE_SIZE, ['turn_queued']],
+  ['a queue', queueTurn.SELECT_FIRST_QUEUED, ['turn_queued']],
+  ['a queue', queueTurn.SELECT_LAST_QUEUED, ['turn_queued']],
   ['accept', accept.SELECT_CLIENT_ID, ['message_client_id']],
   ['accept', heads.MOVE_TO_INPUT, [BY_ID]],
   ['accept', placed.SELECT_FOLLOWED, ['message_id', 'message_place']],

@@ -8,7 +8,7 @@ insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") value
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, 0, $11, $12);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
-select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch" from "conversation" as "c" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
+select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue" from "conversation" as "c" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
 
 -- answered-calls.ts: SELECT_FIRST_REPLIES (conversation_id, from, to)
 select "m"."depth", "m"."parts" from "message" as "m" where "m"."conversation_id" = $1 and "m"."branch" = 0 and "m"."depth" >= $2 and "m"."depth" <= $3 and "m"."role" = 'assistant' order by "m"."depth";
@@ -37,8 +37,8 @@ update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $
 -- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
 update "conversation" set "archived_at" = $1 where "id" = $2 and "archived_at" is null and ("conversation"."deleted_at" is null and ($3 = 0 or "conversation"."owner_id" = $4 or ($5 = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, forked_from, created_at, updated_at)
-insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "forked_from", "created_at", "updated_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict ("id") do nothing;
+-- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
+insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict ("id") do nothing;
 
 -- conversations.ts: SELECT_CONVERSATION (id)
 select * from "conversation" where "id" = $1;
@@ -52,8 +52,8 @@ update "conversation" set "title" = $1 where "id" = $2 and "title" is null and "
 -- conversations.ts: UNARCHIVE_CONVERSATION (id, reach, viewer, reach)
 update "conversation" set "archived_at" = null where "id" = $1 and "archived_at" is not null and ("conversation"."deleted_at" is null and ($2 = 0 or "conversation"."owner_id" = $3 or ($4 = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, updated_at, id)
-update "conversation" set "title" = $1, "model" = $2, "endpoint" = $3, "system" = $4, "settings" = $5, "owner_id" = $6, "metadata" = $7, "updated_at" = $8 where "id" = $9;
+-- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, updated_at, id)
+update "conversation" set "title" = $1, "model" = $2, "endpoint" = $3, "system" = $4, "settings" = $5, "owner_id" = $6, "metadata" = $7, "send_policy" = $8, "updated_at" = $9 where "id" = $10;
 
 -- delete-conversation.ts: DELETE_MARKED (id)
 delete from "conversation" where "id" = $1 and "deleted_at" is not null;
@@ -77,7 +77,7 @@ select "id" from "conversation" where "deleted_at" is not null and "id" >= '';
 delete from "checkpoint" where "turn_id" = $1;
 
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
-update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8, "content_seq" = $9, "last_seq" = $10 where "id" = $11 and "epoch" = $12 and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
+update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8, "content_seq" = $9, "last_seq" = $10 where "id" = $11 and "epoch" = $12 and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", "send_policy", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
 
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = $1;
@@ -130,6 +130,12 @@ update "conversation" set "head_message_id" = $1, "head_branch" = $2, "head_dept
 -- heads.ts: TOUCH (updated_at, id)
 update "conversation" set "updated_at" = $1 where "id" = $2;
 
+-- leave-queue.ts: CHAIN_INPUT (parent_id, id)
+update "message" set "parent_id" = $1 where "id" = $2 and "depth" is null;
+
+-- leave-queue.ts: END_QUEUED_TURN (epoch, error, ended_at, content_seq, last_seq, id)
+update "turn" set "status" = 'cancelled', "epoch" = $1, "error" = $2, "ended_at" = $3, "content_seq" = $4, "last_seq" = $5, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = $6 and "status" = 'queued' returning *;
+
 -- messages.ts: SELECT_FIRST_HISTORY (conversation_id, from, to)
 select "m"."depth", "m"."turn_id", "m"."import_id", "m"."role", "m"."parts", "m"."status" from "message" as "m" where "m"."conversation_id" = $1 and "m"."branch" = 0 and "m"."depth" >= $2 and "m"."depth" <= $3 order by "m"."depth";
 
@@ -168,6 +174,36 @@ delete from "setting" where "name" = $1;
 
 -- probe.ts: INSERT_PROBE (name)
 insert into "setting" ("name", "value") values ($1, 'null') on conflict ("name") do nothing;
+
+-- queue-turn.ts: INSERT_QUEUED_INPUT (id, conversation_id, turn_id, parent_id, client_id, role, parts, created_at)
+insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "client_id", "role", "parts", "status", "created_at") values ($1, $2, $3, $4, 0, $5, $6, $7, 'complete', $8);
+
+-- queue-turn.ts: INSERT_QUEUED_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, queue_place, send_policy, options, sealed_options)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "queue_place", "send_policy", "options", "sealed_options") values ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, 0, $9, $10, $11, $12, $13, $14);
+
+-- queue-turn.ts: SELECT_FIRST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = $1 and "status" = 'queued' order by "queue_place" limit 1;
+
+-- queue-turn.ts: SELECT_LAST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = $1 and "status" = 'queued' order by "queue_place" desc limit 1;
+
+-- queue-turn.ts: SELECT_QUEUE_SIZE (conversation_id)
+select count(*) as "size", min("queue_place") as "first_place", max("queue_place") as "last_place" from "turn" where "conversation_id" = $1 and "status" = 'queued';
+
+-- queue-turn.ts: SET_LAST_INPUT (input_message_id, id)
+update "turn" set "input_message_id" = $1 where "id" = $2 and "status" = 'queued';
+
+-- queue.ts: SELECT_INPUTS (id)
+with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."id" = $1 and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
+
+-- queue.ts: SELECT_QUEUE (conversation_id, reach, viewer, reach, conversation_id)
+select "t".*, "c"."owner_id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = $5 and "t"."status" = 'queued' order by "t"."queue_place";
+
+-- queue.ts: SELECT_QUEUED_CONVERSATIONS (after, reach, viewer, reach, limit)
+select distinct "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" where "t"."status" = 'queued' and "t"."conversation_id" > $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) order by "t"."conversation_id" limit $5;
+
+-- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
+with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = $1 and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = $1, "branches" = $2 where "id" = $3;
@@ -214,6 +250,12 @@ with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."par
 -- siblings.ts: SELECT_SIBLING_MESSAGES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to, conversation_id, conversation_id, from, to, conversation_id, conversation_id, from)
 select "w".* from (with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast($1 as integer) as "high" from "branch" as "b" where "b"."conversation_id" = $2 and "b"."n" = $3 union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = $4 and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= $5) select "m"."id", "m"."depth", "m"."position" from "line" cross join "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = $6 and "x"."parent" = "line"."n" and "x"."fork_depth" <= "line"."high" and "x"."fork_depth" >= $7 and "x"."fork_depth" < $8 and "m"."conversation_id" = $9 and "m"."branch" = "x"."n" and "m"."depth" = "x"."fork_depth" + 1 union all select "m"."id", "m"."depth", "m"."position" from "line" cross join "message" as "m" where "m"."conversation_id" = $10 and "m"."branch" = "line"."n" and "m"."depth" = "line"."high" + 1 and "line"."high" >= $11 and "line"."high" < $12 union all select "m"."id", "m"."depth", "m"."position" from "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = $13 and "x"."parent" is null and "m"."conversation_id" = $14 and "m"."branch" = "x"."n" and "m"."depth" = 1 and $15 = 0) as "s" cross join "message" as "w" where "w"."id" = "s"."id";
 
+-- start-turn.ts: PLACE_QUEUED_INPUT (parent_id, position, branch, depth, id)
+update "message" set "parent_id" = $1, "position" = $2, "branch" = $3, "depth" = $4 where "id" = $5 and "depth" is null;
+
+-- start-turn.ts: START_QUEUED_TURN (epoch, endpoint, model, reply_branch, reply_depth, started_at, id)
+update "turn" set "status" = 'pending', "epoch" = $1, "endpoint" = $2, "model" = $3, "reply_branch" = $4, "reply_depth" = $5, "started_at" = $6, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = $7 and "status" = 'queued';
+
 -- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key, reach, viewer, reach)
 select "t".*, "c"."owner_id", "k"."message_id" as "keyed_message_id" from "send_key" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."conversation_id" = $1 and "k"."key" = $2 and "t"."id" = "k"."turn_id" and "c"."id" = "k"."conversation_id" and ("c"."deleted_at" is null and ($3 = 0 or "c"."owner_id" = $4 or ($5 = 2 and "c"."owner_id" is null)));
 
@@ -227,7 +269,7 @@ update "message" set "input_tokens" = $1, "output_tokens" = $2, "reasoning_token
 update "turn" set "usage" = $1 where "id" = $2 and "epoch" = $3 and "status" = 'cancelled' returning *, (select "c"."owner_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "owner_id";
 
 -- turns.ts: SELECT_LAST_TURN (conversation_id, reach, viewer, reach, conversation_id)
-select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = $5 and "t"."position" <= 9007199254740990 order by "t"."position" desc limit 1;
+select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = $5 and "t"."position" <= 9007199254740990 and "t"."status" <> 'queued' order by "t"."position" desc limit 1;
 
 -- turns.ts: SELECT_TURN (id)
 select * from "turn" where "id" = $1;

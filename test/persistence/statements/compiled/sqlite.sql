@@ -8,7 +8,7 @@ insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") value
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
-select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
+select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
 -- answered-calls.ts: SELECT_FIRST_REPLIES (conversation_id, from, to)
 select "m"."depth", "m"."parts" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? and "m"."role" = 'assistant' order by "m"."depth";
@@ -37,8 +37,8 @@ update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?,
 -- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
 update "conversation" set "archived_at" = ? where "id" = ? and "archived_at" is null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, forked_from, created_at, updated_at)
-insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
+-- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
+insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
 
 -- conversations.ts: SELECT_CONVERSATION (id)
 select * from "conversation" where "id" = ?;
@@ -52,8 +52,8 @@ update "conversation" set "title" = ? where "id" = ? and "title" is null and "de
 -- conversations.ts: UNARCHIVE_CONVERSATION (id, reach, viewer, reach)
 update "conversation" set "archived_at" = null where "id" = ? and "archived_at" is not null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, updated_at, id)
-update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?, "settings" = ?, "owner_id" = ?, "metadata" = ?, "updated_at" = ? where "id" = ?;
+-- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, updated_at, id)
+update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?, "settings" = ?, "owner_id" = ?, "metadata" = ?, "send_policy" = ?, "updated_at" = ? where "id" = ?;
 
 -- delete-conversation.ts: DELETE_MARKED (id)
 delete from "conversation" where "id" = ? and "deleted_at" is not null;
@@ -77,7 +77,7 @@ select "id" from "conversation" where "deleted_at" is not null and "id" >= '';
 delete from "checkpoint" where "turn_id" = ?;
 
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
-update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
+update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", "send_policy", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
 
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = ?;
@@ -130,6 +130,12 @@ update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth"
 -- heads.ts: TOUCH (updated_at, id)
 update "conversation" set "updated_at" = ? where "id" = ?;
 
+-- leave-queue.ts: CHAIN_INPUT (parent_id, id)
+update "message" set "parent_id" = ? where "id" = ? and "depth" is null;
+
+-- leave-queue.ts: END_QUEUED_TURN (epoch, error, ended_at, content_seq, last_seq, id)
+update "turn" set "status" = 'cancelled', "epoch" = ?, "error" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ?, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = ? and "status" = 'queued' returning *;
+
 -- messages.ts: SELECT_FIRST_HISTORY (conversation_id, from, to)
 select "m"."depth", "m"."turn_id", "m"."import_id", "m"."role", "m"."parts", "m"."status" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
 
@@ -168,6 +174,36 @@ delete from "setting" where "name" = ?;
 
 -- probe.ts: INSERT_PROBE (name)
 insert into "setting" ("name", "value") values (?, 'null') on conflict ("name") do nothing;
+
+-- queue-turn.ts: INSERT_QUEUED_INPUT (id, conversation_id, turn_id, parent_id, client_id, role, parts, created_at)
+insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "client_id", "role", "parts", "status", "created_at") values (?, ?, ?, ?, 0, ?, ?, ?, 'complete', ?);
+
+-- queue-turn.ts: INSERT_QUEUED_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, queue_place, send_policy, options, sealed_options)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "queue_place", "send_policy", "options", "sealed_options") values (?, ?, ?, ?, ?, 'queued', ?, ?, ?, 0, ?, ?, ?, ?, ?, ?);
+
+-- queue-turn.ts: SELECT_FIRST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place" limit 1;
+
+-- queue-turn.ts: SELECT_LAST_QUEUED (conversation_id)
+select * from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place" desc limit 1;
+
+-- queue-turn.ts: SELECT_QUEUE_SIZE (conversation_id)
+select count(*) as "size", min("queue_place") as "first_place", max("queue_place") as "last_place" from "turn" where "conversation_id" = ? and "status" = 'queued';
+
+-- queue-turn.ts: SET_LAST_INPUT (input_message_id, id)
+update "turn" set "input_message_id" = ? where "id" = ? and "status" = 'queued';
+
+-- queue.ts: SELECT_INPUTS (id)
+with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."id" = ? and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
+
+-- queue.ts: SELECT_QUEUE (conversation_id, reach, viewer, reach, conversation_id)
+select "t".*, "c"."owner_id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? and "t"."status" = 'queued' order by "t"."queue_place";
+
+-- queue.ts: SELECT_QUEUED_CONVERSATIONS (after, reach, viewer, reach, limit)
+select distinct "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" where "t"."status" = 'queued' and "t"."conversation_id" > ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) order by "t"."conversation_id" limit ?;
+
+-- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
+with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = ? and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = ?, "branches" = ? where "id" = ?;
@@ -214,6 +250,12 @@ with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."par
 -- siblings.ts: SELECT_SIBLING_MESSAGES (depth, conversation_id, branch, conversation_id, from, conversation_id, from, to, conversation_id, conversation_id, from, to, conversation_id, conversation_id, from)
 select "w".* from (with recursive "line"("n", "parent", "low", "high") as (select "b"."n", "b"."parent", "b"."fork_depth" as "low", cast(? as integer) as "high" from "branch" as "b" where "b"."conversation_id" = ? and "b"."n" = ? union all select "p"."n", "p"."parent", "p"."fork_depth" as "low", "l"."low" as "high" from "line" as "l" cross join "branch" as "p" where "p"."conversation_id" = ? and "p"."n" = "l"."parent" and "p"."n" < "l"."n" and "l"."low" >= ?) select "m"."id", "m"."depth", "m"."position" from "line" cross join "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" = "line"."n" and "x"."fork_depth" <= "line"."high" and "x"."fork_depth" >= ? and "x"."fork_depth" < ? and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = "x"."fork_depth" + 1 union all select "m"."id", "m"."depth", "m"."position" from "line" cross join "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = "line"."n" and "m"."depth" = "line"."high" + 1 and "line"."high" >= ? and "line"."high" < ? union all select "m"."id", "m"."depth", "m"."position" from "branch" as "x" cross join "message" as "m" where "x"."conversation_id" = ? and "x"."parent" is null and "m"."conversation_id" = ? and "m"."branch" = "x"."n" and "m"."depth" = 1 and ? = 0) as "s" cross join "message" as "w" where "w"."id" = "s"."id";
 
+-- start-turn.ts: PLACE_QUEUED_INPUT (parent_id, position, branch, depth, id)
+update "message" set "parent_id" = ?, "position" = ?, "branch" = ?, "depth" = ? where "id" = ? and "depth" is null;
+
+-- start-turn.ts: START_QUEUED_TURN (epoch, endpoint, model, reply_branch, reply_depth, started_at, id)
+update "turn" set "status" = 'pending', "epoch" = ?, "endpoint" = ?, "model" = ?, "reply_branch" = ?, "reply_depth" = ?, "started_at" = ?, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = ? and "status" = 'queued';
+
 -- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key, reach, viewer, reach)
 select "t".*, "c"."owner_id", "k"."message_id" as "keyed_message_id" from "send_key" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."conversation_id" = ? and "k"."key" = ? and "t"."id" = "k"."turn_id" and "c"."id" = "k"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
@@ -227,7 +269,7 @@ update "message" set "input_tokens" = ?, "output_tokens" = ?, "reasoning_tokens"
 update "turn" set "usage" = ? where "id" = ? and "epoch" = ? and "status" = 'cancelled' returning *, (select "c"."owner_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "owner_id";
 
 -- turns.ts: SELECT_LAST_TURN (conversation_id, reach, viewer, reach, conversation_id)
-select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? and "t"."position" <= 9007199254740990 order by "t"."position" desc limit 1;
+select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = ? and "t"."position" <= 9007199254740990 and "t"."status" <> 'queued' order by "t"."position" desc limit 1;
 
 -- turns.ts: SELECT_TURN (id)
 select * from "turn" where "id" = ?;

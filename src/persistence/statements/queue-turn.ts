@@ -1,0 +1,307 @@
+/**
+ * Writes an input and its turn into the queue of a conversation: the input has no place on a line,
+ * and the head stays.
+ *
+ * Does not decide whether a turn is queued.
+ */
+import { ColloquyError } from '../../protocol/errors.ts'
+import { type Message, textOf } from '../../protocol/message.ts'
+import type { SendPolicy } from '../../protocol/turn.ts'
+import type { PlacedTurn, Placement } from '../ports/placement.ts'
+import type { TurnAccept, TurnBinding, TurnStart } from '../ports/turn-store.ts'
+import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import { INSERT_SEND_KEY } from './accepting.ts'
+import type { ReportBroken } from './checked-row.ts'
+import { type Db, literal, type Marks } from './compile.ts'
+import { COUNT_TURN, TOUCH } from './heads.ts'
+import { messageRecord } from './message-row.ts'
+import { numberAfter } from './positions.ts'
+import { QUEUED, readQueue } from './queue.ts'
+import { optionsColumn, queuedOptions } from './queued-options.ts'
+import { type Connection, Statement } from './statement.ts'
+import { fromText, toText, toTextOrNull } from './stored-text.ts'
+import { SELECT_MESSAGE } from './turn-parts.ts'
+import { ANY_VIEWER } from './visible.ts'
+
+interface QueueSize {
+  readonly size: number
+  readonly first_place: number | null
+  readonly last_place: number | null
+}
+
+export const SELECT_QUEUE_SIZE = new Statement<Pick<TurnRow, 'conversation_id'>, QueueSize>(
+  (db, { conversation_id }) =>
+    db
+      .selectFrom('turn')
+      .select((of) => [
+        of.fn.countAll<number>().as('size'),
+        of.fn.min<number | null>('queue_place').as('first_place'),
+        of.fn.max<number | null>('queue_place').as('last_place'),
+      ])
+      .where('conversation_id', '=', conversation_id)
+      .where('status', '=', QUEUED),
+)
+
+type Ends = Pick<TurnRow, 'conversation_id'>
+
+export const SELECT_FIRST_QUEUED = new Statement<Ends, TurnRow>((db, marks) =>
+  queuedOf(db, marks).orderBy('queue_place').limit(literal(1)),
+)
+
+export const SELECT_LAST_QUEUED = new Statement<Ends, TurnRow>((db, marks) =>
+  queuedOf(db, marks).orderBy('queue_place', 'desc').limit(literal(1)),
+)
+
+function queuedOf(db: Db, { conversation_id }: Marks<Ends>) {
+  return db
+    .selectFrom('turn')
+    .selectAll()
+    .where('conversation_id', '=', conversation_id)
+    .where('status', '=', QUEUED)
+}
+
+export const SET_LAST_INPUT = new Statement<Pick<TurnRow, 'id' | 'input_message_id'>>(
+  (db, { id, input_message_id }) =>
+    db
+      .updateTable('turn')
+      .set({ input_message_id })
+      .where('id', '=', id)
+      .where('status', '=', QUEUED),
+)
+
+// The inputs of a turn are a chain: each has the one before as its parent, and the turn has the last.
+// The position comes with the place on a line, when the turn starts.
+export const INSERT_QUEUED_INPUT = new Statement<
+  Pick<
+    MessageRow,
+    | 'id'
+    | 'conversation_id'
+    | 'turn_id'
+    | 'parent_id'
+    | 'client_id'
+    | 'role'
+    | 'parts'
+    | 'created_at'
+  >
+>((db, row) =>
+  db.insertInto('message').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    turn_id: row.turn_id,
+    parent_id: row.parent_id,
+    position: literal(0),
+    client_id: row.client_id,
+    role: row.role,
+    parts: row.parts,
+    status: literal('complete'),
+    created_at: row.created_at,
+  }),
+)
+
+type QueuedColumn =
+  | 'id'
+  | 'conversation_id'
+  | 'position'
+  | 'input_message_id'
+  | 'reply_id'
+  | 'epoch'
+  | 'endpoint'
+  | 'model'
+  | 'metadata'
+  | 'started_at'
+  | 'queue_place'
+  | 'send_policy'
+  | 'options'
+  | 'sealed_options'
+
+export const INSERT_QUEUED_TURN = new Statement<Pick<TurnRow, QueuedColumn>>((db, row) =>
+  db.insertInto('turn').values({
+    id: row.id,
+    conversation_id: row.conversation_id,
+    position: row.position,
+    input_message_id: row.input_message_id,
+    reply_id: row.reply_id,
+    status: QUEUED,
+    epoch: row.epoch,
+    endpoint: row.endpoint,
+    model: row.model,
+    attempts: literal(0),
+    metadata: row.metadata,
+    started_at: row.started_at,
+    queue_place: row.queue_place,
+    send_policy: row.send_policy,
+    options: row.options,
+    sealed_options: row.sealed_options,
+  }),
+)
+
+/** An input that comes with its turn, or joins one. */
+interface QueuedInput extends Pick<
+  TurnAccept,
+  'conversationId' | 'messageId' | 'role' | 'parts' | 'at'
+> {
+  /** Its parts as JSON. */
+  readonly json: string
+  readonly clientId: string | null
+  /** `undefined` if it follows the head, whichever that is when its turn starts. */
+  readonly parentId: string | null | undefined
+}
+
+/** What is written with a queued turn. */
+interface QueuedColumns {
+  readonly conversation: ConversationRow
+  readonly policy: Exclude<SendPolicy, 'reject'>
+  readonly bound: TurnBinding
+  readonly metadata: string | null
+  readonly epoch: number
+  /** The new input, or the stored message that is answered again. */
+  readonly input: QueuedInput | MessageRow
+}
+
+type Queued = { readonly queued: PlacedTurn } | { readonly refusal: ColloquyError }
+
+/** Returns the queue with the turn or the input, or the error with which it was refused. */
+export async function queueTurn(
+  tx: Connection,
+  start: TurnStart & { readonly placement: Placement },
+  columns: QueuedColumns,
+  onBroken: ReportBroken,
+): Promise<Queued> {
+  const { conversation, policy, input } = columns
+  const joined = 'json' in input ? await joinedTurn(tx, start, columns, input) : undefined
+  const placed = joined ?? (await ownTurn(tx, start, columns))
+  if (typeof placed !== 'string') return placed
+  const named = { conversation_id: conversation.id, ...ANY_VIEWER }
+  const queue = await readQueue(tx, named, onBroken)
+  const place = joined === undefined ? PLACES[policy] : 'joined'
+  const message = 'json' in input ? queuedInput(input, placed) : messageRecord(input)
+  return { queued: { turnId: placed, place, input: message, queue } }
+}
+
+const PLACES = { queue: 'last', merge: 'last', steer: 'first', replace: 'replacing' } as const
+
+/** Adds an input to the queued turn that its policy lets it join. Returns the id of that turn. */
+async function joinedTurn(
+  tx: Connection,
+  start: TurnStart & { readonly placement: Placement },
+  { conversation, policy }: QueuedColumns,
+  input: QueuedInput,
+): Promise<string | undefined> {
+  const id = conversation.id
+  // The results of a tool answer the calls before them: they come first in a turn of their own.
+  if (input.role !== 'user' || (policy !== 'merge' && policy !== 'steer')) return undefined
+  const end = policy === 'merge' ? SELECT_LAST_QUEUED : SELECT_FIRST_QUEUED
+  const turn = await end.first(tx, { conversation_id: id })
+  if (turn?.send_policy !== policy) return undefined
+  if (!start.placement.mayJoin(turn.id, queuedOptions(turn))) return undefined
+  const before = await SELECT_MESSAGE.first(tx, { id: turn.input_message_id })
+  if (before?.role !== 'user') return undefined
+  await insertInput(tx, input, { id, turnId: turn.id, after: before.id })
+  await SET_LAST_INPUT.run(tx, { id: turn.id, input_message_id: input.messageId })
+  await insertKey(tx, start, { id, turnId: turn.id, messageId: input.messageId })
+  await TOUCH.run(tx, { id, updated_at: start.at.getTime() })
+  return turn.id
+}
+
+async function ownTurn(
+  tx: Connection,
+  start: TurnStart & { readonly placement: Placement },
+  { conversation, policy, bound, metadata, epoch, input }: QueuedColumns,
+): Promise<string | { readonly refusal: ColloquyError }> {
+  const { id } = conversation
+  const { turnId, replyId, placement } = start
+  const at = start.at.getTime()
+  const options = placement.options()
+  const queue = await SELECT_QUEUE_SIZE.one(tx, { conversation_id: id })
+  // A turn that replaces the others is alone in the queue then.
+  if (policy !== 'replace' && queue.size >= placement.limit) {
+    return { refusal: queueFull(placement.limit) }
+  }
+  const isNew = 'json' in input
+  if (isNew) await insertInput(tx, input, { id, turnId, after: null })
+  const messageId = isNew ? input.messageId : input.id
+  const isFirst = policy === 'steer' || policy === 'replace'
+  const turns = numberAfter(conversation.turns, start.conversationId)
+  await INSERT_QUEUED_TURN.run(tx, {
+    id: turnId,
+    conversation_id: id,
+    position: turns,
+    input_message_id: messageId,
+    reply_id: replyId,
+    epoch,
+    endpoint: toText(bound.endpoint),
+    model: toText(bound.model),
+    metadata,
+    started_at: at,
+    queue_place: isFirst ? (queue.first_place ?? 1) - 1 : (queue.last_place ?? 0) + 1,
+    send_policy: policy,
+    options: optionsColumn(options, isNew ? input.parentId : undefined),
+    sealed_options: options.sealed ?? null,
+  })
+  await insertKey(tx, start, { id, turnId, messageId })
+  await COUNT_TURN.run(tx, { id, turns, branches: conversation.branches, updated_at: at })
+  return turnId
+}
+
+/** @param after - the input of the same turn that it follows */
+async function insertInput(
+  tx: Connection,
+  { messageId, clientId, role, json, at }: QueuedInput,
+  {
+    id,
+    turnId,
+    after,
+  }: { readonly id: string; readonly turnId: string; readonly after: string | null },
+): Promise<void> {
+  await INSERT_QUEUED_INPUT.run(tx, {
+    id: messageId,
+    conversation_id: id,
+    turn_id: turnId,
+    parent_id: after,
+    client_id: clientId,
+    role,
+    parts: json,
+    created_at: at.getTime(),
+  })
+}
+
+async function insertKey(
+  tx: Connection,
+  { idempotencyKey }: TurnStart,
+  {
+    id,
+    turnId,
+    messageId,
+  }: { readonly id: string; readonly turnId: string; readonly messageId: string },
+): Promise<void> {
+  const key = toTextOrNull(idempotencyKey)
+  if (key === null) return
+  await INSERT_SEND_KEY.run(tx, {
+    conversation_id: id,
+    key,
+    turn_id: turnId,
+    message_id: messageId,
+  })
+}
+
+function queuedInput(input: QueuedInput, turnId: string): Message {
+  return {
+    id: input.messageId,
+    conversationId: input.conversationId,
+    turnId,
+    position: 0,
+    createdAt: input.at,
+    role: input.role,
+    parts: input.parts,
+    text: textOf(input.parts),
+    status: 'complete',
+    ...(input.clientId !== null && { clientId: fromText(input.clientId) }),
+  }
+}
+
+function queueFull(limit: number): ColloquyError {
+  return new ColloquyError(
+    'queue-full',
+    `This conversation has ${limit} queued turns, which is the limit (limits.queuedTurns). Cancel one, or send again when one has started.`,
+  )
+}
