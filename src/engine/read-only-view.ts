@@ -11,6 +11,7 @@ import type {
   ConversationRecord,
   MessageListOptions,
 } from '../protocol/conversation.ts'
+import type { CallRecord, StepRecord } from '../protocol/call.ts'
 import { conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
@@ -46,6 +47,7 @@ export class ReadOnlyView implements OwnerView {
   readonly regenerate: () => Promise<never>
   readonly edit: () => Promise<never>
   readonly cancel: () => Promise<never>
+  readonly supply: () => Promise<never>
 
   constructor(parts: ReadOnlyViewParts) {
     this.#parts = parts
@@ -61,6 +63,7 @@ export class ReadOnlyView implements OwnerView {
     this.regenerate = refuse
     this.edit = refuse
     this.cancel = refuse
+    this.supply = refuse
   }
 
   get ownerId(): string {
@@ -105,6 +108,18 @@ export class ReadOnlyView implements OwnerView {
     const conversation = await store.getConversation(conversationId, viewer)
     if (conversation === undefined) throw conversationNotFound(conversationId)
     return store.listTurns(conversationId, viewer)
+  }
+
+  async listCalls(turnId: string): Promise<readonly CallRecord[]> {
+    const { store, viewer } = this.#open
+    checked(requests.turnId, turnId, 'listCalls: turn id')
+    return store.listCalls(turnId, viewer)
+  }
+
+  async listSteps(turnId: string): Promise<readonly StepRecord[]> {
+    const { store, viewer } = this.#open
+    checked(requests.turnId, turnId, 'listSteps: turn id')
+    return store.listSteps(turnId, viewer)
   }
 
   async attachTurn(turnId: string): Promise<Turn> {

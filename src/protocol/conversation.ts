@@ -34,6 +34,8 @@ export interface ConversationRecord {
   readonly ownerId?: string
   /** Any JSON that the host keeps with the conversation. */
   readonly metadata?: unknown
+  /** The names of the tools of its turns; absent: all tools of the engine. */
+  readonly tools?: readonly string[]
   /** The last message of the active line; absent in a conversation without messages. */
   readonly headMessageId?: string
   /** The message that the conversation was copied from, with its conversation; see `fork`. */
@@ -67,6 +69,8 @@ export interface ConversationUpdate {
   readonly settings?: Settings | null | undefined
   readonly ownerId?: string | null | undefined
   readonly metadata?: unknown
+  /** The names of engine tools. `null`: all tools of the engine. */
+  readonly tools?: readonly string[] | null | undefined
 }
 
 /** The place of a conversation in a list. Every {@link ConversationRecord} is one. */

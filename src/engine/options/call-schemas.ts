@@ -7,17 +7,8 @@ import * as v from 'valibot'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { LONGEST_FIELD, MOST_FIELDS } from '../../protocol/conversation.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
-import {
-  abortSignal,
-  headers,
-  json,
-  settings,
-  text,
-  extraBody,
-  group,
-  jsonRecord,
-  record,
-} from './check.ts'
+import { abortSignal, headers, json, settings, text, extraBody, group, record } from './check.ts'
+import { toolEntries, toolNames } from './tool-schemas.ts'
 
 const MAX_ID_LENGTH = 200
 
@@ -31,11 +22,6 @@ export const ownerId = chosenId
 const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
 
-const tool = group({
-  description: v.optional(v.string()),
-  inputSchema: jsonRecord,
-})
-
 export const conversationOptions = group({
   id: v.optional(chosenId),
   title: v.optional(text),
@@ -45,6 +31,7 @@ export const conversationOptions = group({
   settings: v.optional(settings),
   ownerId: v.optional(ownerId),
   metadata,
+  tools: v.optional(toolNames),
   messages: v.optional(v.array(v.unknown())),
 })
 
@@ -58,17 +45,16 @@ const turnEntries = {
   headers: v.optional(headers),
   metadata,
   idempotencyKey: v.optional(chosenId),
-  tools: v.optional(
-    record(
-      (names) => names.every((name) => /^[\w-]{1,64}$/.test(name)),
-      'names of letters, digits, _ and -',
-      tool,
-    ),
-  ),
+  ...toolEntries,
 }
 
-/** Of `retry` and `regenerate`, which have their input. */
+/** Of `regenerate`, which has its input. */
 export const turnOptions = group(turnEntries)
+
+export const retryOptions = group({
+  ...turnEntries,
+  from: v.optional(v.picklist(['start', 'last-step']), 'last-step'),
+})
 
 const editEntries = { ...turnEntries, clientId: v.optional(chosenId) }
 export const editOptions = group(editEntries)
@@ -87,6 +73,7 @@ export const conversationUpdate = group({
   settings: v.nullish(settings),
   ownerId: v.nullish(ownerId),
   metadata: v.nullish(json),
+  tools: v.nullish(toolNames),
 })
 
 /** As many as one page has. */
@@ -171,6 +158,11 @@ export const modelName = v.nullable(text)
 export const switchPosition = v.boolean()
 export const conversationId = v.string()
 export const turnId = v.string()
+export const callId = v.string()
+export const supplied = v.union(
+  [group({ output: json }), group({ error: text })],
+  'either { output } or { error }',
+)
 export const isArchived = v.boolean()
 export const messageId = v.string()
 export const viewOptions = group({ unowned: v.optional(v.boolean(), false) })

@@ -6,6 +6,7 @@
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
+import type { CallRecord, Decision, StepRecord } from '../../protocol/call.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { Turn } from '../api.ts'
@@ -96,6 +97,26 @@ export class TurnCalls {
     const live = turns.runningIn(conversationId)
     const stored = await store.listTurns(conversationId, viewer)
     return stored.map((turn) => (turn.id === live?.turnId ? live.liveRecord(turn) : turn))
+  }
+
+  async listCalls(turnId: string, viewer?: Viewer): Promise<readonly CallRecord[]> {
+    checked(requests.turnId, turnId, 'listCalls: turn id')
+    return await this.#parts.store.listCalls(turnId, viewer)
+  }
+
+  async listSteps(turnId: string, viewer?: Viewer): Promise<readonly StepRecord[]> {
+    checked(requests.turnId, turnId, 'listSteps: turn id')
+    return await this.#parts.store.listSteps(turnId, viewer)
+  }
+
+  /** The host says how a call ended that a crash left open. */
+  async supply(callId: string, given: unknown, viewer?: Viewer): Promise<Decision> {
+    checked(requests.callId, callId, 'supply: call id')
+    const outcome = checked(requests.supplied, given, 'supply: the outcome')
+    const { store, options } = this.#parts
+    const at = new Date(options.clock.now())
+    const { isTaken, call } = await store.supplyCall(callId, outcome, at, viewer)
+    return { outcome: isTaken ? 'decided' : 'already-decided', call }
   }
 
   /** Returns `undefined` before the input of the turn is on disk. */

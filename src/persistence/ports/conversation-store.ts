@@ -42,6 +42,8 @@ export interface NewConversation {
   readonly settings?: Settings | undefined
   readonly ownerId?: string | undefined
   readonly metadata?: unknown
+  /** The names of the tools of its turns. */
+  readonly tools?: readonly string[] | undefined
   readonly messages: readonly NewMessage[]
   /** The `turnId` of the initial messages. No turn has this id. */
   readonly importId: string

@@ -10,6 +10,7 @@ import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { ConversationStore } from './conversation-store.ts'
 import type { EndpointStore } from './endpoint-store.ts'
 import type { SettingStore } from './setting-store.ts'
+import type { StepStore } from './step-store.ts'
 import type { TurnStore } from './turn-store.ts'
 
 /** Whether the database can be written at present. */
@@ -23,7 +24,8 @@ export interface StoreHealth {
   readonly error?: ErrorRecord
 }
 
-export interface Store extends ConversationStore, TurnStore, EndpointStore, SettingStore {
+export interface Store
+  extends ConversationStore, TurnStore, StepStore, EndpointStore, SettingStore {
   /** Grows with each opening of the database. Each turn has the epoch of its writer. */
   readonly epoch: number
 

@@ -5,7 +5,8 @@
  * the only other such write. Knows nothing of how `bind` chooses an endpoint and a model.
  */
 import { sql } from 'kysely'
-import { toText, toTextOrNull } from './stored-text.ts'
+import { toJson, toText, toTextOrNull } from './stored-text.ts'
+import { SET_TOOLS } from './steps.ts'
 import type { ConversationRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { Place } from '../ports/conversation-store.ts'
 import type { AcceptedTurn, TurnBinding, TurnStart } from '../ports/turn-store.ts'
@@ -134,6 +135,10 @@ export async function insertTurn(
     metadata,
     started_at: start.at.getTime(),
   })
+  const { tools } = bound
+  if (tools !== undefined) {
+    await SET_TOOLS.run(tx, { id: start.turnId, tools: toJson(tools, 'tools') })
+  }
   const key = toTextOrNull(start.idempotencyKey)
   if (key !== null) {
     await INSERT_SEND_KEY.run(tx, {

@@ -5,6 +5,7 @@ import type { DeletedConversation, NewConversation } from '../ports/conversation
 import {
   assertColumn,
   json,
+  jsonArray,
   jsonObject,
   plainText,
   readable,
@@ -34,6 +35,7 @@ export function newConversationRow(conversation: NewConversation): ConversationR
     turns: 0,
     branches: 0,
     send_policy: null,
+    tools: toJsonOrNull(conversation.tools, 'tools'),
     forked_from: null,
     archived_at: null,
     deleted_at: null,
@@ -44,7 +46,7 @@ export function newConversationRow(conversation: NewConversation): ConversationR
 
 /** The columns of a change. `null` clears a column, `undefined` leaves it as it is. */
 export function changedColumns(changes: ConversationUpdate, at: Date): Partial<ConversationRow> {
-  const { title, model, endpoint, system, settings, ownerId, metadata } = changes
+  const { title, model, endpoint, system, settings, ownerId, metadata, tools } = changes
   return {
     ...(title !== undefined && { title: toTextOrNull(title) }),
     ...(model !== undefined && { model: toTextOrNull(model) }),
@@ -53,6 +55,7 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
     ...(settings !== undefined && { settings: toJsonOrNull(settings ?? undefined, 'settings') }),
     ...(ownerId !== undefined && { owner_id: toTextOrNull(ownerId) }),
     ...(metadata !== undefined && { metadata: toJsonOrNull(metadata ?? undefined, 'metadata') }),
+    ...(tools !== undefined && { tools: toJsonOrNull(tools ?? undefined, 'tools') }),
     ...(isActivity(changes) && { updated_at: at.getTime() }),
   }
 }
@@ -77,6 +80,7 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     ...(row.system !== null && { system: text(row.system) }),
     ...(row.settings !== null && { settings: storedSettings(row.settings) }),
     ...(row.owner_id !== null && { ownerId: text(row.owner_id) }),
+    ...(row.tools !== null && { tools: toolNames(row.tools) }),
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
     ...(row.head_message_id !== null && { headMessageId: plainText(row.head_message_id) }),
     ...(row.forked_from !== null && { forkedFrom: forkedFrom(row.forked_from) }),
@@ -84,6 +88,12 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     createdAt: time(row.created_at),
     updatedAt: time(row.updated_at),
   }))
+}
+
+function toolNames(column: unknown): readonly string[] {
+  const names = jsonArray(column)
+  assertColumn(names.every((name) => typeof name === 'string'))
+  return names
 }
 
 function forkedFrom(column: unknown): Required<ConversationRecord>['forkedFrom'] {

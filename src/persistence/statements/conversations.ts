@@ -91,6 +91,7 @@ export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedBy
         settings: row.settings,
         owner_id: row.owner_id,
         metadata: row.metadata,
+        tools: row.tools,
         head_message_id: row.head_message_id,
         head_branch: row.head_branch,
         head_depth: row.head_depth,
@@ -111,6 +112,7 @@ type ChangeableColumn =
   | 'settings'
   | 'owner_id'
   | 'metadata'
+  | 'tools'
   | 'updated_at'
 
 export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
@@ -125,6 +127,7 @@ export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, Changeabl
         settings: row.settings,
         owner_id: row.owner_id,
         metadata: row.metadata,
+        tools: row.tools,
         updated_at: row.updated_at,
       })
       .where('id', '=', row.id),
