@@ -16,6 +16,7 @@ import { type ResolvedOptions, resolveOptions } from './engine/options/resolve-o
 import { ReadOnlyEngine } from './engine/read-only-engine.ts'
 import { assertRuntime } from './engine/runtime.ts'
 import { Drains } from './engine/turn/drains.ts'
+import { LateTools } from './engine/turn/late-tools.ts'
 import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
 import type { ConversationStore } from './persistence/ports/conversation-store.ts'
@@ -73,13 +74,15 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     const oneShots = new OneShots(transport, binder, steady)
     const titles = new Titles({ store, feed, binder, preferences, oneShots, options: steady })
     const drains = new Drains({ store, feed, options })
+    const late = new LateTools()
     const turns = new Turns({
       store,
       transport,
       feed,
       binder,
       drains,
-      sealer: endpoints,
+      endpoints,
+      late,
       options,
       onIdle: (conversationId) => actors.rest(conversationId),
       tell: (conversationId, event) => actors.send(conversationId, event),
@@ -108,6 +111,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       binder,
       drains,
       turns,
+      late,
       actors,
       oneShots,
       titles,

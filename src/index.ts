@@ -16,6 +16,7 @@ export type {
   OwnerView,
   Reply,
   ResumeOptions,
+  RetryTurnOptions,
   SendOptions,
   Turn,
   ViewOptions,
@@ -28,14 +29,18 @@ export type {
   LimitOptions,
   Prepare,
   PreparedTurn,
+  PrepareStep,
   RetryOptions,
   SecretOptions,
+  StepInfo,
+  StepPlan,
   TimeoutOptions,
 } from './engine/options/options.ts'
 export type { AddressPolicy } from './transport/http/address-guard.ts'
 export type { RequestDispatcher } from './transport/http/dispatchers.ts'
 export { ColloquyError } from './protocol/errors.ts'
 export type { ColloquyErrorCode, ColloquyErrorDetails, ErrorRecord } from './protocol/errors.ts'
+export type { CallRecord, Decision, StepRecord } from './protocol/call.ts'
 export type { Clock } from './protocol/clock.ts'
 export type {
   ConversationListOptions,
@@ -78,12 +83,22 @@ export type {
   Part,
   ReasoningPart,
   TextPart,
+  ToolContent,
   ToolCallPart,
   ToolResultPart,
   Usage,
 } from './protocol/message.ts'
 export type { Snapshot } from './protocol/snapshot.ts'
-export type { ToolDefinition, ToolDefinitions } from './protocol/tool.ts'
+export type {
+  CallProgress,
+  CallState,
+  ToolChoice,
+  ToolDefinition,
+  ToolDefinitions,
+  ToolResultCode,
+} from './protocol/tool.ts'
+export { ToolError } from './tools/tool.ts'
+export type { AnyTool, CallContext, JsonSchemaObject, Schema, Tool } from './tools/tool.ts'
 export type {
   AttemptRecord,
   QueuedTurn,

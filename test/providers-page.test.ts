@@ -46,6 +46,6 @@ test('every dialect and every quirk switch has its row', async () => {
   const switches = [...(quirks?.[1] ?? '').matchAll(/^ {2}readonly (\w+)\?:/gm)]
 
   expect(rowsUnder(page, '## Dialects')).toEqual(expect.arrayContaining([...DIALECTS]))
-  expect(switches.length).toBe(5)
+  expect(switches.length).toBe(6)
   expect(rowsUnder(page, '### chat-completions')).toEqual(switches.map(([, name]) => name))
 })

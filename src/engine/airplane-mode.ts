@@ -32,6 +32,7 @@ export async function stopOnlineWork({
 }: OnlineWork): Promise<void> {
   const isElsewhere = (endpoint: string) => endpoint !== AIRPLANE
   const elsewhere = turns.all.filter((live) => live.concerns(isElsewhere))
+  for (const live of turns.all) if (!elsewhere.includes(live)) live.calls?.stopOnline()
   drains.abort(({ endpoint }) => isElsewhere(endpoint))
   const ended = Promise.all([
     oneShots.abort(isElsewhere),

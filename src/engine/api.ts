@@ -20,12 +20,15 @@ import type {
   ModelPurpose,
   Quirks,
 } from '../protocol/endpoint.ts'
+import type { CallRecord, Decision, StepRecord } from '../protocol/call.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { ActorInspectionEvent } from '../protocol/inspection.ts'
 import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
-import type { ToolDefinitions } from '../protocol/tool.ts'
+import type { ToolChoice, ToolDefinition } from '../protocol/tool.ts'
+import type { AnyTool } from '../tools/tool.ts'
+import type { PrepareStep } from './options/options.ts'
 import type {
   QueuedTurn,
   Receipt,
@@ -119,6 +122,8 @@ export interface ConversationOptions {
   readonly ownerId?: string | undefined
   /** Any JSON that the host wants to keep with the conversation. */
   readonly metadata?: unknown
+  /** The names of the engine's tools that are offered. @defaultValue all */
+  readonly tools?: readonly string[] | undefined
   /** Messages that the conversation begins with, oldest first. */
   readonly messages?: readonly InitialMessage[] | undefined
   /** What a send does while a turn runs. @defaultValue the `sendPolicy` of the engine */
@@ -164,10 +169,35 @@ export interface TurnOptions {
    */
   readonly idempotencyKey?: string | undefined
   /**
-   * The tools that the model may call, by name. A call ends the turn with finish reason
-   * `tool-calls`. Answer it by sending `tool-result` parts.
+   * The tools that the model may call: names of tools of the engine, or tools by name. They replace
+   * those of the conversation and of the engine. Calls of tools with `execute` run; any other call
+   * ends the turn with finish reason `tool-calls`: answer it by sending `tool-result` parts.
+   *
+   * @defaultValue the `tools` of the conversation, else all of the engine
    */
-  readonly tools?: ToolDefinitions | undefined
+  readonly tools?:
+    | readonly string[]
+    | Readonly<Record<string, AnyTool | ToolDefinition>>
+    | undefined
+  /**
+   * Whether the first request calls tools. Later requests are `auto`, and the last one that
+   * `limits.steps` allows is `none`.
+   */
+  readonly toolChoice?: ToolChoice | undefined
+  /** False to ask the model for one call at a time. */
+  readonly parallelToolCalls?: boolean | undefined
+  /** Handed to each tool that the turn runs. Held in memory only. */
+  readonly toolContext?: unknown
+  /** Entries that are appended to the tools of the request as they are: tools of the provider's own. */
+  readonly providerTools?: readonly unknown[] | undefined
+  readonly limits?:
+    | {
+        /** The most requests of the turn. @defaultValue `limits.steps` of the engine */
+        readonly steps?: number | undefined
+      }
+    | undefined
+  /** In place of the `prepareStep` of the engine. */
+  readonly prepareStep?: PrepareStep | undefined
   /**
    * What happens where a turn runs or is queued; see {@link SendPolicy}. An edit, a regeneration and a
    * retry take `reject` and `replace`, as does a send whose `parentId` is not the head: `queue`,
@@ -177,6 +207,17 @@ export interface TurnOptions {
    *   that the call does not take
    */
   readonly sendPolicy?: SendPolicy | undefined
+}
+
+/** The options of `retry`. All are optional. */
+export interface RetryTurnOptions extends TurnOptions {
+  /**
+   * `'last-step'`: a turn that failed after its tools had run goes on from there, and no tool runs again
+   * (but see `afterCrash`). `'start'`: everything is asked anew, as it is where there is no such step.
+   *
+   * @defaultValue `'last-step'`
+   */
+  readonly from?: 'start' | 'last-step' | undefined
 }
 
 /** The options of `edit`. All are optional. */
@@ -565,12 +606,12 @@ export interface Engine {
     options?: SendOptions,
   ): Promise<Turn>
   /**
-   * Asks for another reply to the last input of the active line: {@link Engine.regenerate} of that
-   * input.
+   * Asks for another reply to the last input of the active line, as {@link Engine.regenerate} does. If
+   * the last turn on it failed after tools had run, the new one goes on from their results.
    *
    * @throws `nothing-to-retry` if the active line has no input; otherwise as `send` does
    */
-  retry(conversationId: string, options?: TurnOptions): Promise<Turn>
+  retry(conversationId: string, options?: RetryTurnOptions): Promise<Turn>
   /**
    * Asks for another reply to an input, as a new turn. The provider sees the line to that input. The
    * replies that are there stay as they are. The new one becomes active once it is saved; if it says
@@ -643,6 +684,27 @@ export interface Engine {
   attachTurn(turnId: string): Promise<Turn>
   /** The turns, oldest first. @throws `conversation-not-found` */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
+
+  /** The calls of a turn whose tools the engine ran, in their order. @throws `turn-not-found` */
+  listCalls(turnId: string): Promise<readonly CallRecord[]>
+  /** The requests of a turn that ran tools, in their order. @throws `turn-not-found` */
+  listSteps(turnId: string): Promise<readonly StepRecord[]>
+  /**
+   * Says how a call ended whose outcome is `unknown` after a crash. The reply stays as it is; a `retry`
+   * from the last step tells the model this outcome. Other calls are left alone.
+   *
+   * @throws `call-not-found`, `invalid-option`
+   * @example
+   * ```ts
+   * const calls = await engine.listCalls(turnId)
+   * const call = calls.find(({ state }) => state === 'unknown')
+   * if (call) await engine.supply(call.callId, { output: await lookUp(call.idempotencyKey) })
+   * ```
+   */
+  supply(
+    callId: string,
+    outcome: { readonly output: unknown } | { readonly error: string },
+  ): Promise<Decision>
 
   /**
    * The events of a conversation, of an owner, or of all conversations. The Observable is hot, for
@@ -720,6 +782,9 @@ export interface OwnerView extends Pick<
   | 'attachTurn'
   | 'getTurn'
   | 'listTurns'
+  | 'listCalls'
+  | 'listSteps'
+  | 'supply'
   | 'events'
 > {
   readonly ownerId: string

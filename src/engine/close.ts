@@ -15,6 +15,7 @@ import type { Titles } from './one-shots/titles.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { cancelTurn } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
+import type { LateTools } from './turn/late-tools.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface CloseParts {
@@ -24,6 +25,7 @@ interface CloseParts {
   readonly feed: Feed
   readonly drains: Drains
   readonly turns: Turns
+  readonly late: LateTools
   readonly actors: Actors
   readonly oneShots: OneShots
   readonly titles: Titles
@@ -33,7 +35,7 @@ interface CloseParts {
 const SAVE_MS = 10_000
 
 export async function closeEngine(
-  { options, turns, drains, titles, oneShots, actors, transport, feed, store }: CloseParts,
+  { options, turns, late, drains, titles, oneShots, actors, transport, feed, store }: CloseParts,
   running: 'cancel' | 'wait',
   timeoutMs: number | undefined,
 ): Promise<void> {
@@ -56,6 +58,7 @@ export async function closeEngine(
   for (const live of turns.all) actors.send(live.conversationId, { type: 'turn.give-up' })
   await turnsOver()
   await turns.queue.close()
+  await late.close(clock, options.timeouts.toolCloseMs)
   actors.stop()
   feed.close()
   await Promise.all([transport.close(), store.close()])

@@ -16,6 +16,7 @@ import type {
   MessageListOptions,
 } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings, ModelPurpose } from '../protocol/endpoint.ts'
+import type { CallRecord, Decision, StepRecord } from '../protocol/call.ts'
 import { ColloquyError } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Logger } from '../protocol/logger.ts'
@@ -38,6 +39,7 @@ import type {
   InspectionObserver,
   ResumeOptions,
   OwnerView,
+  RetryTurnOptions,
   SendOptions,
   Turn,
   TurnOptions,
@@ -65,6 +67,7 @@ import { SendCalls } from './turn/send-calls.ts'
 import { QueueCalls } from './turn/queue-calls.ts'
 import { Sends } from './turn/sends.ts'
 import { TurnCalls } from './turn/turn-calls.ts'
+import type { LateTools } from './turn/late-tools.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface ConversationEngineParts {
@@ -77,6 +80,7 @@ interface ConversationEngineParts {
   readonly binder: Binder
   readonly drains: Drains
   readonly turns: Turns
+  readonly late: LateTools
   readonly actors: Actors
   readonly oneShots: OneShots
   readonly titles: Titles
@@ -243,7 +247,7 @@ export class ConversationEngine implements Engine {
     return quiet(this.#sendCalls.send(conversationId, input, options))
   }
 
-  retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
+  retry(conversationId: string, options: RetryTurnOptions = {}): Promise<Turn> {
     return quiet(this.#sendCalls.retry(conversationId, options))
   }
 
@@ -297,6 +301,24 @@ export class ConversationEngine implements Engine {
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
     this.#assertOpen()
     return this.#turnCalls.list(conversationId)
+  }
+
+  async listCalls(turnId: string): Promise<readonly CallRecord[]> {
+    this.#assertOpen()
+    return this.#turnCalls.listCalls(turnId)
+  }
+
+  async listSteps(turnId: string): Promise<readonly StepRecord[]> {
+    this.#assertOpen()
+    return this.#turnCalls.listSteps(turnId)
+  }
+
+  async supply(
+    callId: string,
+    outcome: { readonly output: unknown } | { readonly error: string },
+  ): Promise<Decision> {
+    this.#assertOpen()
+    return this.#turnCalls.supply(callId, outcome)
   }
 
   events(selection?: string | EventOptions): Observable<ConversationEvent> {

@@ -16,6 +16,7 @@ import type {
   ForkOptions,
   MessageListOptions,
 } from '../protocol/conversation.ts'
+import type { CallRecord, Decision, StepRecord } from '../protocol/call.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
 import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
@@ -26,6 +27,7 @@ import type {
   EventOptions,
   OwnerView,
   ResumeOptions,
+  RetryTurnOptions,
   SendOptions,
   Turn,
   TurnOptions,
@@ -121,7 +123,7 @@ export class OwnedEngine implements OwnerView {
     return quiet(this.#parts.sendCalls.send(conversationId, input, options, this.#viewer))
   }
 
-  retry(conversationId: string, options: TurnOptions = {}): Promise<Turn> {
+  retry(conversationId: string, options: RetryTurnOptions = {}): Promise<Turn> {
     return quiet(this.#parts.sendCalls.retry(conversationId, options, this.#viewer))
   }
 
@@ -167,6 +169,21 @@ export class OwnedEngine implements OwnerView {
 
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
     return this.#open.turnCalls.list(conversationId, this.#viewer)
+  }
+
+  async listCalls(turnId: string): Promise<readonly CallRecord[]> {
+    return this.#open.turnCalls.listCalls(turnId, this.#viewer)
+  }
+
+  async listSteps(turnId: string): Promise<readonly StepRecord[]> {
+    return this.#open.turnCalls.listSteps(turnId, this.#viewer)
+  }
+
+  async supply(
+    callId: string,
+    outcome: { readonly output: unknown } | { readonly error: string },
+  ): Promise<Decision> {
+    return this.#open.turnCalls.supply(callId, outcome, this.#viewer)
   }
 
   events(selection?: string | EventOptions): Observable<ConversationEvent> {

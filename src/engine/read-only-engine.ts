@@ -14,6 +14,7 @@ import type {
   MessageListOptions,
 } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
+import type { CallRecord, StepRecord } from '../protocol/call.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
@@ -102,6 +103,18 @@ export class ReadOnlyEngine implements Engine {
     return this.#store.listTurns(conversationId)
   }
 
+  async listCalls(turnId: string): Promise<readonly CallRecord[]> {
+    this.#assertOpen()
+    checked(requests.turnId, turnId, 'listCalls: turn id')
+    return this.#store.listCalls(turnId)
+  }
+
+  async listSteps(turnId: string): Promise<readonly StepRecord[]> {
+    this.#assertOpen()
+    checked(requests.turnId, turnId, 'listSteps: turn id')
+    return this.#store.listSteps(turnId)
+  }
+
   /** The handle of an ended turn. That of a turn which runs in another engine cannot follow it. */
   async attachTurn(turnId: string): Promise<Turn> {
     this.#assertOpen()
@@ -160,6 +173,7 @@ export class ReadOnlyEngine implements Engine {
   readonly setAirplaneMode = this.#refuse
   readonly setModelPreference = this.#refuse
   readonly startConversation = this.#refuse
+  readonly supply = this.#refuse
   readonly updateConversation = this.#refuse
   readonly archiveConversation = this.#refuse
   readonly deleteConversation = this.#refuse

@@ -11,6 +11,7 @@ import type {
   ConversationRecord,
   MessageListOptions,
 } from '../protocol/conversation.ts'
+import type { CallRecord, StepRecord } from '../protocol/call.ts'
 import { conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
@@ -48,6 +49,7 @@ export class ReadOnlyView implements OwnerView {
   readonly edit: () => Promise<never>
   readonly cancel: () => Promise<never>
   readonly resumeQueue: () => Promise<never>
+  readonly supply: () => Promise<never>
 
   constructor(parts: ReadOnlyViewParts) {
     this.#parts = parts
@@ -64,6 +66,7 @@ export class ReadOnlyView implements OwnerView {
     this.edit = refuse
     this.cancel = refuse
     this.resumeQueue = refuse
+    this.supply = refuse
   }
 
   get ownerId(): string {
@@ -113,6 +116,18 @@ export class ReadOnlyView implements OwnerView {
   async listQueue(conversationId: string): Promise<readonly QueuedTurn[]> {
     const { store, viewer } = this.#open
     return listQueue(store, conversationId, viewer)
+  }
+
+  async listCalls(turnId: string): Promise<readonly CallRecord[]> {
+    const { store, viewer } = this.#open
+    checked(requests.turnId, turnId, 'listCalls: turn id')
+    return store.listCalls(turnId, viewer)
+  }
+
+  async listSteps(turnId: string): Promise<readonly StepRecord[]> {
+    const { store, viewer } = this.#open
+    checked(requests.turnId, turnId, 'listSteps: turn id')
+    return store.listSteps(turnId, viewer)
   }
 
   async attachTurn(turnId: string): Promise<Turn> {

@@ -13,6 +13,7 @@ import type { Clock } from '../protocol/clock.ts'
 import {
   type ConversationEvent,
   type ConversationHappening,
+  type LateTool,
   isTerminal,
   type SettingsChange,
 } from '../protocol/event.ts'
@@ -142,7 +143,11 @@ export class Feed implements ReplyFeedPort {
    *
    * @param owner - needed where the happening has no record of the conversation
    */
-  announce(conversationId: string, happening: ConversationHappening, owner?: string): void {
+  announce(
+    conversationId: string,
+    happening: ConversationHappening | LateTool,
+    owner?: string,
+  ): void {
     const record = 'conversation' in happening ? happening.conversation : undefined
     const ownerId = record === undefined ? owner : record.ownerId
     const at = new Date(this.steadyClock.now())
@@ -236,7 +241,9 @@ export class Feed implements ReplyFeedPort {
     this.#everything.next(event)
   }
 
-  #replyFeedOf({ conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {
+  /** A tool that settles late is no event of its turn, even if that still runs. */
+  #replyFeedOf({ type, conversationId, turnId }: ConversationEvent): ReplyFeed | undefined {
+    if (type === 'tool.late') return undefined
     const replyFeed = this.#replyFeeds.get(conversationId)
     if (turnId === undefined) return undefined
     if (replyFeed?.turnId === turnId) return replyFeed

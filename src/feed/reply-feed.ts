@@ -18,6 +18,7 @@ import {
 } from '../protocol/event.ts'
 import { type MessageStatus, type Part, textOf } from '../protocol/message.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
+import type { CallProgress } from '../protocol/tool.ts'
 import type { TerminalStatus, TurnPhase } from '../protocol/turn.ts'
 import { GrowingReply } from '../reply/growing-reply.ts'
 import type { Want } from './audience.ts'
@@ -76,6 +77,7 @@ export class ReplyFeed implements PacedReply {
   #phase: PhaseReport | undefined
   #endedAs: TerminalStatus | undefined
   #lastEvent: ConversationEvent | undefined
+  #calls: readonly CallProgress[] | undefined
 
   constructor(turn: FeedTurn, feed: ReplyFeedPort) {
     this.turnId = turn.turnId
@@ -143,8 +145,41 @@ export class ReplyFeed implements PacedReply {
     this.#pacer.show()
   }
 
+  /**
+   * A request of the reply is complete: reads the arguments of its calls. The parts of the reply do
+   * not grow any more; a delta `step` begins the next ones.
+   */
+  endStep(): void {
+    if (this.isSealed) return
+    this.#reply.finish()
+    this.#current = undefined
+  }
+
+  /** The calls of the newest step have changed. The next snapshot shows them. */
+  showCalls(calls: readonly CallProgress[]): void {
+    if (this.isSealed) return
+    this.#calls = calls
+    this.#current = undefined
+    this.#feed.atomically(() => {
+      this.#pacer.beginRead()
+      this.#version += 1
+      this.#pacer.added()
+      this.#pacer.endRead()
+    })
+  }
+
   parts(): readonly Part[] {
     return this.#reply.parts()
+  }
+
+  /** The parts of the newest step. */
+  stepParts(): readonly Part[] {
+    return this.#reply.parts().slice(this.#reply.stepStart)
+  }
+
+  /** The index of the first part of the newest step. */
+  get stepStart(): number {
+    return this.#reply.stepStart
   }
 
   /**
@@ -291,6 +326,7 @@ export class ReplyFeed implements PacedReply {
       parts,
       text: textOf(parts),
       status: this.#status,
+      ...(this.#calls !== undefined && { calls: this.#calls }),
     }
     return (this.#current = { version: this.#version, snapshot })
   }
@@ -322,7 +358,8 @@ export class ReplyFeed implements PacedReply {
     else this.publish({ type: 'reply.delta', deltas })
     for (let n = 0; n < batch.length; n += 1) {
       const delta = batch[n] as UnplacedDelta
-      const isEmpty = delta.type === 'tool-call' && this.#onlyCloses(delta)
+      const isEmpty =
+        delta.type === 'step' || (delta.type === 'tool-call' && this.#onlyCloses(delta))
       if (deltas === undefined) this.#reply.add(delta)
       else deltas[n] = this.#reply.place(delta)
       if (isEmpty) continue

@@ -6,7 +6,7 @@
  */
 import type { ActorLogic, ActorSystem, ActorSystemInfo, EventObject, Snapshot } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
-import type { UnplacedDelta } from '../protocol/delta.ts'
+import type { ProviderDelta } from '../protocol/delta.ts'
 
 /** The id of the actor in its turn. */
 export const TRANSPORT_ACTOR_ID = 'transport'
@@ -21,7 +21,11 @@ export interface TransportInput {
 export type ReplyReport =
   | { readonly type: 'reply.started' }
   | { readonly type: 'reply.first-delta' }
-  | { readonly type: 'reply.finished' }
+  | {
+      readonly type: 'reply.finished'
+      /** True if the request brought tool calls that the engine runs or answers. */
+      readonly hasCalls?: boolean | undefined
+    }
   | {
       readonly type: 'reply.failed'
       readonly code: ColloquyErrorCode
@@ -65,7 +69,7 @@ export type TransportSnapshot = Snapshot<undefined> & {
 /** Emitted for each batch, for listeners that were there before it. Subscribers use the feed. */
 export interface DeltasEmitted {
   readonly type: 'reply.deltas'
-  readonly deltas: readonly UnplacedDelta[]
+  readonly deltas: readonly ProviderDelta[]
 }
 
 export type TransportLogic = ActorLogic<

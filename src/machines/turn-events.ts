@@ -5,6 +5,7 @@
  */
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt, TurnPhase } from '../protocol/turn.ts'
+import type { AfterStep, ToolsReport } from './tools-actor.ts'
 import type { ReplyReport } from './transport-actor.ts'
 
 /** How a turn can end; decided when its reply is sealed. */
@@ -27,7 +28,11 @@ export interface CancelEvent {
 
 /** The reports of the work that the turn machine's actions started. */
 export type TurnReport =
-  | { readonly type: 'input.recorded' }
+  | {
+      readonly type: 'input.recorded'
+      /** True if calls of an earlier turn are run again before the first request. */
+      readonly runsAgain?: boolean | undefined
+    }
   /**
    * Turns were queued: the input is behind them, before them, or in one of them. `queue` has all of them,
    * in order. `replaces`: all but the first are to end.
@@ -41,10 +46,12 @@ export type TurnReport =
   | { readonly type: 'input.unbound' }
   | { readonly type: 'input.refused'; readonly code: ColloquyErrorCode }
   | ReplyReport
+  /** A step with calls is on disk. */
+  | { readonly type: 'step.recorded'; readonly next: AfterStep }
+  | { readonly type: 'step.unsaved'; readonly code: ColloquyErrorCode }
+  | ToolsReport
   | { readonly type: 'turn.saved' }
   | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
-  /** Another writer ended or deleted the turn. */
-  | { readonly type: 'turn.lost' }
   /** The turn took longer than its timeout. */
   | { readonly type: 'turn.timed-out' }
 

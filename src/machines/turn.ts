@@ -11,6 +11,14 @@
  * A queued turn is recorded anew when it starts: it comes onto its line. An input that is sent while
  * the queue is held is `queued` behind it, which ends its machine.
  *
+ *   replying ── finished, with calls ──▶ recordingStep ── recorded ──▶ runningTools ── settled ──▶ replying
+ *                                         │  ▲    └ no call may run: replying, or saving     └ saving
+ *                                         ▼  │
+ *                                   waitingToRecord     a cancel or a timeout goes to saving from each
+ *
+ * A stay in `recordingStep` writes a finished request with its calls, before any of them runs. A stay in
+ * `runningTools` has a `tools` actor, which runs the calls and reports once, however many there are.
+ *
  * Each stay in `replying` is one attempt, and has a `transport` actor of its own: one request, one
  * answer. Leaving `replying` stops it, after `flush` and `seal` have run.
  *
@@ -28,6 +36,7 @@ import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt, TurnPhase } from '../protocol/turn.ts'
 import { noTransport, TRANSPORT_ACTOR_ID } from './transport-actor.ts'
+import { type AfterStep, noTools, TOOLS_ACTOR_ID } from './tools-actor.ts'
 import type {
   CancelAnswer,
   CancelEvent,
@@ -60,6 +69,10 @@ export interface TurnContext extends TurnInput {
   /** The queued turns of the conversation, if this one is queued behind them. */
   readonly queue?: readonly string[]
   readonly replaces?: boolean
+  /** The number of finished requests that brought calls. */
+  readonly steps: number
+  /** The failed writes of the newest of them. */
+  readonly recordFailures: number
 }
 
 type QueueOfTurn = Required<Pick<TurnContext, 'queue' | 'replaces'>>
@@ -85,6 +98,31 @@ function cancelsFrom(from: TurnPhase) {
       { type: 'seal', params: { outcome: 'cancelled' } },
       answer('cancelled', from),
     ],
+  } as const
+}
+
+/** Another writer ended the turn while it ran: the save finds that out. */
+const isLost = {
+  target: '#turn.saving',
+  actions: [
+    { type: 'decide', params: 'failed' },
+    { type: 'seal', params: { outcome: 'failed' } },
+  ],
+} as const
+
+/** The turn is done. */
+const isDone = {
+  target: '#turn.saving',
+  actions: [
+    { type: 'decide', params: 'done' },
+    { type: 'seal', params: { outcome: 'done' } },
+  ],
+} as const
+
+function nextIs(next: AfterStep) {
+  return {
+    type: 'nextIs',
+    params: ({ event }: { event: { next: AfterStep } }) => ({ next: event.next, expected: next }),
   } as const
 }
 
@@ -121,13 +159,18 @@ const timesOut = {
   ],
 } as const
 
+/** The number of the attempt under way in its turn. Each finished request took one. */
+function attemptOf({ failedAttempts, steps }: TurnContext): number {
+  return failedAttempts + steps + 1
+}
+
 /** Tells the phase of an attempt as it is entered. */
 function attempting(phase: 'requesting' | 'awaiting' | 'receiving') {
   return {
     type: 'tellPhase',
     params: ({ context }: { context: TurnContext }) => ({
       phase,
-      attempt: context.failedAttempts + 1,
+      attempt: attemptOf(context),
     }),
   } as const
 }
@@ -156,6 +199,8 @@ export const turnMachine = setup({
   actors: {
     /** Makes one attempt; reports `reply.started` and the events after it. */
     transport: noTransport,
+    /** Runs the calls of a step; reports `tools.settled`. */
+    tools: noTools,
   },
   actions: {
     /** Writes the input to the store; reports `input.recorded` or `input.refused`. */
@@ -182,6 +227,11 @@ export const turnMachine = setup({
     /** Seals the reply: later deltas are dropped. Aborts its request, unless that is drained. */
     seal: (_, _params: { outcome: Outcome; code?: ColloquyErrorCode }) => {},
     answerCancel: (_, _params: CancelAnswer) => {},
+    /** Writes the finished step; reports `step.recorded`, `step.unsaved` or `turn.lost`. */
+    recordStep: () => {},
+    reportRecordFailure: (_, _params: { failures: number; retryInMs: number }) => {},
+    /** An actor of the tools threw, which is a bug: notes it as the failure of the turn. */
+    failTools: (_, _params: { error: unknown }) => {},
     /** Writes the sealed reply and the end of the turn; reports whether they were saved. */
     save: () => {},
     reportSaveFailure: (_, _params: { failures: number; retryInMs: number }) => {},
@@ -196,26 +246,45 @@ export const turnMachine = setup({
       replaces: (_, { replaces }: QueueOfTurn) => replaces,
     }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
+    countStep: assign({ steps: ({ context }) => context.steps + 1, recordFailures: 0 }),
+    countRecordFailure: assign({ recordFailures: ({ context }) => context.recordFailures + 1 }),
     countSaveFailure: assign({ saveFailures: ({ context }) => context.saveFailures + 1 }),
   },
   guards: {
     canHelp: (_, retryInMs: number | undefined) => retryInMs !== undefined,
+    hasCalls: (_, hasCalls: boolean | undefined) => hasCalls === true,
+    nextIs: (_, params: { next: AfterStep; expected: AfterStep }) =>
+      params.next === params.expected,
     outcomeIs: ({ context }, outcome: Outcome) => context.outcome === outcome,
   },
   delays: {
     backoff: ({ context }) => context.retryInMs ?? 0,
+    nextRecord: ({ context }) => saveDelayMs(context.recordFailures),
     nextSave: ({ context }) => saveDelayMs(context.saveFailures),
   },
 }).createMachine({
   id: 'turn',
-  context: ({ input }) => ({ turnId: input.turnId, failedAttempts: 0, saveFailures: 0 }),
+  context: ({ input }) => ({
+    turnId: input.turnId,
+    failedAttempts: 0,
+    saveFailures: 0,
+    steps: 0,
+    recordFailures: 0,
+  }),
   initial: 'recording',
   states: {
     recording: {
       entry: 'record',
       on: {
         // The timer belongs to no single state: it covers all attempts and the waits between them.
-        'input.recorded': { target: 'replying', actions: ['accept', 'startTimer'] },
+        'input.recorded': [
+          {
+            guard: { type: 'hasCalls', params: ({ event }) => event.runsAgain },
+            target: 'runningTools',
+            actions: ['accept', 'startTimer'],
+          },
+          { target: 'replying', actions: ['accept', 'startTimer'] },
+        ],
         'input.queued': {
           target: 'queued',
           actions: ['enqueue', { type: 'adopt', params: ({ event }) => event }],
@@ -264,7 +333,7 @@ export const turnMachine = setup({
       invoke: {
         id: TRANSPORT_ACTOR_ID,
         src: 'transport',
-        input: ({ context }) => ({ turnId: context.turnId, attempt: context.failedAttempts + 1 }),
+        input: ({ context }) => ({ turnId: context.turnId, attempt: attemptOf(context) }),
         onError: {
           target: 'saving',
           actions: [
@@ -302,13 +371,14 @@ export const turnMachine = setup({
         },
       },
       on: {
-        'reply.finished': {
-          target: 'saving',
-          actions: [
-            { type: 'decide', params: 'done' },
-            { type: 'seal', params: { outcome: 'done' } },
-          ],
-        },
+        'reply.finished': [
+          {
+            guard: { type: 'hasCalls', params: ({ event }) => event.hasCalls },
+            target: 'recordingStep',
+            actions: 'countStep',
+          },
+          isDone,
+        ],
         'reply.failed': {
           target: 'saving',
           actions: [
@@ -324,13 +394,72 @@ export const turnMachine = setup({
         type: 'tellPhase',
         params: ({ context }) => ({
           phase: 'backingOff',
-          attempt: context.failedAttempts,
+          attempt: context.failedAttempts + context.steps,
           retryInMs: context.retryInMs,
         }),
       },
       exit: 'endWait',
       after: { backoff: 'replying' },
       on: { 'turn.cancel': cancelsFrom('backingOff'), 'turn.timed-out': timesOut },
+    },
+    recordingStep: {
+      entry: [{ type: 'tellPhase', params: { phase: 'recordingStep' } }, 'recordStep'],
+      on: {
+        'step.recorded': [
+          { guard: nextIs('run'), target: 'runningTools' },
+          { guard: nextIs('ask'), target: 'replying' },
+          isDone,
+        ],
+        'step.unsaved': { target: 'waitingToRecord', actions: 'countRecordFailure' },
+        'turn.lost': isLost,
+        'turn.cancel': cancelsFrom('recordingStep'),
+        'turn.timed-out': timesOut,
+      },
+    },
+    waitingToRecord: {
+      entry: [
+        {
+          type: 'reportRecordFailure',
+          params: ({ context }) => ({
+            failures: context.recordFailures,
+            retryInMs: saveDelayMs(context.recordFailures),
+          }),
+        },
+        {
+          type: 'tellPhase',
+          params: ({ context }) => ({
+            phase: 'waitingToRecord',
+            retryInMs: saveDelayMs(context.recordFailures),
+          }),
+        },
+      ],
+      on: { 'turn.cancel': cancelsFrom('waitingToRecord'), 'turn.timed-out': timesOut },
+      after: { nextRecord: 'recordingStep' },
+    },
+    runningTools: {
+      entry: { type: 'tellPhase', params: { phase: 'runningTools' } },
+      invoke: {
+        id: TOOLS_ACTOR_ID,
+        src: 'tools',
+        input: ({ context }) => ({ turnId: context.turnId, step: context.steps }),
+        onError: {
+          target: 'saving',
+          actions: [
+            { type: 'decide', params: 'failed' },
+            {
+              type: 'failTools',
+              params: ({ event }: { event: { error: unknown } }) => ({ error: event.error }),
+            },
+            { type: 'seal', params: { outcome: 'failed' } },
+          ],
+        },
+      },
+      on: {
+        'tools.settled': [{ guard: nextIs('ask'), target: 'replying' }, isDone],
+        'turn.lost': isLost,
+        'turn.cancel': cancelsFrom('runningTools'),
+        'turn.timed-out': timesOut,
+      },
     },
     saving: {
       entry: ['stopTimer', { type: 'tellPhase', params: { phase: 'saving' } }, 'save'],

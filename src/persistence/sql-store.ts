@@ -14,6 +14,7 @@ import {
 } from '../protocol/errors.ts'
 import type { Logger } from '../protocol/logger.ts'
 import type { Message, Usage } from '../protocol/message.ts'
+import type { CallRecord, StepRecord } from '../protocol/call.ts'
 import type { TurnRecord } from '../protocol/turn.ts'
 import { BrokenRows } from './broken-rows.ts'
 import type { SqlDatabase } from './sql-database.ts'
@@ -53,6 +54,7 @@ import { endQueuedJob, withdrawInputJob } from './statements/leave-queue.ts'
 import { startQueuedJob } from './statements/start-turn.ts'
 import { type Connection } from './statements/statement.ts'
 import { fromText, toText } from './statements/stored-text.ts'
+import { recordResultsJob, recordStepJob, startCallsJob } from './statements/steps.ts'
 import { switchBranchJob } from './statements/switch-branch.ts'
 import { readKeyedTurn, readTurnParts } from './statements/turn-parts.ts'
 import { turnRecord } from './statements/turn-row.ts'
@@ -82,6 +84,8 @@ import type {
   StartedTurn,
   WithdrawnTurn,
 } from './ports/queue-store.ts'
+import type { LateOutcome, ResultsWrite, StepWrite } from './ports/step-store.ts'
+import { noteLateJob, readCalls, readSteps, supplyCallJob } from './statements/known-calls.ts'
 import type { Store, StoreHealth } from './ports/store.ts'
 import type {
   AcceptedTurn,
@@ -369,6 +373,49 @@ export class SqlStore implements Store {
       'turn-not-found',
       'There is no such turn any more: its conversation was deleted.',
     )
+  }
+
+  async recordStep(step: StepWrite): Promise<boolean> {
+    return await this.#ofTurn(recordStepJob(step, this.epoch))
+  }
+
+  async startCalls(callIds: readonly string[], at: Date): Promise<boolean> {
+    return await this.#ofTurn(startCallsJob(callIds, at, this.epoch))
+  }
+
+  async recordResults(results: ResultsWrite): Promise<boolean> {
+    return await this.#ofTurn(recordResultsJob(results, this.epoch))
+  }
+
+  async recordLate(callId: string, outcome: LateOutcome): Promise<boolean> {
+    return await this.#write(() => noteLateJob(callId, outcome))
+  }
+
+  async listSteps(turnId: string, viewer?: Viewer): Promise<readonly StepRecord[]> {
+    return await this.#read((connection) => readSteps(connection, turnId, viewer))
+  }
+
+  async listCalls(turnId: string, viewer?: Viewer): Promise<readonly CallRecord[]> {
+    return await this.#read((connection) => readCalls(connection, turnId, viewer))
+  }
+
+  async supplyCall(
+    callId: string,
+    outcome: LateOutcome,
+    at: Date,
+    viewer?: Viewer,
+  ): Promise<{ readonly isTaken: boolean; readonly call: CallRecord }> {
+    const supplied = await this.#write(() => supplyCallJob(callId, outcome, at, viewer))
+    if (supplied !== undefined) return supplied
+    throw new ColloquyError(
+      'call-not-found',
+      `There is no call ${JSON.stringify(callId)}. It was never made, or its conversation was deleted.`,
+    )
+  }
+
+  /** Writes for a running turn, which shows that it could not be written, and writes again. */
+  #ofTurn<T>(job: Job<T>): Promise<T> {
+    return this.#writer.submit(job, { patienceMs: END_PATIENCE_MS, isUrgent: true })
   }
 
   async recordUsage(turnId: string, usage: Usage): Promise<CostedTurn | undefined> {

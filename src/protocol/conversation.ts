@@ -37,6 +37,8 @@ export interface ConversationRecord {
   readonly metadata?: unknown
   /** What a send does while a turn runs; absent if the engine's policy counts. */
   readonly sendPolicy?: SendPolicy
+  /** The names of the tools of its turns; absent: all tools of the engine. */
+  readonly tools?: readonly string[]
   /** The last message of the active line; absent in a conversation without messages. */
   readonly headMessageId?: string
   /** The message that the conversation was copied from, with its conversation; see `fork`. */
@@ -71,6 +73,8 @@ export interface ConversationUpdate {
   readonly ownerId?: string | null | undefined
   readonly metadata?: unknown
   readonly sendPolicy?: SendPolicy | null | undefined
+  /** The names of engine tools. `null`: all tools of the engine. */
+  readonly tools?: readonly string[] | null | undefined
 }
 
 /** The place of a conversation in a list. Every {@link ConversationRecord} is one. */

@@ -5,7 +5,8 @@
  * this file and not each other.
  */
 import type { ErrorRecord } from './errors.ts'
-import type { FinishReason, Usage } from './message.ts'
+import type { FinishReason, ToolContent, Usage } from './message.ts'
+import type { ToolResultCode } from './tool.ts'
 
 interface TextDelta {
   readonly type: 'text'
@@ -35,6 +36,23 @@ interface FileDelta {
   readonly providerData?: unknown
 }
 
+interface ToolResultDelta {
+  readonly type: 'tool-result'
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly output: unknown
+  readonly isError: boolean
+  readonly code?: ToolResultCode
+  readonly content?: ToolContent
+}
+
+/** Another request for the same reply begins. Its first parts follow. Adds no part. */
+interface StepDelta {
+  readonly type: 'step'
+  /** From 2. */
+  readonly step: number
+}
+
 /** Where a delta belongs in its reply. */
 interface Place {
   /** The index in the parts of the reply. */
@@ -52,19 +70,22 @@ interface Place {
 /**
  * What one provider event added to one part of a reply, with its place.
  *
- * The first delta of a part has `opens`. A file opens and closes its part. A tool call is closed
- * where the provider says that its arguments are complete. A delta that only closes is empty.
+ * The first delta of a part has `opens`. A file and a tool result open and close their part. A tool
+ * call is closed where the provider says that its arguments are complete. A delta that only closes is
+ * empty. A delta `step` has no place.
  */
-export type Delta = (TextDelta | ReasoningDelta | ToolCallDelta | FileDelta) & Place
+export type Delta =
+  | ((TextDelta | ReasoningDelta | ToolCallDelta | FileDelta | ToolResultDelta) & Place)
+  | StepDelta
 
 /**
- * A delta as a dialect makes it, before the reply gives it its place.
+ * A delta as a dialect makes it, of the content that a provider sent.
  *
  * Text and reasoning continue the newest part if it is of their kind; otherwise they open a new
  * part. A tool call is known by its id: the first delta with a new id opens its part. A file is a
  * part of its own, complete in one delta.
  */
-export type UnplacedDelta =
+export type ProviderDelta =
   | TextDelta
   | (ReasoningDelta & {
       /**
@@ -78,6 +99,12 @@ export type UnplacedDelta =
       readonly closes?: true
     })
   | FileDelta
+
+/**
+ * A delta before the reply gives it its place. A tool result is a part of its own. After a delta
+ * `step`, no earlier part grows: an id of a call that comes again there is another call.
+ */
+export type UnplacedDelta = ProviderDelta | ToolResultDelta | StepDelta
 
 /** Facts that a provider gives besides the content, complete at the end of a reply. */
 export interface ReplyEnd {
@@ -98,7 +125,7 @@ export interface ReplySink {
   /** The provider answered with headers that promise a reply. */
   started(): void
   /** The batch of one socket read, never empty. At most one call for each read. */
-  deltas(batch: readonly UnplacedDelta[]): void
+  deltas(batch: readonly ProviderDelta[]): void
   /** The provider said that the reply is complete. */
   finished(end: ReplyEnd): void
   /** No complete reply will come. `end` has the facts that are known by then, like usage. */

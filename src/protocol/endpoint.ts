@@ -42,6 +42,11 @@ export interface Quirks {
     | 'reasoning_text'
     | undefined
   /**
+   * Where files of tool results go: `'after'` the results, in a message of the user; `'inside'` the
+   * result; `'omit'` leaves them out. Chat completions only. @defaultValue `'after'`
+   */
+  readonly toolResultFiles?: 'after' | 'inside' | 'omit' | undefined
+  /**
    * Fields merged over every request body. The `extraBody` of a send is merged over them. Stored
    * unencrypted.
    */

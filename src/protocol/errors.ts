@@ -21,6 +21,7 @@ export type ColloquyErrorCode =
   | 'conversation-exists'
   | 'turn-not-found'
   | 'message-not-found'
+  | 'call-not-found'
   | 'turn-running'
   | 'queue-full'
   | 'queue-held'

@@ -6,8 +6,9 @@
 import type { ConversationRecord } from './conversation.ts'
 import type { Delta } from './delta.ts'
 import type { ErrorRecord } from './errors.ts'
-import type { Message } from './message.ts'
+import type { FinishReason, Message, Usage } from './message.ts'
 import type { Snapshot } from './snapshot.ts'
+import type { ToolResultCode } from './tool.ts'
 import type { TurnPhase, TurnRecord } from './turn.ts'
 
 interface EventBase {
@@ -55,6 +56,8 @@ export type TurnHappening =
        * Absent once the turn is being saved, as are endpoint and model.
        */
       readonly attempt?: number
+      /** The number of the step, from 2. Absent in the first one. */
+      readonly step?: number
       /** The endpoint that is asked. In `backingOff`, the endpoint that is asked next. */
       readonly endpoint?: string
       /** The model that is asked there. */
@@ -79,7 +82,40 @@ export type TurnHappening =
   | { readonly type: 'reply.delta'; readonly deltas: readonly Delta[] }
   /** The whole reply so far, at most once each `emitIntervalMs`. */
   | { readonly type: 'reply.snapshot'; readonly snapshot: Snapshot }
-  /** The end of the turn is not on disk yet. The text is kept, and the save is retried. */
+  /** Another request begins, after the calls of the one before. From step 2. */
+  | {
+      readonly type: 'step.started'
+      readonly step: number
+      readonly endpoint: string
+      readonly model: string
+    }
+  /** A request brought calls, and is on disk with them. */
+  | {
+      readonly type: 'step.finished'
+      readonly step: number
+      readonly finishReason?: FinishReason
+      readonly usage?: Usage
+    }
+  /** A tool is started. Its call is on disk. */
+  | {
+      readonly type: 'tool.started'
+      readonly callId: string
+      readonly toolCallId: string
+      readonly toolName: string
+      /** 1; more where `retry` runs a call again after a crash. */
+      readonly attempt: number
+    }
+  /** The newest value that a tool reported, at most once each `emitIntervalMs`. Not stored. */
+  | { readonly type: 'tool.progress'; readonly callId: string; readonly value: unknown }
+  /** A started call has its result, which a delta told, on disk. */
+  | {
+      readonly type: 'tool.finished'
+      readonly callId: string
+      readonly code?: ToolResultCode
+      readonly isError: boolean
+      readonly durationMs: number
+    }
+  /** What is to be written is not on disk yet. It is kept, and the write is made again. */
   | {
       readonly type: 'turn.save-failed'
       readonly error: ErrorRecord
@@ -125,10 +161,22 @@ export type ConversationHappening =
   /** The usage of a cancelled turn became known and is on disk with it; see `usageOnCancel`. */
   | { readonly type: 'turn.usage'; readonly turn: TurnRecord; readonly message?: Message }
 
+/**
+ * A tool settled after its call had a result: its turn had ended, or the tool took too long. The
+ * outcome is on disk with the call. No event of the turn: it may come after its end.
+ */
+export interface LateTool {
+  readonly type: 'tool.late'
+  readonly turnId: string
+  readonly callId: string
+  readonly isError: boolean
+}
+
 /** An event as subscribers get it: with its number, its conversation and its time. */
 export type ConversationEvent =
   | (TurnEventBase & TurnHappening)
   | (EventBase & ConversationHappening & { readonly turnId?: never })
+  | (EventBase & LateTool)
 
 /** A change of the engine's settings or endpoints, once it is on disk. */
 export interface SettingsChange {

@@ -3,6 +3,7 @@
  *
  * Knows nothing of a provider's wire format.
  */
+import type { ToolResultCode } from './tool.ts'
 
 /**
  * A piece of a message. `providerData` is opaque: a signature or encrypted reasoning, to be sent
@@ -36,21 +37,33 @@ export interface ToolCallPart {
   readonly providerData?: unknown
 }
 
-/** The result of a tool call. A host sends it as input. */
+/**
+ * The result of a tool call. A host sends it as input; the engine adds it to the reply for tools that
+ * it runs itself.
+ */
 export interface ToolResultPart {
   readonly type: 'tool-result'
   readonly toolCallId: string
   readonly toolName: string
   readonly output: unknown
   readonly isError: boolean
+  /** Why there is no output of the tool; absent if it returned one, and in results of a host. */
+  readonly code?: ToolResultCode
+  /** What the model sees in place of `output`. */
+  readonly content?: ToolContent
   readonly providerData?: unknown
 }
+
+/** What a model sees of a tool's output: text, or texts and files. */
+export type ToolContent = string | readonly (TextPart | FilePart)[]
 
 /** A part of a message that the host sends. */
 export type InputPart =
   | TextPart
   | FilePart
-  | (Omit<ToolResultPart, 'isError'> & { readonly isError?: boolean | undefined })
+  | (Omit<ToolResultPart, 'isError' | 'code' | 'content'> & {
+      readonly isError?: boolean | undefined
+    })
 
 /** A file that the host sent, or a picture that the model made. */
 export interface FilePart {
@@ -85,6 +98,8 @@ export interface Usage {
   /** The usage object as the provider sent it. */
   readonly raw?: unknown
   readonly source: 'provider' | 'estimated'
+  /** A step of the turn lacks a figure, so the sum is too small. Only of a turn of several steps. */
+  readonly incomplete?: true
 }
 
 /** One stored message of a conversation. */

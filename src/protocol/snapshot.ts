@@ -1,5 +1,6 @@
 /** Snapshots as data. Knows nothing of deltas, or of when a snapshot is due. */
 import type { MessageStatus, Part } from './message.ts'
+import type { CallProgress } from './tool.ts'
 
 /** The whole reply so far. Each snapshot replaces the one before. */
 export interface Snapshot {
@@ -12,4 +13,6 @@ export interface Snapshot {
   /** The text parts, joined. */
   readonly text: string
   readonly status: 'streaming' | MessageStatus
+  /** The calls of the newest step that brought any; absent if there are none. */
+  readonly calls?: readonly CallProgress[]
 }

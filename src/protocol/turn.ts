@@ -42,6 +42,9 @@ export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
  * - `awaiting`: the provider has answered with headers, and has sent no content.
  * - `receiving`: content has come.
  * - `backingOff`: an attempt failed before any content, and another one is waited for.
+ * - `recordingStep`: a finished request with tool calls is being written.
+ * - `waitingToRecord`: the write failed, and is made again later.
+ * - `runningTools`: the calls run.
  * - `saving`: the end is being written.
  * - `waitingToSave`: the write failed, and is made again later.
  */
@@ -51,6 +54,9 @@ export type TurnPhase =
   | 'awaiting'
   | 'receiving'
   | 'backingOff'
+  | 'recordingStep'
+  | 'waitingToRecord'
+  | 'runningTools'
   | 'saving'
   | 'waitingToSave'
 
@@ -87,6 +93,8 @@ export interface TurnRecord {
    */
   readonly error?: ErrorRecord
   readonly usage?: Usage
+  /** The number of steps that were asked. Absent for a turn that ran no tool. */
+  readonly steps?: number
   /** The JSON that the host gave to `send` for this turn. */
   readonly metadata?: unknown
   /** The policy under which the turn was queued. Absent if it started at once. */
@@ -140,6 +148,8 @@ export interface Receipt {
   readonly partialChars: number
   /** The usage that the provider had reported by then, or an estimate; see `usageOnCancel`. */
   readonly usage?: Usage
+  /** Calls that were running, which may or may not have taken effect, and calls that never ran. */
+  readonly tools?: { readonly stopped: number; readonly notRun: number }
 }
 
 /** The status of the reply of a turn that ended so. */

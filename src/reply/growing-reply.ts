@@ -7,7 +7,7 @@
  * change; a part that did not grow is handed out as the same object.
  */
 import type { Delta, UnplacedDelta } from '../protocol/delta.ts'
-import type { Part, ToolCallPart } from '../protocol/message.ts'
+import type { Part, ToolCallPart, ToolResultPart } from '../protocol/message.ts'
 import { callInput } from './call-input.ts'
 import { type StoredDelta, unplaced } from './delta-schema.ts'
 
@@ -43,7 +43,22 @@ interface GrowingFile extends Growing {
   readonly url: string
 }
 
-type GrowingPart = GrowingText | GrowingCall | GrowingFile
+/** Does not grow either. */
+interface GrowingResult extends Growing {
+  readonly type: 'tool-result'
+  readonly result: ToolResultPart
+}
+
+type GrowingPart = GrowingText | GrowingCall | GrowingFile | GrowingResult
+
+/** A delta that adds to a part. */
+type PartDelta = Exclude<UnplacedDelta, { readonly type: 'step' }>
+
+/** A step after the first one, with the index of its first part. */
+interface LaterStep {
+  readonly step: number
+  readonly firstPart: number
+}
 
 type Unplaced<Type extends UnplacedDelta['type']> = Extract<UnplacedDelta, { type: Type }>
 
@@ -54,6 +69,11 @@ export class GrowingReply {
    * not small.
    */
   #calls: Map<string, number> | undefined
+  /** The ids of all calls of earlier steps. Made with the second step. */
+  #earlierIds: Set<string> | undefined
+  #laterSteps: LaterStep[] | undefined
+  /** How many of them `take` has returned. */
+  #takenSteps = 0
 
   get isEmpty(): boolean {
     return this.#parts.length === 0
@@ -69,10 +89,17 @@ export class GrowingReply {
     return this.#calls?.has(toolCallId) === true
   }
 
-  /** Adds a delta. Returns the index of its part. */
+  /** The index of the first part of the newest step. */
+  get stepStart(): number {
+    return this.#laterSteps?.at(-1)?.firstPart ?? 0
+  }
+
+  /** Adds a delta. Returns the index of its part; of a delta `step`, that of the part to come. */
   add(delta: UnplacedDelta): number {
+    if (delta.type === 'step') return this.#beginStep(delta.step)
     const index = this.#indexFor(delta)
     const part = this.#parts[index] as GrowingPart
+    if (delta.type === 'tool-result') return index
     if (delta.type === 'tool-call') part.rest += delta.inputText
     else if (delta.type !== 'file') part.rest += delta.text
     part.handedOut = undefined
@@ -87,10 +114,11 @@ export class GrowingReply {
   place(delta: UnplacedDelta): Delta {
     const { length } = this.#parts
     const part = this.add(delta)
-    return placed(delta, part, part === length)
+    if (delta.type === 'step') return delta
+    return placed(this.#named(delta, part), part, part === length)
   }
 
-  /** Reads the arguments of the tool calls. Called when no more deltas will come. */
+  /** Reads the arguments of the tool calls of the newest step. Called when it gets no more deltas. */
   finish(): void {
     for (const index of this.#calls?.values() ?? []) {
       const call = this.#parts[index] as GrowingCall
@@ -108,12 +136,45 @@ export class GrowingReply {
    * the whole reply. Adding up the deltas of all calls, in order, gives the same reply.
    */
   take(): readonly UnplacedDelta[] {
-    return this.#parts.flatMap(takeFrom)
+    const steps = this.#laterSteps
+    if (steps === undefined) return this.#parts.flatMap(takeFrom)
+    let begun = 0
+    return this.#parts.flatMap((part, at) => {
+      const taken = takeFrom(part)
+      if (steps[begun]?.firstPart !== at) return taken
+      const { step } = steps[begun] as LaterStep
+      begun += 1
+      const isNew = begun > this.#takenSteps
+      if (isNew) this.#takenSteps = begun
+      return isNew ? [{ type: 'step', step } as const, ...taken] : taken
+    })
   }
 
-  #indexFor(delta: UnplacedDelta): number {
+  #beginStep(step: number): number {
+    this.#earlierIds ??= new Set()
+    for (const index of this.#calls?.values() ?? []) {
+      this.#earlierIds.add((this.#parts[index] as GrowingCall).toolCallId)
+    }
+    this.#calls = undefined
+    this.#laterSteps ??= []
+    this.#laterSteps.push({ step, firstPart: this.#parts.length })
+    return this.#parts.length
+  }
+
+  #indexFor(delta: PartDelta): number {
     if (delta.type === 'tool-call') return this.#call(delta)
+    if (delta.type === 'tool-result') return this.#result(delta)
     return delta.type === 'file' ? this.#file(delta) : this.#text(delta)
+  }
+
+  #result(delta: Unplaced<'tool-result'>): number {
+    return this.#parts.push({ type: 'tool-result', result: resultOf(delta), ...nothing() }) - 1
+  }
+
+  /** A call of a later step may have another id here than in its step. */
+  #named(delta: PartDelta, index: number): PartDelta {
+    if (delta.type !== 'tool-call' || this.#earlierIds === undefined) return delta
+    return { ...delta, toolCallId: (this.#parts[index] as GrowingCall).toolCallId }
   }
 
   #file({ type, mediaType, url }: Unplaced<'file'>): number {
@@ -124,7 +185,8 @@ export class GrowingReply {
     const { type } = delta
     const last = this.#parts.length - 1
     const isSeparate = delta.type === 'reasoning' && delta.separate === true
-    if (this.#parts[last]?.type === type && !isSeparate) return last
+    const continues = last >= this.stepStart && this.#parts[last]?.type === type
+    if (continues && !isSeparate) return last
     return this.#parts.push({ type, ...nothing() }) - 1
   }
 
@@ -132,16 +194,25 @@ export class GrowingReply {
     this.#calls ??= new Map()
     const known = this.#calls.get(toolCallId)
     if (known !== undefined) return known
-    const part = { type, toolCallId, toolName, input: undefined, ...nothing() }
+    const id = this.#freeId(toolCallId)
+    const part = { type, toolCallId: id, toolName, input: undefined, ...nothing() }
     const index = this.#parts.push(part) - 1
     this.#calls.set(toolCallId, index)
     return index
   }
+
+  /** The id of a call, or the id with a number if an earlier step has a call of that id. */
+  #freeId(toolCallId: string): string {
+    let id = toolCallId
+    for (let n = 2; this.#earlierIds?.has(id) === true; n += 1) id = `${toolCallId}~${n}`
+    return id
+  }
 }
 
 /** Makes the placed form of a delta. */
-function placed(delta: UnplacedDelta, part: number, opens: boolean): Delta {
-  const { type, providerData } = delta
+function placed(delta: PartDelta, part: number, opens: boolean): Delta {
+  const { type } = delta
+  const providerData = type === 'tool-result' ? undefined : delta.providerData
   // Almost all deltas are plain text, which is cheap to make in one form.
   if (type === 'text' && !opens && providerData === undefined) {
     return { type, text: delta.text, part }
@@ -153,6 +224,7 @@ function placed(delta: UnplacedDelta, part: number, opens: boolean): Delta {
   }
   if (type === 'text' || type === 'reasoning') return { type, text: delta.text, ...marks }
   if (type === 'file') return { ...fileOf(delta), ...marks, closes: true }
+  if (type === 'tool-result') return { ...resultOf(delta), ...marks, closes: true }
   const { toolCallId, toolName, inputText, closes } = delta
   return { type, toolCallId, toolName, inputText, ...marks, ...(closes && { closes }) }
 }
@@ -197,9 +269,24 @@ function opening(part: GrowingPart, text: string, data: unknown): UnplacedDelta 
 function deltaOf(part: GrowingPart, text: string, data: unknown): UnplacedDelta {
   const providerData = data === undefined ? {} : { providerData: data }
   if (part.type === 'file') return { ...fileOf(part), ...providerData }
+  if (part.type === 'tool-result') return resultOf(part.result)
   if (part.type !== 'tool-call') return { type: part.type, text, ...providerData }
   const { type, toolCallId, toolName } = part
   return { type, toolCallId, toolName, inputText: text, ...providerData }
+}
+
+/** Of a delta without its place, and of a part: they have the same fields. */
+function resultOf(result: Unplaced<'tool-result'> | ToolResultPart): Unplaced<'tool-result'> {
+  const { type, toolCallId, toolName, output, isError, code, content } = result
+  return {
+    type,
+    toolCallId,
+    toolName,
+    output,
+    isError,
+    ...(code !== undefined && { code }),
+    ...(content !== undefined && { content }),
+  }
 }
 
 function fileOf({ type, mediaType, url }: GrowingFile | Unplaced<'file'>): Unplaced<'file'> {
@@ -209,7 +296,11 @@ function fileOf({ type, mediaType, url }: GrowingFile | Unplaced<'file'>): Unpla
 /** Makes the parts of a reply from all of its deltas, in the order in which they were stored. */
 export function assembled(deltas: readonly StoredDelta[]): readonly Part[] {
   const reply = new GrowingReply()
-  for (const delta of deltas) reply.add(unplaced(delta))
+  for (const delta of deltas) {
+    // The calls of the step before are whole.
+    if (delta.type === 'step') reply.finish()
+    reply.add(unplaced(delta))
+  }
   reply.finish()
   return reply.parts()
 }
@@ -218,6 +309,7 @@ function toPart(part: GrowingPart): Part {
   const data = dataSoFar(part)
   const providerData = data === undefined ? {} : { providerData: data }
   if (part.type === 'file') return { ...fileOf(part), ...providerData }
+  if (part.type === 'tool-result') return part.result
   if (part.type !== 'tool-call') return { type: part.type, text: textSoFar(part), ...providerData }
   const { type, toolCallId, toolName, input } = part
   const inputText = textSoFar(part)

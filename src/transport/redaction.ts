@@ -53,6 +53,14 @@ export function redacted(
   }
 }
 
+/** Has secrets that a text may quote. */
+export type SecretHolder = Pick<ProviderTarget, 'apiKey' | 'headers' | 'url'>
+
+/** Copies a text without the secrets of endpoints. */
+export function withoutSecrets(text: string, holders: readonly SecretHolder[]): string {
+  return struck(text, [...new Set(holders.flatMap((holder) => secretsOf(holder)))])
+}
+
 function clean(text: string, secrets: readonly string[], longest: number): string {
   const printable = struck(text, secrets)
     .replace(FORMAT, '')
@@ -116,7 +124,7 @@ function merged(ranges: readonly Range[]): readonly Range[] {
 }
 
 /** All secret texts in all their forms, in lower case and without unseen characters. */
-function secretsOf(target: ProviderTarget): readonly string[] {
+function secretsOf(target: SecretHolder): readonly string[] {
   const secrets = new Set<string>()
   const add = (secret: string): void => {
     for (const form of formsOf(secret)) {

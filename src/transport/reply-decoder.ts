@@ -6,7 +6,7 @@
  * reply is complete: a reply that only went quiet is not. Knows nothing of
  * HTTP, time or the sink.
  */
-import type { ReplyEnd, UnplacedDelta } from '../protocol/delta.ts'
+import type { ReplyEnd, ProviderDelta } from '../protocol/delta.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
 import { ContentEnd } from './content-end.ts'
 import type { DialectReader, TextOnlyEvent, WireDialect } from './dialects/dialect.ts'
@@ -100,7 +100,7 @@ export class ReplyDecoder {
   }
 
   /** Returns the deltas that were decoded since the last call. */
-  take(): readonly UnplacedDelta[] {
+  take(): readonly ProviderDelta[] {
     return this.#draft.take()
   }
 

@@ -4,7 +4,7 @@
  *
  * Knows nothing of the wire format or of the sink.
  */
-import type { UnplacedDelta } from '../protocol/delta.ts'
+import type { ProviderDelta } from '../protocol/delta.ts'
 import type { ReplyLimits } from './limits.ts'
 import { DELTA_OVERHEAD, FREE_DELTAS, PART_OVERHEAD, VALUE_OVERHEAD } from './limits.ts'
 import { jsonText } from './wire-value.ts'
@@ -12,18 +12,18 @@ import { jsonText } from './wire-value.ts'
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /** A delta of the batch, which more of the same event may be joined to. */
-type OpenDelta = Mutable<Extract<UnplacedDelta, { text: string }>> | Mutable<CallDelta>
+type OpenDelta = Mutable<Extract<ProviderDelta, { text: string }>> | Mutable<CallDelta>
 
-type CallDelta = Extract<UnplacedDelta, { type: 'tool-call' }>
+type CallDelta = Extract<ProviderDelta, { type: 'tool-call' }>
 
 export class ReplyDraft {
-  #batch: UnplacedDelta[] = []
+  #batch: ProviderDelta[] = []
   /** The newest delta, until its event ends or its batch is taken. */
   #open: OpenDelta | undefined
   #size = 0
   #parts = 0
   /** The type of the newest part. */
-  #newest: UnplacedDelta['type'] | undefined
+  #newest: ProviderDelta['type'] | undefined
   /** The calls that have a part. Made when needed: most replies have none. */
   #callIds: Set<string> | undefined
   /** How large the content may be, beside the objects around it. */
@@ -156,7 +156,7 @@ export class ReplyDraft {
   }
 
   /** Returns the deltas that were added since the last call. */
-  take(): readonly UnplacedDelta[] {
+  take(): readonly ProviderDelta[] {
     const batch = this.#batch
     if (batch.length > FREE_DELTAS) this.#room += (batch.length - FREE_DELTAS) * DELTA_OVERHEAD
     if (batch.length > 0) this.#batch = []
@@ -183,7 +183,7 @@ export class ReplyDraft {
     return true
   }
 
-  #add(delta: UnplacedDelta): void {
+  #add(delta: ProviderDelta): void {
     this.#push(delta)
     this.#hasContent = true
     if (delta.type !== 'reasoning') this.#hasAnswer = true
@@ -191,7 +191,7 @@ export class ReplyDraft {
     this.#said += 1
   }
 
-  #push(delta: UnplacedDelta): void {
+  #push(delta: ProviderDelta): void {
     // An array literal of one element allocates no spare capacity; `push` would. Most batches hold
     // one delta.
     if (this.#batch.length === 0) this.#batch = [delta]

@@ -6,7 +6,7 @@
 import type { Settings } from '../protocol/conversation.ts'
 import type { ReplyEnd } from '../protocol/delta.ts'
 import type { Part } from '../protocol/message.ts'
-import type { ToolDefinitions } from '../protocol/tool.ts'
+import type { ToolChoice, ToolDefinitions } from '../protocol/tool.ts'
 import type { ProviderTarget } from './provider-target.ts'
 
 /** A message of the history, in the order and the form in which it is sent. */
@@ -22,6 +22,11 @@ export interface ReplyRequest {
   readonly messages: readonly RequestMessage[]
   readonly settings: Settings
   readonly tools?: ToolDefinitions | undefined
+  /** Sent only together with tools. */
+  readonly toolChoice?: ToolChoice | undefined
+  readonly parallelToolCalls?: boolean | undefined
+  /** Entries that are appended to the tools as they are. */
+  readonly providerTools?: readonly unknown[] | undefined
   /** Merged over the body that the dialect makes. */
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined
   /** `false` asks for one JSON answer. */

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ConversationEvent, Engine, OwnerView } from '../../src/index.ts'
+import { chatReply } from '../../src/testing/chat.ts'
 import { countingTime } from '../support/counting-time.ts'
 import { driverCalls } from '../support/driver-calls.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
@@ -13,18 +14,26 @@ const MISSING = 'conversation-of-nobody-at-all'
 
 /** Conversations of Ben: one with a turn that has ended, and its messages. */
 async function bens() {
-  const chat = await testChat({ clock: countingTime() })
+  const tools = { note: { execute: () => 'noted' } }
+  const chat = await testChat({ clock: countingTime(), tools })
+  chat.provider.next(
+    chatReply('', { toolCalls: [{ id: 'a', name: 'note', arguments: '{}' }] }),
+    chatReply('Hello'),
+  )
   const ben = chat.engine.as('ben')
   await ben.startConversation({ id: OF_BEN, title: 'Secret' })
   const turn = await ben.send(OF_BEN, 'hello', { idempotencyKey: 'k' })
   const { message } = await turn.reply
-  return { ...chat, ben, ann: chat.engine.as('ann'), turn, message }
+  const [call] = await ben.listCalls(turn.id)
+  return { ...chat, ben, ann: chat.engine.as('ann'), turn, message, call: call?.callId ?? '' }
 }
 
 interface Ids {
   readonly conversation: string
   readonly message: string
   readonly turn: string
+  /** The call of a tool. */
+  readonly call: string
 }
 
 const CALLS: Readonly<Record<string, (view: OwnerView, ids: Ids) => unknown>> = {
@@ -58,6 +67,9 @@ const CALLS: Readonly<Record<string, (view: OwnerView, ids: Ids) => unknown>> = 
   edit: (view, { message }) => view.edit(message, 'other'),
   getTurn: (view, { turn }) => view.getTurn(turn),
   attachTurn: (view, { turn }) => view.attachTurn(turn),
+  listCalls: (view, { turn }) => view.listCalls(turn),
+  listSteps: (view, { turn }) => view.listSteps(turn),
+  supply: (view, { call }) => view.supply(call, { output: 1 }),
 }
 
 /** The outcome of a call as somebody sees it who knows the ids: they are struck out. */
@@ -70,11 +82,11 @@ async function seenBy(view: OwnerView, call: string, ids: Ids): Promise<unknown>
 
 describe('what is missing, deleted or of another owner', () => {
   test.each(Object.keys(CALLS))('is the same to %s, at the same cost', async (call) => {
-    const { ann, ben, turn, message } = await bens()
+    const { ann, ben, turn, message, call: callId } = await bens()
     const deleted = await ben.startConversation({ id: 'conversation-that-was-deleted' })
     await ben.deleteConversation(deleted.id)
-    const foreign = { conversation: OF_BEN, message: message.id, turn: turn.id }
-    const missing = { conversation: MISSING, message: 'no-message', turn: 'no-turn' }
+    const foreign = { conversation: OF_BEN, message: message.id, turn: turn.id, call: callId }
+    const missing = { conversation: MISSING, message: 'no-message', turn: 'no-turn', call: 'none' }
     const { run } = driverCalls()
     const costs: (readonly string[])[] = []
     const outcomes: unknown[] = []
@@ -93,12 +105,17 @@ describe('what is missing, deleted or of another owner', () => {
   })
 
   test('is the same while a turn of it runs, which goes on', async () => {
-    const { provider, engine, ann, ben } = await bens()
+    const { provider, engine, ann, ben, call: callId } = await bens()
     const gate = closedGate()
     provider.next(streamed(['Once'], { gate: gate.opened }))
     const turn = await ben.send(OF_BEN, 'a story')
-    const foreign = { conversation: OF_BEN, message: turn.userMessage.id, turn: turn.id }
-    const missing = { conversation: MISSING, message: 'no-message', turn: 'no-turn' }
+    const foreign = {
+      conversation: OF_BEN,
+      message: turn.userMessage.id,
+      turn: turn.id,
+      call: callId,
+    }
+    const missing = { conversation: MISSING, message: 'no-message', turn: 'no-turn', call: 'none' }
     for (const call of Object.keys(CALLS)) {
       expect(await seenBy(ann, call, foreign), call).toEqual(await seenBy(ann, call, missing))
     }
@@ -213,8 +230,8 @@ describe('whatever two owners do', () => {
       events.push(`${type} ${conversationId === names.ann ? 'own' : 'new'} ${seq}`)
     })
     const ids: Record<'ann' | 'ben', Ids> = {
-      ann: { conversation: names.ann, message: 'none', turn: 'none' },
-      ben: { conversation: names.ben, message: 'none', turn: 'none' },
+      ann: { conversation: names.ann, message: 'none', turn: 'none', call: 'none' },
+      ben: { conversation: names.ben, message: 'none', turn: 'none', call: 'none' },
     }
     for (const who of ['ann', 'ben'] as const) {
       if (who === 'ben' && !hasBen) continue
@@ -222,7 +239,7 @@ describe('whatever two owners do', () => {
       await view.startConversation({ id: names[who] })
       const turn = await view.send(names[who], 'hello')
       const { message } = await turn.reply
-      ids[who] = { conversation: names[who], message: message.id, turn: turn.id }
+      ids[who] = { conversation: names[who], message: message.id, turn: turn.id, call: 'none' }
     }
     const seen: unknown[] = []
     for (const { who, call, other } of steps) {

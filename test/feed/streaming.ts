@@ -91,12 +91,14 @@ export function told(event: ConversationEvent): string {
 /** Adds a delta to parts. Slow and simple: the model for the growing reply. */
 export function appended(parts: readonly Part[], delta: UnplacedDelta): readonly Part[] {
   const last = parts.at(-1)
-  if (delta.type === 'file') return [...parts, delta]
+  if (delta.type === 'step') return parts
+  if (delta.type === 'file' || delta.type === 'tool-result') return [...parts, delta]
   if (delta.type !== 'tool-call') {
     const isSeparate = delta.type === 'reasoning' && delta.separate === true
     if (isSeparate || last?.type !== delta.type)
       return [...parts, { type: delta.type, text: delta.text }]
-    return [...parts.slice(0, -1), { type: delta.type, text: last.text + delta.text }]
+    const before = last?.type === delta.type ? last.text : ''
+    return [...parts.slice(0, -1), { type: delta.type, text: before + delta.text }]
   }
   const { toolCallId, toolName } = delta
   const isThisCall = (part: Part) => part.type === 'tool-call' && part.toolCallId === toolCallId
@@ -130,20 +132,26 @@ export function rebuilt(events: readonly ConversationEvent[]): readonly Part[] {
   for (const event of events) {
     if (event.type === 'reply.snapshot' && !hasContent) parts = [...event.snapshot.parts]
     if (event.type === 'reply.delta') {
-      for (const delta of event.deltas) parts[delta.part] = grown(parts[delta.part], delta)
+      for (const delta of event.deltas) {
+        if (delta.type !== 'step') parts[delta.part] = grown(parts[delta.part], delta)
+      }
     }
     hasContent ||= event.type === 'reply.snapshot' || event.type === 'reply.delta'
   }
   return parts
 }
 
-function grown(before: Part | undefined, { part: _, opens, closes: __, ...delta }: Delta): Part {
+function grown(
+  before: Part | undefined,
+  { part: _, opens, closes: __, ...delta }: Exclude<Delta, { type: 'step' }>,
+): Part {
   if ((before === undefined) !== (opens === true)) throw new Error('A part opens with one delta.')
   if (delta.type === 'tool-call') {
     const earlier = before?.type === 'tool-call' ? before.inputText : ''
     return { ...delta, input: undefined, inputText: earlier + delta.inputText }
   }
-  if (before === undefined || delta.type === 'file') return delta
+  if (before === undefined || delta.type === 'file' || delta.type === 'tool-result') return delta
+  if (before.type !== 'text' && before.type !== 'reasoning') throw new Error('It does not grow.')
   if (before.type !== delta.type) throw new Error('A part keeps its type.')
   return { ...before, text: before.text + delta.text }
 }

@@ -154,6 +154,8 @@ describe('a plain turn', () => {
       outcome: 'done',
       failedAttempts: 0,
       saveFailures: 1,
+      steps: 0,
+      recordFailures: 0,
     })
   })
 })
@@ -314,13 +316,21 @@ describe('backing off', () => {
     it.report(overloaded(20))
     it.clock.increment(20)
     const context = () => it.actor.getSnapshot().context
-    expect(context()).toEqual({ turnId: 't', failedAttempts: 1, saveFailures: 0 })
+    expect(context()).toEqual({
+      turnId: 't',
+      failedAttempts: 1,
+      saveFailures: 0,
+      steps: 0,
+      recordFailures: 0,
+    })
     it.report(overloaded(70))
     expect(context()).toEqual({
       turnId: 't',
       failedAttempts: 2,
       retryInMs: 70,
       saveFailures: 0,
+      steps: 0,
+      recordFailures: 0,
     })
     it.cancel()
     expect(context()).toEqual({
@@ -328,6 +338,8 @@ describe('backing off', () => {
       outcome: 'cancelled',
       failedAttempts: 2,
       saveFailures: 0,
+      steps: 0,
+      recordFailures: 0,
     })
   })
 
@@ -511,7 +523,7 @@ test('each state between the accept and the end tells its own name as the phase'
   const between = leaves(turnMachine.root).filter(
     ({ key, type }) => type !== 'final' && key !== 'recording' && key !== 'withdrawing',
   )
-  const context = { turnId: 't', failedAttempts: 0, saveFailures: 0 }
+  const context = { turnId: 't', failedAttempts: 0, saveFailures: 0, steps: 0, recordFailures: 0 }
 
   const told = between.map(({ entry }) => {
     const tells = (entry as readonly Telling[]).filter(({ type }) => type === 'tellPhase')
@@ -521,7 +533,7 @@ test('each state between the accept and the end tells its own name as the phase'
   })
 
   expect(told).toEqual(between.map(({ key }) => [key]))
-  expect(between).toHaveLength(6)
+  expect(between).toHaveLength(9)
 })
 
 interface Telling {

@@ -12,11 +12,25 @@ export class BuiltReply {
     this.#seq = event.seq
     if (event.type === 'reply.snapshot') this.parts = [...event.snapshot.parts]
     if (event.type !== 'reply.delta') return
-    for (const delta of event.deltas) this.parts[delta.part] = grown(this.parts[delta.part], delta)
+    for (const delta of event.deltas) {
+      if (delta.type !== 'step') this.parts[delta.part] = grown(this.parts[delta.part], delta)
+    }
   }
 }
 
-function grown(part: Part | undefined, delta: Delta): Part {
+function grown(part: Part | undefined, delta: Exclude<Delta, { type: 'step' }>): Part {
+  if (delta.type === 'tool-result') {
+    const { type, toolCallId, toolName, output, isError, code, content } = delta
+    return {
+      type,
+      toolCallId,
+      toolName,
+      output,
+      isError,
+      ...(code && { code }),
+      ...(content && { content }),
+    }
+  }
   const providerData = joined(part?.providerData, delta.providerData)
   if (delta.type === 'file') {
     return { type: delta.type, mediaType: delta.mediaType, url: delta.url, providerData }

@@ -1,7 +1,7 @@
 /** Asks a transport for replies and notes every call of the sink. */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/protocol/clock.ts'
-import type { UnplacedDelta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
+import type { ProviderDelta, ReplyEnd, ReplySink } from '../../src/protocol/delta.ts'
 import type { ErrorRecord } from '../../src/protocol/errors.ts'
 import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from '../../src/transport/limits.ts'
 import type { ReplyLimits } from '../../src/transport/limits.ts'
@@ -119,7 +119,7 @@ export interface AskedCall {
 export class AskedReply {
   /** The names of the calls, in order. */
   readonly calls: string[] = []
-  readonly batches: (readonly UnplacedDelta[])[] = []
+  readonly batches: (readonly ProviderDelta[])[] = []
   end: ReplyEnd | undefined
   error: ErrorRecord | undefined
   handle!: ReplyHandle
@@ -136,7 +136,7 @@ export class AskedReply {
     return this.#started.promise
   }
 
-  get deltas(): readonly UnplacedDelta[] {
+  get deltas(): readonly ProviderDelta[] {
     return this.batches.flat()
   }
 

@@ -5,7 +5,6 @@
  * in its snapshot. Its state is the live turn's, which the engine finds by the turn's id: nothing
  * hangs on the actor, so an ended turn is freed at once. Knows nothing of HTTP and of deltas.
  */
-import type { ActorSystem, ActorSystemInfo, AnyActorRef, EventObject } from 'xstate'
 import type {
   DeltasEmitted,
   ReplyReport,
@@ -13,6 +12,7 @@ import type {
   TransportInput,
   TransportLogic,
 } from '../../machines/transport-actor.ts'
+import { reporter } from './relay.ts'
 
 /** Told by the attempt to its actor. */
 export interface TransportReports {
@@ -45,12 +45,7 @@ export function transportLogic({ start, stop, figures }: TransportPort): Transpo
       },
     }),
     start: ({ input }, { self, emit, system }) => {
-      // oxlint-disable-next-line no-underscore-dangle -- XState's name for the parent of an actor
-      const turn = self._parent
-      const report = (event: ReplyReport): void => {
-        if (turn?.getSnapshot().status === 'active') relay(system, self, turn, event)
-      }
-      start(input, { report, emit })
+      start(input, { report: reporter(self, system), emit })
     },
     transition: (snapshot, event) => {
       if (event.type !== 'xstate.stop') return snapshot
@@ -62,23 +57,4 @@ export function transportLogic({ start, stop, figures }: TransportPort): Transpo
     },
     getPersistedSnapshot: (snapshot) => snapshot,
   }
-}
-
-/**
- * Sends an event to the turn with the actor as its sender, as XState's own logic does.
- *
- * `_relay` is not in XState's types: with `turn.send`, an inspector would see no sender.
- */
-function relay(
-  system: ActorSystem<ActorSystemInfo>,
-  from: AnyActorRef,
-  to: AnyActorRef,
-  event: EventObject,
-): void {
-  // oxlint-disable-next-line no-underscore-dangle -- XState's own name
-  ;(system as unknown as Relaying)._relay(from, to, event)
-}
-
-interface Relaying {
-  _relay(from: AnyActorRef, to: AnyActorRef, event: EventObject): void
 }

@@ -141,6 +141,10 @@ export class Binder {
     return AIRPLANE
   }
 
+  get isAirplaneMode(): boolean {
+    return this.#preferences.airplaneMode
+  }
+
   /** Returns true if a request may be sent to this endpoint in the present mode. */
   allows(endpoint: string): boolean {
     return !this.#preferences.airplaneMode || endpoint === AIRPLANE

@@ -8,6 +8,7 @@ import type { EndpointStore, StoredEndpoint } from '../../persistence/ports/endp
 import type { SettingStore } from '../../persistence/ports/setting-store.ts'
 import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
+import type { SecretHolder } from '../../transport/redaction.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { splitSecretQuery, withSecretQuery } from '../../transport/http/secret-query.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
@@ -145,6 +146,17 @@ export class Endpoints {
   }
 
   /** All endpoints whose row can be read, by name. */
+  /** The secrets of all endpoints, to be struck out of texts. Those that cannot be read are unknown. */
+  secrets(): readonly SecretHolder[] {
+    return [...this.#entries.keys()].flatMap((name) => {
+      try {
+        return this.use(name)
+      } catch {
+        return []
+      }
+    })
+  }
+
   list(): readonly EndpointRecord[] {
     return byName(Array.from(this.#entries.values(), (entry) => recordOf(entry)))
   }

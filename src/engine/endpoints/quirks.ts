@@ -15,6 +15,7 @@ export const quirksSchema = group({
   sendReasoning: v.optional(
     v.picklist(['never', 'reasoning_content', 'reasoning', 'reasoning_text']),
   ),
+  toolResultFiles: v.optional(v.picklist(['after', 'inside', 'omit'])),
   extraBody: v.optional(jsonRecord),
 })
 

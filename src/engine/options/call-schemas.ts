@@ -8,17 +8,8 @@ import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import { LONGEST_FIELD, MOST_FIELDS } from '../../protocol/conversation.ts'
 import { MODEL_PURPOSES } from '../../protocol/endpoint.ts'
 import { SEND_POLICIES } from '../../protocol/turn.ts'
-import {
-  abortSignal,
-  headers,
-  json,
-  settings,
-  text,
-  extraBody,
-  group,
-  jsonRecord,
-  record,
-} from './check.ts'
+import { abortSignal, headers, json, settings, text, extraBody, group, record } from './check.ts'
+import { toolEntries, toolNames } from './tool-schemas.ts'
 
 const MAX_ID_LENGTH = 200
 
@@ -33,11 +24,6 @@ const signal = v.optional(abortSignal)
 const metadata = v.optional(json)
 const sendPolicy = v.optional(v.picklist(SEND_POLICIES))
 
-const tool = group({
-  description: v.optional(v.string()),
-  inputSchema: jsonRecord,
-})
-
 export const conversationOptions = group({
   id: v.optional(chosenId),
   title: v.optional(text),
@@ -47,6 +33,7 @@ export const conversationOptions = group({
   settings: v.optional(settings),
   ownerId: v.optional(ownerId),
   metadata,
+  tools: v.optional(toolNames),
   messages: v.optional(v.array(v.unknown())),
   sendPolicy,
 })
@@ -61,20 +48,20 @@ const turnEntries = {
   headers: v.optional(headers),
   metadata,
   idempotencyKey: v.optional(chosenId),
-  tools: v.optional(
-    record(
-      (names) => names.every((name) => /^[\w-]{1,64}$/.test(name)),
-      'names of letters, digits, _ and -',
-      tool,
-    ),
-  ),
+  ...toolEntries,
 }
 
 /** Of the calls that answer or follow another message than the head. */
 const policyBeside = v.optional(v.picklist(['reject', 'replace']))
 
-/** Of `retry` and `regenerate`, which have their input. */
+/** Of `regenerate`, which has its input. */
 export const turnOptions = group({ ...turnEntries, sendPolicy: policyBeside })
+
+export const retryOptions = group({
+  ...turnEntries,
+  sendPolicy: policyBeside,
+  from: v.optional(v.picklist(['start', 'last-step']), 'last-step'),
+})
 
 const editEntries = { ...turnEntries, clientId: v.optional(chosenId) }
 export const editOptions = group({ ...editEntries, sendPolicy: policyBeside })
@@ -87,6 +74,11 @@ export const queuedOptions = group({
   settings: turnEntries.settings,
   extraBody: turnEntries.extraBody,
   tools: turnEntries.tools,
+  toolChoice: turnEntries.toolChoice,
+  parallelToolCalls: turnEntries.parallelToolCalls,
+  providerTools: turnEntries.providerTools,
+  limits: turnEntries.limits,
+  hasOwnTools: v.optional(v.boolean()),
   hasHeaders: v.optional(v.boolean()),
 })
 
@@ -109,6 +101,7 @@ export const conversationUpdate = group({
   ownerId: v.nullish(ownerId),
   metadata: v.nullish(json),
   sendPolicy: v.nullish(v.picklist(SEND_POLICIES)),
+  tools: v.nullish(toolNames),
 })
 
 /** As many as one page has. */
@@ -199,6 +192,11 @@ export const switchPosition = v.boolean()
 export const conversationId = v.string()
 export const optionalId = v.optional(v.string())
 export const turnId = v.string()
+export const callId = v.string()
+export const supplied = v.union(
+  [group({ output: json }), group({ error: text })],
+  'either { output } or { error }',
+)
 export const isArchived = v.boolean()
 export const messageId = v.string()
 export const viewOptions = group({ unowned: v.optional(v.boolean(), false) })

@@ -108,8 +108,8 @@ const SENTENCES: readonly (readonly [advice: string, calls: Calls, names: string
 /** What a tool is given by, under its name in `tools`. */
 const TOOL: readonly (readonly [advice: string, names: string])[] = [
   [
-    'and answer the call yourself: it ends the turn, and its result is sent as a tool-result part',
-    'run execute handler handle call invoke fn func callback action implementation',
+    'and give execute, or answer the call yourself',
+    'run handler handle call invoke fn func callback action implementation',
   ],
   ['and give inputSchema', 'inputschema parameters schema input arguments args jsonschema'],
   [

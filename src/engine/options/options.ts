@@ -4,10 +4,12 @@
  * Types only: the check and the defaults are in `resolve-options.ts`.
  */
 import type { Clock } from '../../protocol/clock.ts'
-import type { ConversationRecord } from '../../protocol/conversation.ts'
+import type { ConversationRecord, Settings } from '../../protocol/conversation.ts'
 import type { Logger } from '../../protocol/logger.ts'
-import type { Message } from '../../protocol/message.ts'
+import type { Message, ToolCallPart, Usage } from '../../protocol/message.ts'
+import type { ToolChoice } from '../../protocol/tool.ts'
 import type { SendPolicy } from '../../protocol/turn.ts'
+import type { AnyTool } from '../../tools/tool.ts'
 import type { AddressPolicy } from '../../transport/http/address-guard.ts'
 import type { RequestDispatcher } from '../../transport/http/dispatchers.ts'
 
@@ -151,6 +153,21 @@ export interface EngineOptions {
    * ```
    */
   readonly prepare?: Prepare | undefined
+  /**
+   * The tools that models may call, by name. The engine runs the calls of those with `execute`, and
+   * sends the results. They are offered to every turn, unless its conversation or its send names fewer.
+   *
+   * @example
+   * ```ts
+   * const inputSchema = { type: 'object', properties: { city: { type: 'string' } } }
+   * const engine = await createEngine({
+   *   tools: { weather: { inputSchema, execute: ({ city }) => forecast(city) } },
+   * })
+   * ```
+   */
+  readonly tools?: Readonly<Record<string, AnyTool>> | undefined
+  /** Called before each request of a turn, for what that request is to be made with. */
+  readonly prepareStep?: PrepareStep | undefined
   /** For tests and replays. @defaultValue the system's clock */
   readonly clock?: Clock | undefined
   /**
@@ -192,6 +209,13 @@ export interface TimeoutOptions {
    * number; 0 does not wait. @defaultValue 1,000
    */
   readonly usageMs?: number | undefined
+  /** How long a tool may run. Its call then has the result `timeout`. @defaultValue 60,000 */
+  readonly toolMs?: number | undefined
+  /**
+   * How long `close` waits for tools that still run although their turns are over. Outcomes that come
+   * later are dropped. A finite number; 0 does not wait. @defaultValue 1,000
+   */
+  readonly toolCloseMs?: number | undefined
 }
 
 /**
@@ -251,6 +275,24 @@ export interface LimitOptions {
    * @defaultValue 16
    */
   readonly queuedTurns?: number | undefined
+  /**
+   * The most requests of a turn that runs tools. The last one is made without calls, so that the turn
+   * ends with words. @defaultValue 20
+   */
+  readonly steps?: number | undefined
+  /** The most calls of one request that run. @defaultValue 32 */
+  readonly callsPerStep?: number | undefined
+  /** The most tools of one turn that run at once. @defaultValue 8 */
+  readonly parallelTools?: number | undefined
+  /** The most tools of the engine that run at once. @defaultValue 64 */
+  readonly parallelToolsTotal?: number | undefined
+  /**
+   * The longest result of a tool that a model sees; of a longer one it sees head and tail.
+   * @defaultValue 262,144
+   */
+  readonly toolResultBytes?: number | undefined
+  /** The longest arguments of a call. A longer call does not run. @defaultValue 1,048,576 */
+  readonly toolInputBytes?: number | undefined
 }
 
 /** How far the answer of a cancelled turn is read in silence. */
@@ -285,7 +327,35 @@ export interface PreparedTurn {
   readonly conversation: ConversationRecord
   readonly endpoint: string
   readonly model: string
+  /** The number of the request in its turn, from 1. */
+  readonly step: number
 }
+
+/** The step for which `prepareStep` is called. */
+export interface StepInfo extends PreparedTurn {
+  /** The calls of the reply so far. */
+  readonly calls: readonly ToolCallPart[]
+  /** The usage of the steps so far. */
+  readonly usage?: Usage
+}
+
+/** What one request is made with, in place of what the turn was sent with. */
+export interface StepPlan {
+  /** The names of the tools that are offered: only tools of the turn. */
+  readonly tools?: readonly string[] | undefined
+  readonly toolChoice?: ToolChoice | undefined
+  /** The model to ask for at the turn's own endpoint. */
+  readonly model?: string | undefined
+  readonly system?: string | undefined
+  readonly settings?: Settings | undefined
+  /** True to end the turn before this request. */
+  readonly stop?: boolean | undefined
+}
+
+/** Returns what one request is made with; nothing to make it as the turn was sent. */
+export type PrepareStep = (
+  step: StepInfo,
+) => StepPlan | undefined | void | Promise<StepPlan | undefined | void>
 
 /** Returns the messages to send in place of the stored ones. */
 export type Prepare = (

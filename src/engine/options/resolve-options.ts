@@ -14,8 +14,9 @@ import { EVENT_BYTES, REPLY_BYTES, REPLY_PARTS, USAGE_MS } from '../../transport
 import { checked, count, duration, functionValue, group, text } from './check.ts'
 import { guardedIds, uuidV7Source } from './ids.ts'
 import { guardedLogger, silentLogger, Warnings, warningsLogger } from './logging.ts'
-import type { CountTokens, EngineOptions, Prepare } from './options.ts'
+import type { CountTokens, EngineOptions, Prepare, PrepareStep } from './options.ts'
 import { SteadyClock } from './steady-clock.ts'
+import { toolbox } from './tool-schemas.ts'
 import { systemClock } from './system-clock.ts'
 
 const clock = v.custom<Clock>(
@@ -79,6 +80,8 @@ const optionsSchema = group({
       idleMs: v.optional(duration, 600_000),
       turnMs: v.optional(duration, 3_600_000),
       usageMs: v.optional(delay, USAGE_MS),
+      toolMs: v.optional(duration, 60_000),
+      toolCloseMs: v.optional(delay, 1_000),
     }),
     {},
   ),
@@ -96,6 +99,12 @@ const optionsSchema = group({
       replyBytes: v.optional(count, REPLY_BYTES),
       replyParts: v.optional(count, REPLY_PARTS),
       queuedTurns: v.optional(queueLimit, 16),
+      steps: v.optional(count, 20),
+      callsPerStep: v.optional(count, 32),
+      parallelTools: v.optional(count, 8),
+      parallelToolsTotal: v.optional(count, 64),
+      toolResultBytes: v.optional(count, 262_144),
+      toolInputBytes: v.optional(count, 1_048_576),
     }),
     {},
   ),
@@ -116,6 +125,8 @@ const optionsSchema = group({
   secrets: v.optional(group({ encryptionKey: v.optional(encryptionKey) }), {}),
   logger: v.optional(logger),
   prepare: v.optional(functionValue<Prepare>()),
+  tools: v.optional(toolbox, {}),
+  prepareStep: v.optional(functionValue<PrepareStep>()),
   clock: v.optional(clock, () => systemClock),
   random: v.optional(functionValue<() => number>()),
   newId: v.optional(functionValue<() => string>()),

@@ -24,13 +24,25 @@ interface CheckpointsOptions {
   readonly everyMs: number
 }
 
+interface Piece {
+  readonly n: number
+  readonly deltas: readonly UnplacedDelta[]
+}
+
+/** Pieces to write, of which `n` is the number of the first and `last` that of the last. */
+interface Pieces {
+  readonly n: number
+  readonly pieces: readonly (readonly UnplacedDelta[])[]
+  readonly last: number
+}
+
 /** How much of a reply is on disk. */
 interface Progress {
   readonly live: LiveTurn
-  /** The number of pieces on disk. */
-  written: number
+  /** The number of the newest piece. */
+  made: number
   /** The pieces that are not on disk, oldest first. */
-  pending: (readonly UnplacedDelta[])[]
+  pending: readonly Piece[]
   isWriting: boolean
 }
 
@@ -55,8 +67,38 @@ export class Checkpoints {
   /** Starts the checkpoints of a reply, once it has content. */
   begin(live: LiveTurn): void {
     if (this.#everyMs === Infinity) return
-    this.#streaming.set(live.turnId, { live, written: 0, pending: [], isWriting: false })
+    this.#progressOf(live)
     this.#timer ??= this.#scheduled()
+  }
+
+  /** Notes that the reply begins with a piece that is on disk. */
+  beginAfter(live: LiveTurn): void {
+    live.replyFeed.additions()
+    this.#progressOf(live).made = 1
+    live.hasCheckpoints = true
+  }
+
+  /**
+   * What is not on disk of a reply, for a write that must last. A checkpoint may write some of it at
+   * the same time: pieces keep their numbers.
+   */
+  pieces(live: LiveTurn): Pieces {
+    live.hasCheckpoints = true
+    return taken(this.#progressOf(live))
+  }
+
+  /** Notes that the pieces up to a number are on disk. */
+  written(live: LiveTurn, last: number): void {
+    const progress = this.#streaming.get(live.turnId)
+    if (progress !== undefined) forget(progress, last)
+  }
+
+  #progressOf(live: LiveTurn): Progress {
+    const known = this.#streaming.get(live.turnId)
+    if (known !== undefined) return known
+    const progress = { live, made: 0, pending: [], isWriting: false }
+    this.#streaming.set(live.turnId, progress)
+    return progress
   }
 
   /** Ends the checkpoints of a reply. `TurnEnding` saves the sealed reply. */
@@ -79,22 +121,18 @@ export class Checkpoints {
 
   async #write(progress: Progress): Promise<void> {
     const { live } = progress
-    const added = live.replyFeed.additions()
-    if (added.length > 0) progress.pending.push(added)
-    const pieces = [...progress.pending]
+    const { n, pieces, last } = taken(progress)
     if (pieces.length === 0) return
     progress.isWriting = true
     live.hasCheckpoints = true
     try {
       const { turnId, step } = live
       const { attempts = 0, failedAttempts, fallbackAsked } = step ?? {}
-      const n = progress.written + 1
       const asked = { attempts, failedAttempts, fallbackAsked }
       const isOurs = await this.#store.checkpoint({ turnId, ...asked, n, pieces })
       this.#isFailing = false
       if (!isOurs) return this.end(live)
-      progress.written += pieces.length
-      progress.pending = progress.pending.slice(pieces.length)
+      forget(progress, last)
     } catch (error) {
       this.#failed(live, error)
     } finally {
@@ -113,4 +151,23 @@ export class Checkpoints {
       `Checkpoints of running replies cannot be saved at present: ${message}`,
     )
   }
+}
+
+/** The pieces that are not on disk, with the additions since the last one. */
+function taken(progress: Progress): Pieces {
+  const deltas = progress.live.replyFeed.additions()
+  if (deltas.length > 0) {
+    progress.made += 1
+    progress.pending = [...progress.pending, { n: progress.made, deltas }]
+  }
+  const { pending, made } = progress
+  return {
+    n: pending[0]?.n ?? made + 1,
+    pieces: pending.map((piece) => piece.deltas),
+    last: pending.at(-1)?.n ?? made,
+  }
+}
+
+function forget(progress: Progress, last: number): void {
+  progress.pending = progress.pending.filter(({ n }) => n > last)
 }

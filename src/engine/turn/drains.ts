@@ -8,6 +8,7 @@
 import type { TurnStore } from '../../persistence/ports/turn-store.ts'
 import type { Feed } from '../../feed/feed.ts'
 import type { ReplyEnd } from '../../protocol/delta.ts'
+import type { Usage } from '../../protocol/message.ts'
 import type { ReplyHandle } from '../../transport/reply-request.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { LiveTurn } from './live-turn.ts'
@@ -45,6 +46,8 @@ export class Drains {
     const { usageOnCancel } = this.#options
     const { timeoutMs: ms, bytes } = this.#options.drain
     const { step, turnId, conversationId, over } = live
+    // A function of the figures alone: the live turn is not kept in memory for this.
+    const total = live.usageTotal()
     if (usageOnCancel !== 'drain' || this.#isClosed) return false
     if (step === undefined) return false
     const { endpoint } = step.asked
@@ -53,7 +56,7 @@ export class Drains {
       const isTaken = handle.drain({ ms, bytes }, (end) => {
         this.#running.delete(drain)
         // Uses ids only: the live turn, with its whole reply, is not kept in memory for this.
-        void over.promise.then(() => this.#record(turnId, conversationId, known, end))
+        void over.promise.then(() => this.#record(turnId, conversationId, known, end, total))
       })
       if (isTaken) this.#running.add(drain)
       return isTaken
@@ -80,10 +83,11 @@ export class Drains {
     conversationId: string,
     known: ReplyEnd,
     { usage }: ReplyEnd,
+    total: (usage: Usage) => Usage | undefined,
   ): Promise<void> {
     if (usage === undefined || usage === known.usage || this.#isClosed) return
     try {
-      const costed = await this.#store.recordUsage(turnId, usage)
+      const costed = await this.#store.recordUsage(turnId, total(usage) ?? usage)
       if (costed === undefined || this.#isClosed) return
       const { ownerId, ...turn } = costed
       this.#feed.announce(conversationId, { type: 'turn.usage', ...turn }, ownerId)

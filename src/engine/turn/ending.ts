@@ -4,10 +4,10 @@
  * The turn machine decides when to save, retry and publish; nothing here knows its states.
  */
 import type { TurnReport, TurnResult } from '../../machines/turn-events.ts'
-import type { TurnEnd, TurnStore } from '../../persistence/ports/turn-store.ts'
+import type { EndedSteps, TurnEnd, TurnStore } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, type ErrorRecord, errorRecord } from '../../protocol/errors.ts'
 import type { TurnHappening } from '../../protocol/event.ts'
-import { type Message, textOf } from '../../protocol/message.ts'
+import { type FinishReason, type Message, textOf } from '../../protocol/message.ts'
 import { messageStatusOf, type TerminalStatus, type TurnRecord } from '../../protocol/turn.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
@@ -102,6 +102,7 @@ export class TurnEnding {
   #end(live: LiveTurn): TurnEnd {
     const { outcome, step } = live
     const { attempts = 0, failedAttempts, fallbackAsked, end = {} } = step ?? {}
+    const steps = endedSteps(live)
     const parts = live.replyFeed.parts()
     live.endedAt ??= new Date(this.#options.steadyClock.now())
     // A finished reply is kept even if the model said nothing: its usage is real.
@@ -117,12 +118,13 @@ export class TurnEnding {
       replyId: live.replyId,
       lastSeqs: live.replyFeed.lastSeqs,
       error: errorOf(live),
-      usage: end.usage,
+      usage: live.usage,
+      steps,
       reply: isKept
         ? {
             parts,
             // A cancelled reply did not finish, even if a finish reason was known by then.
-            finishReason: outcome === 'cancelled' ? undefined : end.finishReason,
+            finishReason: outcome === 'cancelled' ? undefined : finishReasonOf(live),
             model: end.model ?? live.asked?.model,
           }
         : undefined,
@@ -170,6 +172,26 @@ export class TurnEnding {
 function errorOf({ outcome, failure, cancelCause }: LiveTurn): ErrorRecord | undefined {
   if (outcome === 'cancelled') return cancelError(cancelCause)
   return outcome === 'failed' ? failure : undefined
+}
+
+/** What is left to write of the steps. `undefined` for a turn that ran no tool: it has none. */
+function endedSteps(live: LiveTurn): EndedSteps | undefined {
+  const { step, calls, outcome } = live
+  if (!live.hasSteps || step === undefined) return undefined
+  const isOpen = step.hasAsked && !(calls?.step === step && calls.isRecorded && !calls.isContinued)
+  const last = isOpen ? step.record(outcome === 'done' ? 'done' : 'failed') : undefined
+  const steps = step.hasAsked ? step.number : step.number - 1
+  return { steps, last, calls: calls?.unsaved ?? [] }
+}
+
+/** Why the model stopped, as far as it decided that itself. */
+function finishReasonOf({ step, calls, replyFeed }: LiveTurn): FinishReason | undefined {
+  if (step === undefined) return undefined
+  if (step.isEndedByHost) return 'other'
+  const { finishReason } = step.end
+  // Calls of a request that allowed none did not run: what the model said is the answer.
+  const isAnswer = calls?.step === step && step.isLast && finishReason === 'tool-calls'
+  return isAnswer && textOf(replyFeed.stepParts()).trim() !== '' ? 'stop' : finishReason
 }
 
 function lost(message: Message | undefined): ColloquyError {

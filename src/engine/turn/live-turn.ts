@@ -8,15 +8,18 @@
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { CancelAnswer, Outcome } from '../../machines/turn-events.ts'
-import type { AcceptedTurn, EndedTurn } from '../../persistence/ports/turn-store.ts'
+import type { AcceptedTurn, ContinuedTurn, EndedTurn } from '../../persistence/ports/turn-store.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
 import type { Receipt, SendPolicy, TurnRecord } from '../../protocol/turn.ts'
 import type { PlacedTurn, StoredQueuedTurn } from '../../persistence/ports/placement.ts'
 import type { Reply, Turn } from '../api.ts'
 import type { CancelCause } from './cancel-cause.ts'
+import type { RunningCalls } from './running-calls.ts'
 import type { Step } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
+import type { TurnTools } from './turn-tools.ts'
+import { usageSum } from './usage-sum.ts'
 
 interface PendingCancel {
   readonly cause: CancelCause | undefined
@@ -80,6 +83,17 @@ export class LiveTurn {
   step: Step | undefined
   /** True if the turn's machine failed: the turn is ended without it. */
   isAbandoned = false
+  /** The tools of the turn. `undefined` until it is bound. */
+  tools: TurnTools | undefined
+  /** The finished steps of another turn, with which this one begins. */
+  continued: ContinuedTurn | undefined
+  /** The calls of the newest step that brought any. */
+  calls: RunningCalls | undefined
+  /** The calls that the end of the turn stopped, and those that it kept from running. */
+  stoppedCalls: Receipt['tools']
+  /** The usage of the steps before the present one. */
+  #earlierUsage: (Usage | undefined)[] = []
+  #cuts = 0
   /** Ends the turn if it takes too long. */
   timer: unknown
   /** True if checkpoints of the reply may be on disk. */
@@ -135,9 +149,36 @@ export class LiveTurn {
     return this.fault ?? this.step?.failure
   }
 
-  /** The usage that the provider reported, or that was estimated for it. */
+  /** The usage that the provider reported, or that was estimated for it, of all steps. */
   get usage(): Usage | undefined {
-    return this.step?.end.usage
+    const usage = this.step?.end.usage
+    if (this.#earlierUsage.length === 0) return usage
+    // A step that made no request used nothing.
+    return this.step?.hasAsked === true ? this.usageTotal()(usage) : usageSum(this.#earlierUsage)
+  }
+
+  /** Returns a function that adds the usage of the steps before, and keeps nothing else of the turn. */
+  usageTotal(): (usage: Usage | undefined) => Usage | undefined {
+    const earlier = [...this.#earlierUsage]
+    return (usage) => usageSum([...earlier, usage])
+  }
+
+  /** The next request follows the calls of the present step. */
+  nextStep(): void {
+    if (this.step === undefined || this.replyFeed.isSealed) return
+    this.#earlierUsage.push(this.step.end.usage)
+    this.step = this.step.next()
+  }
+
+  /** Counts a reply that was cut amid its calls. Returns true from the second one on. */
+  isCutTwice(): boolean {
+    this.#cuts += 1
+    return this.#cuts > 1
+  }
+
+  /** True if the turn has steps to keep: its tools were called, or an earlier turn's were. */
+  get hasSteps(): boolean {
+    return this.calls !== undefined || this.continued !== undefined
   }
 
   /** Returns true if the conversation is the viewer's, as far as the turn knows by now. */
@@ -225,6 +266,7 @@ export class LiveTurn {
       ...(message && { savedMessageId: message.id }),
       partialChars: message?.text.length ?? 0,
       ...(usage && { usage }),
+      ...(outcome === 'cancelled' && this.stoppedCalls && { tools: this.stoppedCalls }),
     })
   }
 }

@@ -18,11 +18,17 @@ export function phaseReport(
   return {
     phase,
     ...(attempt !== undefined && { attempt, ...live.step?.asking }),
+    ...stepOf(live),
     ...(retryInMs !== undefined && {
       retryAt: new Date(now() + retryInMs),
       error: errorBehind(live, phase),
     }),
   }
+}
+
+/** The number of the step, where there is more than one. */
+function stepOf({ step }: LiveTurn): Pick<PhaseReport, 'step'> {
+  return step === undefined || step.number === 1 ? {} : { step: step.number }
 }
 
 /** Why the turn waits. */

@@ -6,7 +6,12 @@
 import type { Store } from '../../persistence/ports/store.ts'
 import type { PlacedTurn, StoredTurnOptions } from '../../persistence/ports/placement.ts'
 import type { StartedTurn } from '../../persistence/ports/queue-store.ts'
-import type { AcceptedTurn, TurnBinding, TurnStart } from '../../persistence/ports/turn-store.ts'
+import type {
+  AcceptedTurn,
+  TurnBinding,
+  TurnContinue,
+  TurnStart,
+} from '../../persistence/ports/turn-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { Binder } from '../endpoints/binding.ts'
@@ -16,6 +21,7 @@ import type { LiveTurn } from './live-turn.ts'
 import { fromStored, haveSameOptions, type Sealer, toStored } from './queued-options.ts'
 import { Step, type StepPort } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
+import { toolsRecord, turnTools, type TurnTools } from './turn-tools.ts'
 
 interface RecordingParts {
   readonly store: Store
@@ -53,9 +59,10 @@ export class TurnRecording {
       at: new Date(engine.clock.now()),
       bind: (conversation: ConversationRecord) => this.#bind(live, conversation),
     }
-    const accepted = await this.#accepted(start, request, isBusy)
+    const accepted = await this.#accepted(start, live, isBusy)
     if ('queue' in accepted) return accepted
     live.changed = accepted.changed
+    live.continued = accepted.continued
     live.input = accepted.input
     return this.#step(live, accepted)
   }
@@ -86,13 +93,18 @@ export class TurnRecording {
   }
 
   #bind(live: LiveTurn, conversation: ConversationRecord): TurnBinding {
+    const { binder, options: engine } = this.#parts
     const { options } = live.request
-    const binding = this.#parts.binder.bind({ ...options, purpose: 'chat', conversation })
+    const binding = binder.bind({ ...options, purpose: 'chat', conversation })
     live.bound = { ...binding, conversation }
-    return { endpoint: binding.target.endpoint, model: binding.model }
+    const tools = turnTools(engine.tools, options, conversation, engine.limits.steps)
+    live.tools = tools
+    const record = toolsRecord(tools)
+    const bound = { endpoint: binding.target.endpoint, model: binding.model }
+    return record === undefined ? bound : { ...bound, tools: record }
   }
 
-  #step(live: LiveTurn, { input, place }: AcceptedTurn): Step {
+  #step(live: LiveTurn, { input, place, continued }: AcceptedTurn): Step {
     const { steps, onContent } = this.#parts
     const { request, replyFeed, started } = live
     live.sendPolicy = live.bound?.conversation.sendPolicy ?? null
@@ -103,6 +115,9 @@ export class TurnRecording {
         bound: live.bound as Bound,
         input,
         place,
+        tools: live.tools as TurnTools,
+        stepsBefore: continued?.step ?? 0,
+        usage: () => live.usage,
         onAsking: () => started.resolve(),
         onContent: () => onContent(live),
       },
@@ -112,10 +127,11 @@ export class TurnRecording {
 
   async #accepted(
     start: TurnStart,
-    request: TurnRequest,
+    live: LiveTurn,
     isBusy: boolean,
   ): Promise<AcceptedTurn | PlacedTurn> {
     const { store, options, sealer } = this.#parts
+    const { request } = live
     const { input, inputMessageId, startWith, isBeside } = request
     const placement = {
       named: request.options.sendPolicy,
@@ -128,7 +144,8 @@ export class TurnRecording {
         this.#mayJoin(request, turnId, stored),
     }
     if (input === undefined) {
-      return await store.regenerateTurn({ ...start, inputMessageId, placement })
+      const continues = this.#continues(live)
+      return await store.regenerateTurn({ ...start, inputMessageId, placement, continues })
     }
     const { role, parts } = input
     const { clientId, parentId } = request.options
@@ -160,6 +177,25 @@ export class TurnRecording {
       return false
     }
   }
+
+  /** A turn that cannot run tools has nothing to go on from, and looks for nothing. */
+  #continues(live: LiveTurn): TurnContinue | undefined {
+    const { options } = this.#parts
+    const { request } = live
+    if (request.continues !== true || !mayHaveSteps(options, request)) return undefined
+    return {
+      newId: options.newId,
+      runsAgain: (name) => {
+        const tool = live.tools?.tools.get(name)?.tool
+        return tool?.execute !== undefined && tool.afterCrash === 'again'
+      },
+    }
+  }
+}
+
+/** True if a turn may have steps to go on from: only a turn whose tools were run has any. */
+function mayHaveSteps({ tools }: ResolvedOptions, { options }: TurnRequest): boolean {
+  return tools.size > 0 || options.tools instanceof Map
 }
 
 export function repeatedId(): ColloquyError {

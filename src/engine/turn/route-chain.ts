@@ -29,7 +29,7 @@ interface PlanningOptions {
 }
 
 export class RouteChain {
-  readonly #routes: readonly Route[]
+  #routes: readonly Route[]
   #position = 0
   /** The attempts made at the current route. */
   #attemptsHere = 0
@@ -63,6 +63,12 @@ export class RouteChain {
   /** Returns true if an endpoint that is asked, or planned to be, is one that `isConcerned` accepts. */
   concerns(isConcerned: (endpoint: string) => boolean): boolean {
     return [this.current, this.next].some(({ target }) => isConcerned(target.endpoint))
+  }
+
+  /** Asks for another model at the first route. */
+  replaceModel(model: string): void {
+    const [first, ...others] = this.#routes
+    this.#routes = [{ ...(first as Route), model }, ...others]
   }
 
   /** Makes the planned attempt the current one, if there is one. */

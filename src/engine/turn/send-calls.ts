@@ -6,7 +6,7 @@
 import type { ConversationStore, Viewer } from '../../persistence/ports/conversation-store.ts'
 import { conversationExists, conversationNotFound } from '../../protocol/errors.ts'
 import type { InputPart } from '../../protocol/message.ts'
-import type { SendOptions, Turn, TurnOptions } from '../api.ts'
+import type { RetryTurnOptions, SendOptions, Turn } from '../api.ts'
 import type { Conversations } from '../conversations.ts'
 import * as requests from '../options/call-schemas.ts'
 import { checked } from '../options/check.ts'
@@ -45,13 +45,14 @@ export class SendCalls {
     return sends.send({ conversationId, input: parsed, startWith, options: given, viewer })
   }
 
-  async retry(conversationId: string, options: TurnOptions, viewer?: Viewer): Promise<Turn> {
+  async retry(conversationId: string, options: RetryTurnOptions, viewer?: Viewer): Promise<Turn> {
     const { sends, assertOpen } = this.#parts
     assertOpen()
     checked(requests.conversationId, conversationId, 'retry: conversation id')
-    const given = checked(requests.turnOptions, options, 'retry')
+    const { from, ...given } = checked(requests.retryOptions, options, 'retry')
     if (viewer !== undefined) await this.#admit(conversationId, viewer, false)
-    return sends.send({ conversationId, isBeside: true, options: given, viewer })
+    const continues = from === 'last-step'
+    return sends.send({ conversationId, isBeside: true, options: given, viewer, continues })
   }
 
   /**

@@ -9,40 +9,91 @@ import type {
   Place,
 } from '../../persistence/ports/conversation-store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
-import type { Message } from '../../protocol/message.ts'
+import { type Message, type Part, textOf } from '../../protocol/message.ts'
+import type { ToolChoice, ToolDefinitions } from '../../protocol/tool.ts'
 import type { ReplyRequest } from '../../transport/reply-request.ts'
 import type { Route } from '../endpoints/binding.ts'
 import { sendableHistory } from '../history/sendable-history.ts'
 import type { Prepare, PreparedTurn } from '../options/options.ts'
+import type { StepPlan } from '../options/options.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
 
+interface AskedStep {
+  readonly request: TurnRequest
+  readonly bound: Bound
+  readonly route: Route
+  readonly input: Message
+  readonly place: Place
+  readonly store: ConversationStore
+  readonly prepare: Prepare | undefined
+  readonly step: number
+  /** What the host wants otherwise in this step. */
+  readonly plan: StepPlan | undefined
+  /** The parts of the reply that earlier steps brought. */
+  readonly running: readonly Part[]
+  /** The tools that are offered. */
+  readonly tools: ToolDefinitions | undefined
+  readonly toolChoice: ToolChoice | undefined
+}
+
 /** @throws `prepare-failed`, `invalid-input`, `database-failed` */
-export async function replyRequest(
-  { turnId, options }: TurnRequest,
-  { conversation }: Bound,
-  { target, model }: Route,
-  input: Message,
-  place: Place,
-  store: ConversationStore,
-  prepare: Prepare | undefined,
-): Promise<ReplyRequest> {
-  const turn = { turnId, conversation, endpoint: target.endpoint, model }
+export async function replyRequest(asked: AskedStep): Promise<ReplyRequest> {
+  const { input, place, store, prepare, plan = {}, step } = asked
+  const { turnId, options } = asked.request
+  const { conversation } = asked.bound
+  const { target, model } = asked.route
+  const turn = { turnId, conversation, endpoint: target.endpoint, model, step }
+  const running = runningReply(asked)
   const messages =
     prepare === undefined
-      ? await history(input, place, store)
-      : await prepared(await store.listLine(input.conversationId, place), turn, prepare)
+      ? [...(await history(input, place, store)), ...running]
+      : await prepared(
+          [...(await store.listLine(input.conversationId, place)), ...running],
+          turn,
+          prepare,
+        )
   const sendable = sendableHistory(messages)
   if (sendable.length === 0) throw nothingToSend()
   return {
     target,
     model,
-    system: options.system ?? conversation.system,
+    system: plan.system ?? options.system ?? conversation.system,
     messages: sendable,
-    settings: { ...conversation.settings, ...withoutUndefined(options.settings ?? {}) },
-    tools: options.tools,
+    settings: {
+      ...conversation.settings,
+      ...withoutUndefined(options.settings ?? {}),
+      ...withoutUndefined(plan.settings ?? {}),
+    },
+    tools: asked.tools,
+    toolChoice: asked.toolChoice === 'none' ? 'none' : (plan.toolChoice ?? asked.toolChoice),
+    parallelToolCalls: options.parallelToolCalls,
+    providerTools: options.providerTools,
     extraBody: options.extraBody,
     stream: true,
   }
+}
+
+/**
+ * The finished steps of the running reply as a message. Counts as complete: signed thoughts go back on
+ * steps with calls.
+ */
+function runningReply({ request, input, running }: AskedStep): readonly Message[] {
+  if (running.length === 0) return []
+  const { turnId, replyId: id, conversationId } = request
+  return [
+    {
+      id,
+      conversationId,
+      turnId,
+      parentId: input.id,
+      position: input.position + 1,
+      createdAt: input.createdAt,
+      role: 'assistant',
+      parts: running,
+      text: textOf(running),
+      status: 'complete',
+    },
+  ]
 }
 
 async function history(

@@ -9,9 +9,10 @@ import { setImmediate as nextTask } from 'node:timers/promises'
 import type { TransportFigures } from '../../machines/transport-actor.ts'
 import type { ReplyFeed } from '../../feed/reply-feed.ts'
 import type { ConversationStore, Place } from '../../persistence/ports/conversation-store.ts'
-import type { ReplyEnd, ReplySink, UnplacedDelta } from '../../protocol/delta.ts'
+import type { ProviderDelta, ReplyEnd, ReplySink } from '../../protocol/delta.ts'
 import { ColloquyError, type ErrorRecord } from '../../protocol/errors.ts'
 import type { Message, Usage } from '../../protocol/message.ts'
+import type { StepRecord } from '../../protocol/call.ts'
 import type { AttemptRecord, TurnRecord } from '../../protocol/turn.ts'
 import type { ReplyFigures, ReplyHandle } from '../../transport/reply-request.ts'
 import type { Transport } from '../../transport/transport.ts'
@@ -20,8 +21,10 @@ import type { Binder } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { RouteChain } from './route-chain.ts'
+import { type StepInfo, type StepPlan, stepPlan } from './step-plan.ts'
 import { replyRequest } from './step-request.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
+import { offered, type TurnTools } from './turn-tools.ts'
 
 /** The parts of the engine that a step needs. */
 export interface StepPort {
@@ -42,8 +45,21 @@ interface SteppedTurn {
   readonly place: Place
   /** Called before each request to a provider. */
   readonly onAsking: () => void
-  /** Called once, before the first content is delivered. */
+  /** Called before the first content of each step is delivered. */
   readonly onContent: () => void
+  /** The tools of the turn. */
+  readonly tools: TurnTools
+  /** The number of the last step of an earlier turn, with which the reply begins; 0 without one. */
+  readonly stepsBefore: number
+  /** The usage so far. */
+  readonly usage: () => Usage | undefined
+}
+
+/** What a step takes over from the one before. */
+interface EarlierSteps {
+  readonly number: number
+  readonly attempts: number
+  readonly failedAttempts: readonly AttemptRecord[] | undefined
 }
 
 /** Up to this many messages, reading the history takes no noticeable time. */
@@ -70,11 +86,65 @@ export class Step {
   #failure: ErrorRecord | undefined
   #cause: unknown
   #wasAborted = false
+  /** Counts from 1 in the reply, over all turns that it goes on with. */
+  readonly number: number
+  readonly #attemptsBefore: number
+  #startedAt = 0
+  /** The answer of the host's `prepareStep`, which is asked once for all attempts. */
+  #plan: StepPlan | undefined
+  #isPlanned = false
+  #isToldOf = false
+  #isEndedByHost = false
 
-  constructor(turn: SteppedTurn, port: StepPort) {
+  constructor(turn: SteppedTurn, port: StepPort, earlier?: EarlierSteps) {
     this.#turn = turn
     this.#port = port
     this.#routes = new RouteChain(turn.bound)
+    this.number = (earlier?.number ?? turn.stepsBefore) + 1
+    this.#attempts = earlier?.attempts ?? 0
+    this.#attemptsBefore = this.#attempts
+    this.#failedAttempts = earlier?.failedAttempts
+  }
+
+  /** The step that follows this one in the same turn. */
+  next(): Step {
+    const { number } = this
+    return new Step(this.#turn, this.#port, {
+      number,
+      attempts: this.#attempts,
+      failedAttempts: this.#failedAttempts,
+    })
+  }
+
+  /** True if no further step is allowed: it is asked without calls. */
+  get isLast(): boolean {
+    const { tools, stepsBefore } = this.#turn
+    return tools.areRun && this.number - stepsBefore >= tools.steps
+  }
+
+  /** True if a request was made. */
+  get hasAsked(): boolean {
+    return this.#attempts > this.#attemptsBefore
+  }
+
+  /** True if the host's `prepareStep` ended the turn before this step. */
+  get isEndedByHost(): boolean {
+    return this.#isEndedByHost
+  }
+
+  /** The step as it is stored. */
+  record(status: StepRecord['status']): Omit<StepRecord, 'turnId'> {
+    const { finishReason, usage } = this.#end
+    return {
+      step: this.number,
+      status,
+      ...this.asked,
+      attempts: this.#attempts - this.#attemptsBefore,
+      ...(finishReason !== undefined && { finishReason }),
+      ...(usage !== undefined && { usage }),
+      startedAt: new Date(this.#startedAt),
+      endedAt: new Date(this.#port.options.steadyClock.now()),
+    }
   }
 
   get bound(): Bound {
@@ -84,6 +154,11 @@ export class Step {
   /** The message that is answered. */
   get input(): Message {
     return this.#turn.input
+  }
+
+  /** The place of that message. */
+  get place(): Place {
+    return this.#turn.place
   }
 
   /** The number of attempts, at all routes. */
@@ -129,7 +204,8 @@ export class Step {
 
   /** The current route, as records name it, if it is a fallback. */
   get fallbackAsked(): Pick<TurnRecord, 'endpoint' | 'model'> | undefined {
-    return this.#routes.isAtFallback ? this.asked : undefined
+    // The row may have the route of an earlier step.
+    return this.#routes.isAtFallback || this.number > 1 ? this.asked : undefined
   }
 
   /** The request as it was sent, to count its tokens. */
@@ -163,6 +239,7 @@ export class Step {
     try {
       this.#phase = 'preparing'
       this.#figures = NO_FIGURES
+      if (this.#startedAt === 0) this.#startedAt = steadyClock.now()
       this.#routes.startPlannedAttempt()
       // Reading a long history blocks the event loop for a while. Callers that await their `send`
       // go first.
@@ -170,6 +247,7 @@ export class Step {
         await nextTask()
         if (this.#turn.replyFeed.isSealed) return
       }
+      if (this.#needsBeginning && !(await this.#begin(reports))) return
       const request = await this.#request(this.#prepare)
       if (this.#turn.replyFeed.isSealed) return
       if (!this.#port.binder.allows(request.target.endpoint)) {
@@ -183,6 +261,61 @@ export class Step {
       this.#handle = this.#port.transport.reply(request, this.#sink(reports))
     } catch (error) {
       fail(error)
+    }
+  }
+
+  /**
+   * Asks the host how the step is made, once, and tells subscribers of it. Returns false if the turn is
+   * over. A turn without `prepareStep` and without earlier steps goes on at once.
+   *
+   * @throws `prepare-failed`
+   */
+  async #begin(reports: TransportReports): Promise<boolean> {
+    const ask = this.#prepareStep
+    if (ask !== undefined && !this.#isPlanned) {
+      this.#plan = await stepPlan(ask, this.#info(), this.#turn.tools.tools)
+      this.#isPlanned = true
+      if (this.#turn.replyFeed.isSealed) return false
+      if (this.#plan.model !== undefined) this.#routes.replaceModel(this.#plan.model)
+      if (this.#plan.stop === true) {
+        this.#isEndedByHost = true
+        this.#phase = 'finished'
+        reports.report({ type: 'reply.finished' })
+        return false
+      }
+    }
+    if (this.number > 1 && !this.#isToldOf) {
+      this.#isToldOf = true
+      const { replyFeed } = this.#turn
+      replyFeed.deltas([{ type: 'step', step: this.number }])
+      replyFeed.publish({ type: 'step.started', step: this.number, ...this.asked })
+    }
+    return true
+  }
+
+  get #prepareStep(): ResolvedOptions['prepareStep'] {
+    return this.#turn.request.options.prepareStep ?? this.#port.options.prepareStep
+  }
+
+  /** False for the first step of most turns. */
+  get #needsBeginning(): boolean {
+    return this.number > 1 || this.#prepareStep !== undefined
+  }
+
+  #info(): StepInfo {
+    const { request, replyFeed, bound } = this.#turn
+    const { turnId } = request
+    const parts = replyFeed.parts()
+    const calls = parts.filter((part) => part.type === 'tool-call')
+    const usage = this.#turn.usage()
+    const { conversation } = bound
+    return {
+      turnId,
+      conversation,
+      ...this.asked,
+      step: this.number,
+      calls,
+      ...(usage !== undefined && { usage }),
     }
   }
 
@@ -259,16 +392,28 @@ export class Step {
   }
 
   #request(prepare: ResolvedOptions['prepare']): ReturnType<typeof replyRequest> {
-    const { store } = this.#port
-    return replyRequest(
-      this.#turn.request,
-      this.bound,
-      this.#routes.current,
-      this.input,
-      this.#turn.place,
+    const { store, binder } = this.#port
+    const { request, place, tools, stepsBefore, replyFeed } = this.#turn
+    const isFirst = this.number === stepsBefore + 1
+    return replyRequest({
+      request,
+      bound: this.bound,
+      route: this.#routes.current,
+      input: this.input,
+      place,
       store,
       prepare,
-    )
+      step: this.number,
+      plan: this.#plan,
+      running: this.number === 1 ? [] : replyFeed.parts().slice(0, replyFeed.stepStart),
+      tools: offered(
+        tools.tools,
+        ({ name, tool }) =>
+          (tool.local === true || !binder.isAirplaneMode) &&
+          (this.#plan?.tools?.includes(name) ?? true),
+      ),
+      toolChoice: this.isLast ? 'none' : isFirst ? request.options.toolChoice : undefined,
+    })
   }
 
   /**
@@ -308,7 +453,7 @@ export class Step {
       },
       finished: (end) => {
         this.#over(end, 'finished')
-        report({ type: 'reply.finished' })
+        report({ type: 'reply.finished', ...(this.#hasCalls && { hasCalls: true }) })
       },
       failed: (failure, end) => {
         const hasContent = this.#phase === 'receiving'
@@ -320,8 +465,21 @@ export class Step {
     }
   }
 
+  /** True if the reply has calls for the engine. Without tools to run, the host answers all of them. */
+  get #hasCalls(): boolean {
+    const { tools, replyFeed } = this.#turn
+    if (!tools.areRun) return false
+    const names = replyFeed
+      .stepParts()
+      .flatMap((part) => (part.type === 'tool-call' ? [part.toolName] : []))
+    return names.some((name) => {
+      const tool = tools.tools.get(name)
+      return tool === undefined || tool.tool.execute !== undefined
+    })
+  }
+
   /** A listener that throws must not change how the turn ends. */
-  #emit(emit: TransportReports['emit'], deltas: readonly UnplacedDelta[]): void {
+  #emit(emit: TransportReports['emit'], deltas: readonly ProviderDelta[]): void {
     try {
       emit({ type: 'reply.deltas', deltas })
     } catch (error) {

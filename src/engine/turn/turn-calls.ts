@@ -6,6 +6,7 @@
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
+import type { CallRecord, Decision, StepRecord } from '../../protocol/call.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { CancelOptions, Turn } from '../api.ts'
@@ -146,6 +147,26 @@ export class TurnCalls {
       first ??
       (await this.#cancel(conversationId, { turnId, runsQueue: false }, viewer))
     return withdrawn.length === 0 ? receipt : { ...receipt, withdrawn }
+  }
+
+  async listCalls(turnId: string, viewer?: Viewer): Promise<readonly CallRecord[]> {
+    checked(requests.turnId, turnId, 'listCalls: turn id')
+    return await this.#parts.store.listCalls(turnId, viewer)
+  }
+
+  async listSteps(turnId: string, viewer?: Viewer): Promise<readonly StepRecord[]> {
+    checked(requests.turnId, turnId, 'listSteps: turn id')
+    return await this.#parts.store.listSteps(turnId, viewer)
+  }
+
+  /** The host says how a call ended that a crash left open. */
+  async supply(callId: string, given: unknown, viewer?: Viewer): Promise<Decision> {
+    checked(requests.callId, callId, 'supply: call id')
+    const outcome = checked(requests.supplied, given, 'supply: the outcome')
+    const { store, options } = this.#parts
+    const at = new Date(options.clock.now())
+    const { isTaken, call } = await store.supplyCall(callId, outcome, at, viewer)
+    return { outcome: isTaken ? 'decided' : 'already-decided', call }
   }
 
   /** Returns `undefined` before the input of the turn is on disk. */

@@ -3,6 +3,7 @@ import type { NewConversation, Viewer } from '../../persistence/ports/conversati
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { SendOptions } from '../api.ts'
 import type { Binding } from '../endpoints/binding.ts'
+import type { Toolbox } from '../../tools/toolbox.ts'
 import type { Input } from '../options/input.ts'
 
 /** The checked arguments of a call that begins a turn. */
@@ -21,7 +22,14 @@ export interface TurnRequest {
   readonly isBeside?: boolean | undefined
   /** Who asks; absent for the engine itself. */
   readonly viewer?: Viewer | undefined
-  readonly options: Omit<SendOptions, 'startWith'>
+  readonly options: CheckedOptions
+  /** True to go on after the finished steps of a turn that failed. */
+  readonly continues?: boolean | undefined
+}
+
+/** The options of a call, with the tools that it gave ready to be offered. */
+export type CheckedOptions = Omit<SendOptions, 'startWith' | 'tools'> & {
+  readonly tools?: readonly string[] | Toolbox | undefined
 }
 
 /** The binding of a turn with its conversation. Valid from the accept until the turn ends. */

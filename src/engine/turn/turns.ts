@@ -15,9 +15,11 @@ import type {
   TurnReport,
   TurnResult,
 } from '../../machines/turn-events.ts'
+import type { ToolsFigures } from '../../machines/tools-actor.ts'
 import { turnMachine } from '../../machines/turn.ts'
 import type { TurnInput } from '../../machines/turn.ts'
 import type { PlacedTurn } from '../../persistence/ports/placement.ts'
+import type { ContinuedTurn } from '../../persistence/ports/turn-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { startTimer } from '../../protocol/clock.ts'
 import {
@@ -29,24 +31,32 @@ import {
 } from '../../protocol/errors.ts'
 import type { Message, MessageStatus } from '../../protocol/message.ts'
 import { messageStatusOf, type Receipt } from '../../protocol/turn.ts'
+import { deltaOf } from '../../reply/part-delta.ts'
 import { Registry } from '../../registry.ts'
+import { ToolSlots } from '../../tools/slots.ts'
+import { withoutSecrets } from '../../transport/redaction.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { transportLogic, type TransportPort } from '../actors/transport-actor.ts'
+import { toolsLogic, type ToolsPort } from '../actors/tools-actor.ts'
 import type { Binder } from '../endpoints/binding.ts'
+import type { Endpoints } from '../endpoints/endpoints.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { callContext } from './call-context.ts'
 import { Checkpoints } from './checkpointer.ts'
 import { type CancelCause, cancelError } from './cancel-cause.ts'
 import { cancelTurn } from './cancel.ts'
 import type { Drains } from './drains.ts'
 import { TurnEnding } from './ending.ts'
+import type { LateTools } from './late-tools.ts'
 import { LiveTurn } from './live-turn.ts'
 import { phaseReport } from './phase.ts'
 import { TurnQueue } from './queue.ts'
 import { QueueWrites } from './queue-writes.ts'
-import type { Sealer } from './queued-options.ts'
 import { repeatedId, TurnRecording } from './recording.ts'
-import { noFigures } from './step.ts'
+import { StepCalls } from './step-calls.ts'
+import type { StepCallsPort } from './step-calls-port.ts'
+import { noFigures, type Step } from './step.ts'
 import type { TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
 
@@ -56,7 +66,8 @@ interface TurnsOptions {
   readonly feed: Feed
   readonly binder: Binder
   readonly drains: Drains
-  readonly sealer: Sealer
+  readonly endpoints: Endpoints
+  readonly late: LateTools
   readonly options: ResolvedOptions
   /** Called when a turn has ended and its conversation may rest. */
   readonly onSettled: (live: LiveTurn, result: TurnResult) => void
@@ -92,12 +103,13 @@ export class Turns {
   /** The turns that wait for their start. */
   readonly queue: TurnQueue
   readonly #checkpoints: Checkpoints
+  readonly #calls: StepCallsPort
   readonly #live = new Registry<string, LiveTurn>()
   /** By conversation id. */
   readonly #running = new Registry<string, LiveTurn>()
 
   constructor(parts: TurnsOptions) {
-    const { store, transport, feed, binder, drains, sealer, options, onSettled, onIdle, tell } =
+    const { store, transport, feed, binder, drains, endpoints, options, onSettled, onIdle, tell } =
       parts
     this.#tell = tell
     this.#store = store
@@ -111,12 +123,20 @@ export class Turns {
     const steps = { store, transport, binder, options }
     const onContent = (live: LiveTurn) => this.#checkpoints.begin(live)
     const find = (turnId: string) => this.find(turnId)
-    this.#recording = new TurnRecording({ store, binder, options, steps, sealer, find, onContent })
+    this.#recording = new TurnRecording({
+      store,
+      binder,
+      options,
+      steps,
+      sealer: endpoints,
+      find,
+      onContent,
+    })
     this.queue = new TurnQueue({
       store,
       feed,
       options,
-      sealer,
+      sealer: endpoints,
       find,
       all: () => this.#live.values(),
       create: (request) => this.create(request),
@@ -138,6 +158,19 @@ export class Turns {
       isClosing: () => this.isClosing,
     })
     this.#ending = new TurnEnding(store, options)
+    this.#calls = {
+      store,
+      options,
+      checkpoints: this.#checkpoints,
+      slots: new ToolSlots(options.limits.parallelToolsTotal),
+      late: parts.late,
+      redact: (text) => withoutSecrets(text, endpoints.secrets()),
+      isAvailable: ({ tool }) => tool.local === true || !binder.isAirplaneMode,
+      announce: (conversationId, event, owner) => feed.announce(conversationId, event, owner),
+      reportFailure: (live, failures, retryInMs) =>
+        this.#ending.reportFailure(live, failures, retryInMs),
+      contextOf: (live, step, call) => callContext(store, live, step, call),
+    }
   }
 
   /** True once the engine closes: no queued turn starts then. */
@@ -186,7 +219,10 @@ export class Turns {
       ({ context }: { context: TurnInput }, params: P) =>
         this.#with(context.turnId, (live) => use(live, params))
     const turn = turnMachine.provide({
-      actors: { transport: transportLogic(this.#transportPort) },
+      actors: {
+        transport: transportLogic(this.#transportPort),
+        tools: toolsLogic(this.#toolsPort),
+      },
       actions: {
         record: ({ context, self }) =>
           this.#with(context.turnId, (live) =>
@@ -204,6 +240,14 @@ export class Turns {
         failTransport: act((live, { error }: { error: unknown }) => {
           live.fault = recordFault(error, this.#options.logger, 'A transport actor failed.')
         }),
+        failTools: act((live, { error }: { error: unknown }) => {
+          live.fault = recordFault(error, this.#options.logger, 'A tools actor failed.')
+        }),
+        recordStep: ({ context, self }) =>
+          this.#with(context.turnId, (live) => this.#recordStep(live, reportTo(self))),
+        reportRecordFailure: act((live, { failures, retryInMs }: SaveFailure) =>
+          this.#ending.reportFailure(live, failures, retryInMs),
+        ),
         tellPhase: act((live, entered: EnteredPhase) => this.#tellPhase(live, entered)),
         backOff: act((live) => live.step?.backOff()),
         flush: act((live) => live.step?.flush()),
@@ -265,6 +309,23 @@ export class Turns {
     }
   }
 
+  get #toolsPort(): ToolsPort {
+    return {
+      start: ({ turnId }, report) => this.#with(turnId, (live) => live.calls?.start(report)),
+      figures: ({ turnId, step }) => this.#live.get(turnId)?.calls?.figures() ?? noCalls(step),
+    }
+  }
+
+  /** A failed write is made again with the same calls. */
+  #recordStep(live: LiveTurn, report: Report): void {
+    const step = live.step as Step
+    if (live.calls?.step !== step || live.calls.isContinued)
+      live.calls = StepCalls.finished(live, step, this.#calls)
+    void live.calls.record().then((result) => {
+      if (result !== undefined) report(result)
+    })
+  }
+
   #record(live: LiveTurn, report: Report): void {
     this.#running.set(live.conversationId, live)
     const recording = this.#recording.write(live, false)
@@ -282,7 +343,8 @@ export class Turns {
           })
         }
         live.step = recorded
-        report({ type: 'input.recorded' })
+        const runsAgain = (live.continued?.again.length ?? 0) > 0
+        report({ type: 'input.recorded', ...(runsAgain && { runsAgain }) })
       },
       (error: unknown) => {
         live.isWriting = false
@@ -338,8 +400,18 @@ export class Turns {
       replyId,
       ...(parentId !== undefined && { parentId }),
     })
+    if (live.continued !== undefined) this.#continue(live, live.continued)
     this.#options.logger.debug({ turnId, conversationId, ...asked }, 'A turn was accepted.')
     live.accepted.resolve(message)
+  }
+
+  /** The reply begins with the steps of another turn, which are on disk. */
+  #continue(live: LiveTurn, continued: ContinuedTurn): void {
+    live.replyFeed.deltas(continued.parts.map(deltaOf))
+    live.replyFeed.endStep()
+    this.#checkpoints.beginAfter(live)
+    if (continued.again.length === 0) return
+    live.calls = StepCalls.again(live, live.step as Step, this.#calls, continued)
   }
 
   #tellPhase(live: LiveTurn, entered: EnteredPhase): void {
@@ -378,10 +450,19 @@ export class Turns {
     // A clock of the host that cannot stop the timer fails the machine while nothing is sealed yet.
     if (outcome === 'cancelled') this.#options.clock.clearTimeout(live.timer)
     live.outcome = outcome
+    this.#stopCalls(live)
     this.#checkpoints.end(live)
     if (code === 'timeout-turn') live.fault = turnTimeout(this.#options.timeouts.turnMs)
     if (outcome !== 'cancelled' || !this.#drain(live)) live.step?.abort()
     this.#sealFeed(live, messageStatusOf(outcome))
+  }
+
+  /** Every call gets a result, before the reply is sealed. */
+  #stopCalls(live: LiveTurn): void {
+    const { calls } = live
+    if (calls === undefined) return
+    live.stoppedCalls = calls.stop()
+    void live.over.promise.then(() => calls.ended())
   }
 
   /** A last snapshot that cannot be told must not change how the turn ends. */
@@ -471,6 +552,7 @@ export class Turns {
     this.#store.withdrawTurn(live.turnId)
     this.#stopTimer(live)
     live.step?.abort()
+    this.#stopCalls(live)
     this.#checkpoints.end(live)
     this.#sealFeed(live, 'failed')
     const failure = errorFromRecord(live.fault)
@@ -497,6 +579,10 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
+}
+
+function noCalls(step: number): ToolsFigures {
+  return { step, pending: 0, started: 0, settled: 0, failed: 0, toolNames: [] }
 }
 
 export function notSent(): ColloquyError {

@@ -30,7 +30,7 @@ export class UsageEstimate {
     const { step } = live
     if (step?.wasAborted !== true || step.end.usage !== undefined) return
     try {
-      step.estimated(await this.#of(step, live.replyFeed.parts()))
+      step.estimated(await this.#of(step, live.replyFeed.stepParts()))
     } catch (error) {
       this.#options.warnings.warn(
         'estimate',

@@ -44,6 +44,8 @@ export interface NewConversation {
   readonly ownerId?: string | undefined
   readonly metadata?: unknown
   readonly sendPolicy?: SendPolicy | undefined
+  /** The names of the tools of its turns. */
+  readonly tools?: readonly string[] | undefined
   readonly messages: readonly NewMessage[]
   /** The `turnId` of the initial messages. No turn has this id. */
   readonly importId: string

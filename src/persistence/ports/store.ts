@@ -11,6 +11,7 @@ import type { ConversationStore } from './conversation-store.ts'
 import type { EndpointStore } from './endpoint-store.ts'
 import type { QueueStore } from './queue-store.ts'
 import type { SettingStore } from './setting-store.ts'
+import type { StepStore } from './step-store.ts'
 import type { TurnStore } from './turn-store.ts'
 
 /** Whether the database can be written at present. */
@@ -25,7 +26,7 @@ export interface StoreHealth {
 }
 
 export interface Store
-  extends ConversationStore, TurnStore, QueueStore, EndpointStore, SettingStore {
+  extends ConversationStore, TurnStore, QueueStore, StepStore, EndpointStore, SettingStore {
   /** Grows with each opening of the database. Each turn has the epoch of its writer. */
   readonly epoch: number
 

@@ -1,6 +1,8 @@
 /** Turns, from their accept to their end, as the engine reads and writes them. */
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
+import type { StepRecord } from '../../protocol/call.ts'
+import type { CallEnd, NewCall } from './call-write.ts'
 import type { NewConversation, Place, Viewer } from './conversation-store.ts'
 import type { PlacedTurn, Placement } from './placement.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
@@ -44,9 +46,27 @@ export interface TurnAccept extends TurnStart {
 
 /** A new turn on an input that is stored already. */
 export interface TurnRegenerate extends TurnStart {
+  /** Goes on after the finished steps of the last turn on this input, if that turn failed. */
+  readonly continues?: TurnContinue | undefined
   /** By default the last input of the active line. */
   readonly inputMessageId?: string | undefined
   readonly placement: Placement
+}
+
+/** How a turn goes on with the steps of another one. */
+export interface TurnContinue {
+  /** Returns true if a call of unknown outcome is run again. */
+  readonly runsAgain: (toolName: string) => boolean
+  readonly newId: () => string
+}
+
+/** The finished steps of another turn, with which a turn begins. */
+export interface ContinuedTurn {
+  readonly parts: readonly Part[]
+  /** The number of the last finished step. */
+  readonly step: number
+  /** The calls to run again, which are on disk as started. */
+  readonly again: readonly NewCall[]
 }
 
 /** An accepted turn, as it was written. */
@@ -56,6 +76,7 @@ export interface AcceptedTurn {
   /** All inputs of a queued turn that several joined, in their order. */
   readonly inputs?: readonly Message[]
   readonly place: Place
+  readonly continued?: ContinuedTurn
   /** The conversation, if this write created it or brought its head to another line. */
   readonly changed?: {
     readonly change: 'created' | 'switched'
@@ -63,8 +84,10 @@ export interface AcceptedTurn {
   }
 }
 
-/** The first route of a turn. */
+/** The first route of a turn, and its tools. */
 export interface TurnBinding {
+  /** The tools that the engine can run, as JSON can hold them. */
+  readonly tools?: Readonly<Record<string, string>> | undefined
   readonly endpoint: string
   readonly model: string
 }
@@ -100,6 +123,16 @@ export interface TurnCheckpoint {
   readonly pieces: readonly (readonly UnplacedDelta[])[]
 }
 
+/** The steps of an ending turn that ran tools. */
+export interface EndedSteps {
+  /** How many were asked. */
+  readonly steps: number
+  /** The last one, unless it is on disk. */
+  readonly last?: Omit<StepRecord, 'turnId'> | undefined
+  /** The calls that had not ended on disk. */
+  readonly calls: readonly CallEnd[]
+}
+
 /** How a turn ended. */
 export interface TurnEnd {
   readonly turnId: string
@@ -124,6 +157,8 @@ export interface TurnEnd {
         readonly model?: string | undefined
       }
     | undefined
+  /** Absent for a turn that ran no tool. */
+  readonly steps?: EndedSteps | undefined
   readonly at: Date
 }
 

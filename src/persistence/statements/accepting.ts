@@ -6,7 +6,8 @@
  */
 import { sql } from 'kysely'
 import { ColloquyError } from '../../protocol/errors.ts'
-import { toText, toTextOrNull } from './stored-text.ts'
+import { toJson, toText, toTextOrNull } from './stored-text.ts'
+import { SET_TOOLS } from './steps.ts'
 import type { ConversationRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { Place } from '../ports/conversation-store.ts'
 import type { PlacedTurn } from '../ports/placement.ts'
@@ -149,6 +150,10 @@ export async function insertTurn(
     metadata,
     started_at: start.at.getTime(),
   })
+  const { tools } = bound
+  if (tools !== undefined) {
+    await SET_TOOLS.run(tx, { id: start.turnId, tools: toJson(tools, 'tools') })
+  }
   const key = toTextOrNull(start.idempotencyKey)
   if (key !== null) {
     await INSERT_SEND_KEY.run(tx, {

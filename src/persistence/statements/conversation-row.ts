@@ -5,6 +5,7 @@ import type { DeletedConversation, NewConversation } from '../ports/conversation
 import {
   assertColumn,
   json,
+  jsonArray,
   jsonObject,
   plainText,
   readable,
@@ -35,6 +36,7 @@ export function newConversationRow(conversation: NewConversation): ConversationR
     turns: 0,
     branches: 0,
     send_policy: conversation.sendPolicy ?? null,
+    tools: toJsonOrNull(conversation.tools, 'tools'),
     forked_from: null,
     archived_at: null,
     deleted_at: null,
@@ -45,7 +47,7 @@ export function newConversationRow(conversation: NewConversation): ConversationR
 
 /** The columns of a change. `null` clears a column, `undefined` leaves it as it is. */
 export function changedColumns(changes: ConversationUpdate, at: Date): Partial<ConversationRow> {
-  const { title, model, endpoint, system, settings, ownerId, metadata, sendPolicy } = changes
+  const { title, model, endpoint, system, settings, ownerId, metadata, sendPolicy, tools } = changes
   return {
     ...(title !== undefined && { title: toTextOrNull(title) }),
     ...(model !== undefined && { model: toTextOrNull(model) }),
@@ -55,6 +57,7 @@ export function changedColumns(changes: ConversationUpdate, at: Date): Partial<C
     ...(ownerId !== undefined && { owner_id: toTextOrNull(ownerId) }),
     ...(metadata !== undefined && { metadata: toJsonOrNull(metadata ?? undefined, 'metadata') }),
     ...(sendPolicy !== undefined && { send_policy: sendPolicy }),
+    ...(tools !== undefined && { tools: toJsonOrNull(tools ?? undefined, 'tools') }),
     ...(isActivity(changes) && { updated_at: at.getTime() }),
   }
 }
@@ -79,6 +82,7 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     ...(row.system !== null && { system: text(row.system) }),
     ...(row.settings !== null && { settings: storedSettings(row.settings) }),
     ...(row.owner_id !== null && { ownerId: text(row.owner_id) }),
+    ...(row.tools !== null && { tools: toolNames(row.tools) }),
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
     ...sendPolicyOf(row),
     ...(row.head_message_id !== null && { headMessageId: plainText(row.head_message_id) }),
@@ -87,6 +91,12 @@ export function conversationRecord(row: ConversationRow): ConversationRecord {
     createdAt: time(row.created_at),
     updatedAt: time(row.updated_at),
   }))
+}
+
+function toolNames(column: unknown): readonly string[] {
+  const names = jsonArray(column)
+  assertColumn(names.every((name) => typeof name === 'string'))
+  return names
 }
 
 function forkedFrom(column: unknown): Required<ConversationRecord>['forkedFrom'] {

@@ -91,6 +91,7 @@ export const INSERT_CONVERSATION = new Statement<Omit<ConversationRow, CountedBy
         settings: row.settings,
         owner_id: row.owner_id,
         metadata: row.metadata,
+        tools: row.tools,
         head_message_id: row.head_message_id,
         head_branch: row.head_branch,
         head_depth: row.head_depth,
@@ -113,6 +114,7 @@ type ChangeableColumn =
   | 'owner_id'
   | 'metadata'
   | 'send_policy'
+  | 'tools'
   | 'updated_at'
 
 export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, ChangeableColumn>>(
@@ -128,6 +130,7 @@ export const UPDATE_CONVERSATION = new Statement<Pick<ConversationRow, Changeabl
         owner_id: row.owner_id,
         metadata: row.metadata,
         send_policy: row.send_policy,
+        tools: row.tools,
         updated_at: row.updated_at,
       })
       .where('id', '=', row.id),

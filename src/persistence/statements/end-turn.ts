@@ -16,6 +16,7 @@ import { type EndingReply, replySave } from './save-reply.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, sendPolicyOf, turnRecord } from './turn-row.ts'
+import { endSteps } from './steps.ts'
 import { RUNNING, SELECT_TURN } from './turns.ts'
 
 /** The columns of an ending turn that only the database knows. */
@@ -121,6 +122,7 @@ export function endTurnJob(
   return async (tx) => {
     const row = await END_TURN.first(tx, columns)
     if (row === undefined) return await storedEnd(tx, end.turnId)
+    if (end.steps !== undefined) await endSteps(tx, end.turnId, end.steps, at)
     if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, { turn_id: end.turnId })
     const turn = endedRecord(end, row)
     if (save === undefined) {
@@ -158,6 +160,7 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
     ...(end.failedAttempts !== undefined && { failedAttempts: end.failedAttempts }),
     ...(end.error !== undefined && { error: end.error }),
     ...(end.usage !== undefined && { usage: end.usage }),
+    ...(end.steps !== undefined && { steps: end.steps.steps }),
     ...(metadata !== undefined && { metadata }),
     ...sendPolicyOf(row),
     startedAt: readable(() => time(row.started_at)) ?? end.at,

@@ -27,7 +27,7 @@ const STATUSES = {
   interrupted: true,
 } satisfies Record<MessageStatus, true>
 
-const FINISH_REASONS = {
+export const FINISH_REASONS = {
   stop: true,
   length: true,
   'tool-calls': true,

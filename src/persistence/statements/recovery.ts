@@ -1,15 +1,23 @@
 /**
  * Recovery, once at each opening: begins a new epoch, and ends the turns of the writer before.
  *
- * It is one transaction, with four statements for each of these turns. Their replies are made from
+ * It is one transaction, with four statements for each of these turns, and three more if it ran tools. Their replies are made from
  * their checkpoints. Knows no provider: a turn is retried only if the host asks for it.
  */
 import { sql } from 'kysely'
+import { plainOutcome } from '../../protocol/call-outcome.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import { type Part, saysSomething } from '../../protocol/message.ts'
+import { type Part, saysSomething, type ToolResultPart } from '../../protocol/message.ts'
 import { assembled } from '../../reply/growing-reply.ts'
-import type { CheckpointRow, ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
+import type {
+  CallRow,
+  CheckpointRow,
+  ConversationRow,
+  MessageRow,
+  TurnRow,
+} from '../schema/schema.ts'
 import { activate, placeAfter } from './branches.ts'
+import { readable, text } from './checked-row.ts'
 import { readableDeltas } from './checkpoints.ts'
 import { literal } from './compile.ts'
 import { beginEpoch } from './epoch.ts'
@@ -35,7 +43,13 @@ export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id'>>((
 /** A turn that was left running, with its conversation. */
 type RunningRow = Pick<
   TurnRow,
-  'id' | 'reply_id' | 'conversation_id' | 'input_message_id' | 'reply_branch' | 'reply_depth'
+  | 'id'
+  | 'reply_id'
+  | 'conversation_id'
+  | 'input_message_id'
+  | 'reply_branch'
+  | 'reply_depth'
+  | 'steps'
 > &
   Pick<ConversationRow, 'head_message_id' | 'head_branch' | 'branches'> & {
     readonly reply_position: number
@@ -55,6 +69,7 @@ export const SELECT_RECOVERING = new Statement<Pick<TurnRow, 'id'>, RunningRow>(
       't.input_message_id',
       't.reply_branch',
       't.reply_depth',
+      't.steps',
       'c.head_message_id',
       'c.head_branch',
       'c.branches',
@@ -77,6 +92,32 @@ export const SELECT_RECOVERING = new Statement<Pick<TurnRow, 'id'>, RunningRow>(
     ])
     .where('t.id', '=', id),
 )
+
+export const SELECT_OPEN_CALLS = new Statement<
+  Pick<CallRow, 'turn_id'>,
+  Pick<CallRow, 'tool_call_id' | 'tool_name' | 'state'>
+>((db, { turn_id }) =>
+  db
+    .selectFrom('call')
+    .select(['tool_call_id', 'tool_name', 'state'])
+    .where('turn_id', '=', turn_id)
+    .where('state', 'in', [literal('pending'), literal('started')])
+    .orderBy('step')
+    .orderBy('n'),
+)
+
+export const CLOSE_STARTED = closing('started', 'unknown')
+export const CLOSE_PENDING = closing('pending', 'not-run')
+
+function closing(from: 'started' | 'pending', to: 'unknown' | 'not-run') {
+  return new Statement<Pick<CallRow, 'turn_id' | 'ended_at'>>((db, { turn_id, ended_at }) =>
+    db
+      .updateTable('call')
+      .set({ state: literal(to), code: literal(to), ended_at })
+      .where('turn_id', '=', turn_id)
+      .where('state', '=', literal(from)),
+  )
+}
 
 export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, CheckpointRow>(
   (db, { turn_id }) =>
@@ -171,11 +212,39 @@ export function recoveryJob(
   }
 }
 
+/**
+ * Ends the calls that a turn left open: those that had started may have taken effect. Returns the
+ * results that the model will be told. A call that cannot be read has none, and is left out of
+ * requests.
+ */
+async function closeCalls(
+  tx: Connection,
+  turn_id: string,
+  ended_at: number,
+): Promise<readonly ToolResultPart[]> {
+  const calls = await SELECT_OPEN_CALLS.all(tx, { turn_id })
+  await CLOSE_STARTED.run(tx, { turn_id, ended_at })
+  await CLOSE_PENDING.run(tx, { turn_id, ended_at })
+  return calls.flatMap(({ tool_call_id, tool_name, state }) => {
+    const outcome = plainOutcome(state === 'started' ? 'unknown' : 'not-run')
+    return (
+      readable(() => ({
+        type: 'tool-result' as const,
+        toolCallId: text(tool_call_id),
+        toolName: text(tool_name),
+        ...outcome,
+      })) ?? []
+    )
+  })
+}
+
 /** Saves the reply of a turn, and moves the head to it as the end of a turn does. */
 async function saveReply(tx: Connection, turnId: string, created_at: number): Promise<void> {
   const turn = await SELECT_RECOVERING.first(tx, { id: turnId })
   if (turn === undefined || turn.has_reply !== null) return
-  const { parts, column } = partsOf(await SELECT_CHECKPOINTS.all(tx, { turn_id: turnId }))
+  const results = turn.steps === null ? [] : await closeCalls(tx, turnId, created_at)
+  const pieces = await SELECT_CHECKPOINTS.all(tx, { turn_id: turnId })
+  const { parts, column } = partsOf(pieces, results)
   const { conversation_id, reply_position: messages } = turn
   const id = turn.reply_id ?? turnId
   const { branches, ...place } = await placeOf(tx, turn)
@@ -212,12 +281,15 @@ async function placeOf(
 }
 
 /** The parts of a reply, also as JSON. Never throws: a database must open even if its checkpoints were damaged or changed. */
-function partsOf(pieces: readonly CheckpointRow[]): {
+function partsOf(
+  pieces: readonly CheckpointRow[],
+  results: readonly ToolResultPart[],
+): {
   readonly parts: readonly Part[]
   readonly column: string
 } {
   try {
-    const parts = assembled(readableDeltas(pieces))
+    const parts = [...assembled(readableDeltas(pieces)), ...results]
     return { parts, column: toJson(parts, 'reply') }
   } catch {
     return { parts: [], column: '[]' }

@@ -10,6 +10,7 @@ import type { TurnRegenerate } from '../ports/turn-store.ts'
 import { type Acceptance, boundIn, insertTurn, SELECT_ACCEPTING } from './accepting.ts'
 import { placeAfter } from './branches.ts'
 import type { ReportBroken } from './checked-row.ts'
+import { continuedTurn, writeContinued } from './continued-turn.ts'
 import { assertNewest } from './epoch.ts'
 import { COUNT_TURN } from './heads.ts'
 import {
@@ -77,6 +78,8 @@ export function regenerateTurnJob(
     const place = { branch: input.branch, depth: Number(input.depth) }
     const after = { ...place, isFollowed: input.is_followed !== null }
     const { branches, ...reply } = await placeAfter(tx, conversation, after)
+    const { continues } = regenerate
+    const continued = continues && (await continuedTurn(tx, id, input.id, continues))
     const turns = await insertTurn(tx, regenerate, {
       conversation,
       inputId: input.id,
@@ -86,7 +89,10 @@ export function regenerateTurnJob(
       epoch,
     })
     await COUNT_TURN.run(tx, { id, turns, branches, updated_at })
-    return { accepted: { input: messageRecord(input), place } }
+    const { turnId } = regenerate
+    if (continued !== undefined) await writeContinued(tx, turnId, continued, updated_at)
+    const accepted = { input: messageRecord(input), place }
+    return { accepted: continued === undefined ? accepted : { ...accepted, continued } }
   }
 }
 

@@ -22,7 +22,8 @@ import { numberAfter } from './positions.ts'
 import { QUEUED, readInputs } from './queue.ts'
 import { queuedParent } from './queued-options.ts'
 import { type Connection, Statement } from './statement.ts'
-import { fromText, toText } from './stored-text.ts'
+import { SET_TOOLS } from './steps.ts'
+import { fromText, toJson, toText } from './stored-text.ts'
 import { SELECT_TURN } from './turns.ts'
 import { ANY_VIEWER } from './visible.ts'
 
@@ -209,6 +210,10 @@ async function startTurn(
     reply_depth: reply.depth,
     started_at: start.at.getTime(),
   })
+  const { tools } = binding
+  if (tools !== undefined) {
+    await SET_TOOLS.run(tx, { id: start.turnId, tools: toJson(tools, 'tools') })
+  }
 }
 
 /** The head, or the message that the turn was queued to follow; `undefined` for a first message. */

@@ -46,6 +46,7 @@ export function turnRecord(row: TurnRow): TurnRecord {
     ...(row.failed_attempts !== null && { failedAttempts: attemptRecords(row.failed_attempts) }),
     ...(row.error !== null && { error: storedError(json(row.error)) }),
     ...(row.usage !== null && { usage: storedUsage(json(row.usage)) }),
+    ...(row.steps !== null && { steps: integer(row.steps) }),
     ...(row.metadata !== null && { metadata: json(row.metadata) }),
     ...sendPolicyOf(row),
     startedAt: time(row.started_at),

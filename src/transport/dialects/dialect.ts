@@ -2,7 +2,7 @@
  * The interface between the transport and a wire format. A dialect writes requests, and reads
  * events and answers. It knows nothing of bytes, HTTP or time.
  */
-import type { ReplyEnd, UnplacedDelta } from '../../protocol/delta.ts'
+import type { ReplyEnd, ProviderDelta } from '../../protocol/delta.ts'
 import type { OwnField } from '../own-fields.ts'
 import type { ServerQuirks } from '../provider-target.ts'
 import type { ProviderError } from '../provider-error.ts'
@@ -13,7 +13,7 @@ import type { WireObject } from '../wire-value.ts'
 
 /** An event that adds text of one kind and nothing else. */
 export type TextOnlyEvent = Pick<
-  Extract<UnplacedDelta, { type: 'text' | 'reasoning' }>,
+  Extract<ProviderDelta, { type: 'text' | 'reasoning' }>,
   'type' | 'text'
 >
 

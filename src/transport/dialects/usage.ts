@@ -13,7 +13,7 @@ import type { WireObject } from '../wire-value.ts'
 export const LONGEST_USAGE = 64 * 1024
 
 type Counts = {
-  readonly [Name in Exclude<keyof Usage, 'raw' | 'source'>]-?: number | undefined
+  readonly [Name in Exclude<keyof Usage, 'raw' | 'source' | 'incomplete'>]-?: number | undefined
 }
 
 /** The provider's figures, unchanged. A figure that it did not give is absent. */

@@ -303,6 +303,8 @@ describe('an object that keeps its content elsewhere is no record', () => {
   test.each(ELSEWHERE)('%s', async (_, value) => {
     const { engine, conversation } = await testChat()
     for (const name of ['headers', 'settings', 'tools', 'extraBody']) {
+      // A list of tools is a list of names, which may be empty.
+      if (name === 'tools' && Array.isArray(value) && value.length === 0) continue
       const options = { [name]: value }
       await expectRefused(() => engine.send(conversation.id, 'hi', options), `send: ${name}`)
     }

@@ -86,6 +86,7 @@ describe('the messages of a request', () => {
       conversation: conversation.id,
       endpoint: 'online',
       model: 'm',
+      step: 1,
     })
   })
 

@@ -504,6 +504,8 @@ describe('while it waits, a turn', () => {
       failedAttempts: 1,
       retryInMs: 250,
       saveFailures: 0,
+      steps: 0,
+      recordFailures: 0,
     })
     expect(inspection.machineEvents.filter((type) => !type.startsWith('conversation'))).toEqual([
       'input.recorded',

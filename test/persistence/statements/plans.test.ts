@@ -36,6 +36,7 @@ import { sqliteOptions } from '../records.ts'
 const BY_ID = 'sqlite_autoindex_conversation_1'
 const BY_TURN = 'sqlite_autoindex_turn_1'
 const BY_BRANCH = 'sqlite_autoindex_branch_1'
+const BY_STEP = 'sqlite_autoindex_step_1'
 const BY_CHECKPOINT = 'sqlite_autoindex_checkpoint_1'
 const BY_KEY = 'sqlite_autoindex_send_key_1'
 const LINE = [BY_BRANCH, BY_BRANCH]
@@ -122,7 +123,11 @@ const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
   ],
   ['delete', deletions.MARK_DELETED, [BY_ID]],
   ['delete', deletions.DELETE_MESSAGES, ['message_place', 'INTEGER PRIMARY KEY']],
-  ['delete', deletions.DELETE_TURNS, ['turn_position', 'turn_position', BY_CHECKPOINT]],
+  [
+    'delete',
+    deletions.DELETE_TURNS,
+    ['turn_position', 'turn_position', 'call_place', BY_STEP, BY_CHECKPOINT],
+  ],
   ['opening', deletions.SELECT_DELETED, ['conversation_deleted']],
   ['recovery', recovery.SELECT_RECOVERING, [BY_TURN, BY_ID, 'message_place', 'message_reply']],
 ]

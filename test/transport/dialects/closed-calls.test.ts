@@ -1,6 +1,6 @@
 /** Where each dialect says that the arguments of a tool call are complete. */
 import { describe, expect, test } from 'vitest'
-import type { UnplacedDelta } from '../../../src/protocol/delta.ts'
+import type { ProviderDelta } from '../../../src/protocol/delta.ts'
 import { chatCompletions } from '../../../src/transport/dialects/chat/read.ts'
 import type { WireDialect } from '../../../src/transport/dialects/dialect.ts'
 import { messages } from '../../../src/transport/dialects/messages/read.ts'
@@ -36,7 +36,7 @@ function told(dialect: WireDialect, events: readonly object[], inOneRead = false
     model: 'm',
     newId: () => `id${(ids += 1)}`,
   })
-  const batches: UnplacedDelta[] = []
+  const batches: ProviderDelta[] = []
   for (const event of events) {
     decoder.data(byteString([Buffer.from(`data: ${JSON.stringify(event)}\n\n`)]))
     if (!inOneRead) batches.push(...decoder.take())
@@ -47,7 +47,7 @@ function told(dialect: WireDialect, events: readonly object[], inOneRead = false
 }
 
 /** A delta as text: `a:{"n":1}`, with a full stop if it closes. */
-function written(delta: UnplacedDelta): string {
+function written(delta: ProviderDelta): string {
   if (delta.type !== 'tool-call') return delta.type
   const data = delta.providerData === undefined ? '' : ' data'
   return `${delta.toolCallId}:${delta.inputText}${data}${delta.closes === true ? '.' : ''}`

@@ -57,6 +57,8 @@ export const ConversationSchema = defineEntity({
     turns: p.integer().default(0),
     branches: p.integer().default(0),
     sendPolicy: p.text().nullable(),
+    // JSON: the names of the tools of its turns. Null: all tools of the engine.
+    tools: p.text().nullable(),
     // JSON: the conversation and the message that it was copied from.
     forkedFrom: p.text().nullable(),
     archivedAt: p.bigint('number').nullable(),

@@ -49,6 +49,10 @@ export const TurnSchema = defineEntity({
     sealedOptions: p.text().nullable(),
     // The turn that took over at a step's end.
     endedBy: p.text().nullable(),
+    // JSON: the names of the turn's tools with their fingerprints. Null in a turn without tools to run.
+    tools: p.text().nullable(),
+    // How many steps were asked. Null in a turn that ran no tool.
+    steps: p.integer().nullable(),
     // The numbers of the last event with content and of the terminal event. A crash leaves null.
     contentSeq: p.integer().nullable(),
     lastSeq: p.integer().nullable(),

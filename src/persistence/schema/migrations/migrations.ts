@@ -5,6 +5,7 @@ import { AttemptsAndFallbacks } from './0002-attempts-and-fallbacks.ts'
 import { EndpointOptions } from './0003-endpoint-options.ts'
 import { RepliesAndNumbers } from './0004-replies-and-numbers.ts'
 import { Branches } from './0005-branches.ts'
+import { StepsAndCalls } from './0006-steps-and-calls.ts'
 import { MIGRATION_NAMES } from './names.ts'
 
 type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration
@@ -15,6 +16,7 @@ const CLASSES: Readonly<Record<(typeof MIGRATION_NAMES)[number], MigrationClass>
   '0003-endpoint-options': EndpointOptions,
   '0004-replies-and-numbers': RepliesAndNumbers,
   '0005-branches': Branches,
+  '0006-steps-and-calls': StepsAndCalls,
 }
 
 export const MIGRATIONS = MIGRATION_NAMES.map((name) => ({ name, class: CLASSES[name] }))

@@ -9,4 +9,5 @@ export const MIGRATION_NAMES = [
   '0003-endpoint-options',
   '0004-replies-and-numbers',
   '0005-branches',
+  '0006-steps-and-calls',
 ] as const

@@ -4,7 +4,7 @@
  */
 import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
-import type { ToolDefinitions } from '../../../protocol/tool.ts'
+import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
 import type { ServerQuirks } from '../../provider-target.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
@@ -24,7 +24,7 @@ import { DETAIL_LISTS } from './reasoning.ts'
 import { sentReasoning } from './sent-reasoning.ts'
 
 export function chatRequestBody(request: ReplyRequest): object {
-  const { settings, stream, tools } = request
+  const { settings, stream } = request
   const { streamOptions = true, maxTokensField = 'max_tokens' } = request.target.quirks ?? {}
   const settled = {
     temperature: settings.temperature,
@@ -37,7 +37,7 @@ export function chatRequestBody(request: ReplyRequest): object {
     model: request.model,
     messages: messagesOf(request),
     ...settled,
-    ...(tools !== undefined && Object.keys(tools).length > 0 && { tools: toolsOf(tools) }),
+    ...toolFields(request),
     ...(stream && streamOptions && { stream_options: { include_usage: true } }),
     ...request.extraBody,
     // After `extraBody`, which must not change it: it decides how the answer is waited for.
@@ -113,9 +113,37 @@ function messagesOf(request: ReplyRequest): readonly object[] {
   const wire = sendableMessages(request, { ...FORMAT, exactId: callIdLength }).flatMap((message) =>
     message.role === 'user'
       ? userMessage(message)
-      : [assistantMessage(message, request), ...message.results.map(toolResult)],
+      : [assistantMessage(message, request), ...resultMessages(message.results, request)],
   )
-  return system === undefined ? wire : [{ role: systemRole, content: system }, ...wire]
+  const joined = wire.some(hasFilesBefore) ? userMessagesJoined(wire) : wire
+  return system === undefined ? joined : [{ role: systemRole, content: system }, ...joined]
+}
+
+interface WireUser {
+  readonly role?: unknown
+  readonly content?: unknown
+}
+
+/** Files of results may be followed by the user's own message, and servers want roles to alternate. */
+function hasFilesBefore(message: WireUser, at: number, wire: readonly WireUser[]): boolean {
+  return message.role === 'user' && wire[at - 1]?.role === 'user'
+}
+
+function userMessagesJoined(wire: readonly WireUser[]): readonly object[] {
+  const joined: WireUser[] = []
+  for (const message of wire) {
+    const last = joined.at(-1)
+    if (message.role !== 'user' || last?.role !== 'user') joined.push(message)
+    else {
+      const content = [last, message].flatMap((user) =>
+        Array.isArray(user.content)
+          ? (user.content as unknown[])
+          : [{ type: 'text', text: user.content }],
+      )
+      joined[joined.length - 1] = { role: 'user', content }
+    }
+  }
+  return joined
 }
 
 function userMessage({ parts }: UserMessage): object {
@@ -162,8 +190,50 @@ function toolCall(call: SendableCall): object {
     : { ...fields, id, type: 'custom', custom: { ...called, input: customInput } }
 }
 
-function toolResult({ toolCallId, text }: SendableResult): object {
-  return { role: 'tool', tool_call_id: toolCallId, content: text }
+/**
+ * Results hold text alone in most servers: files follow in a message of the user, each named by its
+ * call.
+ */
+function resultMessages(
+  results: readonly SendableResult[],
+  request: ReplyRequest,
+): readonly object[] {
+  const { toolResultFiles = 'after' } = request.target.quirks ?? {}
+  const isInside = toolResultFiles === 'inside'
+  const messages = results.map((result) => toolResult(result, isInside))
+  const files = toolResultFiles === 'after' ? results.flatMap(namedFiles) : []
+  return files.length === 0 ? messages : [...messages, { role: 'user', content: files }]
+}
+
+function toolResult({ toolCallId, text, files }: SendableResult, isInside: boolean): object {
+  if (files.length === 0 || !isInside) {
+    const content = text === '' && files.length > 0 ? files.map(namedFile).join('\n') : text
+    return { role: 'tool', tool_call_id: toolCallId, content }
+  }
+  const said = text === '' ? [] : [{ type: 'text', text }]
+  return { role: 'tool', tool_call_id: toolCallId, content: [...said, ...files.map(filePart)] }
+}
+
+function namedFiles({ toolCallId, toolName, files }: SendableResult): readonly object[] {
+  if (files.length === 0) return []
+  const text = `Files from the result of ${toolName} (call ${toolCallId}):`
+  return [{ type: 'text', text }, ...files.map(filePart)]
+}
+
+/** The tools, and whether and how they are to be called. */
+function toolFields(request: ReplyRequest): object {
+  const { tools = {}, providerTools = [], toolChoice, parallelToolCalls } = request
+  const all = [...toolsOf(tools), ...providerTools]
+  if (all.length === 0) return {}
+  return {
+    tools: all,
+    ...(toolChoice !== undefined && { tool_choice: wireChoice(toolChoice) }),
+    ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
+  }
+}
+
+function wireChoice(choice: ToolChoice): unknown {
+  return typeof choice === 'string' ? choice : { type: 'function', function: { name: choice.tool } }
 }
 
 function toolsOf(tools: ToolDefinitions): readonly object[] {

@@ -6,6 +6,9 @@
  */
 import { exactId, fittedId } from './wire-names.ts'
 
+/** An id that came again in a later step of its reply, which made this one of it. */
+const RENAMED = /~\d+$/
+
 export class CallIds<Place> {
   readonly #longest: number
   readonly #exact: number | undefined
@@ -30,7 +33,7 @@ export class CallIds<Place> {
 
   /** @param place - returned with the result of the call */
   call(toolCallId: string, isOwn: boolean, place: Place): string {
-    const isKept = isOwn || this.#exact !== undefined
+    const isKept = (isOwn && !RENAMED.test(toolCallId)) || this.#exact !== undefined
     const wireId = this.#free(isKept ? toolCallId : fittedId(toolCallId, this.#longest))
     this.#taken.add(wireId)
     const open = this.#open.get(toolCallId)

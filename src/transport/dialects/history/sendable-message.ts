@@ -32,7 +32,10 @@ export interface SendableCall extends ToolCallPart {
 /** A result as it is sent, with the id of its call. */
 export interface SendableResult {
   readonly toolCallId: string
+  readonly toolName: string
   readonly text: string
+  /** Files that the tool returned. */
+  readonly files: readonly FilePart[]
   readonly isError: boolean
   /** True if the call goes back to its maker as a call of a custom tool. */
   readonly isCustom: boolean

@@ -200,16 +200,19 @@ class SendableHistory {
     return fields.length === 0 ? UNMARKED : { ...UNMARKED, extra }
   }
 
-  #answer({ toolCallId, output, isError }: ToolResultPart): void {
+  #answer(result: ToolResultPart): void {
+    const { toolCallId, toolName, isError } = result
     const call = this.#ids.answered(toolCallId)
     if (call === undefined) return
-    const text =
-      typeof output === 'string' ? output.toWellFormed() : wellFormed(jsonText(output) ?? '')
+    const text = resultText(result)
+    const files = resultFiles(result)
     const blank = isError ? FAILED : ''
     const { message, isCustom } = call.place
     message.results.push({
       toolCallId: call.wireId,
+      toolName: fittedName(toolName),
       text: isBlank(text) ? blank : text,
+      files,
       isError,
       isCustom,
     })
@@ -246,6 +249,23 @@ class SendableHistory {
   #asked(): string {
     return (this.#maker ??= providerFingerprint(this.#request))
   }
+}
+
+/** What the model sees of a result as text: what the tool meant for it, else the output. */
+function resultText({ output, content }: ToolResultPart): string {
+  if (typeof content === 'string') return content.toWellFormed()
+  if (content !== undefined) {
+    return content
+      .flatMap((part) => (part.type === 'text' ? [part.text] : []))
+      .join('\n')
+      .toWellFormed()
+  }
+  return typeof output === 'string' ? output.toWellFormed() : wellFormed(jsonText(output) ?? '')
+}
+
+function resultFiles({ content }: ToolResultPart): readonly FilePart[] {
+  if (content === undefined || typeof content === 'string') return []
+  return content.flatMap((part) => (part.type === 'file' ? [sentFile(part)] : []))
 }
 
 /** Joins adjacent texts, of whole characters each. A blank part may belong to a longer text. */

@@ -71,11 +71,12 @@ function toolUse({ toolCallId, toolName, input, extra }: SendableCall): WireBloc
   return { ...extra, type: 'tool_use', id: toolCallId, name: toolName, input }
 }
 
-function toolResult({ toolCallId, text, isError }: SendableResult): WireBlock {
+function toolResult({ toolCallId, text, files, isError }: SendableResult): WireBlock {
+  const texts = text === '' ? [] : [{ type: 'text', text }]
   return {
     type: 'tool_result',
     tool_use_id: toolCallId,
-    content: text,
+    content: files.length === 0 ? text : [...texts, ...files.map(fileBlock)],
     ...(isError && { is_error: true }),
   }
 }

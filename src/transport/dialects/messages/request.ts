@@ -50,13 +50,26 @@ export function quirksFromError(request: ReplyRequest, refusal: Refusal): Server
   return mostTokens === undefined ? undefined : { mostTokens }
 }
 
-function toolsOf({ tools = {} }: ReplyRequest, messages: readonly WireMessage[]): object {
+function choiceOf({ toolChoice, parallelToolCalls }: ReplyRequest): object {
+  if (toolChoice === 'none') return { tool_choice: { type: 'none' } }
+  if (toolChoice === undefined && parallelToolCalls === undefined) return {}
+  const choice =
+    typeof toolChoice === 'object'
+      ? { type: 'tool', name: toolChoice.tool }
+      : { type: toolChoice === 'required' ? 'any' : 'auto' }
+  const isSingle = parallelToolCalls === false
+  return { tool_choice: { ...choice, ...(isSingle && { disable_parallel_tool_use: true }) } }
+}
+
+function toolsOf(request: ReplyRequest, messages: readonly WireMessage[]): object {
+  const { tools = {}, providerTools = [] } = request
   const defined = Object.entries(tools).map(([name, { description, inputSchema }]) => ({
     name,
     description,
     input_schema: inputSchema,
   }))
-  if (defined.length > 0) return { tools: defined }
+  const all = [...defined, ...providerTools]
+  if (all.length > 0) return { tools: all, ...choiceOf(request) }
   // Servers refuse a history with tool calls if the request defines no tool.
   const called = new Set(
     messages.flatMap(({ content }) =>

@@ -7,7 +7,7 @@
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
-import type { ToolDefinitions } from '../../../protocol/tool.ts'
+import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import { isBlank, sendableMessages, sendableSystem } from '../history/sendable-messages.ts'
@@ -30,7 +30,7 @@ const NEVER_REASON = /(?:^|[/:.])(?:gpt-3|gpt-4|chatgpt-)|-chat(?:-latest)?$/
 
 /** @throws {@link ColloquyError} `invalid-option` for settings that the format does not have */
 export function responsesRequestBody(request: ReplyRequest): object {
-  const { model, settings, stream, tools } = request
+  const { model, settings, stream } = request
   refuseUnknown(request)
   return {
     model,
@@ -39,7 +39,7 @@ export function responsesRequestBody(request: ReplyRequest): object {
     temperature: settings.temperature,
     top_p: settings.topP,
     max_output_tokens: settings.maxOutputTokens,
-    ...(tools !== undefined && Object.keys(tools).length > 0 && { tools: toolsOf(tools) }),
+    ...toolFields(request),
     store: false,
     ...(!NEVER_REASON.test(model) && { include: ['reasoning.encrypted_content'] }),
     ...request.extraBody,
@@ -151,9 +151,27 @@ function toolCall(call: SendableCall): object {
     : { ...called, type: 'custom_tool_call', input: customInput }
 }
 
-function callOutput({ toolCallId, text, isCustom }: SendableResult): object {
+function callOutput({ toolCallId, text, files, isCustom }: SendableResult): object {
   const type = isCustom ? 'custom_tool_call_output' : 'function_call_output'
-  return { type, call_id: toolCallId, output: text }
+  if (files.length === 0) return { type, call_id: toolCallId, output: text }
+  const said = text === '' ? [] : [{ type: 'input_text', text }]
+  return { type, call_id: toolCallId, output: [...said, ...files.map(filePart)] }
+}
+
+/** The tools, and whether and how they are to be called. */
+function toolFields(request: ReplyRequest): object {
+  const { tools = {}, providerTools = [], toolChoice, parallelToolCalls } = request
+  const all = [...toolsOf(tools), ...providerTools]
+  if (all.length === 0) return {}
+  return {
+    tools: all,
+    ...(toolChoice !== undefined && { tool_choice: wireChoice(toolChoice) }),
+    ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
+  }
+}
+
+function wireChoice(choice: ToolChoice): unknown {
+  return typeof choice === 'string' ? choice : { type: 'function', name: choice.tool }
 }
 
 function toolsOf(tools: ToolDefinitions): readonly object[] {

@@ -28,17 +28,53 @@ with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."
 -- branches.ts: SELECT_TIP (conversation_id, branch)
 select "id", "branch", "depth" from "message" where "conversation_id" = $1 and "branch" = $2 and "depth" is not null order by "depth" desc limit 1;
 
+-- calls.ts: END_CALL (state, code, ended_at, id)
+update "call" set "state" = $1, "code" = $2, "ended_at" = $3 where "id" = $4 and "state" in ('pending', 'started');
+
+-- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0)
+insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing;
+
+-- calls.ts: NOTE_LATE (late_output, late_error, id)
+update "call" set "late_output" = $1, "late_error" = $2 where "id" = $3 and "late_output" is null and "late_error" is null and "state" in ('stopped', 'failed');
+
+-- calls.ts: SELECT_CALL (id, reach, viewer, reach)
+select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."id" = $1 and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
+
+-- calls.ts: SELECT_CALLS (turn_id, reach, viewer, reach)
+select "k".*, "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" cross join "call" as "k" where "t"."id" = $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "k"."turn_id" = "t"."id" order by "k"."step", "k"."n";
+
+-- calls.ts: SELECT_STEPS (turn_id, reach, viewer, reach)
+select "s".* from "turn" as "t" cross join "conversation" as "c" cross join "step" as "s" where "t"."id" = $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "s"."turn_id" = "t"."id" order by "s"."n";
+
+-- calls.ts: SETTLE_CALL (state, code, ended_at, id, epoch)
+update "call" set "state" = $1, "code" = $2, "ended_at" = $3 where "id" = $4 and "state" in ('pending', 'started') and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $5 and "t"."status" = 'streaming');
+
+-- calls.ts: START_CALL (started_at, id, epoch)
+update "call" set "state" = 'started', "started_at" = $1 where "id" = $2 and "state" = 'pending' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $3 and "t"."status" = 'streaming');
+
+-- calls.ts: SUPPLY_CALL (state, late_output, late_error, ended_at, id, reach, viewer, reach)
+update "call" set "state" = $1, "code" = null, "late_output" = $2, "late_error" = $3, "ended_at" = $4 where "id" = $5 and "state" = 'unknown' and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($6 = 0 or "c"."owner_id" = $7 or ($8 = 2 and "c"."owner_id" is null))));
+
 -- checkpoints.ts: INSERT_CHECKPOINT (n, parts, turn_id, epoch)
 insert into "checkpoint" ("turn_id", "n", "parts") select "id", $1 as "n", $2 as "parts" from "turn" where "id" = $3 and "epoch" = $4 and "status" = 'streaming' on conflict ("turn_id", "n") do update set "parts" = "excluded"."parts";
 
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = coalesce($3, "endpoint"), "model" = coalesce($4, "model") where "id" = $5 and "epoch" = $6 and "status" in ('pending', 'streaming');
 
+-- continued-turn.ts: BEGIN_CONTINUED (id)
+update "turn" set "status" = 'streaming', "steps" = 0 where "id" = $1;
+
+-- continued-turn.ts: INSERT_FIRST_PIECE (turn_id, n, parts)
+insert into "checkpoint" ("turn_id", "n", "parts") values ($1, $2, $3);
+
+-- continued-turn.ts: SELECT_TURN_ON_INPUT (conversation_id, input_message_id)
+select "id", "status" from "turn" where "conversation_id" = $1 and "input_message_id" = $2 order by "position" desc limit 1;
+
 -- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
 update "conversation" set "archived_at" = $1 where "id" = $2 and "archived_at" is null and ("conversation"."deleted_at" is null and ($3 = 0 or "conversation"."owner_id" = $4 or ($5 = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
-insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict ("id") do nothing;
+-- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, tools, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
+insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "tools", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) on conflict ("id") do nothing;
 
 -- conversations.ts: SELECT_CONVERSATION (id)
 select * from "conversation" where "id" = $1;
@@ -52,8 +88,8 @@ update "conversation" set "title" = $1 where "id" = $2 and "title" is null and "
 -- conversations.ts: UNARCHIVE_CONVERSATION (id, reach, viewer, reach)
 update "conversation" set "archived_at" = null where "id" = $1 and "archived_at" is not null and ("conversation"."deleted_at" is null and ($2 = 0 or "conversation"."owner_id" = $3 or ($4 = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, updated_at, id)
-update "conversation" set "title" = $1, "model" = $2, "endpoint" = $3, "system" = $4, "settings" = $5, "owner_id" = $6, "metadata" = $7, "send_policy" = $8, "updated_at" = $9 where "id" = $10;
+-- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, tools, updated_at, id)
+update "conversation" set "title" = $1, "model" = $2, "endpoint" = $3, "system" = $4, "settings" = $5, "owner_id" = $6, "metadata" = $7, "send_policy" = $8, "tools" = $9, "updated_at" = $10 where "id" = $11;
 
 -- delete-conversation.ts: DELETE_MARKED (id)
 delete from "conversation" where "id" = $1 and "deleted_at" is not null;
@@ -205,6 +241,12 @@ select distinct "t"."conversation_id" from "turn" as "t" cross join "conversatio
 -- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = $1 and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
+-- recovery.ts: CLOSE_PENDING (ended_at, turn_id)
+update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = $1 where "turn_id" = $2 and "state" = 'pending';
+
+-- recovery.ts: CLOSE_STARTED (ended_at, turn_id)
+update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = $1 where "turn_id" = $2 and "state" = 'started';
+
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = $1, "branches" = $2 where "id" = $3;
 
@@ -223,8 +265,11 @@ update "conversation" set "head_message_id" = $1, "head_branch" = $2, "head_dept
 -- recovery.ts: SELECT_CHECKPOINTS (turn_id)
 select * from "checkpoint" where "turn_id" = $1 order by "n";
 
+-- recovery.ts: SELECT_OPEN_CALLS (turn_id)
+select "tool_call_id", "tool_name", "state" from "call" where "turn_id" = $1 and "state" in ('pending', 'started') order by "step", "n";
+
 -- recovery.ts: SELECT_RECOVERING (id)
-select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = $1;
+select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "t"."steps", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = $1;
 
 -- recovery.ts: SELECT_RUNNING ()
 select "id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
@@ -255,6 +300,18 @@ update "message" set "parent_id" = $1, "position" = $2, "branch" = $3, "depth" =
 
 -- start-turn.ts: START_QUEUED_TURN (epoch, endpoint, model, reply_branch, reply_depth, started_at, id)
 update "turn" set "status" = 'pending', "epoch" = $1, "endpoint" = $2, "model" = $3, "reply_branch" = $4, "reply_depth" = $5, "started_at" = $6, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = $7 and "status" = 'queued';
+
+-- steps.ts: INSERT_STEP (turn_id, n, status, endpoint, model, attempts, finish_reason, usage, started_at, ended_at)
+insert into "step" ("turn_id", "n", "status", "endpoint", "model", "attempts", "finish_reason", "usage", "started_at", "ended_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing;
+
+-- steps.ts: MARK_STEP (attempts, failed_attempts, endpoint, model, steps, id, epoch)
+update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = $3, "model" = $4, "steps" = $5 where "id" = $6 and "epoch" = $7 and "status" in ('pending', 'streaming');
+
+-- steps.ts: SET_STEPS (steps, id)
+update "turn" set "steps" = $1 where "id" = $2;
+
+-- steps.ts: SET_TOOLS (tools, id)
+update "turn" set "tools" = $1 where "id" = $2;
 
 -- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key, reach, viewer, reach)
 select "t".*, "c"."owner_id", "k"."message_id" as "keyed_message_id" from "send_key" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."conversation_id" = $1 and "k"."key" = $2 and "t"."id" = "k"."turn_id" and "c"."id" = "k"."conversation_id" and ("c"."deleted_at" is null and ($3 = 0 or "c"."owner_id" = $4 or ($5 = 2 and "c"."owner_id" is null)));

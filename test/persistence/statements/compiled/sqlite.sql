@@ -28,17 +28,53 @@ with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."
 -- branches.ts: SELECT_TIP (conversation_id, branch)
 select "id", "branch", "depth" from "message" where "conversation_id" = ? and "branch" = ? and "depth" is not null order by "depth" desc limit 1;
 
+-- calls.ts: END_CALL (state, code, ended_at, id)
+update "call" set "state" = ?, "code" = ?, "ended_at" = ? where "id" = ? and "state" in ('pending', 'started');
+
+-- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0)
+insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
+
+-- calls.ts: NOTE_LATE (late_output, late_error, id)
+update "call" set "late_output" = ?, "late_error" = ? where "id" = ? and "late_output" is null and "late_error" is null and "state" in ('stopped', 'failed');
+
+-- calls.ts: SELECT_CALL (id, reach, viewer, reach)
+select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."id" = ? and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
+
+-- calls.ts: SELECT_CALLS (turn_id, reach, viewer, reach)
+select "k".*, "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" cross join "call" as "k" where "t"."id" = ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "k"."turn_id" = "t"."id" order by "k"."step", "k"."n";
+
+-- calls.ts: SELECT_STEPS (turn_id, reach, viewer, reach)
+select "s".* from "turn" as "t" cross join "conversation" as "c" cross join "step" as "s" where "t"."id" = ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "s"."turn_id" = "t"."id" order by "s"."n";
+
+-- calls.ts: SETTLE_CALL (state, code, ended_at, id, epoch)
+update "call" set "state" = ?, "code" = ?, "ended_at" = ? where "id" = ? and "state" in ('pending', 'started') and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
+
+-- calls.ts: START_CALL (started_at, id, epoch)
+update "call" set "state" = 'started', "started_at" = ? where "id" = ? and "state" = 'pending' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
+
+-- calls.ts: SUPPLY_CALL (state, late_output, late_error, ended_at, id, reach, viewer, reach)
+update "call" set "state" = ?, "code" = null, "late_output" = ?, "late_error" = ?, "ended_at" = ? where "id" = ? and "state" = 'unknown' and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))));
+
 -- checkpoints.ts: INSERT_CHECKPOINT (n, parts, turn_id, epoch)
 insert into "checkpoint" ("turn_id", "n", "parts") select "id", ? as "n", ? as "parts" from "turn" where "id" = ? and "epoch" = ? and "status" = 'streaming' on conflict ("turn_id", "n") do update set "parts" = "excluded"."parts";
 
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model") where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
 
+-- continued-turn.ts: BEGIN_CONTINUED (id)
+update "turn" set "status" = 'streaming', "steps" = 0 where "id" = ?;
+
+-- continued-turn.ts: INSERT_FIRST_PIECE (turn_id, n, parts)
+insert into "checkpoint" ("turn_id", "n", "parts") values (?, ?, ?);
+
+-- continued-turn.ts: SELECT_TURN_ON_INPUT (conversation_id, input_message_id)
+select "id", "status" from "turn" where "conversation_id" = ? and "input_message_id" = ? order by "position" desc limit 1;
+
 -- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
 update "conversation" set "archived_at" = ? where "id" = ? and "archived_at" is null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
-insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
+-- conversations.ts: INSERT_CONVERSATION (id, title, model, endpoint, system, settings, owner_id, metadata, tools, head_message_id, head_branch, head_depth, messages, send_policy, forked_from, created_at, updated_at)
+insert into "conversation" ("id", "title", "model", "endpoint", "system", "settings", "owner_id", "metadata", "tools", "head_message_id", "head_branch", "head_depth", "messages", "send_policy", "forked_from", "created_at", "updated_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ("id") do nothing;
 
 -- conversations.ts: SELECT_CONVERSATION (id)
 select * from "conversation" where "id" = ?;
@@ -52,8 +88,8 @@ update "conversation" set "title" = ? where "id" = ? and "title" is null and "de
 -- conversations.ts: UNARCHIVE_CONVERSATION (id, reach, viewer, reach)
 update "conversation" set "archived_at" = null where "id" = ? and "archived_at" is not null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
 
--- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, updated_at, id)
-update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?, "settings" = ?, "owner_id" = ?, "metadata" = ?, "send_policy" = ?, "updated_at" = ? where "id" = ?;
+-- conversations.ts: UPDATE_CONVERSATION (title, model, endpoint, system, settings, owner_id, metadata, send_policy, tools, updated_at, id)
+update "conversation" set "title" = ?, "model" = ?, "endpoint" = ?, "system" = ?, "settings" = ?, "owner_id" = ?, "metadata" = ?, "send_policy" = ?, "tools" = ?, "updated_at" = ? where "id" = ?;
 
 -- delete-conversation.ts: DELETE_MARKED (id)
 delete from "conversation" where "id" = ? and "deleted_at" is not null;
@@ -205,6 +241,12 @@ select distinct "t"."conversation_id" from "turn" as "t" cross join "conversatio
 -- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = ? and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
+-- recovery.ts: CLOSE_PENDING (ended_at, turn_id)
+update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'pending';
+
+-- recovery.ts: CLOSE_STARTED (ended_at, turn_id)
+update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = ? where "turn_id" = ? and "state" = 'started';
+
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = ?, "branches" = ? where "id" = ?;
 
@@ -223,8 +265,11 @@ update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth"
 -- recovery.ts: SELECT_CHECKPOINTS (turn_id)
 select * from "checkpoint" where "turn_id" = ? order by "n";
 
+-- recovery.ts: SELECT_OPEN_CALLS (turn_id)
+select "tool_call_id", "tool_name", "state" from "call" where "turn_id" = ? and "state" in ('pending', 'started') order by "step", "n";
+
 -- recovery.ts: SELECT_RECOVERING (id)
-select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = ?;
+select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "t"."steps", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = ?;
 
 -- recovery.ts: SELECT_RUNNING ()
 select "id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
@@ -255,6 +300,18 @@ update "message" set "parent_id" = ?, "position" = ?, "branch" = ?, "depth" = ? 
 
 -- start-turn.ts: START_QUEUED_TURN (epoch, endpoint, model, reply_branch, reply_depth, started_at, id)
 update "turn" set "status" = 'pending', "epoch" = ?, "endpoint" = ?, "model" = ?, "reply_branch" = ?, "reply_depth" = ?, "started_at" = ?, "queue_place" = null, "options" = null, "sealed_options" = null where "id" = ? and "status" = 'queued';
+
+-- steps.ts: INSERT_STEP (turn_id, n, status, endpoint, model, attempts, finish_reason, usage, started_at, ended_at)
+insert into "step" ("turn_id", "n", "status", "endpoint", "model", "attempts", "finish_reason", "usage", "started_at", "ended_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
+
+-- steps.ts: MARK_STEP (attempts, failed_attempts, endpoint, model, steps, id, epoch)
+update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = ?, "model" = ?, "steps" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
+
+-- steps.ts: SET_STEPS (steps, id)
+update "turn" set "steps" = ? where "id" = ?;
+
+-- steps.ts: SET_TOOLS (tools, id)
+update "turn" set "tools" = ? where "id" = ?;
 
 -- turn-parts.ts: SELECT_KEYED_TURN (conversation_id, key, reach, viewer, reach)
 select "t".*, "c"."owner_id", "k"."message_id" as "keyed_message_id" from "send_key" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."conversation_id" = ? and "k"."key" = ? and "t"."id" = "k"."turn_id" and "c"."id" = "k"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));

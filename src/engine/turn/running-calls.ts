@@ -1,0 +1,33 @@
+/** The calls of a step, as the turn that has them sees them. Types only. */
+import type { ToolsFigures, ToolsReport } from '../../machines/tools-actor.ts'
+import type { TurnReport } from '../../machines/turn-events.ts'
+import type { CallEnd } from '../../persistence/ports/call-write.ts'
+import type { Step } from './step.ts'
+
+export interface RunningCalls {
+  /** The step that brought the calls; of calls that run again, the step that follows them. */
+  readonly step: Step
+  /** True if an earlier turn made the calls. */
+  readonly isContinued: boolean
+  /** True once the step is on disk. */
+  readonly isRecorded: boolean
+  /** The calls whose end is not on disk. */
+  readonly unsaved: readonly CallEnd[]
+  /**
+   * Judges the calls and writes the step. Never rejects. Returns `undefined` if the calls were stopped
+   * meanwhile.
+   */
+  record(): Promise<TurnReport | undefined>
+  /** Starts the calls. */
+  start(report: (report: ToolsReport) => void): void
+  /**
+   * Ends the calls with the turn: no tool starts afterwards, and every call without a result gets one.
+   * Returns how many had been started, and how many not.
+   */
+  stop(): { readonly stopped: number; readonly notRun: number }
+  /** Stops the calls of tools that are not local: airplane mode came on. */
+  stopOnline(): void
+  /** The turn and its calls have ended on disk. */
+  ended(): void
+  figures(): ToolsFigures
+}

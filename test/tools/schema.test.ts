@@ -1,0 +1,71 @@
+/** Schemas of tools: what a model is told of them, and what is checked by them. */
+import { toStandardJsonSchema } from '@valibot/to-json-schema'
+import { type } from 'arktype'
+import * as v from 'valibot'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import * as mini from 'zod/mini'
+import { createEngine, type Schema } from '../../src/index.ts'
+import { bodyOf, calling, done, resultsOf, toolChat } from '../engine/tools/tool-chat.ts'
+
+const SCHEMAS: Readonly<Record<string, Schema<{ city: string; days: number }>>> = {
+  zod: z.object({ city: z.string(), days: z.number().default(1) }),
+  valibot: toStandardJsonSchema(v.object({ city: v.string(), days: v.optional(v.number(), 1) })),
+  arktype: type({ city: 'string', days: 'number = 1' }),
+}
+
+describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, inputSchema) => {
+  async function called(input: unknown) {
+    const got: unknown[] = []
+    const { provider, engine, id } = await toolChat({
+      tools: { weather: { inputSchema, execute: (given) => got.push(given) } },
+    })
+    provider.next(calling({ name: 'weather', input }), done)
+    const { message } = await (await engine.send(id, 'hi')).reply
+    return { got, provider, result: resultsOf(message)[0], message }
+  }
+
+  test('is told to the model as JSON Schema, and gives the tool its output', async () => {
+    const { got, provider, message } = await called({ city: 'Berne' })
+    expect(got).toEqual([{ city: 'Berne', days: 1 }])
+    // What the model wrote is stored, not what the schema made of it.
+    expect(message.parts[0]).toMatchObject({ input: { city: 'Berne' } })
+    const [tool] = bodyOf(provider, 0)['tools'] as { function: { parameters: object } }[]
+    expect(tool?.function.parameters).toMatchObject({
+      type: 'object',
+      properties: { city: { type: 'string' } },
+      required: ['city'],
+    })
+    expect(tool?.function.parameters).not.toHaveProperty('$schema')
+  })
+
+  test('tells the model what is wrong', async () => {
+    const { got, result } = await called({ city: 7 })
+    expect(got).toEqual([])
+    expect(result).toMatchObject({ code: 'invalid-input', output: expect.stringContaining('city') })
+  })
+})
+
+test.each<[string, unknown]>([
+  ['zod/mini', mini.object({ city: mini.string() })],
+  ['bare valibot', v.object({ city: v.string() })],
+  ['a date of zod', z.object({ day: z.date() })],
+  ['a text', 'object'],
+  ['a list', []],
+])('%s is refused, with what to do', async (_, inputSchema) => {
+  const made = createEngine({
+    database: ':memory:',
+    tools: { weather: { inputSchema: inputSchema as Schema } },
+  })
+  await expect(made).rejects.toMatchObject({
+    code: 'invalid-option',
+    message: expect.stringContaining('tools.weather.inputSchema'),
+  })
+})
+
+test.each(['a b', '', 'é', 'x'.repeat(65), '__proto__'])('the name %j is refused', async (name) => {
+  const tools = Object.defineProperty({}, name, { value: {}, enumerable: true })
+  await expect(createEngine({ database: ':memory:', tools })).rejects.toMatchObject({
+    code: 'invalid-option',
+  })
+})
