@@ -61,6 +61,9 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", $1 as "n", $2 as
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = coalesce($3, "endpoint"), "model" = coalesce($4, "model") where "id" = $5 and "epoch" = $6 and "status" in ('pending', 'streaming');
 
+-- continued-turn.ts: BEGIN_CONTINUED (id)
+update "turn" set "status" = 'streaming', "steps" = 0 where "id" = $1;
+
 -- continued-turn.ts: INSERT_FIRST_PIECE (turn_id, n, parts)
 insert into "checkpoint" ("turn_id", "n", "parts") values ($1, $2, $3);
 

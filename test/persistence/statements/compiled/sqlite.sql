@@ -61,6 +61,9 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", ? as "n", ? as "
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model") where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
 
+-- continued-turn.ts: BEGIN_CONTINUED (id)
+update "turn" set "status" = 'streaming', "steps" = 0 where "id" = ?;
+
 -- continued-turn.ts: INSERT_FIRST_PIECE (turn_id, n, parts)
 insert into "checkpoint" ("turn_id", "n", "parts") values (?, ?, ?);
 
