@@ -698,7 +698,7 @@ export interface Engine {
    * ```ts
    * const calls = await engine.listCalls(turnId)
    * const call = calls.find(({ state }) => state === 'unknown')
-   * if (call) await engine.supply(call.callId, { output: await lookUp(call.idempotencyKey) })
+   * if (call) await engine.supply(call.callId, { output: 'It was sent.' })
    * ```
    */
   supply(

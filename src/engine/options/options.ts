@@ -159,9 +159,14 @@ export interface EngineOptions {
    *
    * @example
    * ```ts
-   * const inputSchema = { type: 'object', properties: { city: { type: 'string' } } }
+   * const inputSchema = { type: 'object', properties: { zone: { type: 'string' } } }
    * const engine = await createEngine({
-   *   tools: { weather: { inputSchema, execute: ({ city }) => forecast(city) } },
+   *   tools: {
+   *     time: {
+   *       inputSchema,
+   *       execute: ({ zone }) => new Date().toLocaleString('en', { timeZone: zone }),
+   *     },
+   *   },
    * })
    * ```
    */

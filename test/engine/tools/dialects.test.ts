@@ -9,9 +9,9 @@ import { violations as messagesViolations } from '../../transport/dialects/messa
 import { anything, bodyOf, calling, done, resultsOf, toolChat } from './tool-chat.ts'
 
 const RULES: Readonly<Record<Dialect, (body: never) => readonly string[]>> = {
-  'chat-completions': chatViolations as never,
-  responses: responsesViolations as never,
-  messages: messagesViolations as never,
+  'chat-completions': chatViolations,
+  responses: responsesViolations,
+  messages: messagesViolations,
 }
 const DIALECTS = Object.keys(RULES) as Dialect[]
 const PNG = 'data:image/png;base64,iVBORw0KGgo='
