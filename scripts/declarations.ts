@@ -38,7 +38,9 @@ export interface Declaration {
 }
 
 /** The public names of an entry, like `index` or `testing`, in the order of its export lists. */
-export type Declarations = Readonly<Record<'index' | 'testing' | 'http', readonly Declaration[]>>
+export type Declarations = Readonly<
+  Record<'index' | 'testing' | 'http' | 'client', readonly Declaration[]>
+>
 
 /** Emits the declarations and reads those of the public names. */
 export async function publicDeclarations(): Promise<Declarations> {
@@ -52,6 +54,7 @@ export async function publicDeclarations(): Promise<Declarations> {
       index: await exportsOf(directory, 'index'),
       testing: await exportsOf(directory, 'testing'),
       http: await exportsOf(directory, 'http'),
+      client: await exportsOf(directory, 'client'),
     }
   } finally {
     await rm(directory, { recursive: true })
