@@ -25,7 +25,17 @@ export class StreamReader {
   parts: PartView[] = []
   turnId: string | undefined
   hasHole = false
+  /** The text as the deltas brought it, before the terminal event. */
+  built = ''
   readonly #controller = new AbortController()
+  readonly #decoder = new TextDecoder()
+  readonly #parser = createParser({
+    onEvent: ({ id, event = 'message', data }) => {
+      const parsed: StreamEvent = { id, event, data: JSON.parse(data) }
+      this.#apply(parsed)
+      this.events.push(parsed)
+    },
+  })
   #waiting: (() => void)[] = []
 
   /** Resolves once the headers have come. */
@@ -96,22 +106,17 @@ export class StreamReader {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
+  /** Takes a piece of the stream. */
+  feed(bytes: Uint8Array): void {
+    const text = this.#decoder.decode(bytes, { stream: true })
+    this.raw += text
+    this.#parser.feed(text)
+    this.#wake()
+  }
+
   async #read(response: Response): Promise<void> {
-    const decoder = new TextDecoder()
-    const parser = createParser({
-      onEvent: ({ id, event = 'message', data }) => {
-        const parsed: StreamEvent = { id, event, data: JSON.parse(data) }
-        this.#apply(parsed)
-        this.events.push(parsed)
-      },
-    })
     try {
-      for await (const bytes of response.body ?? []) {
-        const text = decoder.decode(bytes as Uint8Array, { stream: true })
-        this.raw += text
-        parser.feed(text)
-        this.#wake()
-      }
+      for await (const bytes of response.body ?? []) this.feed(bytes as Uint8Array)
     } catch {
       // The test left, or cut the connection.
     }
@@ -134,6 +139,7 @@ export class StreamReader {
       for (const op of data.ops as readonly ReplyOp[]) this.#take(op)
     }
     const isTerminal = /^turn\.(done|cancelled|failed|interrupted)$/.test(event)
+    if (isTerminal && data.turnId === this.turnId) this.built = this.text
     if (isTerminal && data.message !== undefined) {
       this.turnId = data.turnId
       this.parts = data.message.parts
