@@ -7,7 +7,12 @@ const report = process.env['TEST_REPORT']
 
 export default defineConfig({
   // Examples import the package by its name. Tests run without a build.
-  resolve: { alias: [{ find: /^colloquy$/, replacement: `${import.meta.dirname}/src/index.ts` }] },
+  resolve: {
+    alias: [
+      { find: /^colloquy$/, replacement: `${import.meta.dirname}/src/index.ts` },
+      { find: /^colloquy\/(http|client)$/, replacement: `${import.meta.dirname}/src/$1.ts` },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: APART,

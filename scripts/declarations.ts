@@ -37,8 +37,10 @@ export interface Declaration {
   readonly base?: string
 }
 
-/** The public names of an entry, `index` or `testing`, in the order of its export lists. */
-export type Declarations = Readonly<Record<'index' | 'testing', readonly Declaration[]>>
+/** The public names of an entry, like `index` or `testing`, in the order of its export lists. */
+export type Declarations = Readonly<
+  Record<'index' | 'testing' | 'http' | 'client', readonly Declaration[]>
+>
 
 /** Emits the declarations and reads those of the public names. */
 export async function publicDeclarations(): Promise<Declarations> {
@@ -51,6 +53,8 @@ export async function publicDeclarations(): Promise<Declarations> {
     return {
       index: await exportsOf(directory, 'index'),
       testing: await exportsOf(directory, 'testing'),
+      http: await exportsOf(directory, 'http'),
+      client: await exportsOf(directory, 'client'),
     }
   } finally {
     await rm(directory, { recursive: true })

@@ -20,8 +20,8 @@ const PAGE = join(REPOSITORY, 'docs/reference.md')
 
 const HEAD = `# Reference
 
-Every public name of \`colloquy\` and \`colloquy/testing\`. \`npm run docs:reference\` makes this page from the
-declarations; do not edit it. [Errors](providers.md#errors) has the remedy for each error code, and
+Every public name of \`colloquy\`, \`colloquy/http\`, \`colloquy/client\` and
+\`colloquy/testing\`. \`npm run docs:reference\` makes this page from the declarations; do not edit it. [Errors](providers.md#errors) has the remedy for each error code, and
 [Events](events.md) the order of events.
 
 All fields can only be read. An option that may be left out may be \`undefined\` too.
@@ -49,9 +49,14 @@ const GROUPS: Readonly<Record<string, string>> = {
 }
 
 /** The page as it should be. */
-export async function referenceText({ index, testing }: Declarations): Promise<string> {
+export async function referenceText({
+  index,
+  http,
+  client,
+  testing,
+}: Declarations): Promise<string> {
   const anchors = new Map<string, string>()
-  for (const { name, members } of [...testing, ...index]) {
+  for (const { name, members } of [...testing, ...client, ...http, ...index]) {
     anchors.set(name, name.toLowerCase())
     for (const { name: member, isMethod } of members) {
       anchors.set(`${name}.${member}`, `${name}${isMethod ? member : ''}`.toLowerCase())
@@ -62,6 +67,8 @@ export async function referenceText({ index, testing }: Declarations): Promise<s
     groups.has(title),
   )
   const sections = order.map((title) => section(title, groups.get(title) ?? [], anchors))
+  sections.push(section('On the web: colloquy/http', http, anchors))
+  sections.push(section('In the browser: colloquy/client', client, anchors))
   sections.push(section('The provider for tests: colloquy/testing', testing, anchors))
   const options = JSON.parse(
     await readFile(join(REPOSITORY, '.oxfmtrc.json'), 'utf8'),

@@ -107,6 +107,64 @@ test('colloquy exports these names and no others', async () => {
   ])
 })
 
+test('colloquy/client exports these names and no others', async () => {
+  expect(await exportedBy('client.ts')).toEqual([
+    'Chat',
+    'ChatState',
+    'Client',
+    'ClientClock',
+    'ClientError',
+    'ClientInput',
+    'ClientOptions',
+    'ClientSendOptions',
+    'ConnectionState',
+    'ConversationList',
+    'GrowingReplyView',
+    'ListEvent',
+    'NewConversation',
+    'createClient',
+  ])
+})
+
+test('colloquy/http exports these names and no others', async () => {
+  expect(await exportedBy('http.ts')).toEqual([
+    'AcceptedView',
+    'Action',
+    'AllowOptions',
+    'Attempted',
+    'Authorize',
+    'BrowserInput',
+    'ConversationPage',
+    'ConversationState',
+    'ConversationView',
+    'CorsOptions',
+    'ErrorView',
+    'ExposeOptions',
+    'Handler',
+    'HandlerOptions',
+    'HttpErrorCode',
+    'HttpLimits',
+    'Identity',
+    'MessagePage',
+    'MessageView',
+    'NodeHandler',
+    'PartOpening',
+    'PartView',
+    'Permission',
+    'Problem',
+    'PublicErrorCode',
+    'ReceiptView',
+    'ReplyOp',
+    'ReplyState',
+    'RunningTurnView',
+    'RunningView',
+    'StreamEnd',
+    'TurnView',
+    'UsageView',
+    'createHandler',
+  ])
+})
+
 test('colloquy/testing exports these names and no others', async () => {
   expect(await exportedBy('testing.ts')).toEqual([
     'BombOptions',
@@ -171,7 +229,8 @@ test('colloquy/testing exports these names and no others', async () => {
 test('the reference has a heading for each of them', async () => {
   const page = await readFile(new URL('../docs/reference.md', import.meta.url), 'utf8')
   const headings = new Set([...page.matchAll(/^### (\w+)$/gm)].map(([, name]) => name))
-  const names = [...(await exportedBy('index.ts')), ...(await exportedBy('testing.ts'))]
+  const entries = ['index.ts', 'http.ts', 'client.ts', 'testing.ts']
+  const names = (await Promise.all(entries.map(exportedBy))).flat()
 
   expect(names.filter((name) => !headings.has(name))).toEqual([])
   expect([...headings].filter((name) => !names.includes(name ?? ''))).toEqual([])

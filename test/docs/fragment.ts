@@ -71,6 +71,8 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
 const IMPORTED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.keys(testing).map((name) => [name, 'colloquy/testing'])),
   createEngine: 'colloquy',
+  createHandler: 'colloquy/http',
+  createClient: 'colloquy/client',
 }
 
 /** The text of a module that runs the fragment, with the provider at `url`. */

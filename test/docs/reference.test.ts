@@ -7,7 +7,7 @@ import { createEngine } from '../../src/index.ts'
 import { textOfPage } from './pages.ts'
 
 const declarations = await publicDeclarations()
-const { index, testing: kit } = declarations
+const { index, http, client, testing: kit } = declarations
 const page = await textOfPage('docs/reference.md')
 const headings = [...page.matchAll(/^#{3,4} (.+)$/gm)].map(([, heading = '']) => heading)
 
@@ -36,7 +36,7 @@ test('everything that an engine and a turn have at run time has its entry', asyn
 })
 
 test('every name, and every method of an engine and its turns, says what it is for', () => {
-  const names = [...index, ...kit]
+  const names = [...index, ...http, ...client, ...kit]
   const calls = new Set(['Engine', 'Turn', 'ColloquyError'])
   const methods = names
     .filter(({ name }) => calls.has(name))

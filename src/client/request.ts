@@ -1,0 +1,149 @@
+/**
+ * Requests to the handler, and the errors that they end with.
+ *
+ * A POST whose answer was lost is repeated under the same key, so nothing is sent twice. Knows nothing
+ * of conversations.
+ */
+import type { Problem, PublicErrorCode } from '../protocol/web.ts'
+
+/** Where the handler is, and how it is asked. */
+export interface ClientOptions {
+  /** The `basePath` of the handler, with an origin if it is another one. @defaultValue `'/api'` */
+  readonly baseUrl?: string | undefined
+  /** @defaultValue the global `fetch` */
+  readonly fetch?: typeof fetch | undefined
+  /** Headers of every request, for example a token. It is called anew for each. */
+  readonly headers?: (() => Readonly<Record<string, string>> | Headers) | undefined
+  /** Whether cookies are sent to another origin. @defaultValue that of `fetch` */
+  readonly credentials?: 'omit' | 'same-origin' | 'include' | undefined
+  /** For tests. @defaultValue the system's clock */
+  readonly clock?: ClientClock | undefined
+}
+
+/** Tells the time and runs timers. */
+export interface ClientClock {
+  now(): number
+  setTimeout(fn: () => void, ms: number): unknown
+  clearTimeout(id: unknown): void
+}
+
+/** A request that failed. `code` is that of the handler, or `connection-failed` without an answer. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  readonly code: PublicErrorCode
+  /** The HTTP status; 0 without an answer. */
+  readonly status: number
+  readonly retryAfterMs: number | undefined
+  readonly turnId: string | undefined
+  readonly field: string | undefined
+
+  constructor(problem: Pick<Problem, 'code' | 'status' | 'detail'> & Partial<Problem>) {
+    super(problem.detail)
+    this.code = problem.code
+    this.status = problem.status
+    this.retryAfterMs = problem.retryAfterMs
+    this.turnId = problem.turnId
+    this.field = problem.field
+  }
+}
+
+const REPEATS = 3
+const systemClock: ClientClock = {
+  now: () => Date.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (id) => clearTimeout(id as ReturnType<typeof setTimeout>),
+}
+
+export class Requests {
+  readonly clock: ClientClock
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    this.clock = options.clock ?? systemClock
+  }
+
+  async get<Value>(path: string): Promise<Value> {
+    return (await this.#checked(await this.fetch('GET', path))) as Value
+  }
+
+  async change<Value>(
+    method: 'PATCH' | 'DELETE' | 'PUT',
+    path: string,
+    body: object = {},
+  ): Promise<Value> {
+    return (await this.#checked(await this.fetch(method, path, { body }))) as Value
+  }
+
+  /** Repeats the request under one key while its answer is lost. */
+  async post<Value>(path: string, body: object): Promise<Value> {
+    const key = crypto.randomUUID()
+    for (let repeats = 0; ; repeats += 1) {
+      const response = await this.fetch('POST', path, { body, key }).catch((error: unknown) => {
+        if (repeats === REPEATS) throw error
+      })
+      const isLost = response === undefined || /^50[234]$/.test(String(response.status))
+      if (!isLost || repeats === REPEATS)
+        return (await this.#checked(response as Response)) as Value
+      const asked = Number(response?.headers.get('retry-after') ?? 0) * 1_000
+      await response?.body?.cancel()
+      await this.#wait(Math.max(asked, 500 * 2 ** repeats * Math.random()))
+    }
+  }
+
+  /** @throws {@link ClientError} `connection-failed` if no answer came */
+  async fetch(
+    method: string,
+    path: string,
+    {
+      body,
+      key,
+      accept,
+      signal,
+    }: { body?: object; key?: string; accept?: string; signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    const { baseUrl = '/api', fetch: send = fetch, headers, credentials } = this.#options
+    const all = new Headers(headers?.())
+    if (body !== undefined) all.set('content-type', 'application/json')
+    if (key !== undefined) all.set('idempotency-key', key)
+    if (accept !== undefined) all.set('accept', accept)
+    try {
+      return await send(baseUrl + path, {
+        method,
+        headers: all,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(credentials !== undefined && { credentials }),
+        ...(signal !== undefined && { signal }),
+      })
+    } catch {
+      throw new ClientError({
+        code: 'connection-failed',
+        status: 0,
+        detail: 'The server cannot be reached. Check the connection, and try again.',
+      })
+    }
+  }
+
+  async #checked(response: Response): Promise<unknown> {
+    if (!response.ok) throw await errorOf(response)
+    return response.status === 204 ? undefined : response.json()
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.setTimeout(resolve, ms))
+  }
+}
+
+/** The error of an answer, even of one that a proxy made. */
+export async function errorOf(response: Response): Promise<ClientError> {
+  const { status } = response
+  const text = await response.text().catch(() => '')
+  try {
+    const problem = JSON.parse(text) as Problem
+    if (typeof problem.code === 'string') return new ClientError({ ...problem, status })
+  } catch {
+    // Not ours: the status is all that is known.
+  }
+  const detail = `The server answered with status ${status}.`
+  return new ClientError({ code: 'internal', status, detail })
+}

@@ -1,0 +1,18 @@
+/**
+ * A frame: one event of a stream, turned into bytes once for all of its readers.
+ *
+ * Knows nothing of the readers.
+ */
+import type { ReplyOp } from '../protocol/web.ts'
+
+export interface Frame {
+  readonly bytes: Uint8Array
+  readonly conversationId: string
+  readonly turnId: string | undefined
+  /** The operations of a piece of reply; absent on all other events. */
+  readonly ops?: readonly ReplyOp[]
+  /** The event ends its turn. */
+  readonly isTerminal: boolean
+  /** The frame is of the list of conversations, without content. */
+  readonly isOfList: boolean
+}

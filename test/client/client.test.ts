@@ -1,0 +1,210 @@
+/** `colloquy/client`, over real sockets. */
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type Chat, type ChatState, ClientError, createClient } from '../../src/client.ts'
+import { chatReply, steps } from '../../src/testing.ts'
+import { listening, originOf, testHost } from '../http/web-host.ts'
+
+const headers = () => ({ 'x-user': 'ada' })
+
+async function stateOf(chat: Chat, fits: (state: ChatState) => boolean): Promise<ChatState> {
+  for await (const state of chat.states()) if (fits(state)) return state
+  throw new Error('The states ended.')
+}
+
+const isIdle = ({ turn, reply, messages }: ChatState) =>
+  turn === undefined && reply === undefined && messages.length > 0
+
+test('shows a reply as it grows, then the stored line', async () => {
+  const host = await testHost()
+  const { gate, step } = steps()
+  host.provider.next(chatReply(['Once', ' upon'], { gate }))
+  const client = createClient({ baseUrl: host.url, headers })
+  const { id } = await client.conversations.create({ title: 'Stories' })
+  const chat = client.conversation(id)
+  onTestFinished(chat.subscribe(() => undefined))
+  const accepted = await chat.send('hi', { clientId: 'c1' })
+  step(1)
+  const growing = await stateOf(chat, ({ reply }) => reply?.text === 'Once')
+  expect(growing.messages.map(({ text }) => text)).toEqual(['hi'])
+  expect(growing.reply?.messageId).toBe(accepted.replyId)
+  expect(chat.state).toBe(chat.state)
+  step(1)
+  const done = await stateOf(chat, isIdle)
+  expect(done.messages.map(({ text }) => text)).toEqual(['hi', 'Once upon'])
+  expect(done.messages[0]).toBe(growing.messages[0])
+  expect(done.reply).toBe(undefined)
+  expect(done.connection.status).toBe('live')
+})
+
+test('goes on where it was when its connection is cut', async () => {
+  const host = await testHost()
+  const { gate, step } = steps()
+  const long = 'x'.repeat(20_000)
+  host.provider.next(chatReply([long, ' upon', ' a time'], { gate }))
+  const client = createClient({ baseUrl: host.url, headers })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, ({ connection }) => connection.status === 'live')
+  await chat.send('hi')
+  step(1)
+  await stateOf(chat, ({ reply }) => reply?.text === long)
+  host.server.closeAllConnections()
+  await stateOf(chat, ({ connection }) => connection.status === 'waiting')
+  step(2)
+  const done = await stateOf(chat, isIdle)
+  expect(done.messages.at(-1)?.text).toBe(`${long} upon a time`)
+})
+
+test('repeats a lost POST under one key', async () => {
+  const host = await testHost()
+  host.provider.always(chatReply(['ok']))
+  const id = await host.conversation()
+  let lost = 0
+  const client = createClient({
+    baseUrl: host.url,
+    headers,
+    fetch: async (url, request) => {
+      const response = await fetch(url, request)
+      if (request?.method !== 'POST' || lost++ > 0) return response
+      await response.arrayBuffer()
+      throw new TypeError('The answer was lost.')
+    },
+  })
+  const { turn } = await client.conversation(id).send('hi')
+  await (
+    await host.engine.attachTurn(turn.id)
+  ).reply
+  expect(lost).toBe(2)
+  expect(await host.engine.listMessages(id)).toHaveLength(2)
+})
+
+test('tells refusals as coded errors, and does not repeat them', async () => {
+  const host = await testHost()
+  const client = createClient({ baseUrl: host.url, headers })
+  const refused = await client
+    .conversation('no-such-conversation')
+    .send('hi')
+    .catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(ClientError)
+  expect(refused).toMatchObject({ code: 'conversation-not-found', status: 404 })
+  const nobody = createClient({ baseUrl: 'http://127.0.0.1:1' })
+  await expect(nobody.conversations.list()).rejects.toMatchObject({
+    code: 'connection-failed',
+    status: 0,
+  })
+})
+
+test('ends at a refusal that a repeat cannot change', async () => {
+  const host = await testHost()
+  const client = createClient({ baseUrl: host.url })
+  const state = await stateOf(
+    client.conversation(await host.conversation()),
+    ({ error }) => error !== undefined,
+  )
+  expect(state.connection).toEqual({ status: 'closed' })
+  expect(state.error).toMatchObject({ code: 'unauthorized', status: 401 })
+})
+
+test('leaving the states stops no turn, and closes the connection', async () => {
+  const host = await testHost()
+  const { gate, step } = steps()
+  host.provider.next(chatReply(['Once', ' upon'], { gate }))
+  const client = createClient({ baseUrl: host.url, headers })
+  const id = await host.conversation()
+  const chat = client.conversation(id)
+  await chat.send('hi')
+  step(1)
+  await stateOf(chat, ({ reply }) => reply?.text === 'Once')
+  expect(chat.state.connection.status).toBe('closed')
+  expect(host.engine.runningTurn(id)?.phase).toBe('receiving')
+  const receipt = await chat.stop()
+  expect(receipt).toMatchObject({ outcome: 'cancelled', partialChars: 4 })
+})
+
+test('tells the list by the connection of the open conversation', async () => {
+  const host = await testHost()
+  let streams = 0
+  host.server.on('request', ({ url }) => (streams += /events/.test(url ?? '') ? 1 : 0))
+  const client = createClient({ baseUrl: host.url, headers })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(
+    chat,
+    ({ connection, conversation }) => connection.status === 'live' && conversation !== undefined,
+  )
+  const created = new Promise((resolve) => {
+    onTestFinished(
+      client.conversations.subscribe(
+        ({ type, data }) => type === 'conversation.changed' && resolve(data),
+      ),
+    )
+  })
+  const other = await host.conversation()
+  expect(await created).toMatchObject({ change: 'created', conversationId: other })
+  expect(streams).toBe(1)
+})
+
+test('lets its connection go while the page is hidden, and catches up when it is shown', async () => {
+  const host = await testHost()
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  vi.stubGlobal('document', document)
+  onTestFinished(() => void vi.unstubAllGlobals())
+  const timers: { fn: () => void; ms: number }[] = []
+  const clock = {
+    now: () => Date.now(),
+    setTimeout: (fn: () => void, ms: number) =>
+      ms === 30_000 ? timers.push({ fn, ms }) : setTimeout(fn, ms),
+    clearTimeout: (id: unknown) => clearTimeout(id as NodeJS.Timeout),
+  }
+  const client = createClient({ baseUrl: host.url, headers, clock })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, ({ connection }) => connection.status === 'live')
+  document.visibilityState = 'hidden'
+  document.dispatchEvent(new Event('visibilitychange'))
+  timers[0]?.fn()
+  expect(chat.state.connection).toEqual({ status: 'paused' })
+  await host.ask(`/conversations/${chat.id}/messages`, { json: { input: 'hi' } })
+  document.visibilityState = 'visible'
+  document.dispatchEvent(new Event('visibilitychange'))
+  const state = await stateOf(chat, ({ messages }) => messages.length === 2)
+  expect(state.messages.map(({ text }) => text)).toEqual(['hi', 'Hello'])
+})
+
+test('waits as long as the server says', async () => {
+  const waits: number[] = []
+  const server = await listening(
+    createServer((_request, response) => {
+      response.writeHead(503, { 'content-type': 'application/problem+json' })
+      response.end(JSON.stringify({ code: 'engine-closed', detail: 'x', retryAfterMs: 7_000 }))
+    }),
+  )
+  const client = createClient({ baseUrl: originOf(server) })
+  const chat = client.conversation('some-conversation')
+  onTestFinished(chat.subscribe(() => undefined))
+  const { connection, error } = await stateOf(
+    chat,
+    (state) => state.connection.status === 'waiting',
+  )
+  waits.push((connection.retryAt ?? 0) - Date.now())
+  expect(waits[0]).toBeGreaterThan(5_000)
+  expect(error?.code).toBe('engine-closed')
+})
+
+test('has at most 7 kB, minified and gzipped, and needs nothing of Node', async () => {
+  const { outputFiles } = await build({
+    entryPoints: [join(import.meta.dirname, '../../src/client.ts')],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+  })
+  const bytes = gzipSync(outputFiles[0]?.contents ?? '').length
+  expect(bytes).toBeGreaterThan(2_000)
+  expect(bytes).toBeLessThanOrEqual(7 * 1_024)
+})
