@@ -15,6 +15,7 @@ import type { LateOutcome } from '../../persistence/ports/step-store.ts'
 import type { ContinuedTurn } from '../../persistence/ports/turn-store.ts'
 import { type CallOutcome, failedOutcome, plainOutcome } from '../../protocol/call-outcome.ts'
 import { errorRecord } from '../../protocol/errors.ts'
+import type { TurnHappening } from '../../protocol/event.ts'
 import type { ToolCallPart } from '../../protocol/message.ts'
 import type { CallProgress, CallState, ToolResultCode } from '../../protocol/tool.ts'
 import { ToolRun } from '../../tools/tool-run.ts'
@@ -174,7 +175,7 @@ export class StepCalls implements RunningCalls {
     for (const call of this.#calls) if (!MAY_START.has(call.state)) this.#isOnDisk(call)
     if (this.#isStopped) return undefined
     const { step, finishReason, usage } = this.#step.record('tools')
-    live.replyFeed.publish({
+    this.#publish({
       type: 'step.finished',
       step,
       ...(finishReason !== undefined && { finishReason }),
@@ -188,7 +189,7 @@ export class StepCalls implements RunningCalls {
   start(report: (report: ToolsReport) => void): void {
     this.#report = report
     if (this.isContinued) {
-      void this.#startAgain()
+      this.#safely(this.#startAgain())
       return
     }
     for (const call of this.#calls) if (call.hasSlot) this.#begin(call)
@@ -217,7 +218,7 @@ export class StepCalls implements RunningCalls {
       this.#stopRun(call)
       this.#unsaved.push(call)
     }
-    void this.#save()
+    this.#safely(this.#save())
     this.#startNext()
   }
 
@@ -360,7 +361,7 @@ export class StepCalls implements RunningCalls {
     const stopWaiting = this.#port.slots.wait(() => {
       this.#stopWaiting = undefined
       waiting.hasSlot = true
-      void this.#startLater(waiting)
+      this.#safely(this.#startLater(waiting))
       this.#startNext()
     })
     if (!waiting.hasSlot) this.#stopWaiting = stopWaiting
@@ -384,7 +385,7 @@ export class StepCalls implements RunningCalls {
     if (this.#isStopped) return
     this.#unsaved.push(...this.#calls.filter(({ state }) => !MAY_START.has(state)))
     this.#startNext()
-    void this.#save()
+    this.#safely(this.#save())
   }
 
   #begin(call: StepCall): void {
@@ -402,7 +403,7 @@ export class StepCalls implements RunningCalls {
       context: this.#port.contextOf(this.#live, this.#number, record),
       redact: this.#port.redact,
       progress: (value) => this.#progress(call, value),
-      settled: (outcome) => this.#settled(call, outcome, run),
+      settled: (outcome) => this.#safely(this.#settled(call, outcome, run)),
       late: (outcome) => void this.#late(call, outcome, run),
       threw: (error) =>
         options.failureLog.warn(
@@ -418,11 +419,11 @@ export class StepCalls implements RunningCalls {
     call.run = run
     call.startedAt = options.steadyClock.now()
     const { callId, toolCallId, toolName, attempt } = record
-    this.#live.replyFeed.publish({ type: 'tool.started', callId, toolCallId, toolName, attempt })
+    this.#publish({ type: 'tool.started', callId, toolCallId, toolName, attempt })
     run.start()
   }
 
-  #settled(call: StepCall, outcome: CallOutcome, run: ToolRun): void {
+  async #settled(call: StepCall, outcome: CallOutcome, run: ToolRun): Promise<void> {
     if (outcome.code === 'timeout') this.#port.late.add(run)
     call.state = outcome.isError ? 'failed' : 'finished'
     this.#answer(call, outcome)
@@ -430,7 +431,7 @@ export class StepCalls implements RunningCalls {
     this.#show()
     this.#unsaved.push(call)
     this.#startNext()
-    void this.#save()
+    await this.#save()
   }
 
   /** Writes the results that are not on disk; those that come meanwhile go with the next write. */
@@ -472,7 +473,7 @@ export class StepCalls implements RunningCalls {
     if (this.#isStopped) return
     const { code, state, startedAt, record, run } = call
     if (run === undefined) return
-    this.#live.replyFeed.publish({
+    this.#publish({
       type: 'tool.finished',
       callId: record.callId,
       ...(code !== undefined && { code }),
@@ -552,6 +553,23 @@ export class StepCalls implements RunningCalls {
     }
   }
 
+  /** A clock of the host that throws must not take an event from its readers. */
+  #publish(happening: TurnHappening): void {
+    this.#live.replyFeed.publish(happening, this.#port.options.steadyClock)
+  }
+
+  /** Work that nobody awaits. If it throws, by a bug or a host's clock, the turn fails. */
+  #safely(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#live.fault = recordFault(
+        error,
+        this.#port.options.logger,
+        'The calls of a step failed.',
+      )
+      this.#report?.({ type: 'turn.lost' })
+    })
+  }
+
   #release(call: StepCall): void {
     if (!call.hasSlot) return
     call.hasSlot = false
@@ -573,7 +591,7 @@ export class StepCalls implements RunningCalls {
 
   #tell(callId: string, value: unknown): void {
     if (this.#isStopped) return
-    this.#live.replyFeed.publish({ type: 'tool.progress', callId, value })
+    this.#publish({ type: 'tool.progress', callId, value })
     this.#show()
   }
 

@@ -319,11 +319,22 @@ export class Turns {
   /** A failed write is made again with the same calls. */
   #recordStep(live: LiveTurn, report: Report): void {
     const step = live.step as Step
-    if (live.calls?.step !== step || live.calls.isContinued)
-      live.calls = StepCalls.finished(live, step, this.#calls)
-    void live.calls.record().then((result) => {
-      if (result !== undefined) report(result)
-    })
+    const record = async () => {
+      if (live.calls?.step !== step || live.calls.isContinued) {
+        live.calls = StepCalls.finished(live, step, this.#calls)
+      }
+      return await live.calls.record()
+    }
+    record().then(
+      (result) => {
+        if (result !== undefined) report(result)
+      },
+      (error: unknown) => {
+        // Ids or a clock of the host failed: the turn must end all the same.
+        live.fault = recordFault(error, this.#options.logger, 'A step could not be recorded.')
+        report({ type: 'turn.lost' })
+      },
+    )
   }
 
   #record(live: LiveTurn, report: Report): void {
