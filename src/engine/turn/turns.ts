@@ -41,6 +41,7 @@ import { cancelTurn } from './cancel.ts'
 import type { Drains } from './drains.ts'
 import { TurnEnding } from './ending.ts'
 import { LiveTurn } from './live-turn.ts'
+import { LiveTurns } from './live-turns.ts'
 import { phaseReport } from './phase.ts'
 import { TurnQueue } from './queue.ts'
 import { QueueWrites } from './queue-writes.ts'
@@ -92,7 +93,7 @@ export class Turns {
   /** The turns that wait for their start. */
   readonly queue: TurnQueue
   readonly #checkpoints: Checkpoints
-  readonly #live = new Registry<string, LiveTurn>()
+  readonly #live = new LiveTurns()
   /** By conversation id. */
   readonly #running = new Registry<string, LiveTurn>()
 
@@ -118,9 +119,9 @@ export class Turns {
       options,
       sealer,
       find,
-      all: () => this.#live.values(),
+      live: this.#live,
       create: (request) => this.create(request),
-      forget: (live) => this.#live.remove(live.turnId, live),
+      forget: (live) => this.#live.remove(live),
       onIdle,
       cancel: (live, cause) => void this.#cancel(live, cause),
     })
@@ -131,7 +132,7 @@ export class Turns {
       runningIn: (conversationId) => this.runningIn(conversationId),
       refuse: (live) => {
         this.#refuse(live)
-        this.#live.remove(live.turnId, live)
+        this.#live.remove(live)
       },
       tell,
       onIdle,
@@ -159,8 +160,8 @@ export class Turns {
 
   /** A conversation has another owner: the events of its turns are for the new one. */
   changeOwner(conversationId: string, owner: string | undefined): void {
-    for (const live of this.#live.values()) {
-      if (live.conversationId === conversationId) this.#feed.changeOwner(live.replyFeed, owner)
+    for (const live of this.#live.in(conversationId)) {
+      this.#feed.changeOwner(live.replyFeed, owner)
     }
   }
 
@@ -175,7 +176,7 @@ export class Turns {
       throw repeatedId()
     }
     const live = new LiveTurn(request, this.#feed.replyFeed(request))
-    this.#live.set(live.turnId, live)
+    this.#live.add(live)
     return live
   }
 
@@ -369,7 +370,7 @@ export class Turns {
   }
 
   #refuseSecond(live: LiveTurn): void {
-    this.#live.remove(live.turnId, live)
+    this.#live.remove(live)
     live.accepted.reject(turnRunning())
     live.over.resolve()
   }
@@ -417,7 +418,7 @@ export class Turns {
       // By this macrotask the events are delivered, and a snapshot reader that waited in `next()`
       // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
-        this.#live.remove(live.turnId, live)
+        this.#live.remove(live)
         if (error !== undefined) {
           live.reply.reject(error)
           live.started.reject(error)
