@@ -73,6 +73,7 @@ async function chatWith(endpoints: Endpoints, input: Input, options: Arguments):
     if (interactive) terminal.note(`${model} at ${endpoint.url} · kept in ${database} · /help`)
     const session = new Session(engine, {
       terminal,
+      lines,
       interrupts,
       selection,
       isSingle,
@@ -86,6 +87,7 @@ async function chatWith(endpoints: Endpoints, input: Input, options: Arguments):
     if (lines.editing !== undefined) {
       lines.editing.history.load(await library.said())
       lines.editing.completion = new Completion(completions(parts))
+      lines.editing.onEarly = (line) => handleEarly(line, parts)
     }
     if (options.resume) await resume(parts, options)
     return await converse(parts)
@@ -121,20 +123,17 @@ async function open(database: string, interactive: boolean): Promise<Engine> {
   }
 }
 
-/** Handles each line until the input ends or the person leaves. */
+/** Follows the queue, and handles each line, until the input ends or the person leaves. */
 async function converse(parts: Chat): Promise<Outcome> {
   const { lines, session, selection } = parts
   let outcome: Outcome = 'replied'
   for (;;) {
-    const line = await lines.next()
-    if (line === undefined || interrupts.leaving.aborted) break
-    if (line.trim() === '') continue
-    if (lines.interactive) interrupts.forget()
-    const command = lines.hasCommands ? commandIn(line) : undefined
-    if (command !== undefined && isLeaving(command)) break
+    const work = session.queue.isRunning ? () => session.follow() : await nextWork(parts)
+    if (work === undefined || interrupts.leaving.aborted) break
     try {
-      const done = command === undefined ? session.ask(line) : runCommand(command, parts)
-      outcome = (await done) ?? outcome
+      const done = await work()
+      if (done === 'stopped') await session.pause()
+      outcome = done ?? outcome
     } catch (error) {
       // A person can go on after a failure. A script that misses an answer must stop.
       const text = explain(error, selection.now.endpoint)
@@ -142,7 +141,32 @@ async function converse(parts: Chat): Promise<Outcome> {
       terminal.problem(text)
       // What waits was written for another course of the conversation.
       lines.editing?.takeBack()
+      await session.pause()
     }
   }
   return lines.interactive ? 'replied' : outcome
+}
+
+/** The work that the next line asks for; `undefined` at the end of the input, or to leave. */
+async function nextWork(parts: Chat): Promise<(() => Promise<Outcome | void>) | undefined> {
+  const { lines, session } = parts
+  for (;;) {
+    const line = await lines.next()
+    if (line === undefined) return undefined
+    if (line.trim() === '') continue
+    if (lines.interactive) interrupts.forget()
+    const command = lines.hasCommands ? commandIn(line) : undefined
+    if (command === undefined) return () => session.ask(line)
+    return isLeaving(command) ? undefined : () => runCommand(command, parts)
+  }
+}
+
+/** Queues a message that was entered during a reply, and runs the commands of the queue at once. */
+function handleEarly(line: string, parts: Chat): boolean {
+  const { session } = parts
+  const command = commandIn(line)
+  if (command === undefined) return session.enqueue(line)
+  if (command.name !== 'queue' || !session.isReplying) return false
+  runCommand(command, parts).catch((error) => terminal.problem(explain(error)))
+  return true
 }

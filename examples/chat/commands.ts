@@ -77,6 +77,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     hasArgument: true,
     run: changeSystem,
   },
+  queue: {
+    usage: '/queue [run|drop]',
+    help: 'list queued messages, send held ones, or take them back',
+    choices: () => () => ['run', 'drop'],
+    hasArgument: true,
+    run: useQueue,
+  },
   editor: {
     usage: '/editor [TEXT]',
     help: 'write the message in $EDITOR',
@@ -156,6 +163,7 @@ ${Object.values(COMMANDS)
 /quit              leave; so do Ctrl-D, and Ctrl-C twice
 
 Ctrl-C stops a reply while it streams. What had arrived is kept, and nothing is sent.
+Enter during a reply queues the message. After a stop or a failure the queue is held.
 """ begins and ends a message of several lines; so does \\ at the end of a line, or Alt-Enter.
 Tab completes commands; the arrow keys bring back earlier messages.
 `.trim()
@@ -222,6 +230,14 @@ async function changeTitle({ session, terminal }: Chat, argument: string) {
     await session.change({ title: argument })
   }
   terminal.note(`Title: ${await session.name()}`)
+}
+
+async function useQueue({ session }: Chat, argument: string) {
+  const { queue, conversation } = session
+  if (argument === '') return queue.list(conversation?.id)
+  if (argument === 'run') return queue.run(conversation?.id)
+  if (argument === 'drop') return queue.drop(conversation?.id)
+  throw new Error('/queue takes nothing, "run" or "drop".')
 }
 
 async function openEditor({ lines, env }: Chat, argument: string) {

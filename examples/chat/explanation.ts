@@ -22,6 +22,8 @@ const ADVICE: Partial<Record<ColloquyErrorCode, Advice>> = {
   'credentials-in-url': ({ variables }) =>
     `Take them out of ${variables.url}; a key belongs into ${variables.key}.`,
   'airplane-mode': '/airplane off ends it.',
+  'queue-held':
+    '/queue run sends the held messages first, /queue drop takes them out of the queue.',
   'context-overflow': '/new begins a shorter conversation.',
   'database-failed': 'Name another file with --database, if this one cannot be used.',
   'database-too-new': 'Or name another file with --database.',

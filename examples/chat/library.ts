@@ -58,6 +58,7 @@ export class Library {
     this.#terminal.note(`Going on with: ${nameOf(record, messages)}`)
     this.#session.open(record)
     if (show) await this.show({ all: false })
+    await this.#session.queue.tell(record.id)
   }
 
   /** Opens the conversation that was used last. */

@@ -27,8 +27,17 @@ export interface Lines {
 export interface Editing {
   readonly history: History
   completion: Completion | undefined
-  /** Takes the messages that wait to be sent back into the line. */
+  /**
+   * Called with each line that was entered while none is asked for. Returns true if it handles the
+   * line. Absent, or false: the line waits until one is asked for.
+   */
+  onEarly: ((line: string) => boolean) | undefined
+  /** Gives the lines that wait to `onEarly`, up to the first that it does not handle. */
+  handOver(): void
+  /** Takes the lines that wait back into the line being typed. */
   takeBack(): void
+  /** Puts texts into the line, before what is typed. */
+  giveBack(texts: readonly string[]): void
   /** Puts a text into the line, to be sent by Enter. */
   offer(text: string): void
   /** Gives the terminal to another program until the promise settles. */

@@ -27,7 +27,9 @@ interface Drawn {
 export class LiveArea {
   /** A row about what the chat waits for; '' for none. */
   status = ''
-  /** The messages that were entered while a reply streams. */
+  /** The messages in the queue of the conversation whose reply streams. */
+  queued: readonly string[] = []
+  /** The lines that were entered meanwhile, and are not messages in the queue. */
   waiting: readonly string[] = []
   /** The line being typed. Absent while there is nothing to show of it. */
   draft: DraftShown | undefined
@@ -61,7 +63,8 @@ export class LiveArea {
     const { status, draft } = this
     const rows = [
       ...(status === '' ? [] : [fitted(status, columns - 1)]),
-      ...this.waiting.map((text) => fitted(`next: ${text.replaceAll(/\s+/g, ' ')}`, columns - 1)),
+      ...this.queued.map((text) => entered('queued', text, columns)),
+      ...this.waiting.map((text) => entered('next', text, columns)),
     ]
     if (rows.length === 0 && draft === undefined) return ''
     // One row stays for the output above.
@@ -82,6 +85,11 @@ export class LiveArea {
 /** The column of the end of a line in its last row, if the terminal breaks it at its width. */
 export function columnAfterBreaks(column: number, columns: number): number {
   return column <= columns ? Math.min(column, columns - 1) : ((column - 1) % columns) + 1
+}
+
+/** The beginning of a text, in one row. */
+function entered(name: string, text: string, columns: number): string {
+  return fitted(`${name}: ${text.replaceAll(/\s+/g, ' ')}`, columns - 1)
 }
 
 function up(rows: number): string {

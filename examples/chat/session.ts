@@ -3,6 +3,8 @@ import { ColloquyError } from 'colloquy'
 import type { ConversationRecord, Engine, InputPart, Message, Turn } from 'colloquy'
 import { retryNote } from './explanation.ts'
 import type { Interrupts } from './interrupts.ts'
+import type { Lines } from './lines.ts'
+import { MessageQueue } from './message-queue.ts'
 import { plainLine } from './plain-text.ts'
 import { ReplyView } from './reply-view.ts'
 import type { Selection } from './selection.ts'
@@ -13,6 +15,7 @@ export type Outcome = 'replied' | 'stopped'
 
 export interface SessionOptions {
   readonly terminal: Terminal
+  readonly lines: Lines
   readonly interrupts: Interrupts
   readonly selection: Selection
   /** True if the engine makes titles. Otherwise the first message is the title. */
@@ -26,14 +29,24 @@ export interface SessionOptions {
 export class Session {
   /** Absent until the first message, so that no empty conversations are stored. */
   conversation: ConversationRecord | undefined
+  /** The messages that wait for the end of the reply. */
+  readonly queue: MessageQueue
   readonly #engine: Engine
   readonly #options: SessionOptions
   #system: string | undefined
+  #isReplying = false
 
   constructor(engine: Engine, options: SessionOptions) {
     this.#engine = engine
     this.#options = options
     this.#system = options.system
+    const { terminal, lines } = options
+    this.queue = new MessageQueue(engine, { terminal, editing: lines.editing })
+  }
+
+  /** True while a reply streams, and further messages are queued behind it. */
+  get isReplying(): boolean {
+    return this.#isReplying
   }
 
   /** The system prompt of the open conversation, or of the next one. */
@@ -42,12 +55,47 @@ export class Session {
   }
 
   /**
-   * Sends a message and shows the reply as it streams.
+   * Sends a message and shows the reply as it streams. While the queue is held, the text returns to the
+   * line: the messages in the queue were entered before it.
    *
    * @throws the error that ended the reply
    */
-  ask(text: string): Promise<Outcome> {
-    return this.#show((signal) => this.#send(text, signal))
+  async ask(text: string): Promise<Outcome> {
+    try {
+      return await this.#show((signal) => this.#send(text, signal))
+    } catch (error) {
+      const isHeld = error instanceof ColloquyError && error.code === 'queue-held'
+      if (isHeld) this.#options.lines.editing?.giveBack([text])
+      throw error
+    }
+  }
+
+  /** Queues a message behind the reply that streams. Returns false if none does. */
+  enqueue(text: string): boolean {
+    const { conversation } = this
+    if (conversation === undefined || !this.#isReplying) return false
+    const options = { ...this.#options.selection.sending, sendPolicy: 'queue' } as const
+    this.queue.add(text, this.#engine.send(conversation.id, text, options))
+    return true
+  }
+
+  /** Shows the reply to the next message of the queue. @throws as `ask` does */
+  async follow(): Promise<Outcome | void> {
+    const next = await this.queue.next()
+    if (next === undefined) return
+    this.#options.terminal.said('you> ', next.text)
+    return this.#show(async (signal) => {
+      const turn = await next.turn
+      const stop = () => void this.queue.stop(turn)
+      if (signal.aborted) stop()
+      else signal.addEventListener('abort', stop, { once: true })
+      return turn
+    })
+  }
+
+  /** A reply did not come to its end: the rest of the queue is held, and that is said. */
+  async pause(): Promise<void> {
+    if (this.conversation !== undefined) await this.queue.pause(this.conversation.id)
   }
 
   /** Asks again for a reply to the last message. @throws as `ask` does */
@@ -70,10 +118,12 @@ export class Session {
   /** Makes the next message start a new conversation. */
   startAnew(): void {
     this.conversation = undefined
+    this.queue.clear()
   }
 
   open(record: ConversationRecord): void {
     this.conversation = record
+    this.queue.clear()
     this.#options.selection.restore(record)
   }
 
@@ -112,22 +162,26 @@ export class Session {
   }
 
   async #show(begin: (signal: AbortSignal) => Promise<Turn>): Promise<Outcome> {
-    const { terminal, interrupts, selection, isSingle } = this.#options
+    const { terminal, lines, interrupts, selection, isSingle } = this.#options
     const { model, endpoint } = selection.now
-    const signal = interrupts.workBegins()
+    const signal = this.queue.whenWritten(interrupts.workBegins())
     const view = new ReplyView(terminal, isSingle ? undefined : model)
     try {
       const turn = await begin(signal)
+      this.#isReplying = true
+      lines.editing?.handOver()
       this.#tellTroubles(turn, endpoint.name)
       for await (const snapshot of turn.snapshots()) view.show(snapshot)
       view.finished((await turn.reply).message)
       return 'replied'
     } catch (error) {
       view.end()
+      this.#isReplying = false
       if (!(error instanceof ColloquyError && error.code === 'cancelled')) throw error
       terminal.note(error.partial ? 'Stopped. What had arrived is kept.' : 'Stopped.')
       return 'stopped'
     } finally {
+      this.#isReplying = false
       interrupts.workEnded()
     }
   }

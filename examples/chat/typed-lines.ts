@@ -2,9 +2,9 @@
  * The messages that a person types, with a line editor.
  *
  * The editor stays open while a reply streams, for two reasons. Ctrl-C is then a key that only the
- * chat receives; as a signal it would end npm too. And what is typed meanwhile is shown and kept:
- * Enter puts it into a queue for the time after the reply. Ctrl-C never sends anything: it takes the
- * queue back into the line.
+ * chat receives; as a signal it would end npm too. And what is typed meanwhile is shown and kept: Enter
+ * gives it to the chat, which queues a message. What the chat does not take then waits here for the end
+ * of the reply. Ctrl-C never sends anything: it takes what waits here back into the line.
  */
 import type { Completion } from './completion.ts'
 import { Draft } from './draft.ts'
@@ -33,13 +33,14 @@ export class TypedLines implements Lines, Editing {
   readonly history = new History()
   /** Completes what is typed. Absent until the chat is open. */
   completion: Completion | undefined
+  onEarly: ((line: string) => boolean) | undefined
   readonly #stdin: NodeJS.ReadStream
   readonly #terminal: Terminal
   readonly #interrupts: Interrupts
   readonly #draft = new Draft()
   readonly #keys = new Keys()
-  /** The messages that were entered before the chat asked for them. */
-  #queue: string[] = []
+  /** The lines that were entered before the chat asked for them. */
+  #early: string[] = []
   #asked: Asked | undefined
   #ended = false
   #suspended = false
@@ -62,7 +63,7 @@ export class TypedLines implements Lines, Editing {
   }
 
   next(prompt = PROMPT, kind: InputKind = 'message'): Promise<string | undefined> {
-    const early = kind === 'message' ? this.#queue.shift() : undefined
+    const early = kind === 'message' ? this.#early.shift() : undefined
     if (early !== undefined) {
       this.#show()
       this.#terminal.said(prompt, early)
@@ -76,10 +77,23 @@ export class TypedLines implements Lines, Editing {
   }
 
   takeBack(): void {
-    if (this.#queue.length === 0) return
+    const early = this.#early
+    this.#early = []
+    this.giveBack(early)
+  }
+
+  giveBack(texts: readonly string[]): void {
+    if (texts.length === 0) return
     const typed = this.#draft.text === '' ? [] : [this.#draft.text]
-    this.#draft.set([...this.#queue, ...typed].join('\n'))
-    this.#queue = []
+    this.#draft.set([...texts, ...typed].join('\n'))
+    this.#show()
+  }
+
+  handOver(): void {
+    for (let [line] = this.#early; line !== undefined; [line] = this.#early) {
+      if (this.onEarly?.(line) !== true) break
+      this.#early.shift()
+    }
     this.#show()
   }
 
@@ -209,8 +223,9 @@ export class TypedLines implements Lines, Editing {
     if (isMessage && line.trim() === '' && this.#asked?.kind !== 'rewrite') return
     this.#draft.set('')
     if (isMessage) this.history.add(text)
-    if (this.#asked === undefined) this.#queue.push(line)
-    else this.#answer(line)
+    if (this.#asked !== undefined) return this.#answer(line)
+    this.#early.push(line)
+    this.handOver()
   }
 
   #answer(line: string | undefined): void {
@@ -263,8 +278,8 @@ export class TypedLines implements Lines, Editing {
     const { text, cursor } = this.#draft
     const prompt = this.#asked?.prompt ?? PROMPT
     const isShown =
-      !this.#ended && (this.#asked !== undefined || text !== '' || this.#queue.length > 0)
-    area.waiting = this.#asked === undefined ? this.#queue : []
+      !this.#ended && (this.#asked !== undefined || text !== '' || this.#early.length > 0)
+    area.waiting = this.#asked === undefined ? this.#early : []
     area.draft = isShown ? { prompt, text, cursor } : undefined
     this.#terminal.refresh()
   }

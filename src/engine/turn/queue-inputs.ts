@@ -11,12 +11,13 @@ import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { type CancelCause, cancelError } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
+import type { LiveTurns } from './live-turns.ts'
 
 interface QueueInputsParts {
   readonly store: QueueStore
   readonly options: ResolvedOptions
   readonly find: (turnId: string) => LiveTurn | undefined
-  readonly all: () => readonly LiveTurn[]
+  readonly live: LiveTurns
   readonly forget: (live: LiveTurn) => void
   readonly restore: (stored: readonly StoredQueuedTurn[]) => unknown
   /** The number of queued turns before this one. */
@@ -104,9 +105,7 @@ export class QueueInputs {
   }
 
   #writingIn({ conversationId }: LiveTurn): readonly LiveTurn[] {
-    return this.#parts
-      .all()
-      .filter((live) => live.isWriting && live.conversationId === conversationId)
+    return this.#parts.live.in(conversationId).filter(({ isWriting }) => isWriting)
   }
 }
 

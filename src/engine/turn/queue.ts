@@ -16,6 +16,7 @@ import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { type CancelCause, cancelError } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
+import type { LiveTurns } from './live-turns.ts'
 import { QueueInputs, takesPart } from './queue-inputs.ts'
 import { fromStored, type Sealer } from './queued-options.ts'
 import { endingError } from './stored-turn.ts'
@@ -27,7 +28,7 @@ interface QueueParts {
   readonly options: ResolvedOptions
   readonly sealer: Sealer
   readonly find: (turnId: string) => LiveTurn | undefined
-  readonly all: () => readonly LiveTurn[]
+  readonly live: LiveTurns
   readonly create: (request: TurnRequest) => LiveTurn
   readonly forget: (live: LiveTurn) => void
   readonly onIdle: (conversationId: string) => void
@@ -61,9 +62,9 @@ export class TurnQueue {
 
   /** The live queued turns of a conversation, in order. */
   waitingIn(conversationId: string): readonly LiveTurn[] {
-    return this.#parts
-      .all()
-      .filter((live) => live.conversationId === conversationId && live.isQueued)
+    return this.#parts.live
+      .in(conversationId)
+      .filter(({ isQueued }) => isQueued)
       .toSorted((one, other) => placeOf(one) - placeOf(other))
   }
 
@@ -95,9 +96,7 @@ export class TurnQueue {
     } as const
     // The end of the turn before is told in a microtask that is queued already.
     queueMicrotask(() => {
-      const told = this.#parts
-        .all()
-        .find((live) => live.conversationId === conversationId && live.replyFeed.hasOwner)
+      const told = this.#parts.live.in(conversationId).find(({ replyFeed }) => replyFeed.hasOwner)
       this.#parts.feed.announce(conversationId, report, told?.replyFeed.ownerId)
     })
   }
@@ -168,8 +167,8 @@ export class TurnQueue {
 
   /** Rejects the replies of a deleted conversation's queued turns. Their rows are gone. */
   forgetConversation(conversationId: string, error: ColloquyError): void {
-    for (const live of this.#parts.all()) {
-      if (live.conversationId !== conversationId || !live.isQueued) continue
+    for (const live of this.#parts.live.in(conversationId)) {
+      if (!live.isQueued) continue
       const ended = this.#endedRecord(live, 'cancelled', error)
       this.#finish(live, error, ended && { type: 'turn.cancelled', turn: ended })
     }
@@ -177,9 +176,9 @@ export class TurnQueue {
 
   /** Rejects the replies of all queued turns, which stay queued in the database. */
   async close(): Promise<void> {
-    const writing = this.#parts.all().filter(({ isWriting }) => isWriting)
+    const writing = this.#parts.live.values().filter(({ isWriting }) => isWriting)
     await Promise.allSettled(writing.map(async ({ recording }) => await recording))
-    const queued = this.#parts.all().filter(({ isQueued }) => isQueued)
+    const queued = this.#parts.live.values().filter(({ isQueued }) => isQueued)
     const error = new ColloquyError(
       'engine-closed',
       'The engine was closed before this turn started. It is still queued: open the database again and call engine.resumeQueue().',

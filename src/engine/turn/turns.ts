@@ -50,6 +50,7 @@ import type { Drains } from './drains.ts'
 import { TurnEnding } from './ending.ts'
 import type { LateTools } from './late-tools.ts'
 import { LiveTurn } from './live-turn.ts'
+import { LiveTurns } from './live-turns.ts'
 import { phaseReport } from './phase.ts'
 import { TurnQueue } from './queue.ts'
 import { QueueWrites } from './queue-writes.ts'
@@ -104,7 +105,7 @@ export class Turns {
   readonly queue: TurnQueue
   readonly #checkpoints: Checkpoints
   readonly #calls: StepCallsPort
-  readonly #live = new Registry<string, LiveTurn>()
+  readonly #live = new LiveTurns()
   /** By conversation id. */
   readonly #running = new Registry<string, LiveTurn>()
 
@@ -138,9 +139,9 @@ export class Turns {
       options,
       sealer: endpoints,
       find,
-      all: () => this.#live.values(),
+      live: this.#live,
       create: (request) => this.create(request),
-      forget: (live) => this.#live.remove(live.turnId, live),
+      forget: (live) => this.#live.remove(live),
       onIdle,
       cancel: (live, cause) => void this.#cancel(live, cause),
     })
@@ -151,7 +152,7 @@ export class Turns {
       runningIn: (conversationId) => this.runningIn(conversationId),
       refuse: (live) => {
         this.#refuse(live)
-        this.#live.remove(live.turnId, live)
+        this.#live.remove(live)
       },
       tell,
       onIdle,
@@ -192,8 +193,8 @@ export class Turns {
 
   /** A conversation has another owner: the events of its turns are for the new one. */
   changeOwner(conversationId: string, owner: string | undefined): void {
-    for (const live of this.#live.values()) {
-      if (live.conversationId === conversationId) this.#feed.changeOwner(live.replyFeed, owner)
+    for (const live of this.#live.in(conversationId)) {
+      this.#feed.changeOwner(live.replyFeed, owner)
     }
   }
 
@@ -208,7 +209,7 @@ export class Turns {
       throw repeatedId()
     }
     const live = new LiveTurn(request, this.#feed.replyFeed(request))
-    this.#live.set(live.turnId, live)
+    this.#live.add(live)
     return live
   }
 
@@ -452,7 +453,7 @@ export class Turns {
   }
 
   #refuseSecond(live: LiveTurn): void {
-    this.#live.remove(live.turnId, live)
+    this.#live.remove(live)
     live.accepted.reject(turnRunning())
     live.over.resolve()
   }
@@ -509,7 +510,7 @@ export class Turns {
       // By this macrotask the events are delivered, and a snapshot reader that waited in `next()`
       // has the last snapshot. Only then does `reply` settle.
       setImmediate(() => {
-        this.#live.remove(live.turnId, live)
+        this.#live.remove(live)
         if (error !== undefined) {
           live.reply.reject(error)
           live.started.reject(error)

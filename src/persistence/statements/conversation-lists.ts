@@ -119,7 +119,7 @@ function listOf(db: Db, marks: Marks<ListParameters>, shape: Shape) {
 
 /**
  * The conversations that have all the fields, found by the first one. A cross join, because it keeps
- * the order of the tables.
+ * the order of the tables in SQLite.
  */
 function matching(db: Db, marks: Marks<ListParameters>, fields: number) {
   let query = db
@@ -152,15 +152,20 @@ type Conversations = ExpressionBuilder<Tables & { c: Tables['conversation'] }, '
 function conditions(
   of: Conversations,
   marks: Marks<ListParameters>,
-  { order, isUpwards, owners }: Shape,
+  { order, isUpwards, owners, fields }: Shape,
   archived: boolean | 'any',
 ) {
-  const place = sql<SqlBool>`(${sql.ref(`c.${order}`)}, ${sql.ref('c.id')}) ${isUpwards ? sql`>` : sql`<`} (${marks.at}, ${marks.id})`
+  const [at, owner] = [sql.ref<number>(`c.${order}`), sql.ref<string>('c.owner_id')]
+  // Found by a field, a conversation is looked up by its id. Expressions that no index has keep a
+  // database with figures about its tables from reading all conversations of an owner for each field.
+  const isById = fields > 0
+  const place = sql<SqlBool>`(${isById ? sql`${at} + 0` : at}, ${sql.ref('c.id')}) ${isUpwards ? sql`>` : sql`<`} (${marks.at}, ${marks.id})`
+  const isOwn = sql<SqlBool>`${isById ? sql`${owner} || ''` : owner} = ${marks.viewer}`
   return of.and([
     of('c.deleted_at', 'is', null),
     ...(archived === 'any' ? [] : [of('c.archived_at', archived ? 'is not' : 'is', null)]),
     // By the index of owners, where there is one owner.
-    ...(owners === 'own' ? [of('c.owner_id', '=', marks.viewer as RawBuilder<string>)] : []),
+    ...(owners === 'own' ? [isOwn] : []),
     ...(owners === 'shared' ? [visible(marks, 'c')] : []),
     place,
   ])
