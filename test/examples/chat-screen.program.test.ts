@@ -158,7 +158,8 @@ describe.runIf(process.platform === 'linux')('on a screen', () => {
       await process.shows((text) => text.replaceAll(/\s/g, '').endsWith(long))
       const rows = process.screen.lines.length - before
       process.type('\u0001X\u001B[C\u001B[CY')
-      await process.shows((text) => text.includes('you> X語aY語a'))
+      const edited = `you>X語aY${'語a'.repeat(59)}`
+      await process.shows((text) => text.replaceAll(/\s/g, '').endsWith(edited))
       expect(process.screen.lines.length - before).toBe(rows)
       process.type('\u0005\u0017')
       await process.shows((text) => text.endsWith('you>'))

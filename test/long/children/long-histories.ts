@@ -28,7 +28,7 @@ async function liveReply(id: string): Promise<void> {
 }
 
 const conversations = await Promise.all(
-  Array.from({ length: STREAMS + 1 }, () =>
+  Array.from({ length: 2 * STREAMS }, () =>
     engine.startConversation({
       messages: Array.from({ length: 100 }, (_, n) => ({
         role: n % 2 === 0 ? ('user' as const) : ('assistant' as const),
@@ -37,11 +37,11 @@ const conversations = await Promise.all(
     }),
   ),
 )
-const [first, ...others] = conversations.map(({ id }) => id)
-// A warm-up: objects that are made once do not count.
-await liveReply(first as string)
+const ids = conversations.map(({ id }) => id)
+// As many before, which stay live: objects that are made once do not count.
+await Promise.all(ids.slice(0, STREAMS).map(liveReply))
 const before = await inUse()
-await Promise.all(others.map(liveReply))
+await Promise.all(ids.slice(STREAMS).map(liveReply))
 process.send?.(((await inUse()) - before) / STREAMS)
 await engine.close()
 process.disconnect()

@@ -6,6 +6,7 @@ import { messages } from '../../../src/transport/dialects/messages/read.ts'
 import { responses } from '../../../src/transport/dialects/responses/read.ts'
 import { ReplyDraft } from '../../../src/transport/reply-draft.ts'
 import type { WireObject } from '../../../src/transport/wire-value.ts'
+import { expectGrowth } from '../../support/growth.ts'
 import { started, added, inputDelta, opened, ended } from '../../support/messages-events.ts'
 import { chunk } from '../../support/scripts.ts'
 import { NO_LIMITS, targetAt } from '../asking.ts'
@@ -298,13 +299,6 @@ const STREAMS: Readonly<Record<string, readonly [number, WireDialect, (n: number
   ],
 }
 
-function cpuOf(dialect: WireDialect, stream: Buffer): number {
-  const before = process.cpuUsage()
-  decoded([stream], { dialect })
-  const { user, system } = process.cpuUsage(before)
-  return user + system
-}
-
 /** Details of reasoning that are told again with each one that comes. */
 const GROWING: Readonly<Record<string, (n: number) => object[]>> = {
   'fields that one signed block gets one by one': (n) =>
@@ -328,18 +322,10 @@ test.each(Object.entries(GROWING))('%s are told in proportion to what came', (_,
   }
 })
 
-const median = (all: readonly number[]): number =>
-  all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0
-
 test.each(Object.entries(STREAMS))('%s cost what they weigh', (_, [size, dialect, events]) => {
   const small = body(events(size))
   const large = body(events(4 * size))
-  const costs: [number[], number[]] = [[], []]
-  cpuOf(dialect, large)
-  for (let round = 0; round < 5; round += 1) {
-    costs[0].push(cpuOf(dialect, small))
-    costs[1].push(cpuOf(dialect, large))
-  }
+  const read = (stream: Buffer) => () => decoded([stream], { dialect })
 
-  expect(median(costs[1])).toBeLessThan(8 * Math.max(median(costs[0]), 2_000))
+  expectGrowth(read(small), read(large))
 })
