@@ -16,6 +16,7 @@ interface Event {
   readonly seq: number
   readonly at: Date
   readonly type: string
+  readonly snapshot?: Date
 }
 
 /** A turn has events with these fields, besides snapshots. */
@@ -40,9 +41,9 @@ export const measure: Measure = async (task) => {
     }
     const at = new Date()
     const watch = new Stopwatch()
-    for (const field of SHAPES) subject.next({ seq: 0, at, ...{ type: field, [field]: at } })
+    for (const field of SHAPES) subject.next({ seq: 0, at, type: field, [field]: at })
     for (let seq = 1; seq <= events; seq += 1) {
-      subject.next({ seq, at, ...{ type: 'reply.snapshot', snapshot: at } })
+      subject.next({ seq, at, type: 'reply.snapshot', snapshot: at })
     }
     const { cpuUs } = watch
     checkCount(length, events)
