@@ -154,16 +154,22 @@ export async function insertTurn(
   if (tools !== undefined) {
     await SET_TOOLS.run(tx, { id: start.turnId, tools: toJson(tools, 'tools') })
   }
-  const key = toTextOrNull(start.idempotencyKey)
-  if (key !== null) {
-    await INSERT_SEND_KEY.run(tx, {
-      conversation_id: conversation.id,
-      key,
-      turn_id: start.turnId,
-      message_id: inputId,
-    })
-  }
+  await insertSendKey(tx, start, {
+    conversation_id: conversation.id,
+    turn_id: start.turnId,
+    message_id: inputId,
+  })
   return position
+}
+
+/** Writes the key of a send, if it has one. */
+export async function insertSendKey(
+  tx: Connection,
+  { idempotencyKey }: Pick<TurnStart, 'idempotencyKey'>,
+  names: Omit<SendKeyRow, 'key'>,
+): Promise<void> {
+  const key = toTextOrNull(idempotencyKey)
+  if (key !== null) await INSERT_SEND_KEY.run(tx, { ...names, key })
 }
 
 /** Returns the endpoint and the model of the turn, or the error with which `bind` refused it. */

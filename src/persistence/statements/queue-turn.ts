@@ -10,7 +10,7 @@ import type { SendPolicy } from '../../protocol/turn.ts'
 import type { PlacedTurn, Placement } from '../ports/placement.ts'
 import type { TurnAccept, TurnBinding, TurnStart } from '../ports/turn-store.ts'
 import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
-import { INSERT_SEND_KEY } from './accepting.ts'
+import { insertSendKey } from './accepting.ts'
 import type { ReportBroken } from './checked-row.ts'
 import { type Db, literal, type Marks } from './compile.ts'
 import { COUNT_TURN, TOUCH } from './heads.ts'
@@ -19,7 +19,7 @@ import { numberAfter } from './positions.ts'
 import { QUEUED, readQueue } from './queue.ts'
 import { optionsColumn, queuedOptions } from './queued-options.ts'
 import { type Connection, Statement } from './statement.ts'
-import { fromText, toText, toTextOrNull } from './stored-text.ts'
+import { fromText, toText } from './stored-text.ts'
 import { SELECT_MESSAGE } from './turn-parts.ts'
 import { ANY_VIEWER } from './visible.ts'
 
@@ -198,7 +198,11 @@ async function joinedTurn(
   if (before?.role !== 'user') return undefined
   await insertInput(tx, input, { id, turnId: turn.id, after: before.id })
   await SET_LAST_INPUT.run(tx, { id: turn.id, input_message_id: input.messageId })
-  await insertKey(tx, start, { id, turnId: turn.id, messageId: input.messageId })
+  await insertSendKey(tx, start, {
+    conversation_id: id,
+    turn_id: turn.id,
+    message_id: input.messageId,
+  })
   await TOUCH.run(tx, { id, updated_at: start.at.getTime() })
   return turn.id
 }
@@ -238,7 +242,7 @@ async function ownTurn(
     options: optionsColumn(options, isNew ? input.parentId : undefined),
     sealed_options: options.sealed ?? null,
   })
-  await insertKey(tx, start, { id, turnId, messageId })
+  await insertSendKey(tx, start, { conversation_id: id, turn_id: turnId, message_id: messageId })
   await COUNT_TURN.run(tx, { id, turns, branches: conversation.branches, updated_at: at })
   return turnId
 }
@@ -262,25 +266,6 @@ async function insertInput(
     role,
     parts: json,
     created_at: at.getTime(),
-  })
-}
-
-async function insertKey(
-  tx: Connection,
-  { idempotencyKey }: TurnStart,
-  {
-    id,
-    turnId,
-    messageId,
-  }: { readonly id: string; readonly turnId: string; readonly messageId: string },
-): Promise<void> {
-  const key = toTextOrNull(idempotencyKey)
-  if (key === null) return
-  await INSERT_SEND_KEY.run(tx, {
-    conversation_id: id,
-    key,
-    turn_id: turnId,
-    message_id: messageId,
   })
 }
 
