@@ -11,6 +11,7 @@ import type {
   ToolsLogic,
   ToolsReport,
 } from '../../machines/tools-actor.ts'
+import { activeSnapshot, stoppedSnapshot } from './figured-snapshot.ts'
 import { reporter } from './relay.ts'
 
 /** The work behind the actor, by the turn's id. */
@@ -23,32 +24,13 @@ export interface ToolsPort {
 
 export function toolsLogic({ start, figures }: ToolsPort): ToolsLogic {
   return {
-    getInitialSnapshot: (_, input) => ({
-      status: 'active',
-      output: undefined,
-      error: undefined,
-      input,
-      // An accessor: figures are made when somebody looks.
-      get context() {
-        return figures(input)
-      },
-    }),
+    getInitialSnapshot: (_, input) => activeSnapshot(input, figures),
     start: ({ input }, { self, system }) => {
       start(input, reporter(self, system))
     },
     // What leaves the state has stopped the calls: the seal of the reply does.
-    transition: (snapshot, event) => {
-      if (event.type !== 'xstate.stop') return snapshot
-      const { input } = snapshot
-      // A copy: the snapshot of a stopped actor does not change any more.
-      return {
-        status: 'stopped',
-        output: undefined,
-        error: undefined,
-        input,
-        context: figures(input),
-      }
-    },
+    transition: (snapshot, event) =>
+      event.type === 'xstate.stop' ? stoppedSnapshot(snapshot.input, figures) : snapshot,
     getPersistedSnapshot: (snapshot) => snapshot,
   }
 }

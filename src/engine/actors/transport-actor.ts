@@ -12,6 +12,7 @@ import type {
   TransportInput,
   TransportLogic,
 } from '../../machines/transport-actor.ts'
+import { activeSnapshot, stoppedSnapshot } from './figured-snapshot.ts'
 import { reporter } from './relay.ts'
 
 /** Told by the attempt to its actor. */
@@ -34,26 +35,14 @@ export interface TransportPort {
 
 export function transportLogic({ start, stop, figures }: TransportPort): TransportLogic {
   return {
-    getInitialSnapshot: (_, input) => ({
-      status: 'active',
-      output: undefined,
-      error: undefined,
-      input,
-      // An accessor: figures are made when somebody looks.
-      get context() {
-        return figures(input)
-      },
-    }),
+    getInitialSnapshot: (_, input) => activeSnapshot(input, figures),
     start: ({ input }, { self, emit, system }) => {
       start(input, { report: reporter(self, system), emit })
     },
     transition: (snapshot, event) => {
       if (event.type !== 'xstate.stop') return snapshot
-      const { input } = snapshot
-      stop(input)
-      // A copy: the snapshot of a stopped actor does not change any more.
-      const context = figures(input)
-      return { status: 'stopped', output: undefined, error: undefined, input, context }
+      stop(snapshot.input)
+      return stoppedSnapshot(snapshot.input, figures)
     },
     getPersistedSnapshot: (snapshot) => snapshot,
   }
