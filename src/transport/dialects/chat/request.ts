@@ -4,7 +4,7 @@
  */
 import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
-import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
+import type { ToolDefinition } from '../../../protocol/tool.ts'
 import type { ServerQuirks } from '../../provider-target.ts'
 import type { Refusal } from '../../refusal.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
@@ -20,6 +20,7 @@ import type {
 import { namedFile } from '../history/sent-file.ts'
 import { LONGEST_CALL_ID } from '../history/wire-names.ts'
 import { fileNameFor } from '../media-type.ts'
+import { toolFields } from '../tool-fields.ts'
 import { DETAIL_LISTS } from './reasoning.ts'
 import { sentReasoning } from './sent-reasoning.ts'
 
@@ -37,7 +38,7 @@ export function chatRequestBody(request: ReplyRequest): object {
     model: request.model,
     messages: messagesOf(request),
     ...settled,
-    ...toolFields(request),
+    ...toolFields(request, TOOL_FORMAT),
     ...(stream && streamOptions && { stream_options: { include_usage: true } }),
     ...request.extraBody,
     // After `extraBody`, which must not change it: it decides how the answer is waited for.
@@ -220,25 +221,10 @@ function namedFiles({ toolCallId, toolName, files }: SendableResult): readonly o
   return [{ type: 'text', text }, ...files.map(filePart)]
 }
 
-/** The tools, and whether and how they are to be called. */
-function toolFields(request: ReplyRequest): object {
-  const { tools = {}, providerTools = [], toolChoice, parallelToolCalls } = request
-  const all = [...toolsOf(tools), ...providerTools]
-  if (all.length === 0) return {}
-  return {
-    tools: all,
-    ...(toolChoice !== undefined && { tool_choice: wireChoice(toolChoice) }),
-    ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
-  }
-}
-
-function wireChoice(choice: ToolChoice): unknown {
-  return typeof choice === 'string' ? choice : { type: 'function', function: { name: choice.tool } }
-}
-
-function toolsOf(tools: ToolDefinitions): readonly object[] {
-  return Object.entries(tools).map(([name, { description, inputSchema }]) => ({
+const TOOL_FORMAT = {
+  tool: (name: string, { description, inputSchema }: ToolDefinition) => ({
     type: 'function',
     function: { name, description, parameters: inputSchema },
-  }))
+  }),
+  choice: (name: string) => ({ type: 'function', function: { name } }),
 }

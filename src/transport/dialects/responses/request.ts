@@ -7,7 +7,7 @@
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { FilePart } from '../../../protocol/message.ts'
 import { textOf } from '../../../protocol/message.ts'
-import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
+import type { ToolDefinition } from '../../../protocol/tool.ts'
 import type { ReplyRequest } from '../../reply-request.ts'
 import { isObject, nonEmpty } from '../../wire-value.ts'
 import { isBlank, sendableMessages, sendableSystem } from '../history/sendable-messages.ts'
@@ -20,6 +20,7 @@ import type {
 } from '../history/sendable-message.ts'
 import { namedFile } from '../history/sent-file.ts'
 import { fileNameFor } from '../media-type.ts'
+import { toolFields } from '../tool-fields.ts'
 import { reasoningItems } from './reasoning.ts'
 
 /**
@@ -39,7 +40,7 @@ export function responsesRequestBody(request: ReplyRequest): object {
     temperature: settings.temperature,
     top_p: settings.topP,
     max_output_tokens: settings.maxOutputTokens,
-    ...toolFields(request),
+    ...toolFields(request, TOOL_FORMAT),
     store: false,
     ...(!NEVER_REASON.test(model) && { include: ['reasoning.encrypted_content'] }),
     ...request.extraBody,
@@ -158,29 +159,14 @@ function callOutput({ toolCallId, text, files, isCustom }: SendableResult): obje
   return { type, call_id: toolCallId, output: [...said, ...files.map(filePart)] }
 }
 
-/** The tools, and whether and how they are to be called. */
-function toolFields(request: ReplyRequest): object {
-  const { tools = {}, providerTools = [], toolChoice, parallelToolCalls } = request
-  const all = [...toolsOf(tools), ...providerTools]
-  if (all.length === 0) return {}
-  return {
-    tools: all,
-    ...(toolChoice !== undefined && { tool_choice: wireChoice(toolChoice) }),
-    ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
-  }
-}
-
-function wireChoice(choice: ToolChoice): unknown {
-  return typeof choice === 'string' ? choice : { type: 'function', name: choice.tool }
-}
-
-function toolsOf(tools: ToolDefinitions): readonly object[] {
-  return Object.entries(tools).map(([name, { description, inputSchema }]) => ({
+const TOOL_FORMAT = {
+  tool: (name: string, { description, inputSchema }: ToolDefinition) => ({
     type: 'function',
     name,
     description,
     parameters: inputSchema,
     // Otherwise the provider would change or refuse schemas, to make constrained decoding possible.
     strict: false,
-  }))
+  }),
+  choice: (name: string) => ({ type: 'function', name }),
 }
