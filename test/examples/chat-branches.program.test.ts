@@ -1,7 +1,8 @@
 /** `/regenerate`, `/edit` and `/branches` of the terminal chat, on a screen and in a pipe. */
 import { describe, expect } from 'vitest'
-import type { Provider, Script } from '../support/provider.ts'
-import { endless, json, streamed } from '../support/scripts.ts'
+import type { Provider } from '../support/provider.ts'
+import { endless, streamed } from '../support/scripts.ts'
+import { answer, asked } from './chat-provider.ts'
 import { test, type ChatStarter } from './chat-test.ts'
 import type { ExampleProcess, TerminalSize } from './example-process.ts'
 
@@ -10,19 +11,11 @@ const SIZES = [
   { columns: 32, rows: 30 },
 ]
 
-/** Title requests may come between the replies, and take no script. */
-function answer(provider: Provider, ...scripts: Script[]): void {
-  const title = json({ choices: [{ message: { content: 'A title' }, finish_reason: 'stop' }] })
-  provider.always((exchange) =>
-    exchange.body.stream === true ? scripts.shift()?.(exchange) : title(exchange),
-  )
-}
-
 /** The texts of each request. */
 function sent(provider: Provider): readonly string[][] {
-  return provider.requests
-    .filter(({ body }) => body?.stream === true)
-    .map(({ body }) => body.messages.map(({ content }: { content: string }) => content))
+  return asked(provider).map(({ body }) =>
+    body.messages.map(({ content }: { content: string }) => content),
+  )
 }
 
 /** Types a line, and waits until the chat asks for the next one. */

@@ -1,7 +1,8 @@
 /** Messages that are entered in the terminal chat while a reply streams, on a screen and in a pipe. */
 import { describe, expect } from 'vitest'
-import type { Exchange, Provider, Script } from '../support/provider.ts'
-import { endless, json, steps, streamed } from '../support/scripts.ts'
+import type { Provider } from '../support/provider.ts'
+import { endless, steps, streamed } from '../support/scripts.ts'
+import { answer, asked, questions, waits } from './chat-provider.ts'
 import { type ChatStarter, test } from './chat-test.ts'
 import type { ExampleProcess } from './example-process.ts'
 
@@ -9,28 +10,6 @@ const WIDE = { columns: 80, rows: 24 }
 const NARROW = { columns: 32, rows: 12 }
 const SIZES = [WIDE, NARROW]
 const HELD = '1 message is held. /queue run sends it, /queue drop takes it back into the line.'
-
-/** Scripts for the replies. Title requests may come between them, and take no script. */
-function answer(provider: Provider, ...scripts: Script[]): void {
-  const title = json({ choices: [{ message: { content: 'A title' }, finish_reason: 'stop' }] })
-  provider.always((exchange) =>
-    exchange.body.stream === true ? scripts.shift()?.(exchange) : title(exchange),
-  )
-}
-
-function asked(provider: Provider): Exchange[] {
-  return provider.requests.filter(({ body }) => body?.stream === true)
-}
-
-/** What the person said last, in each request. */
-function questions(provider: Provider): unknown[] {
-  return asked(provider).map(({ body }) => body.messages.at(-1).content)
-}
-
-/** The chat waits for a line, and this is in it. */
-function waits(process: ExampleProcess, typed = ''): Promise<string> {
-  return process.shows((text) => text.endsWith(`\nyou> ${typed}`.trimEnd()))
-}
 
 /** Waits for words that a narrow screen breaks. */
 function says(process: ExampleProcess, words: string): Promise<string> {

@@ -3,37 +3,14 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import type { Exchange, Provider, Script } from '../support/provider.ts'
 import { reply as replied } from '../../src/testing.ts'
 import { endless, json, steps, streamed } from '../support/scripts.ts'
+import { answer, asked, PROMPT, questions, waits } from './chat-provider.ts'
 import { test } from './chat-test.ts'
 import type { ExampleProcess } from './example-process.ts'
 
 const WIDE = { columns: 80, rows: 24 }
 const NARROW = { columns: 32, rows: 12 }
-const PROMPT = 'you> '
-
-/** Scripts for the replies. Title requests may come between them, and take no script. */
-function answer(provider: Provider, ...scripts: Script[]): void {
-  const title = json({ choices: [{ message: { content: 'A title' }, finish_reason: 'stop' }] })
-  provider.always((exchange) =>
-    exchange.body.stream === true ? scripts.shift()?.(exchange) : title(exchange),
-  )
-}
-
-function asked(provider: Provider): Exchange[] {
-  return provider.requests.filter(({ body }) => body?.stream === true)
-}
-
-/** What the person said last, in each request. */
-function questions(provider: Provider): unknown[] {
-  return asked(provider).map(({ body }) => body.messages.at(-1).content)
-}
-
-/** The chat waits for a line, and this is in it. */
-function waits(process: ExampleProcess, typed = ''): Promise<string> {
-  return process.shows((text) => text.endsWith(`\n${PROMPT}${typed}`.trimEnd()))
-}
 
 /** Types a line and waits for the end of the reply. */
 async function ask(process: ExampleProcess, line: string): Promise<void> {

@@ -1,21 +1,8 @@
 /** The terminal chat on a terminal, as a person uses it. */
 import { describe, expect } from 'vitest'
-import type { Exchange, Provider, Script } from '../support/provider.ts'
-import { endless, json, steps, streamed } from '../support/scripts.ts'
+import { endless, steps, streamed } from '../support/scripts.ts'
+import { answer, asked } from './chat-provider.ts'
 import { test } from './chat-test.ts'
-
-/** Scripts for the replies. Title requests may come between them, and take no script. */
-function answer(provider: Provider, ...scripts: Script[]): void {
-  const title = json({ choices: [{ message: { content: 'A title' }, finish_reason: 'stop' }] })
-  provider.always((exchange) =>
-    exchange.body.stream === true ? scripts.shift()?.(exchange) : title(exchange),
-  )
-}
-
-/** The requests for replies. */
-function asked(provider: Provider): Exchange[] {
-  return provider.requests.filter(({ body }) => body?.stream === true)
-}
 
 // On other systems `script` is another program with other options, so there is no terminal.
 describe.runIf(process.platform === 'linux')('a terminal', () => {
