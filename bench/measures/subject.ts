@@ -1,8 +1,8 @@
 /**
  * The floor of fan-out: a bare RxJS Subject with as many events and as many observers.
  *
- * Its events are of several shapes, as those of a turn are: an observer's own access to a field
- * costs more then, whoever delivers.
+ * Its events are of several shapes, as those of a turn are. Reading a field of such events costs an
+ * observer more, with any kind of delivery.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

@@ -55,8 +55,8 @@ export class MessageQueue {
   }
 
   /**
-   * Aborts as `signal` does, but not before the messages that were entered are in the queue: one that
-   * came after the stop would start at once.
+   * Aborts after `signal`, once all messages that were entered are in the queue. A message that came
+   * into the queue after the stop would start at once.
    */
   whenWritten(signal: AbortSignal): AbortSignal {
     const stop = new AbortController()

@@ -2,9 +2,9 @@
  * The messages that a person types, with a line editor.
  *
  * The editor stays open while a reply streams, for two reasons. Ctrl-C is then a key that only the
- * chat receives; as a signal it would end npm too. And what is typed meanwhile is shown and kept: Enter
- * gives it to the chat, which queues a message. What the chat does not take then waits here for the end
- * of the reply. Ctrl-C never sends anything: it takes what waits here back into the line.
+ * chat receives; as a signal it would end npm too. A line that is typed meanwhile is shown and kept: Enter
+ * gives it to the chat, which queues a message. A line that the chat does not take waits here for the end
+ * of the reply. Ctrl-C never sends anything: it takes the waiting lines back into the editor.
  */
 import type { Completion } from './completion.ts'
 import { Draft } from './draft.ts'

@@ -115,7 +115,7 @@ export type TurnHappening =
       readonly isError: boolean
       readonly durationMs: number
     }
-  /** What is to be written is not on disk yet. It is kept, and the write is made again. */
+  /** A write of the turn failed. Its data is kept, and the write is made again. */
   | {
       readonly type: 'turn.save-failed'
       readonly error: ErrorRecord
