@@ -25,7 +25,8 @@ import {
   rememberedSecrets,
 } from './endpoint-secrets.ts'
 import { assertReadable, keyUnreadable } from './key-unreadable.ts'
-import { brokenEndpoint, checkedStored, originOf } from './stored-endpoint.ts'
+import { byName, type OpenedEndpoint, readEndpoints, recordOf } from './endpoint-records.ts'
+import { brokenEndpoint, originOf } from './stored-endpoint.ts'
 
 /** An endpoint with its secrets, ready for use. It stays inside the engine. */
 export interface UsableEndpoint {
@@ -43,16 +44,11 @@ export interface UsableEndpoint {
   readonly quirks?: Quirks | undefined
 }
 
-interface Entry {
-  readonly stored: StoredEndpoint
-  readonly secrets: HeldSecrets
-}
-
 export class Endpoints {
   readonly #store: EndpointStore
   readonly #secrets: EndpointSecrets
   readonly #logger: Logger
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, OpenedEndpoint>()
   /** The names of endpoints whose rows cannot be read. */
   readonly #broken: Set<string>
   /**
@@ -145,7 +141,6 @@ export class Endpoints {
     return deletion
   }
 
-  /** All endpoints whose row can be read, by name. */
   /** The secrets of all endpoints, to be struck out of texts. Those that cannot be read are unknown. */
   secrets(): readonly SecretHolder[] {
     return [...this.#entries.keys()].flatMap((name) => {
@@ -157,6 +152,7 @@ export class Endpoints {
     })
   }
 
+  /** All endpoints whose row can be read, by name. */
   list(): readonly EndpointRecord[] {
     return byName(Array.from(this.#entries.values(), (entry) => recordOf(entry)))
   }
@@ -192,7 +188,7 @@ export class Endpoints {
     }
   }
 
-  #entry(name: string): Entry | undefined {
+  #entry(name: string): OpenedEndpoint | undefined {
     if (this.#broken.has(name)) throw brokenEndpoint(name)
     return this.#entries.get(name)
   }
@@ -252,70 +248,6 @@ function endpointNotFound(name: string): ColloquyError {
     'endpoint-not-found',
     `There is no endpoint named ${JSON.stringify(name)}. Create it with engine.putEndpoint(${JSON.stringify(name)}, { url, model }).`,
   )
-}
-
-/** The record of a stored endpoint, for an engine that only reads and uses no key. */
-export async function storedRecord(
-  store: EndpointStore,
-  name: string,
-): Promise<EndpointRecord | undefined> {
-  const { endpoints, broken } = await readEndpoints(store)
-  if (broken.has(name)) throw brokenEndpoint(name)
-  const stored = endpoints.find((endpoint) => endpoint.name === name)
-  return stored && recordWithoutKeys(stored)
-}
-
-/** The records of all stored endpoints whose row can be read, for such an engine. */
-export async function storedRecords(store: EndpointStore): Promise<readonly EndpointRecord[]> {
-  const { endpoints } = await readEndpoints(store)
-  return byName(endpoints.map((stored) => recordWithoutKeys(stored)))
-}
-
-function recordWithoutKeys(stored: StoredEndpoint): EndpointRecord {
-  const { url } = splitSecretQuery(stored.url)
-  const secrets = EndpointSecrets.withoutKey().unseal(stored)
-  return recordOf({ stored: { ...stored, url }, secrets }, { usesKeys: false })
-}
-
-function byName(records: readonly EndpointRecord[]): readonly EndpointRecord[] {
-  return records.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-async function readEndpoints(store: EndpointStore): Promise<{
-  readonly endpoints: readonly StoredEndpoint[]
-  readonly broken: Set<string>
-}> {
-  const broken = new Set<string>()
-  const rows = await store.listEndpoints((name) => broken.add(name))
-  const endpoints = rows.flatMap((row) => {
-    try {
-      return checkedStored(row)
-    } catch {
-      broken.add(row.name)
-      return []
-    }
-  })
-  return { endpoints, broken }
-}
-
-function recordOf({ stored, secrets }: Entry, { usesKeys = true } = {}): EndpointRecord {
-  const { name, url, dialect, model, local, fallbacks, options } = stored
-  const { maxConcurrent, quirks } = options ?? {}
-  const { known, lost } = secrets
-  return {
-    name,
-    url,
-    origin: originOf(url),
-    dialect,
-    ...(model && { model }),
-    local,
-    hasApiKey: (known.apiKey ?? known.keySource) !== undefined || lost?.apiKey === true,
-    ...(lost && usesKeys && { isKeyReadable: false }),
-    headerNames: [...Object.keys(known.headers), ...(lost?.headers ?? [])],
-    ...(fallbacks && { fallbacks }),
-    ...(maxConcurrent && { maxConcurrent }),
-    ...(quirks && { quirks }),
-  }
 }
 
 /** Returns `undefined` if all options are absent. */
