@@ -1,7 +1,7 @@
 /** The public names of `colloquy/http`. Has no code of its own. */
 export { createHandler } from './http/handler.ts'
 export type { Handler } from './http/handler.ts'
-export type { NodeHandler } from './http/node-response.ts'
+export type { NodeHandler } from './http/servers/node-response.ts'
 export type {
   Action,
   AllowOptions,
@@ -14,7 +14,7 @@ export type {
   HttpLimits,
   Identity,
   Permission,
-} from './http/options.ts'
+} from './http/options/handler-options.ts'
 export type {
   AcceptedView,
   ConversationPage,

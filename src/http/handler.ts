@@ -1,9 +1,10 @@
 /** The public face of the handler: one service, with the ways to call it. */
 import type { Engine } from '../index.ts'
-import { type NodeHandler, nodeHandler } from './node-response.ts'
-import { type HandlerOptions, resolveOptions } from './options.ts'
+import { type NodeHandler, nodeHandler } from './servers/node-response.ts'
+import { type HandlerOptions } from './options/handler-options.ts'
+import { resolveOptions } from './options/resolved-options.ts'
 import { Service } from './service.ts'
-import { webHandler } from './web-response.ts'
+import { webHandler } from './servers/web-response.ts'
 
 /** Answers requests for one engine; see {@link createHandler}. */
 export interface Handler extends AsyncDisposable {

@@ -3,7 +3,7 @@
  *
  * The tests of authorization walk through `ROUTES`: a route that is missing here fails them.
  */
-import { ROUTES } from '../../src/http/routes.ts'
+import { ROUTES } from '../../src/http/routes/routes.ts'
 
 export interface RouteIds {
   readonly conversation: string

@@ -1,7 +1,7 @@
 /** Requests that are refused: where they come from, their bodies, their fields, and the options. */
 import { expect, test } from 'vitest'
 import { createHandler, type HandlerOptions } from '../../src/http.ts'
-import { PUBLIC_ERRORS, problemOf } from '../../src/http/public-errors.ts'
+import { PUBLIC_ERRORS, problemOf } from '../../src/http/refusals/public-errors.ts'
 import { testEngine } from '../support/engine.ts'
 import { chatReply, hang } from '../../src/testing.ts'
 import { byHeader, type Host, rawRequest, testHost } from './web-host.ts'

@@ -3,7 +3,7 @@
  *
  * Knows nothing of the readers.
  */
-import type { ReplyOp } from '../protocol/web.ts'
+import type { ReplyOp } from '../../protocol/web.ts'
 
 export interface Frame {
   readonly bytes: Uint8Array

@@ -5,9 +5,9 @@
  * Knows nothing of routes.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Answer, Incoming, IncomingBody } from './incoming.ts'
-import type { Service } from './service.ts'
-import type { Sink, StreamSource } from './sink.ts'
+import type { Answer, Incoming, IncomingBody } from '../requests/incoming.ts'
+import type { Service } from '../service.ts'
+import type { Sink, StreamSource } from '../streams/sink.ts'
 
 /** A handler for `node:http`. */
 export type NodeHandler = (

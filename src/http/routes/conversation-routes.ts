@@ -1,5 +1,5 @@
 /** The routes of conversations. Knows nothing of HTTP servers. */
-import { hasCode } from '../protocol/errors.ts'
+import { hasCode } from '../../protocol/errors.ts'
 import { type Call, json, nothing, type Route } from './call.ts'
 import {
   booleanField,
@@ -11,11 +11,11 @@ import {
   isId,
   requiredId,
   textField,
-} from './fields.ts'
-import type { Answer } from './incoming.ts'
-import { limitOf, placeOf, placeText } from './pages.ts'
-import { Refusal } from './public-errors.ts'
-import { conversationView } from './views.ts'
+} from '../requests/fields.ts'
+import type { Answer } from '../requests/incoming.ts'
+import { limitOf, placeOf, placeText } from '../requests/pages.ts'
+import { Refusal } from '../refusals/refusal.ts'
+import { conversationView } from '../views/views.ts'
 import { assertMessage } from './message-routes.ts'
 
 /** Tools belong to turns. */

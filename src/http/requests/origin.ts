@@ -6,8 +6,8 @@
  * What sends neither `Origin` nor `Sec-Fetch-Site` is no browser, and has no cookies of a user.
  */
 import type { Incoming } from './incoming.ts'
-import type { ResolvedOptions } from './options.ts'
-import { Refusal } from './public-errors.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
+import { Refusal } from '../refusals/refusal.ts'
 
 const EXPOSED = 'colloquy-error, idempotency-replayed, location, retry-after'
 const ALLOWED_HEADERS = 'content-type, idempotency-key, last-event-id, authorization'

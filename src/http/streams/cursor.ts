@@ -4,8 +4,8 @@
  * Parts of a reply only grow. So a place in it is one number for each part, and what was missed is
  * the rest of each part from there. Knows nothing of readers and bytes.
  */
-import type { Delta, Part, Snapshot } from '../index.ts'
-import type { PartOpening, ReplyOp } from '../protocol/web.ts'
+import type { Delta, Part, Snapshot } from '../../index.ts'
+import type { PartOpening, ReplyOp } from '../../protocol/web.ts'
 
 /** In a {@link Missed}: the part was never opened. */
 export const UNOPENED = -1

@@ -4,13 +4,13 @@
  *
  * Knows nothing of single routes.
  */
-import type { InputPart, Turn, TurnOptions } from '../index.ts'
+import type { InputPart, Turn, TurnOptions } from '../../index.ts'
 import { type Call, json } from './call.ts'
-import type { Answer } from './incoming.ts'
-import type { BrowserInput } from './options.ts'
-import { Refusal } from './public-errors.ts'
-import { STREAM_HEADERS } from './sse.ts'
-import { acceptedView } from './views.ts'
+import type { Answer } from '../requests/incoming.ts'
+import type { BrowserInput } from '../options/handler-options.ts'
+import { Refusal } from '../refusals/refusal.ts'
+import { STREAM_HEADERS } from '../streams/sse.ts'
+import { acceptedView } from '../views/views.ts'
 
 const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/
 

@@ -14,7 +14,7 @@ import type {
   Turn,
   TurnRecord,
   Usage,
-} from '../index.ts'
+} from '../../index.ts'
 import type {
   AcceptedView,
   ConversationView,
@@ -26,9 +26,9 @@ import type {
   RunningTurnView,
   TurnView,
   UsageView,
-} from '../protocol/web.ts'
-import type { ResolvedOptions } from './options.ts'
-import { PUBLIC_ERRORS } from './public-errors.ts'
+} from '../../protocol/web.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
+import { PUBLIC_ERRORS } from '../refusals/public-errors.ts'
 
 export type Visible = Pick<ResolvedOptions, 'expose' | 'allow'>
 

@@ -3,7 +3,7 @@
  *
  * `node-response.ts` and `web-response.ts` have sinks. `reader.ts` writes.
  */
-import type { StreamEnd } from '../protocol/web.ts'
+import type { StreamEnd } from '../../protocol/web.ts'
 
 /** What is written to, for as long as a stream is open. */
 export interface Sink {

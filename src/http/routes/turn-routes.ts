@@ -1,10 +1,10 @@
 /** The routes of turns, and the streams. Knows nothing of HTTP servers. */
 import { type Call, json, nothing, type Route } from './call.ts'
-import { idField, invalid, isId, textField } from './fields.ts'
-import type { Answer } from './incoming.ts'
-import { Refusal } from './public-errors.ts'
-import { STREAM_HEADERS } from './sse.ts'
-import { queueView, receiptView, turnView } from './views.ts'
+import { idField, invalid, isId, textField } from '../requests/fields.ts'
+import type { Answer } from '../requests/incoming.ts'
+import { Refusal } from '../refusals/refusal.ts'
+import { STREAM_HEADERS } from '../streams/sse.ts'
+import { queueView, receiptView, turnView } from '../views/views.ts'
 
 export const turnRoutes: readonly Route[] = [
   {

@@ -4,13 +4,13 @@
  *
  * Knows nothing of requests.
  */
-import type { OwnerView } from '../index.ts'
-import type { StreamEnd } from '../protocol/web.ts'
+import type { OwnerView } from '../../index.ts'
+import type { StreamEnd } from '../../protocol/web.ts'
 import { ConversationSource, type SourceEnd } from './conversation-source.ts'
 import { parseHave } from './cursor.ts'
 import { ListSource } from './list-source.ts'
-import type { ResolvedOptions } from './options.ts'
-import { Refusal } from './public-errors.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
+import { Refusal } from '../refusals/refusal.ts'
 import { type CatchUp, type Gap, Reader } from './reader.ts'
 
 /** What one stream reads. */

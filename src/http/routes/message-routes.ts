@@ -1,13 +1,21 @@
 /** The routes of messages, and those that begin turns. Knows nothing of HTTP servers. */
 import { createHash } from 'node:crypto'
-import type { Message, SendOptions } from '../index.ts'
+import type { Message, SendOptions } from '../../index.ts'
 import { type Call, json, type Route } from './call.ts'
-import { CHOICES, choicesIn, idField, inputField, invalid, isId, textField } from './fields.ts'
-import type { Answer } from './incoming.ts'
-import { limitOf } from './pages.ts'
-import { Refusal } from './public-errors.ts'
+import {
+  CHOICES,
+  choicesIn,
+  idField,
+  inputField,
+  invalid,
+  isId,
+  textField,
+} from '../requests/fields.ts'
+import type { Answer } from '../requests/incoming.ts'
+import { limitOf } from '../requests/pages.ts'
+import { Refusal } from '../refusals/refusal.ts'
 import { startTurn } from './start-turn.ts'
-import { messageView } from './views.ts'
+import { messageView } from '../views/views.ts'
 
 export const messageRoutes: readonly Route[] = [
   { method: 'GET', path: '/conversations/:id/messages', action: 'read', serve: list },

@@ -1,11 +1,12 @@
 /**
- * The refusals that a browser sees: a status, a title and one fixed sentence for each code.
+ * The errors that a browser sees: a status, a title and one fixed sentence for each code.
  *
  * The engine's own messages are for the host: they may name endpoints, or other things that are none
  * of a browser's business. Knows nothing of requests and answers.
  */
-import { ColloquyError } from '../protocol/errors.ts'
-import type { Problem, PublicErrorCode } from '../protocol/web.ts'
+import { ColloquyError } from '../../protocol/errors.ts'
+import type { Problem, PublicErrorCode } from '../../protocol/web.ts'
+import type { RefusalDetails } from './refusal.ts'
 
 interface PublicError {
   readonly status: number
@@ -143,34 +144,6 @@ export const PUBLIC_ERRORS: Readonly<Record<PublicErrorCode, PublicError>> = {
   'stream-truncated': provider('The reply broke off. Try again.'),
   'event-too-large': provider('The provider sent too much at once. Try again.'),
   'reply-too-large': provider('The reply is too long. Ask for less.'),
-}
-
-/** Details of one refusal. */
-export interface RefusalDetails {
-  readonly status?: number | undefined
-  readonly field?: string | undefined
-  readonly turnId?: string | undefined
-  readonly retryAfterMs?: number | undefined
-  /** Replaces the fixed sentence, for those who may see the engine's own message. */
-  readonly detail?: string | undefined
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Written to the log of the host. */
-  readonly log?: string | undefined
-  /** The connection cannot be used again: the rest of the body was not read. */
-  readonly closesConnection?: boolean | undefined
-}
-
-/** A request that is refused. Its text never leaves the process. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly code: PublicErrorCode
-  readonly details: RefusalDetails
-
-  constructor(code: PublicErrorCode, details: RefusalDetails = {}) {
-    super(code)
-    this.code = code
-    this.details = details
-  }
 }
 
 /** The body of a refusal. */

@@ -4,9 +4,9 @@
  * Bytes are counted while they are read, and the nesting is measured before anything is parsed. Knows
  * nothing of the fields that a route has.
  */
-import type { Clock } from '../index.ts'
+import type { Clock } from '../../index.ts'
 import type { Incoming, IncomingBody } from './incoming.ts'
-import { Refusal } from './public-errors.ts'
+import { Refusal } from '../refusals/refusal.ts'
 
 /** More than any input of a chat has. JSON.parse itself would overflow the stack much later. */
 const DEEPEST = 64

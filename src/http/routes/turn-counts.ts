@@ -3,8 +3,8 @@
  *
  * Knows nothing of requests.
  */
-import type { OwnerView } from '../index.ts'
-import { Refusal } from './public-errors.ts'
+import type { OwnerView } from '../../index.ts'
+import { Refusal } from '../refusals/refusal.ts'
 
 export class TurnCounts {
   readonly #most: number

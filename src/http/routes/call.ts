@@ -3,11 +3,12 @@
  *
  * Routes are functions from a call to an answer.
  */
-import type { Engine, OwnerView } from '../index.ts'
-import type { Body } from './fields.ts'
-import type { Hub } from './hub.ts'
-import type { Answer, Incoming } from './incoming.ts'
-import type { Action, ResolvedOptions } from './options.ts'
+import type { Engine, OwnerView } from '../../index.ts'
+import type { Body } from '../requests/fields.ts'
+import type { Hub } from '../streams/hub.ts'
+import type { Answer, Incoming } from '../requests/incoming.ts'
+import type { Action } from '../options/handler-options.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
 import type { TurnCounts } from './turn-counts.ts'
 
 export interface Call {

@@ -3,7 +3,7 @@
  *
  * Knows nothing of readers. Content is not here: `conversation-source.ts` tells it as placed deltas.
  */
-import type { ConversationEvent } from '../index.ts'
+import type { ConversationEvent } from '../../index.ts'
 import {
   conversationView,
   errorView,

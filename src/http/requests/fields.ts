@@ -4,9 +4,10 @@
  *
  * The engine checks values once more. Knows nothing of routes.
  */
-import type { InputPart, TurnOptions } from '../index.ts'
-import type { BrowserInput, Permission, ResolvedOptions } from './options.ts'
-import { Refusal } from './public-errors.ts'
+import type { InputPart, TurnOptions } from '../../index.ts'
+import type { BrowserInput, Permission } from '../options/handler-options.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
+import { Refusal } from '../refusals/refusal.ts'
 
 export type Body = Readonly<Record<string, unknown>>
 

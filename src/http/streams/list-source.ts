@@ -3,11 +3,11 @@
  *
  * Knows nothing of sockets.
  */
-import type { ConversationEvent, OwnerView } from '../index.ts'
+import type { ConversationEvent, OwnerView } from '../../index.ts'
 import { Channel } from './channel.ts'
 import type { SourceEnd } from './conversation-source.ts'
-import { eventView, endsTurn } from './event-views.ts'
-import type { ResolvedOptions } from './options.ts'
+import { eventView, endsTurn } from '../views/event-views.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
 import type { CatchUp, Reader } from './reader.ts'
 import { eventBytes } from './sse.ts'
 

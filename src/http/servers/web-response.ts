@@ -3,9 +3,9 @@
  *
  * Knows nothing of routes.
  */
-import type { Answer, Incoming, IncomingBody } from './incoming.ts'
-import type { Service } from './service.ts'
-import type { Sink, StreamSource } from './sink.ts'
+import type { Answer, Incoming, IncomingBody } from '../requests/incoming.ts'
+import type { Service } from '../service.ts'
+import type { Sink, StreamSource } from '../streams/sink.ts'
 
 export function webHandler(service: Service): (request: Request) => Promise<Response> {
   return async (request) => {

@@ -10,16 +10,16 @@ import type {
   OwnerView,
   QueuedTurn,
   Turn,
-} from '../index.ts'
-import { hasCode } from '../protocol/errors.ts'
-import type { ReplyState } from '../protocol/web.ts'
+} from '../../index.ts'
+import { hasCode } from '../../protocol/errors.ts'
+import type { ReplyState } from '../../protocol/web.ts'
 import { Channel } from './channel.ts'
 import { missedAfter, ReplyPlace, restOf } from './cursor.ts'
-import { endsTurn, eventView } from './event-views.ts'
-import type { ResolvedOptions } from './options.ts'
+import { endsTurn, eventView } from '../views/event-views.ts'
+import type { ResolvedOptions } from '../options/resolved-options.ts'
 import type { CatchUp, Gap, Reader } from './reader.ts'
 import { eventBytes } from './sse.ts'
-import { conversationView, partView, queueView, runningTurnView } from './views.ts'
+import { conversationView, partView, queueView, runningTurnView } from '../views/views.ts'
 
 /** A conversation as it is stored, with its queue; `undefined` if there is none. */
 type Stored = readonly [ConversationRecord | undefined, readonly QueuedTurn[]]

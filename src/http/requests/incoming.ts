@@ -3,7 +3,7 @@
  *
  * `node-response.ts` and `web-response.ts` translate. Everything between knows only this file.
  */
-import type { StreamSource } from './sink.ts'
+import type { StreamSource } from '../streams/sink.ts'
 
 /** A request. */
 export interface Incoming {

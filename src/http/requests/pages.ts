@@ -3,8 +3,8 @@
  *
  * A place is no secret and no permission: an owner who forges one gets another page of the same list.
  */
-import type { ConversationRecord } from '../index.ts'
-import { Refusal } from './public-errors.ts'
+import type { ConversationRecord } from '../../index.ts'
+import { Refusal } from '../refusals/refusal.ts'
 
 const MOST = 500
 

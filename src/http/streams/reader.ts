@@ -6,7 +6,7 @@
  * it gets in one piece what it missed. A reader that has just come is behind in the same sense: it has
  * missed everything. So a reader never slows a turn or another reader.
  */
-import type { StreamEnd } from '../protocol/web.ts'
+import type { StreamEnd } from '../../protocol/web.ts'
 import { type Missed, missOps } from './cursor.ts'
 import type { Frame } from './frame.ts'
 import type { Sink, StreamSource } from './sink.ts'

@@ -7,9 +7,9 @@
 import { adminRoutes } from './admin-routes.ts'
 import type { Route } from './call.ts'
 import { conversationRoutes } from './conversation-routes.ts'
-import { isId } from './fields.ts'
+import { isId } from '../requests/fields.ts'
 import { messageRoutes } from './message-routes.ts'
-import { Refusal } from './public-errors.ts'
+import { Refusal } from '../refusals/refusal.ts'
 import { turnRoutes } from './turn-routes.ts'
 
 export const ROUTES: readonly Route[] = [

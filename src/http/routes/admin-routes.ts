@@ -1,11 +1,11 @@
 /**
  * The routes of models and settings, which use the engine itself. Knows nothing of HTTP servers.
  */
-import type { ModelPurpose } from '../index.ts'
+import type { ModelPurpose } from '../../index.ts'
 import { type Call, json, type Route } from './call.ts'
-import { booleanField, invalid } from './fields.ts'
-import type { Answer } from './incoming.ts'
-import { Refusal } from './public-errors.ts'
+import { booleanField, invalid } from '../requests/fields.ts'
+import type { Answer } from '../requests/incoming.ts'
+import { Refusal } from '../refusals/refusal.ts'
 
 const PURPOSES: Readonly<Record<ModelPurpose, true>> = {
   chat: true,
