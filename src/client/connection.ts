@@ -4,7 +4,7 @@
  * Knows nothing of what the events mean.
  */
 import { createParser } from 'eventsource-parser'
-import { type ClientError, errorOf, type Requests } from './request.ts'
+import { ClientError, errorOf, lost, type Requests } from './request.ts'
 
 /** What a connection does now. */
 export interface ConnectionState {
@@ -31,6 +31,8 @@ const GOOD_MS = 10_000
 /** Heartbeats come more often. */
 const DEAD_MS = 45_000
 const HIDDEN_MS = 30_000
+/** A timer for longer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** The part of a browser that tells of the page. It is absent elsewhere. */
 interface Page extends EventTarget {
@@ -45,6 +47,8 @@ export class Connection {
   #idleTimer: unknown
   #hiddenTimer: unknown
   #failures = 0
+  /** Since when it has been live. */
+  #liveAt: number | undefined
   #baseMs = SHORTEST_MS
   #status: ConnectionState['status'] = 'closed'
 
@@ -66,11 +70,10 @@ export class Connection {
     this.#set({ status: 'closed' })
   }
 
-  /** Connects anew, because what came does not fit together. */
-  restart(): void {
-    if (this.#status === 'closed') return
-    this.#abort()
-    this.#connect()
+  /** Connects anew, because what came does not fit together: at once, unless that happens again. */
+  restart(error?: ClientError): void {
+    if (this.#status === 'closed' || this.#status === 'paused') return
+    this.#again(isFinal(error), this.#failures === 0 ? 0 : undefined, error)
   }
 
   #stop(): void {
@@ -90,7 +93,9 @@ export class Connection {
   }
 
   readonly #wake = () => {
-    if (this.#status === 'waiting' || this.#status === 'paused') this.restart()
+    if (this.#status !== 'waiting' && this.#status !== 'paused') return
+    this.#abort()
+    this.#connect()
   }
 
   readonly #seen = () => {
@@ -117,25 +122,25 @@ export class Connection {
   }
 
   async #read(attempt: AbortController): Promise<void> {
-    const { clock } = this.#requests
     const { signal } = attempt
     const isCurrent = () => this.#attempt === attempt
-    const opened = clock.now()
     let waitMs: number | undefined
     let isOver = false
     let error: ClientError | undefined
+    let response: Response | undefined
     try {
       this.#watch()
       const accept = 'text/event-stream'
-      const response = await this.#requests.fetch('GET', this.#events.path(), { accept, signal })
+      response = await this.#requests.fetch('GET', this.#events.path(), { accept, signal })
       if (!response.ok) {
         error = await errorOf(response)
-        isOver = /^40[134]$/.test(String(error.status))
+        isOver = isFinal(error)
         waitMs = error.retryAfterMs
       } else if (isCurrent()) {
+        this.#liveAt = this.#requests.clock.now()
         this.#set({ status: 'live' })
         const parser = createParser({
-          onRetry: (ms) => (this.#baseMs = ms),
+          onRetry: (ms) => (this.#baseMs = Math.max(SHORTEST_MS, ms)),
           onEvent: ({ event = 'message', data }) => {
             const value = JSON.parse(data) as {
               readonly reconnect?: boolean
@@ -157,26 +162,21 @@ export class Connection {
         }
       }
     } catch (cause) {
-      // A line that broke is made again. What the page itself did is not an error of the line.
-      if (cause instanceof Error && cause.name === 'ClientError') error = cause as ClientError
+      // A stream that breaks is made again. Only one that did not begin has an error to show.
+      if (cause instanceof ClientError) error = cause
+      else if (response === undefined) error = lost(cause)
     }
-    if (isCurrent()) this.#again(opened, isOver, waitMs, error)
+    if (isCurrent()) this.#again(isOver, waitMs, error)
   }
 
   /** The line is dead if nothing comes for so long. */
   #watch(): void {
     const { clock } = this.#requests
     clock.clearTimeout(this.#idleTimer)
-    const { clock: timers } = this.#requests
-    const opened = timers.now()
-    this.#idleTimer = timers.setTimeout(() => {
-      this.#attempt?.abort()
-      this.#attempt = undefined
-      this.#again(opened, false, undefined, undefined)
-    }, DEAD_MS)
+    this.#idleTimer = clock.setTimeout(() => this.#again(false), DEAD_MS)
   }
 
-  #again(opened: number, isOver: boolean, waitMs: number | undefined, error?: ClientError): void {
+  #again(isOver: boolean, waitMs?: number, error?: ClientError): void {
     const { clock } = this.#requests
     if (isOver) {
       this.#stop()
@@ -184,11 +184,17 @@ export class Connection {
     }
     this.#abort()
     const now = clock.now()
-    if (now - opened >= GOOD_MS) this.#failures = 0
+    if (this.#liveAt !== undefined && now - this.#liveAt >= GOOD_MS) this.#failures = 0
+    this.#liveAt = undefined
     const longest = Math.min(LONGEST_MS, this.#baseMs * 2 ** this.#failures)
     this.#failures += 1
-    const wait = waitMs ?? longest * Math.random()
+    const wait = Math.min(waitMs ?? longest * Math.random(), LONGEST_TIMER_MS)
     this.#set({ status: 'waiting', retryAt: now + wait }, error)
     this.#timer = clock.setTimeout(() => this.#connect(), wait)
   }
+}
+
+/** Returns true for a refusal that a repeat cannot change. */
+function isFinal(error: ClientError | undefined): boolean {
+  return /^40[134]$/.test(String(error?.status))
 }

@@ -8,65 +8,46 @@ import type {
   AcceptedView,
   ConversationState,
   ConversationView,
-  MessagePage,
   MessageView,
-  PartView,
   ReceiptView,
   ReplyOp,
   RunningTurnView,
 } from '../protocol/web.ts'
 import type { ConnectionState } from './connection.ts'
-import { type GrowingReplyView, grownParts, haveOf, textOf } from './reply.ts'
-import { ClientError, type Requests } from './request.ts'
-
-/** What a page shows. A state never changes; each change makes a new one. */
-export interface ChatState {
-  readonly conversation?: ConversationView
-  /** The active line, oldest first, without the reply that is being written. */
-  readonly messages: readonly MessageView[]
-  readonly reply?: GrowingReplyView
-  readonly turn?: RunningTurnView
-  /** What the turn does now, like `receiving` or `backingOff`. */
-  readonly phase?: RunningTurnView['phase']
-  readonly connection: ConnectionState
-  /** Why the connection or the last load failed. */
-  readonly error?: ClientError
-}
-
-/** What an input may come with. The handler refuses choices that its host did not allow. */
-export interface ClientSendOptions {
-  readonly clientId?: string | undefined
-  readonly parentId?: string | null | undefined
-  readonly model?: string | undefined
-}
-
-/** A text, or parts: texts and files. */
-export type ClientInput =
-  | string
-  | readonly (
-      | { readonly type: 'text'; readonly text: string }
-      | { readonly type: 'file'; readonly mediaType: string; readonly url: string }
-    )[]
-
-type Listener = () => void
+import {
+  type ChatState,
+  type ClientInput,
+  type ClientSendOptions,
+  growing,
+  without,
+} from './chat-state.ts'
+import { Listeners } from './listeners.ts'
+import { MessageLine } from './message-line.ts'
+import { grownParts, haveOf } from './reply.ts'
+import type { ClientError, Requests } from './request.ts'
 
 /** A conversation; see `client.conversation`. */
 export class Chat {
   readonly id: string
   readonly #requests: Requests
-  readonly #changed: (chat: Chat) => void
-  readonly #listeners = new Set<Listener>()
+  readonly #listeners: Listeners<void>
+  readonly #line: MessageLine
   #state: ChatState = { messages: [], connection: { status: 'closed' } }
-  #isLoading = false
-  /** The messages changed while they were loaded. */
-  #isStale = false
-  #restart: () => void = () => undefined
+  #restart: (error?: ClientError) => void = () => undefined
 
   /** @internal */
   constructor(id: string, requests: Requests, changed: (chat: Chat) => void) {
     this.id = id
     this.#requests = requests
-    this.#changed = changed
+    this.#listeners = new Listeners(() => changed(this))
+    this.#line = new MessageLine(requests, `/conversations/${id}/messages`, {
+      onLoaded: () => this.#loaded(),
+      onFailed: (error) => {
+        this.#set({ ...this.#state, error })
+        // The state that comes with the next connection tells what is missing.
+        this.#restart(error)
+      },
+    })
   }
 
   /** The newest state: the same object until something changes. */
@@ -76,7 +57,7 @@ export class Chat {
 
   /** @internal True while somebody subscribes. */
   get isWanted(): boolean {
-    return this.#listeners.size > 0
+    return !this.#listeners.isEmpty
   }
 
   /**
@@ -85,14 +66,7 @@ export class Chat {
    *
    * @returns a function that unsubscribes; it never stops a turn
    */
-  readonly subscribe = (listener: () => void): (() => void) => {
-    const own = () => listener()
-    this.#listeners.add(own)
-    if (this.#listeners.size === 1) this.#changed(this)
-    return () => {
-      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#changed(this)
-    }
-  }
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener)
 
   /**
    * The states, the present one first. A slow loop skips to the newest. Leaving it stops no turn.
@@ -163,7 +137,7 @@ export class Chat {
   connection(
     connection: ConnectionState,
     error: ClientError | undefined,
-    restart: () => void,
+    restart: (error?: ClientError) => void,
   ): void {
     this.#restart = restart
     const state = without(this.#state, 'error')
@@ -188,11 +162,11 @@ export class Chat {
       return this.#set({ ...this.#state, phase: event.phase })
     }
     if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) return this.#end(event)
-    if (type === 'turn.usage') return this.#load()
+    if (type === 'turn.usage') return this.#line.load()
     if (type !== 'conversation.changed') return
     if (event.conversation !== undefined)
       this.#set({ ...this.#state, conversation: event.conversation })
-    if (event.change === 'switched') this.#load()
+    if (event.change === 'switched') this.#line.load()
   }
 
   #join({ conversation, head, turn, reply }: ConversationState): void {
@@ -212,14 +186,15 @@ export class Chat {
       ...(grown !== undefined && { reply: grown }),
     })
     if (reply !== undefined && grown === undefined) return this.#restart()
-    const last = this.#state.messages.at(-1)?.id
-    if (head !== (last ?? null) || (turn === undefined && grown !== undefined)) this.#load()
+    const isMissing = head !== (this.#line.lastId ?? null)
+    if (isMissing || (turn === undefined && grown !== undefined)) this.#line.load()
   }
 
   #begin(turn: RunningTurnView): void {
     if (this.#state.turn?.id === turn.id) return
-    this.#set({ ...without(this.#state, 'reply'), turn, phase: turn.phase })
-    this.#append(turn.message)
+    this.#line.append(turn.message)
+    const state = without(this.#state, 'reply')
+    this.#set({ ...state, messages: this.#line.messages, turn, phase: turn.phase })
   }
 
   #grow(turnId: string, ops: readonly ReplyOp[]): void {
@@ -234,49 +209,16 @@ export class Chat {
   }
 
   #end({ turnId, message }: TurnEventData): void {
-    if (this.#state.turn?.id === turnId) {
-      this.#state = without(this.#state, 'reply', 'turn', 'phase')
-    }
-    if (message === undefined) return this.#set({ ...this.#state })
-    this.#append(message)
+    const isOwn = this.#state.turn?.id === turnId
+    const state = isOwn ? without(this.#state, 'reply', 'turn', 'phase') : this.#state
+    if (message !== undefined) this.#line.append(message)
+    this.#set({ ...state, messages: this.#line.messages })
   }
 
-  /** Adds a message to the line, or loads the line if the message belongs elsewhere. */
-  #append(message: MessageView): void {
-    const { messages } = this.#state
-    if (messages.some(({ id }) => id === message.id)) return this.#set({ ...this.#state })
-    this.#isStale = true
-    if (message.parentId !== messages.at(-1)?.id) return this.#load()
-    this.#set({ ...this.#state, messages: [...messages, message] })
-  }
-
-  #load(): void {
-    this.#isStale = true
-    if (!this.#isLoading) void this.#loadAll()
-  }
-
-  async #loadAll(): Promise<void> {
-    this.#isLoading = true
-    try {
-      let page: MessagePage
-      do {
-        this.#isStale = false
-        page = await this.#requests.get(`/conversations/${this.id}/messages`)
-      } while (this.#isStale)
-      const known = new Map(this.#state.messages.map((each) => [each.id, each]))
-      const messages = page.messages.map((each) => {
-        const had = known.get(each.id)
-        return had !== undefined && JSON.stringify(had) === JSON.stringify(each) ? had : each
-      })
-      const { reply, ...state } = this.#state
-      const isOver = state.turn === undefined
-      this.#set({ ...state, messages, ...(!isOver && reply !== undefined && { reply }) })
-    } catch (error) {
-      if (!(error instanceof ClientError)) throw error
-      this.#set({ ...this.#state, error })
-    } finally {
-      this.#isLoading = false
-    }
+  #loaded(): void {
+    const isOver = this.#state.turn === undefined
+    const state = isOver ? without(this.#state, 'reply') : this.#state
+    this.#set({ ...state, messages: this.#line.messages })
   }
 
   #post<Value>(path: string, body: object): Promise<Value> {
@@ -285,7 +227,7 @@ export class Chat {
 
   #set(state: ChatState): void {
     this.#state = state
-    for (const listener of this.#listeners) listener()
+    this.#listeners.tell()
   }
 }
 
@@ -298,15 +240,4 @@ interface TurnEventData {
   readonly ops?: readonly ReplyOp[]
   readonly change?: string
   readonly conversation?: ConversationView
-}
-
-function growing(turnId: string, messageId: string, parts: readonly PartView[]): GrowingReplyView {
-  return { turnId, messageId, parts, text: textOf(parts) }
-}
-
-/** A state without some of its optional fields. */
-function without(state: ChatState, ...fields: ('reply' | 'turn' | 'phase' | 'error')[]): ChatState {
-  const rest: { -readonly [Name in keyof ChatState]: ChatState[Name] } = { ...state }
-  for (const field of fields) delete rest[field]
-  return rest
 }

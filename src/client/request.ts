@@ -37,8 +37,11 @@ export class ClientError extends Error {
   readonly turnId: string | undefined
   readonly field: string | undefined
 
-  constructor(problem: Pick<Problem, 'code' | 'status' | 'detail'> & Partial<Problem>) {
-    super(problem.detail)
+  constructor(
+    problem: Pick<Problem, 'code' | 'status' | 'detail'> & Partial<Problem>,
+    options?: ErrorOptions,
+  ) {
+    super(problem.detail, options)
     this.code = problem.code
     this.status = problem.status
     this.retryAfterMs = problem.retryAfterMs
@@ -79,15 +82,14 @@ export class Requests {
   async post<Value>(path: string, body: object): Promise<Value> {
     const key = crypto.randomUUID()
     for (let repeats = 0; ; repeats += 1) {
-      const response = await this.fetch('POST', path, { body, key }).catch((error: unknown) => {
-        if (repeats === REPEATS) throw error
-      })
-      const isLost = response === undefined || /^50[234]$/.test(String(response.status))
-      if (!isLost || repeats === REPEATS)
-        return (await this.#checked(response as Response)) as Value
-      const asked = Number(response?.headers.get('retry-after') ?? 0) * 1_000
-      await response?.body?.cancel()
-      await this.#wait(Math.max(asked, 500 * 2 ** repeats * Math.random()))
+      try {
+        return (await this.#checked(await this.fetch('POST', path, { body, key }))) as Value
+      } catch (error) {
+        const { status, retryAfterMs = 0 } = error as ClientError
+        const isLost = error instanceof ClientError && /^(0|50[234])$/.test(String(status))
+        if (!isLost || repeats === REPEATS) throw error
+        await this.#wait(Math.max(retryAfterMs, 500 * 2 ** repeats * Math.random()))
+      }
     }
   }
 
@@ -115,18 +117,19 @@ export class Requests {
         ...(credentials !== undefined && { credentials }),
         ...(signal !== undefined && { signal }),
       })
-    } catch {
-      throw new ClientError({
-        code: 'connection-failed',
-        status: 0,
-        detail: 'The server cannot be reached. Check the connection, and try again.',
-      })
+    } catch (cause) {
+      throw lost(cause)
     }
   }
 
   async #checked(response: Response): Promise<unknown> {
     if (!response.ok) throw await errorOf(response)
-    return response.status === 204 ? undefined : response.json()
+    if (response.status === 204) return undefined
+    try {
+      return await response.json()
+    } catch (cause) {
+      throw lost(cause)
+    }
   }
 
   #wait(ms: number): Promise<void> {
@@ -134,16 +137,24 @@ export class Requests {
   }
 }
 
+/** No answer came, or only a part of it. */
+export function lost(cause: unknown): ClientError {
+  const detail = 'The server cannot be reached. Check the connection, and try again.'
+  return new ClientError({ code: 'connection-failed', status: 0, detail }, { cause })
+}
+
 /** The error of an answer, even of one that a proxy made. */
 export async function errorOf(response: Response): Promise<ClientError> {
   const { status } = response
+  const seconds = Number(response.headers.get('retry-after') ?? NaN)
+  const asked = seconds >= 0 ? { retryAfterMs: seconds * 1_000 } : {}
   const text = await response.text().catch(() => '')
   try {
     const problem = JSON.parse(text) as Problem
-    if (typeof problem.code === 'string') return new ClientError({ ...problem, status })
+    if (typeof problem.code === 'string') return new ClientError({ ...asked, ...problem, status })
   } catch {
     // Not ours: the status is all that is known.
   }
   const detail = `The server answered with status ${status}.`
-  return new ClientError({ code: 'internal', status, detail })
+  return new ClientError({ ...asked, code: 'internal', status, detail })
 }

@@ -78,6 +78,11 @@ export interface Turn {
    */
   readonly placed: 'started' | 'queued' | 'merged'
   /**
+   * True if this send repeated the `idempotencyKey` of an earlier one, and got the turn of that one.
+   * Always false of an attached turn.
+   */
+  readonly isRepeat: boolean
+  /**
    * Resolves when the provider is about to be asked; rejects as `reply` does if it never is. A rejection
    * that nobody awaits never crashes the process.
    */

@@ -98,6 +98,49 @@ test('tells refusals as coded errors, and does not repeat them', async () => {
   })
 })
 
+test('tells all listeners, also after one of them threw', async () => {
+  const host = await testHost()
+  const client = createClient({ baseUrl: host.url, headers })
+  const uncaught: unknown[] = []
+  const { queueMicrotask: queue } = globalThis
+  const microtask = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((fn) =>
+    queue(() => {
+      try {
+        fn()
+      } catch (error) {
+        uncaught.push(error)
+      }
+    }),
+  )
+  onTestFinished(() => microtask.mockRestore())
+  const chat = client.conversation(await host.conversation())
+  const mine = new Error('of the page')
+  const told = Promise.withResolvers<void>()
+  onTestFinished(
+    chat.subscribe(() => {
+      throw mine
+    }),
+  )
+  onTestFinished(chat.subscribe(() => chat.state.connection.status === 'live' && told.resolve()))
+  await told.promise
+  expect(uncaught).toContain(mine)
+})
+
+test('shows an error of its own headers, and sends nothing', async () => {
+  const host = await testHost()
+  const mine = new Error('no token')
+  const client = createClient({
+    baseUrl: host.url,
+    headers: () => {
+      throw mine
+    },
+  })
+  const chat = client.conversation('some-conversation')
+  await expect(chat.send('hi')).rejects.toBe(mine)
+  const { error } = await stateOf(chat, (state) => state.error !== undefined)
+  expect(error?.cause).toBe(mine)
+})
+
 test('ends at a refusal that a repeat cannot change', async () => {
   const host = await testHost()
   const client = createClient({ baseUrl: host.url })

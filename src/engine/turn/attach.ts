@@ -35,8 +35,11 @@ export async function attachTurn(
     const message = await live.accepted.promise.catch(() => undefined)
     return (
       message &&
-      new TurnHandle(live, live.userMessage ?? message, live.isQueued ? 'queued' : 'started', () =>
-        cancel(live.conversationId, turnId, viewer),
+      new TurnHandle(
+        live,
+        live.userMessage ?? message,
+        { placed: live.isQueued ? 'queued' : 'started', isRepeat: false },
+        () => cancel(live.conversationId, turnId, viewer),
       )
     )
   }
@@ -60,6 +63,7 @@ export async function attachTurn(
   return new StoredTurn(
     stored,
     () => cancel(stored.turn.conversationId, turnId, viewer),
+    false,
     unended?.(),
   )
 }

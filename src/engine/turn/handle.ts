@@ -10,25 +10,29 @@ import type { Receipt, TerminalStatus, TurnPhase } from '../../protocol/turn.ts'
 import type { Reply, Turn } from '../api.ts'
 import type { LiveTurn } from './live-turn.ts'
 
+/** What became of a send. */
+export type Sent = Pick<Turn, 'placed' | 'isRepeat'>
+
 export class TurnHandle implements Turn {
   readonly id: string
   readonly conversationId: string
   readonly replyId: string
   readonly userMessage: Message
   readonly placed: Turn['placed']
+  readonly isRepeat: boolean
   readonly reply: Promise<Reply>
   readonly started: Promise<void>
   readonly #live: LiveTurn
   readonly #cancel: () => Promise<Receipt>
 
   /**
-   * @param placed - what became of the caller's send
+   * @param sent - what became of the caller's send
    * @param ownEnd - rejects when the caller's input leaves a queued turn in which others stay
    */
   constructor(
     live: LiveTurn,
     userMessage: Message,
-    placed: Turn['placed'],
+    { placed, isRepeat }: Sent,
     cancel: () => Promise<Receipt>,
     ownEnd?: Promise<never>,
   ) {
@@ -37,6 +41,7 @@ export class TurnHandle implements Turn {
     this.replyId = live.replyId
     this.userMessage = userMessage
     this.placed = placed
+    this.isRepeat = isRepeat
     this.reply = unless(ownEnd, live.reply.promise)
     this.started = unless(ownEnd, live.started.promise)
     this.#live = live

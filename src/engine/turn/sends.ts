@@ -132,14 +132,14 @@ export class Sends {
     return isBeside === true ? policy === 'replace' : policy !== 'reject'
   }
 
-  async #accepted(live: LiveTurn, viewer: Viewer | undefined): Promise<Turn> {
+  async #accepted(live: LiveTurn, viewer: Viewer | undefined, isRepeat = false): Promise<Turn> {
     const message = await live.accepted.promise
     const { conversationId, placed } = live
     const turn = live.mergedInto ?? live
     return new TurnHandle(
       turn,
       message,
-      placed,
+      { placed, isRepeat },
       () => this.#parts.cancel(conversationId, turn.turnId, viewer),
       live.ownEnd?.promise,
     )
@@ -177,7 +177,7 @@ export class Sends {
     const stopListening = this.#abortOn(request, () => live)
     void live.over.promise.then(stopListening)
     try {
-      return await this.#accepted(live, request.viewer)
+      return await this.#accepted(live, request.viewer, true)
     } catch {
       return undefined
     }
@@ -214,17 +214,17 @@ export class Sends {
     const isOnStored = first.input.turnId !== id
     assertSame(isOnStored ? undefined : first.input, request.input)
     assertSameMessage(first.input.id, request.inputMessageId)
+    const cancel = () => this.#parts.cancel(conversationId, id, request.viewer)
     if (first.turn.status === 'queued') {
       const { turns, store } = this.#parts
       turns.queue.restore(await store.listQueue(conversationId, request.viewer))
       const live = turns.find(id)
       if (live !== undefined) {
         const placed = live.isQueued ? 'queued' : 'started'
-        const cancel = () => this.#parts.cancel(conversationId, id, request.viewer)
-        return new TurnHandle(live, first.input, placed, cancel)
+        return new TurnHandle(live, first.input, { placed, isRepeat: true }, cancel)
       }
     }
-    return new StoredTurn(first, () => this.#parts.cancel(conversationId, id, request.viewer))
+    return new StoredTurn(first, cancel, true)
   }
 }
 

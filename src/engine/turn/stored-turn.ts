@@ -23,6 +23,7 @@ export class StoredTurn implements Turn {
   readonly replyId: string
   readonly userMessage: Message
   readonly placed: Turn['placed']
+  readonly isRepeat: boolean
   readonly reply: Promise<Reply>
   readonly started: Promise<void>
   readonly #turn: TurnRecord
@@ -32,16 +33,21 @@ export class StoredTurn implements Turn {
   readonly #lastSeq: number
   readonly #cancel: () => Promise<Receipt>
 
-  /** @param unended - the error of `reply` if the turn has no end, in place of `save-failed` */
+  /**
+   * @param isRepeat - true if a send found it by its key
+   * @param unended - the error of `reply` if the turn has no end, in place of `save-failed`
+   */
   constructor(
     { turn, ownerId, input, reply, lastSeqs }: StoredTurnParts,
     cancel: () => Promise<Receipt>,
+    isRepeat: boolean,
     unended?: ColloquyError,
   ) {
     this.id = turn.id
     this.conversationId = turn.conversationId
     this.replyId = turn.replyId
     this.userMessage = input
+    this.isRepeat = isRepeat
     this.#turn = turn
     this.#owner = ownerId === undefined ? {} : { ownerId }
     this.#message = reply

@@ -173,7 +173,7 @@ export class TurnCalls {
   #handleOf(live: LiveTurn | undefined, viewer: Viewer | undefined): Turn | undefined {
     if (live?.step === undefined || !live.isSeenBy(viewer)) return undefined
     const { conversationId, turnId } = live
-    return new TurnHandle(live, live.step.input, 'started', () =>
+    return new TurnHandle(live, live.step.input, { placed: 'started', isRepeat: false }, () =>
       this.#parts.cancel(conversationId, turnId, viewer),
     )
   }

@@ -32,22 +32,8 @@ export async function startTurn(
     if (result instanceof Response) return { response: result, headers: {} }
     sent = result
   }
-  if (idempotencyKey === undefined) {
-    const turn = await call.turns.during(view, () => begin(sent, {}))
-    return answer(call, turn, {})
-  }
-  // A send that is accepted is told. A repeat under its key is not.
-  const accepted = new Set<string | undefined>()
-  const watch = view.events({ conversationId, content: false }).subscribe((event) => {
-    const isNew = event.type === 'turn.accepted' || event.type === 'turn.queued'
-    if (isNew) accepted.add(event.turnId)
-  })
-  try {
-    const turn = await call.turns.during(view, () => begin(sent, { idempotencyKey }))
-    return answer(call, turn, accepted.has(turn.id) ? {} : { 'idempotency-replayed': 'true' })
-  } finally {
-    watch.unsubscribe()
-  }
+  const turn = await call.turns.during(view, () => begin(sent, { idempotencyKey }))
+  return answer(call, turn, turn.isRepeat ? { 'idempotency-replayed': 'true' } : {})
 }
 
 function answer(call: Call, turn: Turn, headers: Readonly<Record<string, string>>): Answer {

@@ -16,6 +16,7 @@ import { closedGate, endless, json, streamed } from '../../support/scripts.ts'
 import { outcomeOf, shown, ticks } from '../../support/waiting.ts'
 
 const KEY = { idempotencyKey: 'k' }
+const KEY_A = { idempotencyKey: 'a' }
 
 /** Everything that the handle of an ended turn gives. */
 async function readBack(turn: Turn) {
@@ -313,6 +314,32 @@ describe('another input under a key that was used', () => {
     const again = await outcomeOf(engine.send(id, second, KEY))
     expect(again).toMatchObject(isSame ? { value: { id: turn.id } } : conflict)
   })
+})
+
+test('a turn says whether its send repeated a key', async () => {
+  const database = await testDatabase()
+  const { provider, engine, conversation } = await testChat({ database })
+  const gate = closedGate()
+  provider.next(streamed(['Once'], { gate: gate.opened }))
+  const queue = (idempotencyKey: string) =>
+    engine.send(conversation.id, 'hi', { idempotencyKey, sendPolicy: 'queue' })
+  const [first, joined] = await Promise.all([queue('a'), queue('a')])
+  const [queued, again] = [await queue('b'), await queue('b')]
+  expect([first, joined, queued, again].map(({ isRepeat }) => isRepeat)).toEqual([
+    false,
+    true,
+    false,
+    true,
+  ])
+  gate.open()
+  await queued.reply
+  expect((await queue('a')).isRepeat).toBe(true)
+  expect((await engine.send(conversation.id, 'hi')).isRepeat).toBe(false)
+  expect((await engine.attachTurn(first.id)).isRepeat).toBe(false)
+  await engine.close()
+
+  const later = await testEngine({ database })
+  expect((await later.send(conversation.id, 'hi', KEY_A)).isRepeat).toBe(true)
 })
 
 test.each([[''], ['k'.repeat(201)], [7 as never]])('refuses the key %j', async (idempotencyKey) => {

@@ -1,0 +1,73 @@
+/**
+ * The stored messages of a conversation, loaded again when they changed in a way that events do not
+ * tell.
+ *
+ * Knows nothing of the reply that is being written.
+ */
+import type { MessagePage, MessageView } from '../protocol/web.ts'
+import { ClientError, type Requests } from './request.ts'
+
+export interface LineEvents {
+  readonly onLoaded: (messages: readonly MessageView[]) => void
+  readonly onFailed: (error: ClientError) => void
+}
+
+export class MessageLine {
+  readonly #requests: Requests
+  readonly #path: string
+  readonly #events: LineEvents
+  #messages: readonly MessageView[] = []
+  #isLoading = false
+  /** The messages changed while they were loaded. */
+  #isStale = false
+
+  constructor(requests: Requests, path: string, events: LineEvents) {
+    this.#requests = requests
+    this.#path = path
+    this.#events = events
+  }
+
+  /** Oldest first. A message that did not change is the same object. */
+  get messages(): readonly MessageView[] {
+    return this.#messages
+  }
+
+  get lastId(): string | undefined {
+    return this.#messages.at(-1)?.id
+  }
+
+  /** Adds a message, or loads the line if the message belongs elsewhere. */
+  append(message: MessageView): void {
+    if (this.#messages.some(({ id }) => id === message.id)) return
+    this.#isStale = true
+    if (message.parentId !== this.lastId) return this.load()
+    this.#messages = [...this.#messages, message]
+  }
+
+  load(): void {
+    this.#isStale = true
+    if (!this.#isLoading) void this.#load()
+  }
+
+  async #load(): Promise<void> {
+    this.#isLoading = true
+    try {
+      let page: MessagePage
+      do {
+        this.#isStale = false
+        page = await this.#requests.get(this.#path)
+      } while (this.#isStale)
+      const known = new Map(this.#messages.map((each) => [each.id, each]))
+      this.#messages = page.messages.map((each) => {
+        const had = known.get(each.id)
+        return had !== undefined && JSON.stringify(had) === JSON.stringify(each) ? had : each
+      })
+      this.#events.onLoaded(this.#messages)
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error
+      this.#events.onFailed(error)
+    } finally {
+      this.#isLoading = false
+    }
+  }
+}
