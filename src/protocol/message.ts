@@ -81,8 +81,11 @@ export type MessageStatus = 'complete' | 'cancelled' | 'failed' | 'interrupted'
 /** A `tool` message has results that the host supplies. */
 export type MessageRole = 'user' | 'assistant' | 'tool'
 
-/** Why the model stopped, in one vocabulary for all providers. */
-export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other'
+/**
+ * Why the model stopped, in one vocabulary for all providers. `paused`: the provider stopped amid
+ * its own tools. The engine asks it to go on, at most 5 times running.
+ */
+export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'paused' | 'other'
 
 /**
  * The provider's own figures, unchanged. The figures of a cancelled turn may be estimated; `source`

@@ -596,6 +596,7 @@ export class StepCalls implements RunningCalls {
   }
 
   #show(): void {
+    if (this.#calls.length === 0) return
     this.#live.replyFeed.showCalls(
       this.#calls.map(({ record, state, progress }): CallProgress => {
         const { callId, toolCallId, toolName } = record

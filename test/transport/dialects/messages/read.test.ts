@@ -246,7 +246,7 @@ test.each([
   ['model_context_window_exceeded', 'length'],
   ['tool_use', 'tool-calls'],
   ['refusal', 'content-filter'],
-  ['pause_turn', 'other'],
+  ['pause_turn', 'paused'],
   ['something new', 'other'],
 ])('reads the stop reason %s as %s', async (reason, finishReason) => {
   expect((await answered(message(textBlock(0, 'a'), reason))).end?.finishReason).toBe(finishReason)
