@@ -9,7 +9,13 @@ import type { ToolResultCode } from './tool.ts'
  * A piece of a message. `providerData` is opaque: a signature or encrypted reasoning, to be sent
  * back.
  */
-export type Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | FilePart
+export type Part =
+  | TextPart
+  | ReasoningPart
+  | ToolCallPart
+  | ToolResultPart
+  | FilePart
+  | ProviderToolPart
 
 /** Text of the user or of the model. */
 export interface TextPart {
@@ -73,6 +79,17 @@ export interface FilePart {
   /** An `https:` or `data:` url. The url of a picture in a reply may be an `http:` url too. */
   readonly url: string
   readonly providerData?: unknown
+}
+
+/**
+ * A tool that the provider ran itself, such as a web search: its call, its result, or both, as the
+ * provider tells them. The host has nothing to run and nothing to answer.
+ */
+export interface ProviderToolPart {
+  readonly type: 'provider-tool'
+  readonly toolName: string
+  /** Opaque. Goes back only to the provider and model that made it. */
+  readonly providerData: unknown
 }
 
 /** How a message ended. User messages are always `complete`. */
