@@ -81,6 +81,7 @@ export type {
   MessageRole,
   MessageStatus,
   Part,
+  ProviderToolPart,
   ReasoningPart,
   TextPart,
   ToolContent,

@@ -64,6 +64,7 @@ test('colloquy exports these names and no others', async () => {
     'Prepare',
     'PrepareStep',
     'PreparedTurn',
+    'ProviderToolPart',
     'QueuedTurn',
     'Quirks',
     'ReasoningPart',

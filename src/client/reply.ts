@@ -44,8 +44,15 @@ export function textOf(parts: readonly PartView[]): string {
 }
 
 function openPart(open: PartOpening): PartView {
-  if (open.type === 'file' || open.type === 'tool-result') return open
-  return open.type === 'tool-call' ? { ...open, inputText: '' } : { type: open.type, text: '' }
+  switch (open.type) {
+    case 'text':
+    case 'reasoning':
+      return { type: open.type, text: '' }
+    case 'tool-call':
+      return { ...open, inputText: '' }
+    default:
+      return open
+  }
 }
 
 function unitsOf(part: PartView): number {

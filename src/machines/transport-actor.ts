@@ -25,6 +25,8 @@ export type ReplyReport =
       readonly type: 'reply.finished'
       /** True if the request brought tool calls that the engine runs or answers. */
       readonly hasCalls?: boolean | undefined
+      /** True if the provider stopped amid its own tools, and is asked to go on. */
+      readonly isPaused?: boolean | undefined
     }
   | {
       readonly type: 'reply.failed'

@@ -373,7 +373,10 @@ export const turnMachine = setup({
       on: {
         'reply.finished': [
           {
-            guard: { type: 'hasCalls', params: ({ event }) => event.hasCalls },
+            guard: {
+              type: 'hasCalls',
+              params: ({ event }) => event.hasCalls === true || event.isPaused === true,
+            },
             target: 'recordingStep',
             actions: 'countStep',
           },

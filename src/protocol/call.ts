@@ -35,7 +35,7 @@ export interface StepRecord {
   readonly turnId: string
   /** Counts from 1 in the turn. */
   readonly step: number
-  /** `tools`: it brought calls. `done`: it ended the turn. `failed`: it brought no whole reply. */
+  /** `tools`: it brought calls, or the provider paused. `done`: it ended the turn. `failed`: it brought no whole reply. */
   readonly status: 'tools' | 'done' | 'failed'
   readonly endpoint: string
   readonly model: string

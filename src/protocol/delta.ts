@@ -46,6 +46,12 @@ interface ToolResultDelta {
   readonly content?: ToolContent
 }
 
+interface ProviderToolDelta {
+  readonly type: 'provider-tool'
+  readonly toolName: string
+  readonly providerData: unknown
+}
+
 /** Another request for the same reply begins. Its first parts follow. Adds no part. */
 interface StepDelta {
   readonly type: 'step'
@@ -70,20 +76,29 @@ interface Place {
 /**
  * What one provider event added to one part of a reply, with its place.
  *
- * The first delta of a part has `opens`. A file and a tool result open and close their part. A tool
+ * The first delta of a part has `opens`. A file, a tool result and a tool of the provider open and close
+ * their part. A tool
  * call is closed where the provider says that its arguments are complete. A delta that only closes is
  * empty. A delta `step` has no place.
  */
 export type Delta =
-  | ((TextDelta | ReasoningDelta | ToolCallDelta | FileDelta | ToolResultDelta) & Place)
+  | ((
+      | TextDelta
+      | ReasoningDelta
+      | ToolCallDelta
+      | FileDelta
+      | ToolResultDelta
+      | ProviderToolDelta
+    ) &
+      Place)
   | StepDelta
 
 /**
  * A delta as a dialect makes it, of the content that a provider sent.
  *
  * Text and reasoning continue the newest part if it is of their kind; otherwise they open a new
- * part. A tool call is known by its id: the first delta with a new id opens its part. A file is a
- * part of its own, complete in one delta.
+ * part. A tool call is known by its id: the first delta with a new id opens its part. A file and a
+ * tool of the provider are parts of their own, complete in one delta.
  */
 export type ProviderDelta =
   | TextDelta
@@ -99,6 +114,7 @@ export type ProviderDelta =
       readonly closes?: true
     })
   | FileDelta
+  | ProviderToolDelta
 
 /**
  * A delta before the reply gives it its place. A tool result is a part of its own. After a delta

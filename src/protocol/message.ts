@@ -9,7 +9,13 @@ import type { ToolResultCode } from './tool.ts'
  * A piece of a message. `providerData` is opaque: a signature or encrypted reasoning, to be sent
  * back.
  */
-export type Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | FilePart
+export type Part =
+  | TextPart
+  | ReasoningPart
+  | ToolCallPart
+  | ToolResultPart
+  | FilePart
+  | ProviderToolPart
 
 /** Text of the user or of the model. */
 export interface TextPart {
@@ -75,14 +81,28 @@ export interface FilePart {
   readonly providerData?: unknown
 }
 
+/**
+ * A tool that the provider ran itself, such as a web search: its call, its result, or both, as the
+ * provider tells them. The host has nothing to run and nothing to answer.
+ */
+export interface ProviderToolPart {
+  readonly type: 'provider-tool'
+  readonly toolName: string
+  /** Opaque. Goes back only to the provider and model that made it. */
+  readonly providerData: unknown
+}
+
 /** How a message ended. User messages are always `complete`. */
 export type MessageStatus = 'complete' | 'cancelled' | 'failed' | 'interrupted'
 
 /** A `tool` message has results that the host supplies. */
 export type MessageRole = 'user' | 'assistant' | 'tool'
 
-/** Why the model stopped, in one vocabulary for all providers. */
-export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other'
+/**
+ * Why the model stopped, in one vocabulary for all providers. `paused`: the provider stopped amid
+ * its own tools. The engine asks it to go on, at most 5 times running.
+ */
+export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'paused' | 'other'
 
 /**
  * The provider's own figures, unchanged. The figures of a cancelled turn may be estimated; `source`

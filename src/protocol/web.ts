@@ -76,6 +76,8 @@ export type PartView =
       readonly code?: ToolResultCode
     }
   | { readonly type: 'file'; readonly mediaType: string; readonly url: string }
+  /** A tool that the provider ran itself. */
+  | { readonly type: 'provider-tool'; readonly toolName: string }
 
 /** A stored message. */
 export interface MessageView {
@@ -210,6 +212,7 @@ export type PartOpening =
       readonly code?: ToolResultCode
     }
   | { readonly type: 'file'; readonly mediaType: string; readonly url: string }
+  | { readonly type: 'provider-tool'; readonly toolName: string }
 
 /**
  * A step of a growing reply, with its place. Taking one twice, or a stale one, changes nothing.

@@ -12,6 +12,9 @@ export function isDelta(value: unknown): value is StoredDelta {
   if (type === 'text' || type === 'reasoning') return typeof text === 'string'
   if (type === 'file') return typeof mediaType === 'string' && typeof url === 'string'
   if (type === 'step') return Number.isSafeInteger(step)
+  if (type === 'provider-tool') {
+    return typeof toolName === 'string' && Object.hasOwn(value, 'providerData')
+  }
   if (typeof toolCallId !== 'string' || typeof toolName !== 'string') return false
   if (type === 'tool-result') return typeof isError === 'boolean' && Object.hasOwn(value, 'output')
   return type === 'tool-call' && typeof inputText === 'string'

@@ -49,7 +49,13 @@ interface GrowingResult extends Growing {
   readonly result: ToolResultPart
 }
 
-type GrowingPart = GrowingText | GrowingCall | GrowingFile | GrowingResult
+/** Nor does this. */
+interface GrowingProviderTool extends Growing {
+  readonly type: 'provider-tool'
+  readonly toolName: string
+}
+
+type GrowingPart = GrowingText | GrowingCall | GrowingFile | GrowingResult | GrowingProviderTool
 
 /** A delta that adds to a part. */
 type PartDelta = Exclude<UnplacedDelta, { readonly type: 'step' }>
@@ -101,7 +107,7 @@ export class GrowingReply {
     const part = this.#parts[index] as GrowingPart
     if (delta.type === 'tool-result') return index
     if (delta.type === 'tool-call') part.rest += delta.inputText
-    else if (delta.type !== 'file') part.rest += delta.text
+    else if (delta.type === 'text' || delta.type === 'reasoning') part.rest += delta.text
     part.handedOut = undefined
     if (delta.providerData === undefined) return index
     part.unjoined ??= []
@@ -164,6 +170,7 @@ export class GrowingReply {
   #indexFor(delta: PartDelta): number {
     if (delta.type === 'tool-call') return this.#call(delta)
     if (delta.type === 'tool-result') return this.#result(delta)
+    if (delta.type === 'provider-tool') return this.#providerTool(delta)
     return delta.type === 'file' ? this.#file(delta) : this.#text(delta)
   }
 
@@ -179,6 +186,10 @@ export class GrowingReply {
 
   #file({ type, mediaType, url }: Unplaced<'file'>): number {
     return this.#parts.push({ type, mediaType, url, ...nothing() }) - 1
+  }
+
+  #providerTool({ type, toolName }: Unplaced<'provider-tool'>): number {
+    return this.#parts.push({ type, toolName, ...nothing() }) - 1
   }
 
   #text(delta: Unplaced<'text' | 'reasoning'>): number {
@@ -225,6 +236,9 @@ function placed(delta: PartDelta, part: number, opens: boolean): Delta {
   if (type === 'text' || type === 'reasoning') return { type, text: delta.text, ...marks }
   if (type === 'file') return { ...fileOf(delta), ...marks, closes: true }
   if (type === 'tool-result') return { ...resultOf(delta), ...marks, closes: true }
+  if (type === 'provider-tool') {
+    return { type, toolName: delta.toolName, ...marks, providerData, closes: true }
+  }
   const { toolCallId, toolName, inputText, closes } = delta
   return { type, toolCallId, toolName, inputText, ...marks, ...(closes && { closes }) }
 }
@@ -270,6 +284,9 @@ function deltaOf(part: GrowingPart, text: string, data: unknown): UnplacedDelta 
   const providerData = data === undefined ? {} : { providerData: data }
   if (part.type === 'file') return { ...fileOf(part), ...providerData }
   if (part.type === 'tool-result') return resultOf(part.result)
+  if (part.type === 'provider-tool') {
+    return { type: part.type, toolName: part.toolName, providerData: data }
+  }
   if (part.type !== 'tool-call') return { type: part.type, text, ...providerData }
   const { type, toolCallId, toolName } = part
   return { type, toolCallId, toolName, inputText: text, ...providerData }
@@ -310,6 +327,9 @@ function toPart(part: GrowingPart): Part {
   const providerData = data === undefined ? {} : { providerData: data }
   if (part.type === 'file') return { ...fileOf(part), ...providerData }
   if (part.type === 'tool-result') return part.result
+  if (part.type === 'provider-tool') {
+    return { type: part.type, toolName: part.toolName, providerData: data }
+  }
   if (part.type !== 'tool-call') return { type: part.type, text: textSoFar(part), ...providerData }
   const { type, toolCallId, toolName, input } = part
   const inputText = textSoFar(part)

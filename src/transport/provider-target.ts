@@ -14,6 +14,11 @@ export interface ServerQuirks extends Quirks {
   readonly callIdLength?: number | undefined
   /** The most tokens that a request may ask for. Lowers the default of a dialect. */
   readonly mostTokens?: number | undefined
+  /**
+   * The blocks of tools that the provider ran which it takes back: those whose call has its result, or
+   * none. Absent: all.
+   */
+  readonly serverTools?: 'answered' | 'none' | undefined
 }
 
 /** Where a request goes. Holds secrets: never logged, never part of an event. */

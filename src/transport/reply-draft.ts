@@ -66,7 +66,7 @@ export class ReplyDraft {
     if (this.#batch.length < FREE_DELTAS) this.#open = undefined
   }
 
-  /** True once anything but reasoning was added. */
+  /** True once anything but reasoning and tools of the provider was added. */
   get hasAnswer(): boolean {
     return this.#hasAnswer
   }
@@ -149,6 +149,21 @@ export class ReplyDraft {
     this.count(mediaType.length + url.length + (sizeOf(providerData) ?? 0))
   }
 
+  /**
+   * Adds a tool that the provider ran. Returns false if its data cannot be written as JSON: it is
+   * nested too deep to be stored.
+   */
+  providerTool(toolName: string, providerData: object): boolean {
+    const dataSize = sizeOf(providerData)
+    if (dataSize === undefined) return false
+    if (!this.#admits(true)) return true
+    this.#newest = 'provider-tool'
+    this.#open = undefined
+    this.#add({ type: 'provider-tool', toolName, providerData })
+    this.count(toolName.length + dataSize)
+    return true
+  }
+
   /** Counts content, or memory that a dialect needs and that is in no delta. */
   count(units: number): void {
     this.#size += units
@@ -186,8 +201,8 @@ export class ReplyDraft {
   #add(delta: ProviderDelta): void {
     this.#push(delta)
     this.#hasContent = true
-    if (delta.type !== 'reasoning') this.#hasAnswer = true
-    else if (delta.text === '') return
+    if (delta.type === 'reasoning' && delta.text === '') return
+    if (delta.type !== 'reasoning' && delta.type !== 'provider-tool') this.#hasAnswer = true
     this.#said += 1
   }
 

@@ -92,7 +92,9 @@ export function told(event: ConversationEvent): string {
 export function appended(parts: readonly Part[], delta: UnplacedDelta): readonly Part[] {
   const last = parts.at(-1)
   if (delta.type === 'step') return parts
-  if (delta.type === 'file' || delta.type === 'tool-result') return [...parts, delta]
+  if (delta.type === 'file' || delta.type === 'tool-result' || delta.type === 'provider-tool') {
+    return [...parts, delta]
+  }
   if (delta.type !== 'tool-call') {
     const isSeparate = delta.type === 'reasoning' && delta.separate === true
     if (isSeparate || last?.type !== delta.type)

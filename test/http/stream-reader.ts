@@ -150,8 +150,8 @@ export class StreamReader {
     if ('open' in op) {
       const { open } = op
       if (this.parts[op.part] !== undefined) return
-      if (open.type === 'file' || open.type === 'tool-result') this.parts[op.part] = open
-      else if (open.type === 'tool-call') this.parts[op.part] = { ...open, inputText: '' }
+      if (open.type === 'tool-call') this.parts[op.part] = { ...open, inputText: '' }
+      else if ('toolName' in open || open.type === 'file') this.parts[op.part] = open
       else this.parts[op.part] = { type: open.type, text: '' }
     }
     if (!('text' in op)) return

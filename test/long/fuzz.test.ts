@@ -199,6 +199,7 @@ function essence({ calls, text, reasoning, toolCalls, end, error }: AskedReply):
 function sizeOf(asked: AskedReply): number {
   const lengths = asked.deltas.map((delta) => {
     if (delta.type === 'file') return delta.url.length
+    if (delta.type === 'provider-tool') return JSON.stringify(delta.providerData).length
     return delta.type === 'tool-call' ? delta.inputText.length : delta.text.length
   })
   return lengths.reduce((sum, length) => sum + length, 0)

@@ -35,6 +35,9 @@ function grown(part: Part | undefined, delta: Exclude<Delta, { type: 'step' }>):
   if (delta.type === 'file') {
     return { type: delta.type, mediaType: delta.mediaType, url: delta.url, providerData }
   }
+  if (delta.type === 'provider-tool') {
+    return { type: delta.type, toolName: delta.toolName, providerData }
+  }
   if (delta.type !== 'tool-call') {
     const text = part?.type === delta.type ? part.text : ''
     return { type: delta.type, text: text + delta.text, providerData }

@@ -21,6 +21,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   function_call_output: ['type', 'call_id', 'output'],
   reasoning: ['type', 'id', 'summary', 'content', 'encrypted_content'],
   image_generation_call: ['type', 'id', 'status', 'result'],
+  web_search_call: ['type', 'status', 'action'],
 }
 
 /**
@@ -84,7 +85,7 @@ function isFollowed(next: Item | undefined): boolean {
   const type = kindOf(next)
   return type === 'message'
     ? next['role'] === 'assistant'
-    : type === 'reasoning' || type === 'function_call'
+    : type === 'reasoning' || type === 'function_call' || type === 'web_search_call'
 }
 
 function isContent(content: unknown): boolean {

@@ -79,8 +79,8 @@ function answeredParts(message: Said, results: readonly ToolResultPart[]): reado
   })
   if (isWhole) return kept
   // The reasoning that led to a call was whole when the call began.
-  const lastCall = kept.findLastIndex(isCall)
-  return kept.filter((part, at) => part.type !== 'reasoning' || at < lastCall)
+  const last = kept.findLastIndex((part) => isCall(part) || part.type === 'provider-tool')
+  return kept.filter((part, at) => part.type !== 'reasoning' || at < last)
 }
 
 /** One result for each call, in the order of the calls. */

@@ -37,8 +37,10 @@ export class RouteChain {
   #loading: LoadingWait | undefined
   #planned: PlannedAttempt | undefined
 
-  constructor(binding: Binding) {
+  /** @param from - the route to begin with; absent or unknown: the first one */
+  constructor(binding: Binding, from?: Route) {
     this.#routes = [binding, ...binding.fallbacks]
+    this.#position = from === undefined ? 0 : Math.max(0, this.#routes.indexOf(from))
   }
 
   /** The route that is asked now, or was asked last. */

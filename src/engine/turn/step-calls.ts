@@ -21,6 +21,7 @@ import type { CallProgress, CallState, ToolResultCode } from '../../protocol/too
 import { ToolRun } from '../../tools/tool-run.ts'
 import type { ReadyTool } from '../../tools/toolbox.ts'
 import { judge } from '../../tools/verdict.ts'
+import { loggedError } from '../options/logged-error.ts'
 import { recordFault } from '../options/logging.ts'
 import { plainJson } from '../options/plain-json.ts'
 import { CallProgressTimer } from './call-progress.ts'
@@ -411,7 +412,7 @@ export class StepCalls implements RunningCalls {
             turnId: this.#live.turnId,
             callId: record.callId,
             toolName: record.toolName,
-            err: error,
+            err: loggedError(error, this.#port.redact),
           },
           'A tool failed.',
         ),
@@ -596,6 +597,7 @@ export class StepCalls implements RunningCalls {
   }
 
   #show(): void {
+    if (this.#calls.length === 0) return
     this.#live.replyFeed.showCalls(
       this.#calls.map(({ record, state, progress }): CallProgress => {
         const { callId, toolCallId, toolName } = record

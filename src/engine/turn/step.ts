@@ -17,7 +17,7 @@ import type { AttemptRecord, TurnRecord } from '../../protocol/turn.ts'
 import type { ReplyFigures, ReplyHandle } from '../../transport/reply-request.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { TransportReports } from '../actors/transport-actor.ts'
-import type { Binder } from '../endpoints/binding.ts'
+import type { Binder, Route } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { RouteChain } from './route-chain.ts'
@@ -60,7 +60,14 @@ interface EarlierSteps {
   readonly number: number
   readonly attempts: number
   readonly failedAttempts: readonly AttemptRecord[] | undefined
+  /** The route to ask first, where the provider paused. */
+  readonly from: Route | undefined
+  /** How often running it has paused. */
+  readonly pauses: number
 }
+
+/** So often running a provider that pauses is asked to go on. */
+const MOST_PAUSES = 5
 
 /** Up to this many messages, reading the history takes no noticeable time. */
 const SHORT_HISTORY = 100
@@ -89,6 +96,7 @@ export class Step {
   /** Counts from 1 in the reply, over all turns that it goes on with. */
   readonly number: number
   readonly #attemptsBefore: number
+  readonly #pausesBefore: number
   #startedAt = 0
   /** The answer of the host's `prepareStep`, which is asked once for all attempts. */
   #plan: StepPlan | undefined
@@ -99,7 +107,8 @@ export class Step {
   constructor(turn: SteppedTurn, port: StepPort, earlier?: EarlierSteps) {
     this.#turn = turn
     this.#port = port
-    this.#routes = new RouteChain(turn.bound)
+    this.#routes = new RouteChain(turn.bound, earlier?.from)
+    this.#pausesBefore = earlier?.pauses ?? 0
     this.number = (earlier?.number ?? turn.stepsBefore) + 1
     this.#attempts = earlier?.attempts ?? 0
     this.#attemptsBefore = this.#attempts
@@ -109,8 +118,12 @@ export class Step {
   /** The step that follows this one in the same turn. */
   next(): Step {
     const { number } = this
+    const isPaused = this.#end.finishReason === 'paused'
     return new Step(this.#turn, this.#port, {
       number,
+      // Only the provider that paused can go on.
+      from: isPaused ? this.#routes.current : undefined,
+      pauses: isPaused ? this.#pausesBefore + 1 : 0,
       attempts: this.#attempts,
       failedAttempts: this.#failedAttempts,
     })
@@ -453,7 +466,11 @@ export class Step {
       },
       finished: (end) => {
         this.#over(end, 'finished')
-        report({ type: 'reply.finished', ...(this.#hasCalls && { hasCalls: true }) })
+        report({
+          type: 'reply.finished',
+          ...(this.#hasCalls && { hasCalls: true }),
+          ...(this.#isPaused && { isPaused: true }),
+        })
       },
       failed: (failure, end) => {
         const hasContent = this.#phase === 'receiving'
@@ -476,6 +493,18 @@ export class Step {
       const tool = tools.tools.get(name)
       return tool === undefined || tool.tool.execute !== undefined
     })
+  }
+
+  /** True if the provider stopped amid its own tools, and is asked to go on. */
+  get #isPaused(): boolean {
+    const { tools, stepsBefore } = this.#turn
+    return (
+      this.#end.finishReason === 'paused' &&
+      // Other formats have no way to go on with a reply.
+      this.#routes.current.target.dialect === 'messages' &&
+      this.#pausesBefore < MOST_PAUSES &&
+      this.number - stepsBefore < tools.steps
+    )
   }
 
   /** A listener that throws must not change how the turn ends. */

@@ -152,8 +152,8 @@ function textOfPart(part: Part): string {
 type PlacedDelta = Exclude<Delta, { type: 'step' }>
 
 function textOfDelta(delta: PlacedDelta): string {
-  if (delta.type === 'file' || delta.type === 'tool-result') return ''
-  return delta.type === 'tool-call' ? delta.inputText : delta.text
+  if (delta.type === 'text' || delta.type === 'reasoning') return delta.text
+  return delta.type === 'tool-call' ? delta.inputText : ''
 }
 
 function openingOf(from: PlacedDelta | Part): PartOpening {
@@ -162,6 +162,8 @@ function openingOf(from: PlacedDelta | Part): PartOpening {
       return { type: from.type, toolCallId: from.toolCallId, toolName: from.toolName }
     case 'file':
       return { type: from.type, mediaType: from.mediaType, url: from.url }
+    case 'provider-tool':
+      return { type: from.type, toolName: from.toolName }
     case 'tool-result': {
       const { type, toolCallId, toolName, output, isError, code } = from
       return { type, toolCallId, toolName, output, isError, ...(code !== undefined && { code }) }

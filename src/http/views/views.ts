@@ -89,6 +89,8 @@ export function partView(part: Part): PartView {
       const { type, toolCallId, toolName, output, isError, code } = part
       return { type, toolCallId, toolName, output, isError, ...(code !== undefined && { code }) }
     }
+    case 'provider-tool':
+      return { type: part.type, toolName: part.toolName }
     default:
       return { type: part.type, mediaType: part.mediaType, url: part.url }
   }

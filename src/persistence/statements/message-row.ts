@@ -32,6 +32,7 @@ export const FINISH_REASONS = {
   length: true,
   'tool-calls': true,
   'content-filter': true,
+  paused: true,
   other: true,
 } satisfies Record<FinishReason, true>
 

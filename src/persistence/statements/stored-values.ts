@@ -16,6 +16,7 @@ const PART_FIELDS = {
   reasoning: { text: 'string' },
   'tool-call': { toolCallId: 'string', toolName: 'string', inputText: 'string' },
   'tool-result': { toolCallId: 'string', toolName: 'string', isError: 'boolean?' },
+  'provider-tool': { toolName: 'string' },
   file: { mediaType: 'string', url: 'string' },
 } satisfies Record<Part['type'], Fields>
 

@@ -120,6 +120,9 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'data_inspection_failed', // Qwen
     'responsible_ai_policy_violation', // Azure
   ],
+  paused: [
+    'pause_turn', // Anthropic
+  ],
   other: [
     'other', // Gemini
     'language',
@@ -143,7 +146,6 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'interrupted',
     'load', // Ollama: no reply, the model was loaded or unloaded
     'unload',
-    'pause_turn', // Anthropic
     'max_tool_calls', // Responses
     'repetition',
   ],

@@ -37,6 +37,22 @@ const inputText = fc.oneof(
 const maker = fc.constantFrom('itself', 'another', 'nobody' as const)
 const mediaType = fc.constantFrom('image/jpg', 'IMAGE/PNG', 'image/webp', 'application/x-pdf')
 
+/** Blocks of tools that ran at a provider. Few ids, so that results meet their calls. */
+const providerBlock = fc.oneof(
+  fc
+    .constantFrom('s1', 's2')
+    .map((key) => ({ type: 'server_tool_use', id: key, name: 'web_search', input: {} })),
+  fc
+    .constantFrom('s1', 's2')
+    .map((key) => ({ type: 'web_search_tool_result', tool_use_id: key, content: [] })),
+  fc.constantFrom(
+    { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search' } },
+    { type: 'tool_use', id: 'forged', name: 'look', input: {} },
+    { type: 7 },
+    'no block',
+  ),
+)
+
 /** The data of a maker, by what it is called. */
 type Made = readonly [by: 'itself' | 'another' | 'nobody', fields: object]
 
@@ -67,6 +83,12 @@ const partIn = (dialect: Dialect): fc.Arbitrary<Part> =>
           { extra_content: { a: 1 }, reasoningField: 'reasoning', isCustom: true },
         ]),
       })),
+    fc.tuple(providerBlock, maker).map(([block, by]): Part => ({
+      type: 'provider-tool',
+      toolName: 'web_search',
+      providerData: undefined,
+      ...madeIn(dialect, [by, { block }]),
+    })),
     fc.tuple(mediaType, maker).map(([type, by]): Part => ({
       type: 'file',
       mediaType: type,
@@ -151,7 +173,7 @@ test.each(CASES)('a request in %s is accepted', (dialect, wire, violations) => {
       )
       const count = (kind: RegExp) => sent.match(kind)?.length ?? 0
       expect(count(/"type":"(?:function|function_call|tool_use)"/g)).toBe(calls.length)
-      expect(count(/"(?:tool_call_id|tool_use_id|output)":/g)).toBe(calls.length)
+      expect(count(/"(?:tool_call_id|output)":|"type":"tool_result"/g)).toBe(calls.length)
     }),
     { numRuns: 1_000 },
   )

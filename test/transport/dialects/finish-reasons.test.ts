@@ -96,6 +96,7 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'PII',
     'jailbreak',
   ],
+  paused: ['pause_turn'],
   other: [
     'other',
     'OTHER',
@@ -110,7 +111,6 @@ const WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
     'timeout',
     'load',
     'unload',
-    'pause_turn',
     'a word of tomorrow',
     'constructor',
     '__proto__',

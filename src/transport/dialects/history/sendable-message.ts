@@ -3,7 +3,14 @@
  *
  * Types only. `sendable-messages.ts` makes them.
  */
-import type { FilePart, ReasoningPart, TextPart, ToolCallPart } from '../../../protocol/message.ts'
+import type {
+  FilePart,
+  ProviderToolPart,
+  ReasoningPart,
+  TextPart,
+  ToolCallPart,
+} from '../../../protocol/message.ts'
+import type { ReplyRequest } from '../../reply-request.ts'
 import type { WireObject } from '../../wire-value.ts'
 
 /** How a dialect's history differs from those of the others. */
@@ -18,6 +25,11 @@ export interface HistoryFormat {
   readonly hasBlocks: boolean
   /** The extra fields of a call that are sent back if nothing says who made the call. */
   readonly unmarkedFields: readonly string[]
+  /**
+   * Writes the block of a tool that the asked provider ran. Returns `undefined` for one that the
+   * provider would refuse. Absent if the dialect has no such blocks.
+   */
+  readonly providerBlock?: (block: WireObject, request: ReplyRequest) => object | undefined
 }
 
 /** A call as it is sent. `input` is an object, and `inputText` its JSON. */
@@ -27,6 +39,11 @@ export interface SendableCall extends ToolCallPart {
   readonly extra: WireObject | undefined
   /** The text for a custom tool, if the call goes back to its maker. */
   readonly customInput: string | undefined
+}
+
+/** A tool that the asked provider and model ran, with its block or item as it goes back. */
+export interface SendableProviderTool extends ProviderToolPart {
+  readonly block: object
 }
 
 /** A result as it is sent, with the id of its call. */
@@ -49,7 +66,13 @@ export interface UserMessage {
 export interface AssistantMessage {
   readonly role: 'assistant'
   /** Files are the maker's own. Reasoning has the `providerData` that it was stored with. */
-  readonly parts: readonly (TextPart | FilePart | ReasoningPart | SendableCall)[]
+  readonly parts: readonly (
+    | TextPart
+    | FilePart
+    | ReasoningPart
+    | SendableCall
+    | SendableProviderTool
+  )[]
   /** The results of the calls. */
   readonly results: readonly SendableResult[]
   /** The field in which the maker wants the reasoning before the calls back, if it does. */

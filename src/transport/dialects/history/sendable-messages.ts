@@ -16,6 +16,7 @@
  */
 import type {
   FilePart,
+  ProviderToolPart,
   Part,
   ReasoningPart,
   TextPart,
@@ -29,6 +30,7 @@ import { isObject, jsonText } from '../../wire-value.ts'
 import type { WireObject } from '../../wire-value.ts'
 import { bareType } from '../media-type.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
+import { ownBlock } from '../provider-tool.ts'
 import { callArguments } from './call-arguments.ts'
 import { CallIds } from './call-ids.ts'
 import { madeBy, readMark } from './call-mark.ts'
@@ -37,6 +39,7 @@ import type {
   HistoryFormat,
   SendableCall,
   SendableMessage,
+  SendableProviderTool,
   SendableResult,
 } from './sendable-message.ts'
 import { namedFile, sentFile } from './sent-file.ts'
@@ -71,6 +74,9 @@ export function sendableSystem({ system }: ReplyRequest): string | undefined {
 /** A part of what the assistant said. */
 type ReplyPart = Exclude<Part, ToolResultPart>
 
+/** The same without the tools of other providers. */
+type SentPart = Exclude<ReplyPart, ProviderToolPart> | SendableProviderTool
+
 interface GrowingUser {
   readonly role: 'user'
   readonly parts: (TextPart | FilePart)[]
@@ -78,7 +84,7 @@ interface GrowingUser {
 
 interface GrowingAssistant {
   readonly role: 'assistant'
-  readonly parts: (TextPart | FilePart | ReasoningPart | SendableCall)[]
+  readonly parts: (TextPart | FilePart | ReasoningPart | SendableCall | SendableProviderTool)[]
   readonly results: SendableResult[]
   reasoningField: string | undefined
 }
@@ -142,7 +148,12 @@ class SendableHistory {
   }
 
   #say(parts: readonly ReplyPart[]): void {
-    const told = textsJoined(parts.map((part, at) => this.#told(part, parts[at - 1])))
+    const sent: SentPart[] = []
+    for (const part of parts) {
+      if (part.type === 'provider-tool') this.#providerTool(part, sent)
+      else sent.push(part)
+    }
+    const told = textsJoined(sent.map((part, at) => this.#told(part, sent[at - 1])))
     const isSilent = isBlank(textOf(told))
     const said = told.filter(
       (part) =>
@@ -155,7 +166,7 @@ class SendableHistory {
   }
 
   /** A file that another maker made becomes a line of text. */
-  #told(part: ReplyPart, before: ReplyPart | undefined): ReplyPart {
+  #told(part: SentPart, before: SentPart | undefined): SentPart {
     if (part.type === 'file') {
       if (this.#isOwn(part)) return sentFile(part)
       const isFirst = before === undefined || (before.type !== 'text' && before.type !== 'file')
@@ -163,6 +174,20 @@ class SendableHistory {
     }
     const isAfterLine = before?.type === 'file' && !this.#isOwn(before)
     return isAfterLine && part.type === 'text' ? { ...part, text: `\n${part.text}` } : part
+  }
+
+  /**
+   * Adds a tool that the asked provider and model ran. One that it would refuse is left out together
+   * with the reasoning that led to it, which is refused alone.
+   */
+  #providerTool(part: ProviderToolPart, sent: SentPart[]): void {
+    const { providerBlock } = this.#format
+    if (providerBlock === undefined) return
+    const own = ownBlock(part, this.#request.target.dialect, () => this.#asked())
+    if (own === undefined) return
+    const block = providerBlock(own, this.#request)
+    if (block !== undefined) sent.push({ ...part, block })
+    else while (sent.at(-1)?.type === 'reasoning') sent.pop()
   }
 
   /** Returns true for a picture of the asked model. No model takes other files in its replies. */

@@ -17,6 +17,7 @@ import type {
 } from '../history/sendable-message.ts'
 import { providerFingerprint } from '../provider-fingerprint.ts'
 import { fileBlock } from './file.ts'
+import { withServerTools } from './server-tools.ts'
 
 interface WireBlock {
   readonly type: string
@@ -34,12 +35,14 @@ const FORMAT: HistoryFormat = {
   uniqueIds: 'in the history',
   hasBlocks: true,
   unmarkedFields: [],
+  providerBlock: (block) => block,
 }
 
 export function alternating(request: ReplyRequest): readonly WireMessage[] {
   const maker = providerFingerprint(request)
   const written: WireMessage[] = []
-  for (const message of sendableMessages(request, FORMAT)) {
+  const sent = { ...request, messages: withServerTools(request) }
+  for (const message of sendableMessages(sent, FORMAT)) {
     if (message.role === 'user') {
       const blocks = message.parts.map((part) => (part.type === 'file' ? fileBlock(part) : part))
       const last = written.at(-1)
@@ -63,6 +66,7 @@ function said({ parts, reasoningField }: AssistantMessage, maker: string): reado
   return parts.slice(0, end).flatMap((part): WireBlock | readonly WireBlock[] => {
     if (part.type === 'reasoning') return thinking(part, maker, isPlainWanted)
     if (part.type === 'tool-call') return toolUse(part)
+    if (part.type === 'provider-tool') return part.block as WireBlock
     return part.type === 'file' ? fileBlock(part) : { type: 'text', text: part.text }
   })
 }

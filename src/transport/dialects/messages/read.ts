@@ -2,8 +2,8 @@
  * Reads Anthropic's Messages format, as Anthropic and other providers send it: streams and JSON
  * answers.
  *
- * `request.ts` writes the requests. The blocks of server tools and blocks of unknown types are not
- * part of a reply. Knows nothing of bytes, HTTP and time.
+ * `request.ts` writes the requests. Blocks of unknown types are not part of a reply. Knows nothing of
+ * bytes, HTTP and time.
  */
 import type { FinishReason, Usage } from '../../../protocol/message.ts'
 import { readProviderError, reportedError, typedError } from '../../provider-error.ts'
@@ -16,6 +16,7 @@ import { finishReasonOf, givenReason, isFailure } from '../finish-reasons.ts'
 import { CallMarker, extraFields } from '../history/call-mark.ts'
 import { pictureIn } from '../picture.ts'
 import { Maker } from '../provider-fingerprint.ts'
+import { ProviderTools } from '../provider-tool.ts'
 import { ReplyReader } from '../reply-reader.ts'
 import { StatedEnd } from '../stated-end.ts'
 import { ToolCalls } from '../tool-calls.ts'
@@ -23,6 +24,7 @@ import { kindOf } from '../unread.ts'
 import { UsageTally } from '../usage-tally.ts'
 import { unwrapped } from '../wrapper.ts'
 import { messagesRequestBody, quirksFromError } from './request.ts'
+import { isServerTool, ServerTools } from './server-tools.ts'
 import { textOnly } from './text-only.ts'
 
 export const messages: WireDialect = {
@@ -47,9 +49,8 @@ const TOOL_USE: ReadonlySet<string> = new Set(['type', 'id', 'name', 'input', 'i
 class MessagesReader extends ReplyReader {
   readonly #maker: Maker
   readonly #marker: CallMarker
-  /**
-   * The indexes of blocks that are calls for the host. Calls of server tools have arguments too.
-   */
+  readonly #serverTools: ServerTools
+  /** The indexes of blocks that are calls for the host. */
   readonly #callBlocks = new Set<unknown>()
   /** Complete arguments that came at the start of the newest call. Used if no fragments follow. */
   #wholeInput: { readonly index: unknown; readonly input: unknown } | undefined
@@ -74,6 +75,7 @@ class MessagesReader extends ReplyReader {
     super(draft, calls)
     this.#maker = new Maker(asked)
     this.#marker = marker
+    this.#serverTools = new ServerTools(new ProviderTools(draft, asked))
     this.#end = new StatedEnd(draft, calls)
   }
 
@@ -103,6 +105,7 @@ class MessagesReader extends ReplyReader {
         return undefined
       case 'content_block_stop':
         this.#close()
+        this.#serverTools.close(index)
         // Nothing of a call comes after its block.
         if (this.#callBlocks.delete(index)) this.calls.complete(index)
         return undefined
@@ -135,7 +138,8 @@ class MessagesReader extends ReplyReader {
     for (const block of content as unknown[]) {
       if (!isObject(block)) continue
       const { type, id, name, input } = block
-      if (type !== 'tool_use') this.#content(block)
+      if (isServerTool(type)) this.#kept(type, this.#serverTools.whole(block))
+      else if (type !== 'tool_use') this.#content(block)
       else {
         const extra = extraFields(block, TOOL_USE)
         this.calls.addWhole({ ...extra, id, function: { name, arguments: input } }, true)
@@ -167,7 +171,8 @@ class MessagesReader extends ReplyReader {
       this.#callBlocks.add(index)
       this.calls.addFragment({ ...extraFields(block, TOOL_USE), index, id, function: { name } })
       this.#wholeInput = { index, input }
-    } else this.#content(block)
+    } else if (isServerTool(type)) this.#kept(type, this.#serverTools.open(index, block))
+    else this.#content(block)
   }
 
   /**
@@ -179,6 +184,7 @@ class MessagesReader extends ReplyReader {
     if (type === 'text_delta') this.draft.text(nonEmpty(text) ?? '')
     else if (type === 'thinking_delta') this.draft.reasoning(nonEmpty(thinking) ?? '')
     else if (type === 'signature_delta' && this.#thinking?.index === index) this.#sign(signature)
+    else if (type === 'input_json_delta' && this.#serverTools.fragment(index, json)) return
     else if (type === 'input_json_delta' && this.#callBlocks.has(index) && json) {
       if (this.#wholeInput?.index === index) this.#wholeInput = undefined
       this.calls.addFragment({ index, function: { arguments: json } })
@@ -200,7 +206,7 @@ class MessagesReader extends ReplyReader {
     if (type === 'text') this.draft.text(nonEmpty(text) ?? '')
     if (type === 'image') this.#picture(block)
     if (!isThinking(type)) {
-      const isRead = type === 'text' || type === 'image' || isOfProvider(type)
+      const isRead = type === 'text' || type === 'image' || type === 'compaction'
       if (!isRead) this.unread ??= kindOf(type)
       return
     }
@@ -211,6 +217,11 @@ class MessagesReader extends ReplyReader {
       this.draft.reasoning(nonEmpty(thinking) ?? '')
       this.#sign(signature)
     } else if (nonEmpty(data) !== undefined) this.#keep({ type, data })
+  }
+
+  /** A tool of the provider that cannot be kept counts as content that was not read. */
+  #kept(type: string, isKept: boolean): void {
+    if (!isKept) this.unread ??= kindOf(type)
   }
 
   #picture(block: WireObject): void {
@@ -263,9 +274,4 @@ function errorIn(event: WireObject, isError: boolean): ProviderError | undefined
 
 function isThinking(type: unknown): boolean {
   return type === 'thinking' || type === 'redacted_thinking'
-}
-
-/** Returns true for the blocks of tools that run at the provider: nobody has to answer them. */
-function isOfProvider(type: unknown): boolean {
-  return typeof type === 'string' && /^(server|mcp)_tool_use$|_tool_result$|^compaction$/.test(type)
 }

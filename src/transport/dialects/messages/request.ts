@@ -6,6 +6,7 @@ import type { ReplyRequest } from '../../reply-request.ts'
 import { sendableSystem } from '../history/sendable-messages.ts'
 import { alternating } from './history.ts'
 import type { WireMessage } from './history.ts'
+import { refusedServerTools } from './server-tools.ts'
 import { namedTokenLimit } from './token-limit.ts'
 
 /** The format requires a limit. A server that refuses this one is asked for the one it names. */
@@ -42,8 +43,13 @@ function defaultTokens({ target }: ReplyRequest): number {
   return Math.min(DEFAULT_MAX_TOKENS, target.quirks?.mostTokens ?? Infinity)
 }
 
-/** The quirk of a server that takes fewer tokens than the default, if the host set no other limit. */
+/**
+ * The quirk of a server that takes fewer tokens than the default, if the host set no other limit, or
+ * that does not take the blocks of its own tools back.
+ */
 export function quirksFromError(request: ReplyRequest, refusal: Refusal): ServerQuirks | undefined {
+  const serverTools = refusedServerTools(request, refusal.text)
+  if (serverTools !== undefined) return { serverTools }
   const { settings, extraBody = {} } = request
   if (settings.maxOutputTokens !== undefined || 'max_tokens' in extraBody) return undefined
   const mostTokens = namedTokenLimit(refusal, defaultTokens(request))

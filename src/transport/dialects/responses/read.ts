@@ -3,7 +3,7 @@
  *
  * The same text comes up to four times: in deltas, in the event that ends its part, in its item,
  * and in the final response. The first of them counts. A text that one of them lacks is taken from
- * the next. Of the items of tools that run at the provider, only generated pictures are read.
+ * the next.
  *
  * `request.ts` writes the requests. Knows nothing of bytes, HTTP and time.
  */
@@ -17,11 +17,13 @@ import { bearer } from '../bearer.ts'
 import type { Told, WireDialect, WireRequestInfo } from '../dialect.ts'
 import { finishReasonOf, givenReason } from '../finish-reasons.ts'
 import { CallMarker } from '../history/call-mark.ts'
+import { ProviderTools } from '../provider-tool.ts'
 import { ReplyReader } from '../reply-reader.ts'
 import { ToolCalls } from '../tool-calls.ts'
 import { kindOf } from '../unread.ts'
 import { unwrapped } from '../wrapper.ts'
 import { FunctionCalls } from './calls.ts'
+import { HostedTools, isHostedTool, refusesHostedTools } from './hosted-tools.ts'
 import { itemKey } from './items.ts'
 import type { ItemKey } from './items.ts'
 import { ResponsePictures } from './pictures.ts'
@@ -42,6 +44,8 @@ export const responses: WireDialect = {
     { path: 'tools[].strict' },
     { path: 'input[].content[].detail' },
   ],
+  quirksFromError: (request, refusal) =>
+    refusesHostedTools(request, refusal) ? { serverTools: 'none' } : undefined,
   reader: (draft, newId, asked) => new ResponsesReader(draft, newId, asked),
   textOnly,
   // Where the index of an item is known, the reader of texts does not need its id.
@@ -81,24 +85,15 @@ const INPUT_WHOLES: ReadonlySet<unknown> = new Set([
 /** The items that are calls of the host's tools. */
 const CALLS: ReadonlySet<unknown> = new Set(['function_call', 'custom_tool_call'])
 
-/** The items of tools that run at the provider: nobody has to answer them. */
-const PROVIDER_ITEMS: ReadonlySet<unknown> = new Set([
-  'web_search_call',
-  'file_search_call',
-  'code_interpreter_call',
-  'image_generation_call',
-  'mcp_list_tools',
-  'mcp_call',
-  'tool_search_call',
-  'tool_search_output',
-  'compaction',
-])
+/** Items of the provider that are no tools that it ran, and that nobody has to answer. */
+const PROVIDER_ITEMS: ReadonlySet<unknown> = new Set(['image_generation_call', 'compaction'])
 
 const ERRORS: ReadonlySet<unknown> = new Set(['error', 'response.error'])
 
 class ResponsesReader extends ReplyReader {
   readonly #pictures: ResponsePictures
   readonly #texts: ResponseTexts
+  readonly #hostedTools: HostedTools
   readonly #functionCalls: FunctionCalls
   /** True once an event told that the response begins. */
   #isOpen = false
@@ -112,6 +107,7 @@ class ResponsesReader extends ReplyReader {
     super(draft, calls)
     this.#pictures = new ResponsePictures(draft, asked)
     this.#texts = new ResponseTexts(draft, asked, this.#pictures)
+    this.#hostedTools = new HostedTools(new ProviderTools(draft, asked))
     this.#functionCalls = new FunctionCalls(draft, calls, () => this.#texts.followed())
   }
 
@@ -201,6 +197,9 @@ class ResponsesReader extends ReplyReader {
     } else if (CALLS.has(type)) {
       if (isDone) this.#functionCalls.item(item, key)
       else this.#functionCalls.open(item, key)
+    } else if (isHostedTool(type)) {
+      if (isDone) this.#hostedTool(item)
+      else this.#texts.interrupted()
     } else {
       this.#orphaned(type)
       if (isDone && type === 'image_generation_call') this.#pictures.item(item)
@@ -231,6 +230,7 @@ class ResponsesReader extends ReplyReader {
   #output(items: readonly unknown[]): void {
     const untold = this.#texts.untold
     const known = this.#functionCalls.ids
+    const areToolsTold = this.#hostedTools.areTold
     for (const [index, item] of items.entries()) {
       // Each item takes memory, even without content.
       if (this.draft.exceeded !== undefined) return
@@ -240,11 +240,20 @@ class ResponsesReader extends ReplyReader {
       if (type === 'message' || type === 'reasoning') {
         if (untold.has(type)) this.#texts.final(item, key)
       } else if (CALLS.has(type)) this.#functionCalls.final(item, key, known)
-      else {
+      else if (isHostedTool(type)) {
+        if (!areToolsTold) this.#hostedTool(item)
+      } else {
         this.#orphaned(type)
         if (type === 'image_generation_call') this.#pictures.item(item)
       }
     }
+  }
+
+  /** The reasoning before the item goes back with it. */
+  #hostedTool(item: WireObject): void {
+    if (this.#hostedTools.isKnown(item)) return
+    this.#texts.resumed()
+    if (!this.#hostedTools.add(item)) this.unread ??= kindOf(item['type'])
   }
 
   #orphaned(type: unknown): void {

@@ -28,6 +28,8 @@ export class ReasoningKeeper {
   readonly #draft: ReplyDraft
   readonly #maker: Maker
   #kept: KeptReasoning[] = []
+  /** Reasoning before a tool of the provider that is not done yet. */
+  #held: KeptReasoning[] = []
 
   constructor(draft: ReplyDraft, asked: WireRequestInfo) {
     this.#draft = draft
@@ -54,12 +56,25 @@ export class ReasoningKeeper {
   /** A message or a call begins. The reasoning before it is kept. */
   followed(): void {
     if (this.#kept.length > 0) this.#draft.reasoning('', this.#kept)
+    this.orphaned()
+  }
+
+  /** A tool of the provider begins. */
+  hold(): void {
+    this.#held.push(...this.#kept)
     this.#kept = []
+  }
+
+  /** The tool is done. The reasoning before it is kept. */
+  resume(): void {
+    this.#kept = [...this.#held, ...this.#kept]
+    this.followed()
   }
 
   /** An item begins that is not sent back. The reasoning before it is dropped. */
   orphaned(): void {
     this.#kept = []
+    this.#held = []
   }
 }
 

@@ -21,6 +21,7 @@ import type {
 import { namedFile } from '../history/sent-file.ts'
 import { fileNameFor } from '../media-type.ts'
 import { toolFields } from '../tool-fields.ts'
+import { hostedItem } from './hosted-tools.ts'
 import { reasoningItems } from './reasoning.ts'
 
 /**
@@ -65,6 +66,7 @@ const FORMAT: HistoryFormat = {
   uniqueIds: 'in a reply',
   hasBlocks: false,
   unmarkedFields: [],
+  providerBlock: hostedItem,
 }
 
 function inputItems(request: ReplyRequest): readonly object[] {
@@ -114,6 +116,10 @@ function replyItems({ parts }: AssistantMessage, request: ReplyRequest): readonl
     } else if (part.type === 'tool-call') {
       close()
       items.push(...thoughts, toolCall(part))
+      thoughts = []
+    } else if (part.type === 'provider-tool') {
+      close()
+      items.push(...thoughts, part.block)
       thoughts = []
     } else {
       const picture = pictureItem(part)

@@ -69,6 +69,19 @@ export class ResponseTexts {
     this.#thought = undefined
   }
 
+  /** An item begins that is sent back once it is done. */
+  interrupted(): void {
+    this.#keeper.hold()
+    this.#thought = undefined
+  }
+
+  /** That item is done. */
+  resumed(): void {
+    this.#keeper.resume()
+    this.#thought = undefined
+    this.#last = undefined
+  }
+
   open(type: ItemType, key: ItemKey): void {
     this.#items[type].open(key)
   }

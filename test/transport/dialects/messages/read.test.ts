@@ -48,12 +48,20 @@ function partsOf(asked: AskedReply): readonly Part[] {
   for (const delta of asked.deltas) grown.add(delta)
   grown.finish()
   return grown.parts().map((part) => {
-    if (part.type !== 'reasoning' || part.providerData === undefined) return part
+    const isMarked = part.type === 'reasoning' || part.type === 'provider-tool'
+    if (!isMarked || part.providerData === undefined) return part
     const { maker, ...providerData } = part.providerData as { maker: unknown }
     expect(maker).toMatch(/^[\w-]{16}$/)
     return { ...part, providerData }
   })
 }
+
+/** A tool that the provider ran, with its block. */
+const ran = (toolName: string, kept?: object) => ({
+  type: 'provider-tool',
+  toolName,
+  providerData: { dialect, ...(kept && { block: kept }) },
+})
 
 const call = (toolCallId: string, toolName: string, inputText: string, input: unknown) => ({
   type: 'tool-call',
@@ -196,7 +204,10 @@ test('takes no arguments of a server tool for those of a call that had its index
     stopped,
   )
 
-  expect(partsOf(asked)).toEqual([call('a', 'look', '{"n":1}', { n: 1 })])
+  expect(partsOf(asked)).toEqual([
+    call('a', 'look', '{"n":1}', { n: 1 }),
+    ran('x', { type: 'server_tool_use', id: 's', name: 'x', input: { q: 2 } }),
+  ])
 })
 
 test('keeps whole arguments also where nothing but the end follows', async () => {
@@ -212,7 +223,7 @@ test('fails a call without a name', async () => {
   expect(asked.error?.code).toBe('invalid-response')
 })
 
-test('ignores server tools, and events, blocks and deltas that are not known', async () => {
+test('keeps server tools, and ignores events, blocks and deltas that are not known', async () => {
   const asked = await stream(
     { type: 'ping' },
     started(),
@@ -235,8 +246,76 @@ test('ignores server tools, and events, blocks and deltas that are not known', a
     added(3, textDelta('after the end')),
   )
 
-  expect(partsOf(asked)).toEqual([{ type: 'text', text: 'ab' }])
+  expect(partsOf(asked)).toEqual([
+    ran('web_search', { type: 'server_tool_use', id: 's', name: 'web_search', input: { q: 1 } }),
+    ran('web_search', {
+      type: 'web_search_tool_result',
+      tool_use_id: 's',
+      content: [{ text: 'x' }],
+    }),
+    { type: 'text', text: 'ab' },
+  ])
   expect(asked.calls.at(-1)).toBe('finished')
+})
+
+test('names a result by its call, and by its type without one', async () => {
+  const asked = await stream(
+    started(),
+    ...block(0, { type: 'mcp_tool_use', id: 'm', name: 'ask', server_name: 's', input: { a: 1 } }),
+    ...block(1, { type: 'mcp_tool_result', tool_use_id: 'm', is_error: false, content: [] }),
+    ...block(2, { type: 'code_execution_tool_result', tool_use_id: 7, content: {} }),
+    ended(),
+    stopped,
+  )
+
+  expect(partsOf(asked)).toMatchObject([
+    { toolName: 'ask', providerData: { block: { input: { a: 1 }, server_name: 's' } } },
+    { toolName: 'ask' },
+    { toolName: 'code_execution' },
+  ])
+})
+
+test.each([
+  ['is no JSON', ['{"q":']],
+  ['is no object', ['[1]']],
+])('tells a server tool whose input %s, and keeps nothing to send back', async (_, texts) => {
+  const use = { type: 'server_tool_use', id: 's', name: 'web_search', input: {} }
+  const asked = await stream(
+    started(),
+    ...block(0, use, ...texts.map(inputDelta)),
+    ended(),
+    stopped,
+  )
+
+  expect(partsOf(asked)).toEqual([ran('web_search')])
+})
+
+test('tells no server tool whose call was cut', async () => {
+  const use = { type: 'server_tool_use', id: 's', name: 'web_search', input: {} }
+  const asked = await stream(
+    started(),
+    ...textBlock(0, 'a'),
+    opened(1, use),
+    added(1, inputDelta('{"q":1}')),
+  )
+
+  expect(asked.error?.code).toBe('stream-truncated')
+  expect(partsOf(asked)).toEqual([{ type: 'text', text: 'a' }])
+})
+
+test('fails a reply of nothing but a server tool that is nested too deep to be stored', async () => {
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  const start = written(opened(0, { type: 'web_search_tool_result', tool_use_id: 's', content: 0 }))
+  const asked = await stream(
+    started(),
+    start.replace('"content":0', `"content":${deep}`),
+    closed(0),
+    ended(),
+    stopped,
+  )
+
+  expect(asked.error).toMatchObject({ code: 'invalid-response' })
+  expect(asked.error?.message).toContain('web_search_tool_result')
 })
 
 test.each([
@@ -246,7 +325,7 @@ test.each([
   ['model_context_window_exceeded', 'length'],
   ['tool_use', 'tool-calls'],
   ['refusal', 'content-filter'],
-  ['pause_turn', 'other'],
+  ['pause_turn', 'paused'],
   ['something new', 'other'],
 ])('reads the stop reason %s as %s', async (reason, finishReason) => {
   expect((await answered(message(textBlock(0, 'a'), reason))).end?.finishReason).toBe(finishReason)
@@ -420,6 +499,7 @@ test('takes a JSON answer for a stream, in one batch', async () => {
     { type: 'reasoning', text: 'Hm', providerData: { type: 'thinking', signature: 's1' } },
     { type: 'reasoning', text: 'Ah', providerData: { type: 'thinking', signature: 's2' } },
     { type: 'reasoning', text: '', providerData: { type: 'redacted_thinking', data: 'd' } },
+    ran('web_search', { type: 'server_tool_use', id: 's', name: 'web_search', input: {} }),
     { type: 'text', text: 'Hello' },
     call('c1', 'look', '{"a":1}', { a: 1 }),
     call('call_id1', 'look', '{}', {}),
@@ -481,7 +561,7 @@ const someBlock = fc.oneof(
   fc.constant({
     write: (index: number) =>
       block(index, { type: 'server_tool_use', id: 's', name: 'x', input: {} }, inputDelta('{}')),
-    part: () => undefined,
+    part: () => ran('x', { type: 'server_tool_use', id: 's', name: 'x', input: {} }),
   }),
 )
 
@@ -517,11 +597,11 @@ test('assembles the same reply wherever its stream is cut, and however it is pad
       for (const [n, { part }] of blocks.entries()) {
         const made = part(n)
         const last = expected.at(-1) as { type?: string; text: string } | undefined
-        if (made?.type === 'text' && 'text' in made) {
+        if (made.type === 'text' && 'text' in made) {
           if (made.text === '') continue
           if (last?.type === 'text') last.text += made.text
           else expected.push({ ...made })
-        } else if (made !== undefined) expected.push(made)
+        } else expected.push(made)
       }
       expect(asked.error).toBeUndefined()
       expect(partsOf(asked)).toEqual(expected)

@@ -49,6 +49,8 @@ const BLOCKS: Readonly<Record<string, readonly [fields: string, role: 'user' | '
     redacted_thinking: ['data', 'assistant'],
     tool_use: ['id name input', 'assistant'],
     tool_result: ['tool_use_id content is_error', 'user'],
+    server_tool_use: ['id name input', 'assistant'],
+    web_search_tool_result: ['tool_use_id content', 'assistant'],
   }
 
 /** @param ownIds - ids of calls that the asked server made itself, which it accepts as they are */
@@ -68,6 +70,7 @@ export function violations(
       ...inPair(message, messages[at + 1]).map((what) => `${at}: ${what}`),
     ]),
     ...inTools(body),
+    ...inServerTools(messages),
   ]
   const last = messages.at(-1)
   const text = last?.content.at(-1)?.['text']
@@ -119,6 +122,33 @@ function inPair(message: Message, next: Message | undefined): readonly string[] 
   const answered = new Set(results.map((result) => String(result['tool_use_id'])))
   const isPaired = results.length === calls.length && calls.every((id) => answered.has(id))
   return isPaired ? [] : [`calls ${calls.join()}, results ${[...answered].join()}`]
+}
+
+/**
+ * Each result of a server tool has its call before it, and each call its result, unless the user has
+ * said nothing since: then the server goes on with it.
+ */
+function inServerTools(messages: readonly Message[]): readonly string[] {
+  const wrong: string[] = []
+  const known = new Set<unknown>()
+  let open = new Set<unknown>()
+  for (const { role, content } of messages) {
+    const isSaid = role === 'user' && content.some(({ type }) => type !== 'tool_result')
+    if (isSaid) {
+      for (const id of open) wrong.push(`server tool ${String(id)} has no result`)
+      open = new Set()
+    }
+    for (const { type, id, tool_use_id: of } of content) {
+      if (type === 'server_tool_use') {
+        if (known.has(id)) wrong.push(`two server tools are ${String(id)}`)
+        known.add(id)
+        open.add(id)
+      } else if (type === 'web_search_tool_result' && !open.delete(of)) {
+        wrong.push(`a result of no server tool: ${String(of)}`)
+      }
+    }
+  }
+  return wrong
 }
 
 function inTools({ messages, tools }: Body): readonly string[] {

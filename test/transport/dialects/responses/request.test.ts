@@ -234,7 +234,10 @@ describe('reasoning', () => {
       const last = parts.at(-1)
       if (delta.type === 'tool-call') {
         if (delta.inputText === '') parts.push(call(delta.toolCallId))
-      } else if (delta.type !== 'file' && last?.type === delta.type) {
+      } else if (
+        (delta.type === 'text' || delta.type === 'reasoning') &&
+        last?.type === delta.type
+      ) {
         const providerData = delta.providerData ?? last.providerData
         parts[parts.length - 1] = { ...last, text: last.text + delta.text, providerData }
       } else parts.push(delta)
