@@ -15,6 +15,7 @@ import type {
   ReplyOp,
   RunningTurnView,
 } from '../protocol/web.ts'
+import type { SendPolicy } from '../protocol/turn.ts'
 import type { ConnectionState } from './connection.ts'
 import { type GrowingReplyView, grownParts, haveOf, textOf } from './reply.ts'
 import { ClientError, type Requests } from './request.ts'
@@ -38,6 +39,8 @@ export interface ClientSendOptions {
   readonly clientId?: string | undefined
   readonly parentId?: string | null | undefined
   readonly model?: string | undefined
+  /** What the send does while a turn runs. @defaultValue that of the conversation or the engine */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** A text, or parts: texts and files. */
