@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-/** What has a script of its own: kills, leaks, floods and costs, and what starts many programs. */
-const APART = ['test/long/**', 'test/**/*.long.test.ts', 'test/**/*.program.test.ts']
+/** What has a script of its own: kills, leaks, floods and costs, many programs, a browser. */
+const APART = [
+  'test/long/**',
+  'test/**/*.long.test.ts',
+  'test/**/*.program.test.ts',
+  'test/**/*.browser.test.ts',
+]
 
 const report = process.env['TEST_REPORT']
 

@@ -1,7 +1,7 @@
 /**
  * A terminal chat: an application that embeds the engine, from start to finish.
  *
- *   npm start                        chat
+ *   npm run chat                     chat
  *   npm start -- "tell me a story"   print one streamed reply and exit
  */
 import { ColloquyError, createEngine, type Engine, type Logger } from 'colloquy'

@@ -3,6 +3,20 @@
 export interface PracticeAnswer {
   readonly reasoning?: string
   readonly text: string
+  /** A tool that is called after the text. */
+  readonly call?: { readonly name: string; readonly input: object }
+  /** How many requests are refused with status 503 before one is answered. */
+  readonly refusals?: number
+  /** True if the connection breaks in the middle of the text. */
+  readonly isCut?: boolean
+}
+
+/** What a question comes with. */
+export interface PracticeContext {
+  /** The names of the tools that may be called. */
+  readonly tools?: readonly string[]
+  /** The result of the call that was made last. */
+  readonly result?: string | undefined
 }
 
 const STORY = `
@@ -31,8 +45,8 @@ const HELP = `
 I am the practice provider that comes with Colloquy's examples. My answers are scripted: there is no
 model behind them.
 
-Ask me for a story, ask me to think, or tell me to count and stop me halfway with Ctrl-C. To talk to
-a model, set OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL and start again.
+Ask me for a story, for code and a table, or what time it is in Oslo. Ask me to think, or to be busy at
+first. Tell me to fail, or to count to five hundred, and stop me halfway. To talk to a model, set OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL and start again.
 `
 
 const COUNT = `
@@ -40,14 +54,90 @@ I count to five hundred, as scripted, so that there is time to stop me:
 ${Array.from({ length: 500 }, (_, index) => index + 1).join(' ')}
 `
 
+const SHOWCASE = `
+Here is a **scripted** answer with some of what a reply may hold.
+
+## Code
+
+\`\`\`ts
+import { createEngine } from 'colloquy'
+
+// A reply streams to any number of readers, and is on disk when it ends.
+const engine = await createEngine({ database: 'chat.db' })
+const chat = await engine.startConversation({ title: 'Stories' })
+const turn = await engine.send(chat.id, 'Tell me a story')
+for await (const { text } of turn.snapshots()) show(text)
+\`\`\`
+
+## A table
+
+| What happens | What is kept | What to do |
+| --- | --- | --- |
+| You press **Stop** | the text so far | regenerate, or go on |
+| The connection breaks | everything | nothing: it connects again |
+| The server is killed | all but the last second | try again |
+
+## And the rest
+
+1. Lists, with *emphasis* and \`inline code\`
+2. Links, like [the documents of XState](https://stately.ai/docs)
+3. Quotes:
+
+> Whatever arrived, it read one message at a time.
+
+None of this comes from a model: the practice provider has none behind it.
+`
+
+const BUSY = `
+I was busy at first, as scripted: two requests were refused, and the third one is this answer. You sent
+your message only once.
+`
+
+const FAIL = `
+I begin this answer as if nothing were wrong, and then, as scripted, the connection to the provider breaks
+in the middle of a sentence, so that you can see what is kept and which button helps.
+`
+
+const NO_TOOL = `
+I would look at the clock, but this chat offers no tool for it. The chat page of npm start does.
+`
+
+const ZONES: Readonly<Record<string, string>> = {
+  oslo: 'Europe/Oslo',
+  berlin: 'Europe/Berlin',
+  london: 'Europe/London',
+  'new york': 'America/New_York',
+  tokyo: 'Asia/Tokyo',
+  sydney: 'Australia/Sydney',
+}
+
 /** The answer to a question, chosen by the words in it. */
-export function practiceAnswer(question: string): PracticeAnswer {
+export function practiceAnswer(
+  question: string,
+  { tools = [], result }: PracticeContext = {},
+): PracticeAnswer {
+  if (result !== undefined) return { text: afterTool(result) }
+  if (/\b(code|table)\b/i.test(question)) return { text: SHOWCASE.trim() }
+  if (/\btime is it\b/i.test(question)) return timeAnswer(question, tools)
+  if (/\bbusy\b/i.test(question)) return { text: unwrapped(BUSY), refusals: 2 }
+  if (/\bfail\b/i.test(question)) return { text: unwrapped(FAIL), isCut: true }
   if (/\bstor(y|ies)\b/i.test(question)) return { text: unwrapped(STORY) }
   if (/\b(think|reason)/i.test(question)) {
     return { reasoning: unwrapped(REASONING), text: unwrapped(THOUGHT) }
   }
   if (/\bcount\b/i.test(question)) return { text: unwrapped(COUNT) }
   return { text: unwrapped(HELP) }
+}
+
+function timeAnswer(question: string, tools: readonly string[]): PracticeAnswer {
+  if (!tools.includes('time')) return { text: unwrapped(NO_TOOL) }
+  const city = Object.keys(ZONES).find((name) => question.toLowerCase().includes(name))
+  const zone = city === undefined ? 'UTC' : ZONES[city]
+  return { text: 'I look at the clock.', call: { name: 'time', input: { zone } } }
+}
+
+function afterTool(result: string): string {
+  return `The tool answered \`${result}\`. (That is all a script can make of it.)`
 }
 
 /** A title: the first words of the conversation, which the request contains. */

@@ -7,7 +7,8 @@ import { MisuseError } from './misuse.ts'
 export { MisuseError } from './misuse.ts'
 
 export const USAGE = `
-npm start                              chat
+npm start                              the chat page, in a browser
+npm run chat                           chat in this terminal
 npm start -- "tell me a story"         print one reply and exit
 cat log | npm start --silent -- "what went wrong?"
                                        ask about what is piped: one question

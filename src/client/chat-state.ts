@@ -3,6 +3,7 @@
  *
  * Knows nothing of requests and connections.
  */
+import type { SendPolicy } from '../protocol/turn.ts'
 import type { ConversationView, MessageView, PartView, RunningTurnView } from '../protocol/web.ts'
 import type { ConnectionState } from './connection.ts'
 import { type GrowingReplyView, textOf } from './reply.ts'
@@ -27,6 +28,8 @@ export interface ClientSendOptions {
   readonly clientId?: string | undefined
   readonly parentId?: string | null | undefined
   readonly model?: string | undefined
+  /** What the send does while a turn runs. @defaultValue that of the conversation or the engine */
+  readonly sendPolicy?: SendPolicy | undefined
 }
 
 /** A text, or parts: texts and files. */

@@ -16,6 +16,8 @@ export interface NewConversation {
   readonly id?: string | undefined
   readonly title?: string | undefined
   readonly model?: string | undefined
+  /** Refused unless the handler lets browsers choose it. */
+  readonly endpoint?: string | undefined
 }
 
 /** The conversations of the owner. */
@@ -49,7 +51,12 @@ export class ConversationList {
 
   update(
     id: string,
-    changes: { readonly title?: string | null; readonly archived?: boolean },
+    changes: {
+      readonly title?: string | null
+      readonly archived?: boolean
+      readonly model?: string
+      readonly endpoint?: string
+    },
   ): Promise<ConversationView> {
     return this.#requests.change('PATCH', `/conversations/${id}`, changes)
   }

@@ -1,0 +1,118 @@
+/**
+ * A text in markdown that grows: final blocks are made once, and only the open one is made again.
+ */
+import remend from 'remend'
+import { Lexer, type Token } from 'marked'
+import { h } from '../elements.ts'
+import { BlockReader, type OpenBlock } from './blocks.ts'
+import { CodeFrame } from './code-frame.ts'
+import { LEXING, rendered } from './rendering.ts'
+
+/** A longer block is shown as plain text until it is finished. */
+const LONGEST_OPEN = 40_000
+/** The open block is made anew for at most a part of the time, whatever its length. */
+const REST = 8
+/** A longer finished block stays plain text. */
+const LONGEST = 200_000
+
+export class MarkdownView {
+  readonly element = h('div', { class: 'markdown' })
+  readonly #open = h('div', { class: 'open-block' })
+  #reader = new BlockReader(LEXING)
+  #shown = ''
+  #isWhole = false
+  #frame: CodeFrame | undefined
+  #openText = ''
+  #openAt = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Addresses came after the blocks that perhaps use them. */
+  #hasLateLinks = false
+
+  update(text: string, isWhole: boolean): void {
+    if (text === this.#shown && isWhole === this.#isWhole) return
+    const continues = !this.#isWhole && text.length >= this.#shown.length
+    if (!continues) this.#begin()
+    const isFirst = this.#shown === ''
+    this.#shown = text
+    this.#isWhole = isWhole
+    this.#grow(text, isWhole)
+    if (!isWhole || isFirst || !this.#hasLateLinks) return
+    this.#begin()
+    this.#grow(text, true)
+  }
+
+  #begin(): void {
+    this.element.replaceChildren()
+    this.#reader = new BlockReader(LEXING)
+    this.#frame = undefined
+    this.#hasLateLinks = false
+  }
+
+  #grow(text: string, isWhole: boolean): void {
+    const known = Object.keys(this.#reader.links).length
+    const { finished, open } = this.#reader.read(text, isWhole)
+    if (Object.keys(this.#reader.links).length > known) this.#hasLateLinks = true
+    for (const token of finished) this.#append(token)
+    this.#showOpen(open)
+  }
+
+  #append(token: Token): void {
+    if (this.#frame !== undefined) {
+      // The block of code that was open is the first one that is finished.
+      this.#frame.show((token as { readonly text: string }).text)
+      this.#frame.finish()
+      this.element.insertBefore(this.#frame.element, this.#open.parentNode && this.#open)
+      this.#frame = undefined
+      return
+    }
+    this.element.insertBefore(made([token], LONGEST), this.#open.parentNode && this.#open)
+  }
+
+  #showOpen(open: OpenBlock): void {
+    clearTimeout(this.#timer)
+    if (open.type === 'none') return this.#open.remove()
+    if (this.#open.parentNode === null) this.element.append(this.#open)
+    if (open.type === 'code') {
+      if (this.#frame === undefined) {
+        this.#frame = new CodeFrame(open.language)
+        this.#open.replaceChildren(this.#frame.element)
+      }
+      return this.#frame.show(open.text)
+    }
+    this.#frame = undefined
+    this.#openText = open.text
+    const wait = this.#openAt - performance.now()
+    if (wait <= 0) this.#makeOpen()
+    else this.#timer = setTimeout(() => this.#makeOpen(), wait)
+  }
+
+  #makeOpen(): void {
+    const began = performance.now()
+    this.#open.replaceChildren(madeOpen(this.#openText))
+    const ended = performance.now()
+    this.#openAt = ended + REST * (ended - began)
+  }
+}
+
+/** The open block, with the marks closed that are still open. */
+function madeOpen(text: string): Node {
+  if (text.length > LONGEST_OPEN) return plain(text)
+  const healed = remend(text, { linkMode: 'text-only', htmlTags: false, katex: false })
+  return made(new Lexer(LEXING).lex(healed), LONGEST)
+}
+
+function made(tokens: readonly Token[], longest: number): Node {
+  const raw = tokens.map((token) => token.raw).join('')
+  if (raw.length > longest) return plain(raw)
+  try {
+    return rendered(tokens)
+  } catch (error) {
+    // Text that is nested thousands of levels deep exceeds the stack.
+    if (!(error instanceof RangeError)) throw error
+    return plain(raw)
+  }
+}
+
+function plain(text: string): Node {
+  return h('p', { class: 'plain', dir: 'auto' }, text)
+}

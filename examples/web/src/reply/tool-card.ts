@@ -1,0 +1,127 @@
+/** The card of a tool call: its name, arguments, state and result. */
+import { h, icon, setChildren, setText } from '../elements.ts'
+import { TEXTS } from '../texts.ts'
+import type { ToolCallPart, ToolResultPart } from '../views.ts'
+
+/** What the stream tells of a call that runs. */
+export interface CallProgress {
+  readonly state: 'started' | 'finished'
+  readonly value?: unknown
+}
+
+export interface ToolCardState {
+  readonly call: ToolCallPart
+  readonly result: ToolResultPart | undefined
+  readonly progress: CallProgress | undefined
+  /** True while its turn runs. */
+  readonly isRunning: boolean
+  /** True if the arguments are whole. */
+  readonly isWritten: boolean
+}
+
+type Tone = 'quiet' | 'busy' | 'good' | 'bad'
+
+/** The longest text of a value that is shown. A tool may give megabytes. */
+const LONGEST = 20_000
+
+const RESULTS: Readonly<Record<NonNullable<ToolResultPart['code']>, string>> = {
+  'invalid-input': 'Not run: its arguments are not valid',
+  'no-such-tool': 'Not run: there is no such tool',
+  unavailable: 'Not run: the tool is not available now',
+  'too-many-calls': 'Not run: too many calls at once',
+  'cut-off': 'Not run: the reply broke off',
+  timeout: 'Took too long',
+  failed: 'Failed',
+  'not-json': 'Failed: its result cannot be read',
+  stopped: 'Stopped: it may have taken effect',
+  'not-run': 'Not run',
+  unknown: 'Not known: the server ended while it ran',
+}
+
+export class ToolCard {
+  readonly #state = h('span', { class: 'tool-state' })
+  readonly #body = h('div', { class: 'tool-body' })
+  readonly #summary: HTMLElement
+  readonly element: HTMLDetailsElement
+  readonly #arguments = new ValueView(TEXTS.tool.arguments)
+  readonly #progress = new ValueView(TEXTS.tool.progress)
+  readonly #result = new ValueView(TEXTS.tool.result)
+
+  constructor(name: string) {
+    this.#summary = h(
+      'summary',
+      {},
+      icon('tool'),
+      h('span', { class: 'tool-name' }, name),
+      this.#state,
+    )
+    this.element = h('details', { class: 'tool-card' }, this.#summary, this.#body)
+  }
+
+  update(card: ToolCardState): void {
+    const { label, tone } = stateOf(card)
+    setText(this.#state, label)
+    this.element.dataset['tone'] = tone
+    const { call, result, progress } = card
+    this.#arguments.show(argumentsText(call))
+    const sections = [this.#arguments.element]
+    if (progress?.value !== undefined && result === undefined) {
+      this.#progress.show(valueText(progress.value))
+      sections.push(this.#progress.element)
+    }
+    if (result !== undefined) {
+      this.#result.show(valueText(result.output))
+      sections.push(this.#result.element)
+    }
+    setChildren(this.#body, sections)
+  }
+}
+
+/** A value with its name, as text. */
+class ValueView {
+  readonly #text = h('pre', { tabindex: 0, dir: 'auto' })
+  readonly element: HTMLElement
+
+  constructor(name: string) {
+    this.#text.setAttribute('role', 'region')
+    this.#text.setAttribute('aria-label', name)
+    this.element = h(
+      'div',
+      { class: 'tool-value' },
+      h('div', { class: 'tool-label' }, name),
+      this.#text,
+    )
+  }
+
+  show(text: string): void {
+    setText(this.#text, text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
+  }
+}
+
+function stateOf({ result, progress, isRunning, isWritten }: ToolCardState): {
+  readonly label: string
+  readonly tone: Tone
+} {
+  if (result !== undefined) {
+    if (result.code !== undefined) return { label: RESULTS[result.code], tone: 'bad' }
+    return result.isError ? { label: 'Failed', tone: 'bad' } : { label: 'Done', tone: 'good' }
+  }
+  if (!isRunning) return { label: 'Without a result', tone: 'quiet' }
+  if (!isWritten) return { label: 'Writes its arguments…', tone: 'busy' }
+  if (progress === undefined) return { label: 'Waits for its start…', tone: 'busy' }
+  return { label: progress.state === 'started' ? 'Runs…' : 'Finished', tone: 'busy' }
+}
+
+function argumentsText({ input, inputText }: ToolCallPart): string {
+  if (input !== undefined) return valueText(input)
+  try {
+    return valueText(JSON.parse(inputText))
+  } catch {
+    // Half of the arguments, or what a model took for JSON.
+    return inputText === '' ? TEXTS.tool.noArguments : inputText
+  }
+}
+
+function valueText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? '')
+}

@@ -1,0 +1,236 @@
+/** A conversation on the chat page: replies that stream, are stopped, asked again, edited, queued. */
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chatReply, errorReply, inOrder, reset, send, steps } from '../../src/testing.ts'
+import { chunk } from '../../src/testing.ts'
+import { CHROMIUM, launch } from './chromium.ts'
+import { button, messageBox, openPage, pageHost, questions, replies, say } from './page-host.ts'
+
+describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(() => browser.close())
+
+  test('shows a reply as it grows, and what it cost', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    const usage = { prompt_tokens: 1_234, completion_tokens: 2, total_tokens: 1_236 }
+    provider.next(chatReply(['Once **up', 'on** a time'], { gate, usage }))
+    const page = await openPage(browser, url)
+    await say(page, 'tell me a story')
+    step(1)
+    // Half of the mark for bold is shown as bold already.
+    await expect.poll(() => page.locator('.assistant strong').allInnerTexts()).toEqual(['up'])
+    await expect.poll(() => messageBox(page).inputValue()).toBe('')
+    expect(new URL(page.url()).pathname).toMatch(/^\/c\/[\w-]{16,}$/)
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['Once upon a time'])
+    await expect
+      .poll(() => page.locator('.figures').last().innerText())
+      .toContain('1,234 tokens read')
+    await expect.poll(() => page.locator('[aria-live]').innerText()).toBe('The reply is complete.')
+    expect(await questions(page)).toEqual(['tell me a story'])
+  })
+
+  test('stops by the button and by Esc, and says what was kept', async () => {
+    const { provider, url } = await pageHost()
+    const first = steps()
+    const second = steps()
+    provider.next(chatReply(['four', ' more'], { gate: first.gate }))
+    provider.next(chatReply(['seven!!', ' more'], { gate: second.gate }))
+    const page = await openPage(browser, url)
+    await say(page, 'one')
+    first.step(1)
+    await expect.poll(() => replies(page)).toEqual(['four'])
+    await button(page, 'Stop').click()
+    await expect
+      .poll(() => page.locator('.note:visible').allInnerTexts())
+      .toEqual(['Stopped, 4 characters kept'])
+    await say(page, 'two')
+    second.step(1)
+    await expect.poll(() => replies(page)).toEqual(['four', 'seven!!'])
+    await messageBox(page).press('Escape')
+    await expect
+      .poll(() => page.locator('.note:visible').last().innerText())
+      .toBe('Stopped, 7 characters kept')
+    await button(page, 'Stop').waitFor({ state: 'hidden' })
+  })
+
+  test('regenerates a reply, and turns between its versions', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    provider.next(chatReply(['first']), chatReply(['sec', 'ond'], { gate }))
+    const page = await openPage(browser, url)
+    await say(page, 'hello')
+    await expect.poll(() => replies(page)).toEqual(['first'])
+    await button(page, 'Regenerate').click()
+    step(1)
+    // The reply that is replaced is not shown beside the new one.
+    await expect.poll(() => replies(page)).toEqual(['sec'])
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['second'])
+    await expect.poll(() => page.locator('.branches').allInnerTexts()).toEqual(['2/2'])
+    await button(page, 'Previous version').click()
+    await expect.poll(() => replies(page)).toEqual(['first'])
+    await expect.poll(() => page.locator('.branches').allInnerTexts()).toEqual(['1/2'])
+    await button(page, 'Next version').click()
+    await expect.poll(() => replies(page)).toEqual(['second'])
+  })
+
+  test('edits a question in its place, also by the arrow key', async () => {
+    const { provider, url } = await pageHost()
+    provider.next(chatReply(['to the first']), chatReply(['to the second']))
+    const page = await openPage(browser, url)
+    await say(page, 'first')
+    await expect.poll(() => replies(page)).toEqual(['to the first'])
+    await messageBox(page).press('ArrowUp')
+    const box = page.getByRole('textbox', { name: 'Edit your message' })
+    await expect.poll(() => box.inputValue()).toBe('first')
+    await box.press('Escape')
+    await box.waitFor({ state: 'detached' })
+    await button(page, 'Edit').click()
+    await box.fill('second')
+    await box.press('Enter')
+    await expect.poll(() => replies(page)).toEqual(['to the second'])
+    expect(await questions(page)).toEqual(['second'])
+    await page.locator('.user').getByRole('button', { name: 'Previous version' }).click()
+    await expect.poll(() => questions(page)).toEqual(['first'])
+    expect(await replies(page)).toEqual(['to the first'])
+  })
+
+  test('queues what is sent during a reply, and takes it back', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    provider.next(chatReply(['slow', ' one'], { gate }), chatReply(['to the second']))
+    const page = await openPage(browser, url)
+    await say(page, 'one')
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['slow'])
+    await say(page, 'two')
+    await say(page, 'three')
+    const waiting = page.locator('.queue li')
+    await expect.poll(() => waiting.allInnerTexts()).toEqual(['two', 'three'])
+    await button(page, 'Remove the waiting message: three').click()
+    await expect.poll(() => waiting.allInnerTexts()).toEqual(['two'])
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['slow one', 'to the second'])
+    expect(await questions(page)).toEqual(['one', 'two'])
+    await page.locator('.queue').waitFor({ state: 'hidden' })
+  })
+
+  test('holds the queue after a stop, until it is told to go on', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    provider.next(chatReply(['slow', ' one'], { gate }), chatReply(['second']))
+    const page = await openPage(browser, url)
+    await say(page, 'one')
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['slow'])
+    await say(page, 'two')
+    await expect.poll(() => page.locator('.queue li').allInnerTexts()).toEqual(['two'])
+    await button(page, 'Stop').click()
+    await button(page, 'Send them now').click()
+    await expect.poll(() => replies(page)).toEqual(['slow', 'second'])
+  })
+
+  test('shows a failure with its remedy, and the reply that came of it', async () => {
+    const { provider, url } = await pageHost()
+    provider.next(errorReply(400, 'The request is odd.'))
+    provider.next(inOrder(send(chunk({ content: 'half' })), reset()))
+    provider.next(chatReply(['whole']))
+    const page = await openPage(browser, url)
+    await say(page, 'hello')
+    const failure = page.locator('main .failure')
+    await expect.poll(() => failure.innerText()).toContain('The request is odd.')
+    await expect.poll(() => failure.innerText()).toContain('request-rejected')
+    await button(page, 'Try again').click()
+    await expect.poll(() => replies(page)).toEqual(['half'])
+    await page.reload()
+    await expect.poll(() => replies(page)).toEqual(['half'])
+    await button(page, 'Try again').click()
+    await expect.poll(() => replies(page)).toEqual(['whole'])
+    await failure.waitFor({ state: 'hidden' })
+  })
+
+  test('counts down to the next attempt', async () => {
+    const { provider, url } = await pageHost({ retry: { maxAttempts: 2 } })
+    const busy = errorReply(429, 'Slow down.', { retryAfter: 3 })
+    provider.next(busy, chatReply(['at last']))
+    const page = await openPage(browser, url)
+    await say(page, 'hello')
+    const status = page.locator('.status')
+    await expect.poll(() => status.innerText()).toMatch(/Next attempt in 3 s\.$/)
+    await expect.poll(() => status.innerText()).toMatch(/Next attempt in [12] s\.$/)
+    await expect.poll(() => replies(page)).toEqual(['at last'])
+  })
+
+  test('keeps the text in the box when a send is refused', async () => {
+    const { engine, provider, url } = await pageHost()
+    provider.next(chatReply(['hello']))
+    const page = await openPage(browser, url, { allow: /status of 503/ })
+    await say(page, 'first')
+    await expect.poll(() => replies(page)).toEqual(['hello'])
+    await engine.deleteEndpoint('online')
+    await say(page, 'do not lose this')
+    await page.locator('.composer .failure').waitFor()
+    expect(await messageBox(page).inputValue()).toBe('do not lose this')
+    await engine.putEndpoint('online', { url: provider.url, apiKey: 'k', model: 'm' })
+    provider.next(chatReply(['it was not lost']))
+    await messageBox(page).press('Enter')
+    await expect.poll(() => replies(page)).toEqual(['hello', 'it was not lost'])
+    expect(await messageBox(page).inputValue()).toBe('')
+  })
+
+  test('folds reasoning once it is over, and says how long it took', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    provider.next(chatReply(['Forty-two.'], { reasoning: ['Let me', ' see.'], gate }))
+    const page = await openPage(browser, url)
+    await say(page, 'hello')
+    step(1)
+    const details = page.locator('.reasoning')
+    await expect.poll(() => details.innerText()).toContain('Let me')
+    expect(await details.getAttribute('open')).toBe('')
+    step(2)
+    await expect.poll(() => details.locator('summary').innerText()).toMatch(/^Thought for /)
+    expect(await details.getAttribute('open')).toBe(null)
+    await page.reload()
+    await expect.poll(() => details.locator('summary').innerText()).toBe('Reasoning')
+  })
+
+  test('shows a tool with its arguments, state and result', async () => {
+    let finish: (value: unknown) => void = () => undefined
+    const execute = () => new Promise<unknown>((resolve) => (finish = resolve))
+    const { provider, url } = await pageHost({
+      tools: { weather: { execute, inputSchema: { type: 'object' } } },
+    })
+    const call = { id: 'c1', name: 'weather', arguments: '{"city":"Oslo"}' }
+    provider.next(chatReply(['I look.'], { toolCalls: [call] }), chatReply(['It is 21 degrees.']))
+    const page = await openPage(browser, url)
+    await say(page, 'How warm is it in Oslo?')
+    const card = page.locator('.tool-card')
+    await expect.poll(() => card.innerText()).toMatch(/weather\s+Runs…/)
+    await card.locator('summary').click()
+    await expect.poll(() => card.innerText()).toContain('"city": "Oslo"')
+    finish({ celsius: 21 })
+    await expect.poll(() => card.innerText()).toMatch(/weather\s+Done/)
+    await expect.poll(() => card.innerText()).toContain('"celsius": 21')
+    await expect.poll(() => replies(page)).toEqual([expect.stringMatching(/It is 21 degrees\.$/)])
+    await page.reload()
+    await expect.poll(() => card.innerText()).toMatch(/weather\s+Done/)
+  })
+
+  test('says that a tool failed', async () => {
+    const execute = () => Promise.reject(new Error('no such city'))
+    const { provider, url } = await pageHost({
+      tools: { weather: { execute, inputSchema: { type: 'object' } } },
+    })
+    const call = { id: 'c1', name: 'weather', arguments: '{}' }
+    provider.next(chatReply([''], { toolCalls: [call] }), chatReply(['I could not.']))
+    const page = await openPage(browser, url)
+    await say(page, 'hello')
+    await expect.poll(() => page.locator('.tool-card').innerText()).toMatch(/weather\s+Failed/)
+  })
+})
