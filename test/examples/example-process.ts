@@ -19,7 +19,7 @@ const CTRL_C = '\u0003'
 const CTRL_D = '\u0004'
 
 export interface ExampleOptions {
-  /** The npm script. @defaultValue `'start'` */
+  /** The npm script. @defaultValue `'chat'` */
   readonly script?: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -202,7 +202,7 @@ export class ExampleProcess {
 }
 
 /** The arguments that an npm script gives to node. */
-function nodeArguments(script = 'start'): string[] {
+function nodeArguments(script = 'chat'): string[] {
   const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }

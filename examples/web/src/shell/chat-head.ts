@@ -62,8 +62,11 @@ export class ChatHead {
     }
     box.addEventListener('keydown', (event) => {
       if (event.isComposing) return
-      if (event.key === 'Enter') end(true)
-      else if (event.key === 'Escape') {
+      if (event.key === 'Enter') {
+        // Else the button that gets the focus would be pressed by the same key.
+        event.preventDefault()
+        end(true)
+      } else if (event.key === 'Escape') {
         event.stopPropagation()
         end(false)
       }
