@@ -120,6 +120,11 @@ export class StreamReader {
     } catch {
       // The test left, or cut the connection.
     }
+    this.over()
+  }
+
+  /** Nothing comes any more. */
+  over(): void {
     this.isOver = true
     this.#wake()
   }
