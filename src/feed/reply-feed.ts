@@ -120,10 +120,12 @@ export class ReplyFeed implements PacedReply {
    *
    * The whole batch is added before any of it is delivered. So even a subscriber that arrives, or
    * cancels, during the delivery finds all of it in the reply.
+   *
+   * @param clock - dates the event. If it throws, nothing is added.
    */
-  deltas(batch: readonly UnplacedDelta[]): void {
+  deltas(batch: readonly UnplacedDelta[], clock = this.#feed.clock): void {
     if (this.isSealed) return
-    this.#feed.atomically(() => this.#take(batch))
+    this.#feed.atomically(() => this.#take(batch, clock))
   }
 
   /**
@@ -336,7 +338,7 @@ export class ReplyFeed implements PacedReply {
     this.#current = undefined
     const snapshot = this.wantsSnapshots ? this.current()?.snapshot : undefined
     if (snapshot === undefined) this.#seq += 1
-    else this.publish({ type: 'reply.snapshot', snapshot })
+    else this.publish({ type: 'reply.snapshot', snapshot }, this.#feed.steadyClock)
   }
 
   atomically(work: () => void): void {
@@ -347,7 +349,7 @@ export class ReplyFeed implements PacedReply {
    * Adds a batch and publishes it. Events are numbered even without subscribers, so that
    * subscribing never changes the numbers. If nobody wants deltas, no placed delta is made.
    */
-  #take(batch: readonly UnplacedDelta[]): void {
+  #take(batch: readonly UnplacedDelta[], clock: Clock): void {
     this.#pacer.beginRead()
     this.#contentSeq = this.#seq + 1
     this.#current = undefined
@@ -355,7 +357,7 @@ export class ReplyFeed implements PacedReply {
     // batch has its places. A copy has the right length at once, without spare capacity.
     const deltas = this.#wants('deltas') ? (batch.slice() as Delta[]) : undefined
     if (deltas === undefined) this.#seq += 1
-    else this.publish({ type: 'reply.delta', deltas })
+    else this.publish({ type: 'reply.delta', deltas }, clock)
     for (let n = 0; n < batch.length; n += 1) {
       const delta = batch[n] as UnplacedDelta
       const isEmpty =

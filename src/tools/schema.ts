@@ -33,6 +33,13 @@ type Standard = StandardSchemaV1 & Partial<StandardJSONSchemaV1>
 
 /** @throws {@link UnusableSchema} */
 export function inputSchema(given: unknown): InputSchema {
+  const schema = schemaOf(given)
+  const { type } = schema.json
+  if (type === undefined || [type].flat().includes('object')) return schema
+  throw new UnusableSchema('a schema of an object, since the arguments of a call are one')
+}
+
+function schemaOf(given: unknown): InputSchema {
   if (given === undefined) return plainSchema(EMPTY)
   if (isStandard(given)) return standardSchema(given)
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {

@@ -50,6 +50,12 @@ test.each<[string, unknown]>([
   ['zod/mini', mini.object({ city: mini.string() })],
   ['bare valibot', v.object({ city: v.string() })],
   ['a date of zod', z.object({ day: z.date() })],
+  ['a function', () => ({ type: 'object' })],
+  ['an arktype function that is no schema', type.define],
+  ['a text of zod', z.string()],
+  ['a text of arktype', type('string')],
+  ['a text of valibot', toStandardJsonSchema(v.string())],
+  ['the JSON Schema of a list', { type: 'array', items: {} }],
   ['a text', 'object'],
   ['a list', []],
 ])('%s is refused, with what to do', async (_, inputSchema) => {
@@ -61,6 +67,36 @@ test.each<[string, unknown]>([
     code: 'invalid-option',
     message: expect.stringContaining('tools.weather.inputSchema'),
   })
+})
+
+test('a plain JSON Schema is told as it is, and checked', async () => {
+  const inputSchema = { type: 'object', properties: { n: { minimum: 2 } }, required: ['n'] }
+  const got: unknown[] = []
+  const { provider, engine, id } = await toolChat({
+    tools: { it: { inputSchema, execute: (input) => got.push(input) } },
+  })
+  provider.next(
+    calling({ name: 'it', input: { n: 1 } }, { name: 'it', input: { n: 2, more: true } }),
+    done,
+  )
+  const { message } = await (await engine.send(id, 'hi')).reply
+  const [tool] = bodyOf(provider, 0)['tools'] as { function: { parameters: object } }[]
+  expect(tool?.function.parameters).toEqual(inputSchema)
+  expect(got).toEqual([{ n: 2, more: true }])
+  expect(resultsOf(message).map(({ code }) => code)).toEqual(['invalid-input', undefined])
+})
+
+// arktype tells a model nothing of a date, and says what is wrong with the text that comes.
+test('a date of arktype is a tool that the model is told it cannot call so', async () => {
+  const inputSchema = type({ day: 'Date' })
+  const { provider, engine, id } = await toolChat({
+    tools: { it: { inputSchema, execute: () => 'never' } },
+  })
+  provider.next(calling({ name: 'it', input: { day: '2026-01-01' } }), done)
+  const { message } = await (await engine.send(id, 'hi')).reply
+  expect(resultsOf(message)).toMatchObject([
+    { code: 'invalid-input', output: expect.stringContaining('must be a Date') },
+  ])
 })
 
 test.each(['a b', '', 'é', 'x'.repeat(65), '__proto__'])('the name %j is refused', async (name) => {

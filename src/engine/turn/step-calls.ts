@@ -326,12 +326,15 @@ export class StepCalls implements RunningCalls {
     this.#answer(call, outcome)
   }
 
-  /** Adds the result of a call to the reply. */
+  /** Adds the result of a call to the reply. A clock of the host that throws must not take it. */
   #answer(call: StepCall, outcome: CallOutcome): void {
     const { toolCallId, toolName } = call.part
     call.code = outcome.code
     call.progress.stop()
-    this.#live.replyFeed.deltas([{ type: 'tool-result', toolCallId, toolName, ...outcome }])
+    this.#live.replyFeed.deltas(
+      [{ type: 'tool-result', toolCallId, toolName, ...outcome }],
+      this.#port.options.steadyClock,
+    )
   }
 
   /** Takes the slots of the calls that will start as soon as the step is on disk. */

@@ -6,11 +6,19 @@
  */
 import { lastValueFrom, toArray } from 'rxjs'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Clock, createEngine, type EngineOptions, type Turn } from '../../../src/index.ts'
+import {
+  type Clock,
+  createEngine,
+  type EngineOptions,
+  type Part,
+  type Tool,
+  type Turn,
+} from '../../../src/index.ts'
 import { testProvider } from '../../support/engine.ts'
 import type { Script } from '../../support/provider.ts'
 import { endless, json, streamed } from '../../support/scripts.ts'
-import { outcomeOf, shown, ticks } from '../../support/waiting.ts'
+import { nextEvent, outcomeOf, shown, ticks } from '../../support/waiting.ts'
+import { calling, done } from '../tools/tool-chat.ts'
 
 class HostFault extends Error {
   override readonly name = 'HostFault'
@@ -92,6 +100,8 @@ function clockWith(faulty: Partial<Clock>): Clock {
 
 interface Course {
   readonly scripts: readonly Script[]
+  /** What the engine is made with besides. */
+  readonly options?: EngineOptions
   /** What a host does with the running turn. */
   readonly act?: (turn: Turn) => Promise<unknown>
   readonly text: RegExp
@@ -101,6 +111,18 @@ interface Course {
 
 const title = json({ choices: [{ index: 0, message: { content: 'A title' } }] })
 const busy = json({ error: { message: 'busy' } }, { status: 503 })
+
+const TOOLS: Readonly<Record<string, Tool>> = {
+  note: {
+    execute: async (__, call) => {
+      call.progress('half')
+      await ticks(1)
+      return 'noted'
+    },
+  },
+  bad: { execute: () => Promise.reject(new Error('no')) },
+  wait: { execute: () => new Promise(() => {}) },
+}
 
 const COURSES: Readonly<Record<string, Course>> = {
   'a plain turn': {
@@ -133,6 +155,20 @@ const COURSES: Readonly<Record<string, Course>> = {
     },
     text: /^(go )*$/,
   },
+  'a turn whose tools run': {
+    options: { tools: TOOLS, limits: { parallelTools: 1 } },
+    scripts: [calling({ name: 'note' }, { name: 'bad' }, { name: 'unknown' }), done],
+    text: /^(Done\.)?$/,
+  },
+  'a turn that is cancelled while a tool runs': {
+    options: { tools: TOOLS, timeouts: { toolCloseMs: 0 } },
+    scripts: [calling({ name: 'note' }, { name: 'wait' })],
+    act: async (turn) => {
+      await outcomeOf(nextEvent(turn.events, 'tool.finished'))
+      await turn.cancel()
+    },
+    text: /^$/,
+  },
 }
 
 /** An engine with a faulty host, and a way to play a course on it. */
@@ -145,6 +181,7 @@ async function faultyEngine(course: Course, faulty: (host: FaultyHost) => Engine
     checkpointMs: 1,
     retry: { baseDelayMs: 0 },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
+    ...course.options,
     ...faulty(host),
   })
   await engine.putEndpoint('online', { url: provider.url, model: 'm' })
@@ -198,10 +235,23 @@ async function faultyEngine(course: Course, faulty: (host: FaultyHost) => Engine
     const reply = (await engine.listMessages(turn.conversationId))[1]
     expect((await events).at(-1)?.type).toBe(`turn.${record?.status}`)
     expect(reply?.text ?? '').toMatch(course.text)
+    await expectAnswered(turn, reply?.parts ?? [])
     if ('value' in outcome) return expect(outcome.value).toEqual({ message: reply, turn: record })
     const code = record?.error?.code ?? 'cancelled'
     expect(outcome.error).toMatchObject({ name: 'ColloquyError', code })
     expect((outcome.error as { partial?: unknown }).partial).toEqual(reply)
+  }
+
+  /** Each call that is on disk is over, and has one result. */
+  async function expectAnswered(turn: Turn, parts: readonly Part[]): Promise<void> {
+    const calls = await engine.listCalls(turn.id)
+    const results = parts.flatMap((part) =>
+      part.type === 'tool-result' ? [[part.toolCallId, part.code]] : [],
+    )
+    for (const { toolCallId, state, code } of calls) {
+      expect(['finished', 'failed', 'refused', 'stopped', 'not-run']).toContain(state)
+      expect(results.filter(([id]) => id === toolCallId)).toEqual([[toolCallId, code]])
+    }
   }
 }
 
