@@ -47,7 +47,7 @@ export async function publicDeclarations(): Promise<Declarations> {
   const directory = await mkdtemp(join(tmpdir(), 'colloquy-declarations-'))
   try {
     const project = join(REPOSITORY, 'tsconfig.build.json')
-    const options = ['--emitDeclarationOnly', '--declarationMap', 'false', '--outDir', directory]
+    const options = ['--declarationMap', 'false', '--outDir', directory]
     const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
     await promisify(execFile)(process.execPath, [tsc, '-p', project, ...options])
     return {

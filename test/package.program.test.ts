@@ -93,6 +93,45 @@ test('works with import', async () => {
   expect(await run(host)).toBe('Once upon a time\n')
 })
 
+test('has one class of errors for all entries', async () => {
+  const host = await write(
+    'entries.mjs',
+    `import { ColloquyError, createEngine } from 'colloquy'
+import { createHandler } from 'colloquy/http'
+const engine = await createEngine({ database: ':memory:' })
+const handler = createHandler(engine, { authorize: () => ({ owner: 'me' }) })
+const { status } = await handler(new Request('http://localhost/api/conversations/missing'))
+let thrown
+try {
+  createHandler(engine, {})
+} catch (error) {
+  thrown = error
+}
+console.log(status, thrown instanceof ColloquyError)
+await handler.close()
+await engine.close()
+`,
+  )
+
+  expect(await run(host)).toBe('404 true\n')
+})
+
+test('shows the sources in stack traces, with --enable-source-maps', async () => {
+  const host = await write(
+    'stack.mjs',
+    `import { createEngine } from 'colloquy'
+await createEngine({ database: 1 }).catch((error) => console.log(error.stack))
+`,
+  )
+
+  const stack = await execute(process.execPath, ['--enable-source-maps', host])
+  const [, file = '', line] =
+    /node_modules\/colloquy\/(src\/engine\/options\/[\w-]+\.ts):(\d+)/.exec(stack) ?? []
+  const lines = (await readFile(join(project, 'node_modules/colloquy', file), 'utf8')).split('\n')
+
+  expect(lines[Number(line) - 1]).toMatch(/new ColloquyError|checked|invalid/)
+})
+
 test('works with require', async () => {
   const host = await write('host.cjs', `const { createEngine } = require('colloquy')${HOST}`)
 

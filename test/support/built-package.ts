@@ -29,13 +29,7 @@ export class BuiltProject implements AsyncDisposable {
     const home = join(project.directory, 'node_modules/colloquy')
     await mkdir(home, { recursive: true })
     await cp(join(REPOSITORY, 'package.json'), join(home, 'package.json'))
-    await execute(process.execPath, [
-      TSC,
-      '-p',
-      join(REPOSITORY, 'tsconfig.build.json'),
-      '--outDir',
-      join(home, 'dist'),
-    ])
+    await execute(process.execPath, [join(REPOSITORY, 'scripts/build.ts'), join(home, 'dist')])
     const { dependencies } = JSON.parse(await readFile(join(home, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>
     }
