@@ -1,14 +1,14 @@
 /** The CPU time of the calls about conversations, in a database of a given number of them. */
 import type { Engine } from '../../src/index.ts'
-import { builtModule, openEngine } from '../clients/colloquy-engine.ts'
-// Types only: the code that runs is the build.
+import { openEngine } from '../clients/colloquy-engine.ts'
+// The store is no entry of the build: its code runs as it is in the sources.
 import type { TurnAccept, TurnEnd } from '../../src/persistence/ports/turn-store.ts'
-import type * as SqliteStore from '../../src/persistence/sqlite/store.ts'
+import { openSqliteStore } from '../../src/persistence/sqlite/store.ts'
 import { replyText } from '../provider/prose.ts'
 import { STARTS } from './no-queue.ts'
 import { copyOf, makeConversations, type ManyConversations } from './many-conversations.ts'
 import { median, Stopwatch } from './stopwatch.ts'
-import { type Figures, type Measure, option, type Task } from './task.ts'
+import { type Figures, type Measure, option } from './task.ts'
 
 const BATCHES = 9
 const CALLS = 20
@@ -28,7 +28,7 @@ export const measure: Measure = async (task) => {
   for (const [name, call] of Object.entries(calls)) figures[`${name}Us`] = await costOf(call)
   figures['deleteUs'] = await costOf(deletion(engine, many), DELETIONS)
   await engine.close()
-  return { ...figures, ...(await turnFigures(task, many)) }
+  return { ...figures, ...(await turnFigures(many)) }
 }
 
 /** The median of batches. Each call picks another conversation. The first batch warms up. */
@@ -101,10 +101,7 @@ function shortOnes({ copies, short }: ManyConversations): string[] {
 }
 
 /** The parts of a turn that touch the database, without the request. */
-async function turnFigures(task: Task, many: ManyConversations): Promise<Figures> {
-  const { openSqliteStore } = (await import(
-    builtModule(task.build, 'persistence/sqlite/store.js')
-  )) as typeof SqliteStore
+async function turnFigures(many: ManyConversations): Promise<Figures> {
   const store = await openSqliteStore({
     database: many.file,
     durability: 'full',

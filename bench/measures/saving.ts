@@ -4,13 +4,12 @@
  */
 import { join } from 'node:path'
 import { MikroORM } from '@mikro-orm/sqlite'
-import { builtModule } from '../clients/colloquy-engine.ts'
-// Types only: the code that runs is the build.
-import type { Conversation as ConversationEntity } from '../../src/persistence/schema/entities/conversation.ts'
-import type { Message as MessageEntity } from '../../src/persistence/schema/entities/message.ts'
-import type { Turn as TurnEntity } from '../../src/persistence/schema/entities/turn.ts'
-import type * as Schema from '../../src/persistence/schema/schema.ts'
-import type * as SqliteStore from '../../src/persistence/sqlite/store.ts'
+// Store and entities are no entries of the build: their code runs as it is in the sources.
+import { Conversation } from '../../src/persistence/schema/entities/conversation.ts'
+import { Message } from '../../src/persistence/schema/entities/message.ts'
+import { Turn } from '../../src/persistence/schema/entities/turn.ts'
+import { ENTITIES } from '../../src/persistence/schema/schema.ts'
+import { openSqliteStore } from '../../src/persistence/sqlite/store.ts'
 import { replyText } from '../provider/prose.ts'
 import { STARTS } from './no-queue.ts'
 import { Stopwatch } from './stopwatch.ts'
@@ -50,9 +49,6 @@ async function saveAll(save: Save, conversations: readonly string[], atOnce: num
 }
 
 async function openStore(task: Task) {
-  const { openSqliteStore } = (await import(
-    builtModule(task.build, 'persistence/sqlite/store.js')
-  )) as typeof SqliteStore
   return await openSqliteStore({
     database: join(task.directory, 'chat.db'),
     durability: 'full',
@@ -117,14 +113,6 @@ async function openOurs(task: Task): Promise<Saver> {
 }
 
 async function openPlain(task: Task): Promise<Saver> {
-  const { ENTITIES } = (await import(
-    builtModule(task.build, 'persistence/schema/schema.js')
-  )) as typeof Schema
-  const [Conversation, Turn, Message] = ENTITIES as unknown as readonly [
-    typeof ConversationEntity,
-    typeof TurnEntity,
-    typeof MessageEntity,
-  ]
   const orm = await MikroORM.init({
     dbName: join(task.directory, 'chat.db'),
     entities: ENTITIES,

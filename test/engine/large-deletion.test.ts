@@ -1,13 +1,12 @@
 /** Deleting a conversation of many messages: hidden at once, gone in slices, even after a kill. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Engine } from '../../src/index.ts'
 import { testChat, testDatabase, testEngine } from '../support/engine.ts'
+import { isInFiles } from '../support/stored-data.ts'
 import { eventLog, outcomeOf, ticks } from '../support/waiting.ts'
 
 /** The rows of a conversation in each table, without those tables that have none. */
@@ -172,14 +171,6 @@ test('a deletion that a kill cut short is finished at the next opening', async (
 })
 
 describe('the bytes of the file after close', () => {
-  async function isInFiles(database: string, secret: string): Promise<boolean> {
-    const folder = dirname(database)
-    const contents = await Promise.all(
-      (await readdir(folder)).map((name) => readFile(join(folder, name))),
-    )
-    return contents.some((bytes) => bytes.includes(secret))
-  }
-
   test.each([
     [true, 3],
     [true, 1_300],
