@@ -98,7 +98,9 @@ function withHeaders(made: Response, more: Readonly<Record<string, string>>): Re
 
 function streamOf(request: Request, reader: StreamSource): ReadableStream<Uint8Array> {
   const left = () => reader.left()
-  request.signal.addEventListener('abort', left, { once: true })
+  // A client that left while `authorize` was asked is not told again.
+  if (request.signal.aborted) left()
+  else request.signal.addEventListener('abort', left, { once: true })
   return new ReadableStream<Uint8Array>(
     {
       start: (controller) => reader.open(new WebSink(controller)),
