@@ -13,10 +13,10 @@ export interface Arguments {
   readonly build: string | undefined
 }
 
-export const USAGE = `npm run bench -- [options]
+export const USAGE = `npm run bench -- [options] [workload …]
 
   --quick            fewer rounds and peers: under 3 minutes
-  --only <workload>  may be given several times: ${WORKLOADS.map(({ name }) => name).join(', ')}
+  --only <workload>  one more workload, as without --only: ${WORKLOADS.map(({ name }) => name).join(', ')}
   --write            writes docs/benchmarks: the tables, the plot and the JSON
   --write-baseline   writes bench/baseline.json, which later runs are compared with
   --build <folder>   measures this build in place of a new one, for a comparison of two
@@ -24,8 +24,9 @@ export const USAGE = `npm run bench -- [options]
 
 /** @throws with a message for the user */
 export function readArguments(args: readonly string[]): Arguments {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
@@ -34,14 +35,15 @@ export function readArguments(args: readonly string[]): Arguments {
       build: { type: 'string' },
     },
   })
-  const unknown = values.only.find((name) => WORKLOADS.every((workload) => workload.name !== name))
+  const only = [...values.only, ...positionals]
+  const unknown = only.find((name) => WORKLOADS.every((workload) => workload.name !== name))
   if (unknown !== undefined) throw new Error(`There is no workload "${unknown}".`)
-  if ((values.write || values['write-baseline']) && (values.only.length > 0 || values.quick)) {
+  if ((values.write || values['write-baseline']) && (only.length > 0 || values.quick)) {
     throw new Error('What is written is a full run: leave out --quick and --only.')
   }
   return {
     mode: values.quick ? 'quick' : 'full',
-    only: values.only,
+    only,
     write: values.write,
     writeBaseline: values['write-baseline'],
     build: values.build,

@@ -54,6 +54,9 @@ second, not once for each delta, which is what a screen needs; \`colloquy-deltas
 - **ai-sdk** (\`streamText\` with \`@ai-sdk/openai-compatible\`) validates each chunk with a schema and
   sends it through several web streams; it does tools, steps and retries.
 - **openai-node** parses each event and hands it over whole; it retries, which is off here.
+- **write-loop**, in \`http\`, writes each delta as JSON to each open response, in one loop. It saves nothing, authorizes
+  nobody and resumes nothing. **ai-sdk-pipe** is \`streamText\`, piped to the response. The readers are a process of their
+  own; the cost of a reader is that of 200 against that of one.
 - **langchain** makes a message object for each chunk and runs its callback system.
 - **tanstack** turns chunks into AG-UI events with ids and timestamps; it is built on openai-node.
 - **pi-ai** keeps a whole partial message with each event; it is built on openai-node.

@@ -3,6 +3,7 @@ import type { Workload } from '../workload.ts'
 import { conversations } from './conversations.ts'
 import { firstDelta } from './first-delta.ts'
 import { history } from './history.ts'
+import { http } from './http.ts'
 import { idle } from './idle.ts'
 import { inspector } from './inspector.ts'
 import { install } from './install.ts'
@@ -25,6 +26,7 @@ export const WORKLOADS: readonly Workload[] = [
   length,
   saving,
   readers,
+  http,
   idle,
   history,
   conversations,

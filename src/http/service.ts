@@ -31,6 +31,9 @@ const OWNER_LENGTH = 200
 const NO_OWNER =
   'authorize gave no owner: return { owner } with a string of 1 to 200 characters, or undefined for a stranger.'
 
+const NOT_SENDABLE =
+  'A Response of authorize or beforeSend cannot be sent: return a new one each time, and never Response.error().'
+
 /** Answers requests, whatever server brings them. */
 export class Service {
   readonly #engine: Engine
@@ -105,7 +108,10 @@ export class Service {
       action: route.action === 'list' && read !== '' ? 'read' : route.action,
       ...(read !== '' && { conversationId: read }),
     })
-    if (identity instanceof Response) return { response: identity, headers: {} }
+    if (identity instanceof Response) {
+      assertSendable(identity)
+      return { response: identity, headers: {} }
+    }
     const { owner, admin } = identity
     const view = this.#engine.as(owner, { unowned: options.unowned })
     if (route.startsTurn === true) this.#turns.assertRoom(view)
@@ -130,6 +136,7 @@ export class Service {
     }
     note(call)
     const answer = await route.serve(call)
+    if ('response' in answer) assertSendable(answer.response)
     // The handler was closed while the engine was asked: the stream has nobody to end it later.
     if (this.#closing.signal.aborted && 'reader' in answer) {
       answer.reader.end({ reason: 'closed', reconnect: true })
@@ -186,6 +193,12 @@ export class Service {
       },
     }
   }
+}
+
+/** @throws `internal` for a response of the host that cannot be sent: read already, or an error */
+function assertSendable({ status, bodyUsed, body }: Response): void {
+  if (status >= 200 && !bodyUsed && body?.locked !== true) return
+  throw new Refusal('internal', { log: NOT_SENDABLE })
 }
 
 const COMMON_HEADERS: Readonly<Record<string, string>> = {

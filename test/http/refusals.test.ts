@@ -162,6 +162,7 @@ const BODIES: readonly (readonly [
   ['an unknown field', '{"input":"hi","role":"system"}', {}, 400, 'body-invalid'],
   ['a prototype', '{"input":"hi","__proto__":{"isAdmin":true}}', {}, 400, 'body-invalid'],
   ['no input', '{}', {}, 400, 'invalid-input'],
+  ['an empty body', '', {}, 400, 'invalid-input'],
   ['a blank input', '{"input":"  "}', {}, 400, 'empty-input'],
   ['a number', '{"input":7}', {}, 400, 'invalid-input'],
   ['no parts', '{"input":[]}', {}, 400, 'empty-input'],

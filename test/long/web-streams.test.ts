@@ -2,14 +2,20 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
 import { createHandler } from '../../src/http.ts'
 import { chatReply, steps } from '../../src/testing.ts'
 import { testChat } from '../support/engine.ts'
+import { collectedHeap } from '../support/heap.ts'
 import { listening } from '../http/web-host.ts'
 
 const STREAMS = 5_000
 const AT_ONCE = 250
+/** The heap of a stream, with its client in the same process. */
+const OPEN_BYTES = 60_000
+/** The heap itself settles by some megabytes. */
+const LEFT_BYTES = 4_000
 
 test('holds 5,000 open streams, which all get the whole reply, and leaves none behind', async () => {
   const { provider, engine } = await testChat()
@@ -23,6 +29,7 @@ test('holds 5,000 open streams, which all get the whole reply, and leaves none b
   const { gate, step } = steps()
   provider.next(chatReply(['Once', ' upon', ' a time'], { gate }))
 
+  const before = await collectedHeap()
   let joined = 0
   let done = 0
   let ended = 0
@@ -55,14 +62,22 @@ test('holds 5,000 open streams, which all get the whole reply, and leaves none b
     await until(() => joined === n + AT_ONCE)
   }
 
+  const held = (await collectedHeap()) - before
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
   const turn = await engine.as('ada').send(id, 'hi')
   step(3)
   await turn.reply
   const sealed = Date.now()
   await until(() => done === STREAMS)
   const tookMs = Date.now() - sealed
+  delay.disable()
   await handler.close()
   await until(() => ended === STREAMS)
 
+  // Alone on a machine it is a second or two; the clients take their share of it here.
   expect(tookMs).toBeLessThan(10_000)
+  expect(delay.max / 1e6).toBeLessThan(2_000)
+  expect(held / STREAMS).toBeLessThan(OPEN_BYTES)
+  expect(((await collectedHeap()) - before) / STREAMS).toBeLessThan(LEFT_BYTES)
 })

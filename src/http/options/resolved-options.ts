@@ -60,6 +60,18 @@ function stderrLogger(): Logger {
   return { debug() {}, info() {}, warn: write, error: write }
 }
 
+/** A logger that fails must not decide what a request is answered. There is no place to report it. */
+function guarded(logger: Logger): Logger {
+  const guard = (level: keyof Logger) => (details: object, message: string) => {
+    try {
+      logger[level](details, message)
+    } catch {
+      // The host's own logger is where this would be told.
+    }
+  }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}
+
 const LIMITS: Readonly<Record<keyof HttpLimits, number>> = {
   bodyBytes: 2 ** 20,
   bodyMs: 30_000,
@@ -134,7 +146,7 @@ export function resolveOptions(engine: Engine, options: HandlerOptions): Resolve
     unowned: unowned === 'share',
     beforeSend,
     clock: clock ?? systemClock,
-    logger: logger ?? stderrLogger(),
+    logger: guarded(logger ?? stderrLogger()),
   }
 }
 

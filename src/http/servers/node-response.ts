@@ -127,8 +127,8 @@ class NodeBody implements IncomingBody {
 
 /** Returns true if the client is gone. A response of HTTP/2 does not tell it of itself. */
 function hasLeft(response: ServerResponse): boolean {
-  const { stream } = response as { readonly stream?: { readonly destroyed: boolean } }
-  return response.destroyed || response.writableEnded || stream?.destroyed === true
+  const http2 = response as { readonly stream?: { readonly destroyed: boolean } }
+  return response.destroyed || response.writableEnded || http2.stream?.destroyed === true
 }
 
 function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {

@@ -98,32 +98,46 @@ function withHeaders(made: Response, more: Readonly<Record<string, string>>): Re
 
 function streamOf(request: Request, reader: StreamSource): ReadableStream<Uint8Array> {
   const left = () => reader.left()
-  request.signal.addEventListener('abort', left, { once: true })
+  // A client that left while `authorize` was asked is not told again.
+  if (request.signal.aborted) left()
+  else request.signal.addEventListener('abort', left, { once: true })
+  let sink: WebSink | undefined
   return new ReadableStream<Uint8Array>(
     {
-      start: (controller) => reader.open(new WebSink(controller)),
-      pull: () => reader.drained(),
+      start: (controller) => {
+        sink = new WebSink(controller)
+        reader.open(sink)
+      },
+      pull: () => {
+        sink?.wasRead()
+        reader.drained()
+      },
       cancel: left,
     },
-    { highWaterMark: HIGH_WATER, size: (bytes) => bytes.byteLength },
+    // One chunk: it is asked for more only once all was read.
+    { highWaterMark: 1 },
   )
 }
 
-/** The bytes that a stream holds before its server is asked to read on. Unsent ones count from it. */
-const HIGH_WATER = 1
-
 class WebSink implements Sink {
   readonly #controller: ReadableStreamDefaultController<Uint8Array>
+  #unsent = 0
 
   constructor(controller: ReadableStreamDefaultController<Uint8Array>) {
     this.#controller = controller
   }
 
   get unsent(): number {
-    return HIGH_WATER - (this.#controller.desiredSize ?? HIGH_WATER)
+    return this.#unsent
+  }
+
+  /** The server has read all that was written. */
+  wasRead(): void {
+    this.#unsent = 0
   }
 
   write(bytes: Uint8Array): void {
+    this.#unsent += bytes.byteLength
     this.#controller.enqueue(bytes)
   }
 

@@ -56,6 +56,8 @@ export class Reader implements StreamSource {
   /** Something besides content happened while the state was read: it has to be read again. */
   #isStale = false
   #gap: Gap
+  /** The last event, for a reader that is ended before its answer is open. */
+  #ended: Uint8Array | undefined
   wroteAt: number
   /** Since when it has been behind, because its client reads too slowly. */
   behindSince: number | undefined
@@ -81,8 +83,11 @@ export class Reader implements StreamSource {
   /** Takes the open answer. The first bytes are written before anything is awaited. */
   open(sink: Sink): void {
     this.#sink = sink
-    if (this.#state === 'over') return sink.end()
-    this.write(GREETING)
+    sink.write(GREETING)
+    if (this.#state === 'over') {
+      if (this.#ended !== undefined) sink.write(this.#ended)
+      return sink.end()
+    }
     this.#catchUp()
   }
 
@@ -124,7 +129,8 @@ export class Reader implements StreamSource {
   end(end: StreamEnd): void {
     if (this.#state === 'over') return
     const isStuck = (this.#sink?.unsent ?? 0) > this.#options.readerBytes
-    this.write(eventBytes(this.#options.id(), 'end', end))
+    this.#ended = eventBytes(this.#options.id(), 'end', end)
+    this.write(this.#ended)
     const sink = this.#sink
     this.#finish()
     if (isStuck) sink?.destroy()
