@@ -2,18 +2,14 @@
  * A text in markdown that grows: final blocks are made once, and only the open one is made again.
  */
 import remend from 'remend'
-import { Lexer, type Token } from 'marked'
+import type { Token } from 'marked'
 import { h } from '../elements.ts'
-import { BlockReader, type OpenBlock } from './blocks.ts'
+import { BlockReader, lexed, type Links, type OpenBlock } from './blocks.ts'
 import { CodeFrame } from './code-frame.ts'
 import { LEXING, rendered } from './rendering.ts'
 
-/** A longer block is shown as plain text until it is finished. */
-const LONGEST_OPEN = 40_000
 /** The open block is made anew for at most a part of the time, whatever its length. */
 const REST = 8
-/** A longer finished block stays plain text. */
-const LONGEST = 200_000
 
 export class MarkdownView {
   readonly element = h('div', { class: 'markdown' })
@@ -65,7 +61,7 @@ export class MarkdownView {
       this.#frame = undefined
       return
     }
-    this.element.insertBefore(made([token], LONGEST), this.#open.parentNode && this.#open)
+    this.element.insertBefore(made([token]), this.#open.parentNode && this.#open)
   }
 
   #showOpen(open: OpenBlock): void {
@@ -88,31 +84,20 @@ export class MarkdownView {
 
   #makeOpen(): void {
     const began = performance.now()
-    this.#open.replaceChildren(madeOpen(this.#openText))
+    this.#open.replaceChildren(madeOpen(this.#openText, this.#reader.links))
     const ended = performance.now()
     this.#openAt = ended + REST * (ended - began)
   }
 }
 
 /** The open block, with the marks closed that are still open. */
-function madeOpen(text: string): Node {
-  if (text.length > LONGEST_OPEN) return plain(text)
+function madeOpen(text: string, links: Links): Node {
   const healed = remend(text, { linkMode: 'text-only', htmlTags: false, katex: false })
-  return made(new Lexer(LEXING).lex(healed), LONGEST)
+  return made(lexed(healed, LEXING, { ...links }))
 }
 
-function made(tokens: readonly Token[], longest: number): Node {
-  const raw = tokens.map((token) => token.raw).join('')
-  if (raw.length > longest) return plain(raw)
-  try {
-    return rendered(tokens)
-  } catch (error) {
-    // Text that is nested thousands of levels deep exceeds the stack.
-    if (!(error instanceof RangeError)) throw error
-    return plain(raw)
-  }
-}
-
-function plain(text: string): Node {
-  return h('p', { class: 'plain', dir: 'auto' }, text)
+function made(tokens: readonly Token[]): Node {
+  const [only] = tokens
+  if (only?.type !== 'plain') return rendered(tokens)
+  return h('p', { class: 'plain', dir: 'auto' }, only.raw)
 }
