@@ -11,6 +11,9 @@ import { LEXING, rendered } from './rendering.ts'
 /** The open block is made anew for at most a part of the time, whatever its length. */
 const REST = 8
 
+/** The blocks of a section: the browser lays out and paints only sections that are seen. */
+const SECTION = 16
+
 export class MarkdownView {
   readonly element = h('div', { class: 'markdown' })
   readonly #open = h('div', { class: 'open-block' })
@@ -18,6 +21,8 @@ export class MarkdownView {
   #shown = ''
   #isWhole = false
   #frame: CodeFrame | undefined
+  #section: HTMLElement | undefined
+  #blocks = 0
   #openText = ''
   #openAt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -41,6 +46,7 @@ export class MarkdownView {
     this.element.replaceChildren()
     this.#reader = new BlockReader(LEXING)
     this.#frame = undefined
+    this.#section = undefined
     this.#hasLateLinks = false
   }
 
@@ -53,15 +59,24 @@ export class MarkdownView {
   }
 
   #append(token: Token): void {
-    if (this.#frame !== undefined) {
-      // The block of code that was open is the first one that is finished.
-      this.#frame.show((token as { readonly text: string }).text)
-      this.#frame.finish()
-      this.element.insertBefore(this.#frame.element, this.#open.parentNode && this.#open)
-      this.#frame = undefined
-      return
+    if (token.type === 'space') return
+    const frame = this.#frame
+    if (frame === undefined) return this.#currentSection().append(made([token]))
+    // The block of code that was open is the first one that is finished.
+    this.#frame = undefined
+    frame.show((token as { readonly text: string }).text)
+    frame.finish()
+    this.#currentSection().append(frame.element)
+  }
+
+  #currentSection(): HTMLElement {
+    if (this.#section === undefined || this.#blocks === SECTION) {
+      this.#section = h('div', { class: 'section' })
+      this.#blocks = 0
+      this.element.insertBefore(this.#section, this.#open.parentNode && this.#open)
     }
-    this.element.insertBefore(made([token]), this.#open.parentNode && this.#open)
+    this.#blocks += 1
+    return this.#section
   }
 
   #showOpen(open: OpenBlock): void {
