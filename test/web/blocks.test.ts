@@ -1,5 +1,5 @@
 /** Markdown that grows: what is final is given once, and is what the whole text would give. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Lexer, type Token } from 'marked'
 import { expect, test } from 'vitest'
 import { BlockReader, type OpenBlock } from '../../examples/web/src/markdown/blocks.ts'
@@ -129,4 +129,28 @@ test('lets code grow in its fence, with its language, without the closing fence'
   const { finished, open } = reader.read('```ts\nconst a = 1\n```\nwords', false)
   expect(finished.map(({ type }) => type)).toEqual(['code'])
   expect(open).toEqual({ type: 'markdown', text: 'words' })
+})
+
+test.each([
+  ['quotes', '>'],
+  ['lists', '- '],
+  ['numbers', '1. '],
+  ['emphasis', '_a'],
+  ['bold', '**a '],
+  ['brackets', '['],
+  ['pictures', '!['],
+  ['code', '`a``'],
+  ['tags', '<a href="'],
+  ['addresses', 'http://a.'],
+  ['rows', '| a '],
+])('reads %s without end as plain text, and what follows as markdown', (_, piece) => {
+  const whole = `${piece.repeat(60_000 / piece.length)}\n\nwords\n\n# heading\n\n`
+  const began = performance.now()
+  const types = new BlockReader(LEXING).read(whole, true).finished.map(({ type }) => type)
+  expect(performance.now() - began).toBeLessThan(2_000)
+  expect(types.filter((type) => type !== 'space').slice(-3)).toEqual([
+    'plain',
+    'paragraph',
+    'heading',
+  ])
 })

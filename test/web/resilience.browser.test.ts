@@ -17,7 +17,10 @@ async function cuttableLine(to: string) {
   const sockets = new Set<Socket>()
   let isDown = false
   const server = createTcpServer((socket) => {
-    if (isDown) return void socket.destroy()
+    if (isDown) {
+      socket.destroy()
+      return
+    }
     const other = connect(Number(new URL(to).port), '127.0.0.1')
     for (const each of [socket, other]) {
       sockets.add(each)
@@ -171,7 +174,7 @@ describe.skipIf(CHROMIUM === undefined)('the chat page when something breaks', (
     const turn = await engine.send(id, 'a long one')
     const seed = Number(process.env['CUTS_SEED'] ?? Date.now() % 1e6)
     let random = seed
-    for (const _ of texts) {
+    for (let n = 0; n < texts.length; n += 1) {
       step(1)
       random = (random * 48_271) % 2_147_483_647
       if (random % 7 === 0) {

@@ -3,7 +3,10 @@
  * follows them is read again.
  *
  * A block is final when a whole line of another block follows it. So a long reply costs as much for
- * each piece of text as a short one. Knows nothing of elements.
+ * each piece of text as a short one.
+ *
+ * A block that would cost more than its bytes justify is not read: it is a token of the type `plain`.
+ * Knows nothing of elements.
  */
 import { Lexer, type MarkedOptions, type Token, type TokensList } from 'marked'
 
@@ -21,6 +24,14 @@ export interface Growth {
 }
 
 export type Links = TokensList['links']
+
+/** The units that are taken at once from a text that came as a whole. */
+const PIECE = 4_096
+/** The greatest length of a block without a blank line, and its most marks of emphasis: marked compares each with each. */
+const LONGEST = 40_000
+const MOST_MARKS = 4_000
+/** Forty markers of quotes and lists at the beginning of one line: each is a level of recursion. */
+const DEEP = /^(?:[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))){40}/m
 
 const FENCE = /^(`{3,}(?=[^`\n]*\n)|~{3,})([^\n]*)\n/
 
@@ -43,15 +54,17 @@ export class BlockReader {
 
   /** @param text - the whole text so far; it begins with what was given before */
   read(text: string, isWhole: boolean): Growth {
-    this.#take(text, isWhole)
-    if (isWhole) {
-      const finished = this.#lex(this.#tail)
-      this.#cut(this.#tail.length)
-      return { finished, open: { type: 'none' } }
-    }
     const finished: Token[] = []
+    while (text.length - this.#taken > PIECE) {
+      this.#take(text.slice(0, this.#taken + PIECE), false)
+      while (this.#finish(finished));
+    }
+    this.#take(text, isWhole)
     while (this.#finish(finished));
-    return { finished, open: this.#open() }
+    if (!isWhole) return { finished, open: this.#open() }
+    finished.push(...lexed(this.#tail, this.#options, this.links))
+    this.#cut(this.#tail.length)
+    return { finished, open: { type: 'none' } }
   }
 
   /** Adds what came. A `\r` at the end may be the first half of a line end. */
@@ -68,7 +81,9 @@ export class BlockReader {
     const lines = this.#tail.lastIndexOf('\n') + 1
     if (lines <= this.#readTo) return false
     this.#readTo = lines
-    const tokens = this.#lex(this.#tail.slice(0, lines))
+    const text = this.#tail.slice(0, lines)
+    if (text.length > LONGEST || isHeavy(text)) return this.#finishHeavy(text, finished)
+    const tokens = lexed(text, this.#options, this.links)
     // Blank lines end nothing: a list or a quote may go on after them.
     const last = tokens.findLastIndex(({ type }) => type !== 'space')
     const final = tokens.slice(0, Math.max(last, 0))
@@ -88,10 +103,21 @@ export class BlockReader {
       const isEnd = fence.end.test(this.#tail.slice(fence.scanned, end))
       fence.scanned = end + 1
       if (!isEnd) continue
-      finished.push(...this.#lex(this.#tail.slice(0, end + 1)))
+      finished.push(...lexed(this.#tail.slice(0, end + 1), this.#options, this.links))
       this.#cut(end + 1)
       return true
     }
+  }
+
+  /** Ends what is too long, or cannot be read, at a blank line, so that the rest can be read. */
+  #finishHeavy(text: string, finished: Token[]): boolean {
+    const first = text.indexOf('\n\n') + 2
+    if (first < 2) return false
+    const isPlain = isHeavy(text.slice(0, first))
+    const end = isPlain || text.length <= LONGEST ? first : text.lastIndexOf('\n\n') + 2
+    finished.push(...lexed(text.slice(0, end), this.#options, this.links))
+    this.#cut(end)
+    return true
   }
 
   #cut(units: number): void {
@@ -110,12 +136,25 @@ export class BlockReader {
     const text = this.#tail.slice(from, isEnding ? scanned : this.#tail.length)
     return { type: 'code', language, text }
   }
+}
 
-  #lex(text: string): Token[] {
-    const lexer = new Lexer(this.#options)
-    lexer.tokens.links = this.links
-    return lexer.lex(text)
-  }
+/** The blocks of a text. @param links - addresses of references, which are read and added to */
+export function lexed(text: string, options: MarkedOptions, links: Links): Token[] {
+  if (isHeavy(text) && fenceAt(text) === undefined) return [plainToken(text)]
+  const lexer = new Lexer(options)
+  lexer.tokens.links = links
+  return lexer.lex(text)
+}
+
+function plainToken(raw: string): Token {
+  return { type: 'plain', raw }
+}
+
+function isHeavy(text: string): boolean {
+  if (text.length > LONGEST && text.split('\n\n').some(({ length }) => length > LONGEST))
+    return true
+  if (DEEP.test(text)) return true
+  return (text.match(/[*_]/g)?.length ?? 0) > MOST_MARKS
 }
 
 interface Fence {

@@ -2,18 +2,17 @@
  * A text in markdown that grows: final blocks are made once, and only the open one is made again.
  */
 import remend from 'remend'
-import { Lexer, type Token } from 'marked'
+import type { Token } from 'marked'
 import { h } from '../elements.ts'
-import { BlockReader, type OpenBlock } from './blocks.ts'
+import { BlockReader, lexed, type Links, type OpenBlock } from './blocks.ts'
 import { CodeFrame } from './code-frame.ts'
 import { LEXING, rendered } from './rendering.ts'
 
-/** A longer block is shown as plain text until it is finished. */
-const LONGEST_OPEN = 40_000
 /** The open block is made anew for at most a part of the time, whatever its length. */
 const REST = 8
-/** A longer finished block stays plain text. */
-const LONGEST = 200_000
+
+/** The blocks of a section: the browser lays out and paints only sections that are seen. */
+const SECTION = 16
 
 export class MarkdownView {
   readonly element = h('div', { class: 'markdown' })
@@ -22,6 +21,8 @@ export class MarkdownView {
   #shown = ''
   #isWhole = false
   #frame: CodeFrame | undefined
+  #section: HTMLElement | undefined
+  #blocks = 0
   #openText = ''
   #openAt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -45,6 +46,7 @@ export class MarkdownView {
     this.element.replaceChildren()
     this.#reader = new BlockReader(LEXING)
     this.#frame = undefined
+    this.#section = undefined
     this.#hasLateLinks = false
   }
 
@@ -57,15 +59,24 @@ export class MarkdownView {
   }
 
   #append(token: Token): void {
-    if (this.#frame !== undefined) {
-      // The block of code that was open is the first one that is finished.
-      this.#frame.show((token as { readonly text: string }).text)
-      this.#frame.finish()
-      this.element.insertBefore(this.#frame.element, this.#open.parentNode && this.#open)
-      this.#frame = undefined
-      return
+    if (token.type === 'space') return
+    const frame = this.#frame
+    if (frame === undefined) return this.#currentSection().append(made([token]))
+    // The block of code that was open is the first one that is finished.
+    this.#frame = undefined
+    frame.show((token as { readonly text: string }).text)
+    frame.finish()
+    this.#currentSection().append(frame.element)
+  }
+
+  #currentSection(): HTMLElement {
+    if (this.#section === undefined || this.#blocks === SECTION) {
+      this.#section = h('div', { class: 'section' })
+      this.#blocks = 0
+      this.element.insertBefore(this.#section, this.#open.parentNode && this.#open)
     }
-    this.element.insertBefore(made([token], LONGEST), this.#open.parentNode && this.#open)
+    this.#blocks += 1
+    return this.#section
   }
 
   #showOpen(open: OpenBlock): void {
@@ -88,31 +99,20 @@ export class MarkdownView {
 
   #makeOpen(): void {
     const began = performance.now()
-    this.#open.replaceChildren(madeOpen(this.#openText))
+    this.#open.replaceChildren(madeOpen(this.#openText, this.#reader.links))
     const ended = performance.now()
     this.#openAt = ended + REST * (ended - began)
   }
 }
 
 /** The open block, with the marks closed that are still open. */
-function madeOpen(text: string): Node {
-  if (text.length > LONGEST_OPEN) return plain(text)
+function madeOpen(text: string, links: Links): Node {
   const healed = remend(text, { linkMode: 'text-only', htmlTags: false, katex: false })
-  return made(new Lexer(LEXING).lex(healed), LONGEST)
+  return made(lexed(healed, LEXING, { ...links }))
 }
 
-function made(tokens: readonly Token[], longest: number): Node {
-  const raw = tokens.map((token) => token.raw).join('')
-  if (raw.length > longest) return plain(raw)
-  try {
-    return rendered(tokens)
-  } catch (error) {
-    // Text that is nested thousands of levels deep exceeds the stack.
-    if (!(error instanceof RangeError)) throw error
-    return plain(raw)
-  }
-}
-
-function plain(text: string): Node {
-  return h('p', { class: 'plain', dir: 'auto' }, text)
+function made(tokens: readonly Token[]): Node {
+  const [only] = tokens
+  if (only?.type !== 'plain') return rendered(tokens)
+  return h('p', { class: 'plain', dir: 'auto' }, only.raw)
 }

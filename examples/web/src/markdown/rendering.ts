@@ -32,7 +32,6 @@ const marked = new Marked({
 /** The options of the lexer that belongs to this renderer. */
 export const LEXING = marked.defaults
 
-/** @throws a `RangeError` of the engine on text that is nested thousands of levels deep */
 export function rendered(tokens: readonly Token[]): DocumentFragment {
   const fragment = sanitized(marked.parser([...tokens]))
   for (const link of fragment.querySelectorAll('a')) {

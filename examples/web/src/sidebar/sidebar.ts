@@ -101,7 +101,8 @@ export class Sidebar {
     if (NARROW.matches && !this.#isOpen) return this.open()
     const link =
       this.#list.querySelector<HTMLElement>('[aria-current]') ??
-      this.element.querySelector<HTMLElement>('.conversations a, .new-chat')
+      this.element.querySelector<HTMLElement>('.conversations a') ??
+      this.element.querySelector<HTMLElement>('.new-chat')
     link?.focus()
   }
 
