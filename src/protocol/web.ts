@@ -8,7 +8,7 @@
 import type { Settings } from './conversation.ts'
 import type { ColloquyErrorCode } from './errors.ts'
 import type { FinishReason, MessageRole, MessageStatus, Usage } from './message.ts'
-import type { ToolResultCode } from './tool.ts'
+import type { CallState, ToolResultCode, WaitsFor } from './tool.ts'
 import type { Receipt, SendPolicy, TerminalStatus, TurnPhase, TurnStatus } from './turn.ts'
 
 /** The kinds of failure that only the HTTP handler has. Stable like {@link ColloquyErrorCode}. */
@@ -225,10 +225,29 @@ export type ReplyOp =
   | { readonly part: number; readonly open: PartOpening }
   | { readonly part: number; readonly close: true }
 
+/** A call of a tool, as a browser sees it. Times are ISO strings. */
+export interface CallView {
+  readonly callId: string
+  readonly turnId: string
+  readonly step: number
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly state: CallState
+  readonly attempt: number
+  readonly code?: ToolResultCode
+  readonly waitsFor?: WaitsFor
+  readonly input?: unknown
+  readonly givenInput?: unknown
+  readonly approved?: boolean
+  readonly by?: string
+  readonly reason?: string
+  readonly expiresAt?: string
+}
+
 /** The reply of a running turn. With `unchanged` the reader has its parts, and deltas follow. */
 export interface ReplyState {
   readonly messageId: string
-  readonly status: 'streaming' | MessageStatus
+  readonly status: 'streaming' | 'waiting' | MessageStatus
   readonly parts?: readonly PartView[]
   readonly unchanged?: true
 }

@@ -60,6 +60,11 @@ export const PUBLIC_ERRORS: Readonly<Record<PublicErrorCode, PublicError>> = {
     'A reply is being written',
     'Wait for the end of the reply, or stop it.',
   ),
+  'turn-waiting': row(
+    409,
+    'A call waits for an answer',
+    'Answer the calls of the turn, stop it, or send with another policy.',
+  ),
   'queue-held': row(
     409,
     'Inputs wait',

@@ -5,6 +5,7 @@
  * opaque data of providers, raw usage, keys, headers or addresses.
  */
 import type {
+  CallRecord,
   ConversationRecord,
   ErrorRecord,
   Message,
@@ -17,6 +18,7 @@ import type {
 } from '../../index.ts'
 import type {
   AcceptedView,
+  CallView,
   ConversationView,
   ErrorView,
   MessageView,
@@ -178,4 +180,27 @@ export function queueView(queue: readonly QueuedTurn[], isRunning: boolean): Que
 /** A browser that may choose something may see it too. */
 function isAllowed(permission: unknown): boolean {
   return permission !== false
+}
+
+/** A call. Its arguments are content. */
+export function callView(call: CallRecord, withContent: boolean): CallView {
+  const { callId, turnId, step, toolCallId, toolName, state, attempt } = call
+  const { code, waitsFor, input, givenInput, approved, by, reason, expiresAt } = call
+  return {
+    callId,
+    turnId,
+    step,
+    toolCallId,
+    toolName,
+    state,
+    attempt,
+    ...(code !== undefined && { code }),
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(withContent && input !== undefined && { input }),
+    ...(withContent && givenInput !== undefined && { givenInput }),
+    ...(approved !== undefined && { approved }),
+    ...(by !== undefined && { by }),
+    ...(reason !== undefined && { reason }),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
+  }
 }
