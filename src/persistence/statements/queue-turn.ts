@@ -16,7 +16,7 @@ import { type Db, literal, type Marks } from './compile.ts'
 import { COUNT_TURN, TOUCH } from './heads.ts'
 import { messageRecord } from './message-row.ts'
 import { numberAfter } from './positions.ts'
-import { QUEUED, readQueue } from './queue.ts'
+import { QUEUED, readQueue, readQueuedTurn, SELECT_QUEUE_ORDER } from './queue.ts'
 import { optionsColumn, queuedOptions } from './queued-options.ts'
 import { type Connection, Statement } from './statement.ts'
 import { fromText, toText } from './stored-text.ts'
@@ -171,11 +171,15 @@ export async function queueTurn(
   const joined = 'json' in input ? await joinedTurn(tx, start, columns, input) : undefined
   const placed = joined ?? (await ownTurn(tx, start, columns))
   if (typeof placed !== 'string') return placed
-  const named = { conversation_id: conversation.id, ...ANY_VIEWER }
-  const queue = await readQueue(tx, named, onBroken)
   const place = joined === undefined ? PLACES[policy] : 'joined'
   const message = 'json' in input ? queuedInput(input, placed) : messageRecord(input)
-  return { queued: { turnId: placed, place, input: message, queue } }
+  const named = { conversation_id: conversation.id }
+  const queue = (await SELECT_QUEUE_ORDER.all(tx, named)).map(({ id }) => id)
+  // After an opening, the caller has no turn of the queue.
+  const turns = queue.every((id) => id === placed || start.placement.isLive(id))
+    ? await readQueuedTurn(tx, placed, onBroken)
+    : await readQueue(tx, { ...named, ...ANY_VIEWER }, onBroken)
+  return { queued: { turnId: placed, place, input: message, queue, turns } }
 }
 
 const PLACES = { queue: 'last', merge: 'last', steer: 'first', replace: 'replacing' } as const

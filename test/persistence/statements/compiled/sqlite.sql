@@ -241,6 +241,12 @@ select distinct "t"."conversation_id" from "turn" as "t" cross join "conversatio
 -- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = ? and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
+-- queue.ts: SELECT_QUEUED_TURN (id)
+select "t".*, "c"."owner_id" from "turn" as "t" cross join "conversation" as "c" where "t"."id" = ? and "t"."status" = 'queued' and "c"."id" = "t"."conversation_id";
+
+-- queue.ts: SELECT_QUEUE_ORDER (conversation_id)
+select "id" from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place";
+
 -- recovery.ts: CLOSE_PENDING (ended_at, turn_id)
 update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'pending';
 
