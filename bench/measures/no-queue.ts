@@ -7,4 +7,5 @@ export const STARTS: Placement = {
   limit: 0,
   options: () => ({}),
   mayJoin: () => false,
+  isLive: () => true,
 }

@@ -47,6 +47,7 @@ export function accept(
       limit: 16,
       options: () => ({}),
       mayJoin: () => false,
+      isLive: () => true,
     },
     bind: () => ({ endpoint: 'online', model: 'm' }),
     ...fields,

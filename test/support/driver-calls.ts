@@ -14,6 +14,8 @@ export function driverCalls() {
   })
   return {
     compiled: () => prepare.mock.calls.map(([sql]) => firstWords(sql)),
+    /** What the statements gave, in no order. */
+    read: () => methods.flatMap(({ mock }) => mock.results.map(({ value }) => value as unknown)),
     run: () =>
       methods
         .flatMap(({ mock }) =>

@@ -34,9 +34,9 @@ export class QueueInputs {
   }
 
   /** The input of a send is on disk, in a turn that was queued before: its caller gets that turn. */
-  joined(live: LiveTurn, { turnId, input, queue }: PlacedTurn): void {
+  joined(live: LiveTurn, { turnId, input, turns }: PlacedTurn): void {
     const { find, restore, forget } = this.#parts
-    restore(queue)
+    restore(turns)
     live.isQueued = false
     forget(live)
     const turn = find(turnId)
@@ -48,7 +48,7 @@ export class QueueInputs {
     live.placed = 'merged'
     live.mergedInto = turn
     live.bound = undefined
-    turn.queued = queue.find((queued) => queued.turn.id === turnId) ?? turn.queued
+    turn.queued = turns.find((queued) => queued.turn.id === turnId) ?? turn.queued
     void turn.over.promise.then(() => live.over.resolve())
     takesPart(live, input.id)
     this.#tell(turn)

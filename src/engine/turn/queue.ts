@@ -60,6 +60,18 @@ export class TurnQueue {
     return ids
   }
 
+  /**
+   * Makes the turns live that came with a placed one, and returns the ids of the turns that wait, in
+   * order. The turn of the send itself does not wait yet.
+   */
+  othersOf({ queue, turns }: PlacedTurn): readonly string[] {
+    this.restore(turns)
+    return queue.filter((turnId) => {
+      const live = this.#parts.find(turnId)
+      return live !== undefined && live.isQueued && !live.isWithdrawn
+    })
+  }
+
   /** The live queued turns of a conversation, in order. */
   waitingIn(conversationId: string): readonly LiveTurn[] {
     return this.#parts.live
@@ -71,16 +83,15 @@ export class TurnQueue {
   /** The input is on disk in a queue: tells subscribers and the caller of its send. */
   placed(live: LiveTurn, placed: PlacedTurn): void {
     if (placed.place === 'joined') return this.inputs.joined(live, placed)
-    const { input, queue } = placed
-    this.restore(queue.filter(({ turn }) => turn.id !== live.turnId))
-    const stored = queue.find(({ turn }) => turn.id === live.turnId)
-    live.queued = stored
+    const { input, queue, turns } = placed
+    this.restore(turns)
+    live.queued = turns.find(({ turn }) => turn.id === live.turnId)
     live.isQueued = true
     live.placed = 'queued'
     this.#parts.feed.openQueued(live.replyFeed, live.bound?.conversation.ownerId)
     live.bound = undefined
     live.replyFeed.wait()
-    const ahead = queue.findIndex(({ turn }) => turn.id === live.turnId)
+    const ahead = queue.indexOf(live.turnId)
     live.replyFeed.publish({ type: 'turn.queued', messages: [input], ahead })
     const { turnId, conversationId } = live
     if (input.turnId === turnId) takesPart(live, input.id)

@@ -142,6 +142,7 @@ export class TurnRecording {
       options: () => toStored(request.options, start.turnId, sealer),
       mayJoin: (turnId: string, stored: StoredTurnOptions) =>
         this.#mayJoin(request, turnId, stored),
+      isLive: (turnId: string) => this.#parts.find(turnId) !== undefined,
     }
     if (input === undefined) {
       const continues = this.#continues(live)

@@ -427,10 +427,10 @@ export class Turns {
   }
 
   /** The ids of a queue that a turn came into, or whose turn an input joined. */
-  #queueWith({ turnId }: LiveTurn, { queue, place }: PlacedTurn): readonly string[] {
-    if (place === 'joined') return this.queue.restore(queue)
-    const others = this.queue.restore(queue.filter(({ turn }) => turn.id !== turnId))
-    return place === 'last' ? [...others, turnId] : [turnId, ...others]
+  #queueWith({ turnId }: LiveTurn, placed: PlacedTurn): readonly string[] {
+    const others = this.queue.othersOf(placed)
+    if (placed.place === 'joined') return others
+    return placed.place === 'last' ? [...others, turnId] : [turnId, ...others]
   }
 
   /** Cancels a turn, running or queued. */

@@ -21,6 +21,11 @@ export interface Placement {
    * Contract: synchronous.
    */
   readonly mayJoin: (turnId: string, options: StoredTurnOptions) => boolean
+  /**
+   * Returns true if the caller has this queued turn: then its texts are not read. Contract:
+   * synchronous.
+   */
+  readonly isLive: (turnId: string) => boolean
 }
 
 /** The options of a queued turn, as its row has them. */
@@ -37,8 +42,10 @@ export interface PlacedTurn {
   /** `replacing`: it is first, and all others are to end. */
   readonly place: 'last' | 'first' | 'replacing' | 'joined'
   readonly input: Message
-  /** The whole queue in its order, with this turn. */
-  readonly queue: readonly StoredQueuedTurn[]
+  /** The ids of the whole queue in its order, with this turn. */
+  readonly queue: readonly string[]
+  /** The turn of `turnId`, and the queued turns that the caller does not have. */
+  readonly turns: readonly StoredQueuedTurn[]
   /** The turn of the conversation that waits for an answer to its calls. */
   readonly waiting?: string
 }

@@ -12,7 +12,7 @@ import type { ConversationRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { Place } from '../ports/conversation-store.ts'
 import type { PlacedTurn } from '../ports/placement.ts'
 import type { AcceptedTurn, TurnBinding, TurnStart } from '../ports/turn-store.ts'
-import { literal } from './compile.ts'
+import { literal, type Marks } from './compile.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { EPOCH_SETTING } from './epoch.ts'
 import { numberAfter } from './positions.ts'
@@ -85,36 +85,46 @@ export const SELECT_ACCEPTING = new Statement<
     .where(() => visible(marks, 'c')),
 )
 
-type BegunColumn =
+/** The columns of every new turn, on a line or in a queue. */
+export type NewTurnRow = Pick<
+  TurnRow,
   | 'id'
   | 'conversation_id'
   | 'position'
   | 'input_message_id'
   | 'reply_id'
-  | 'reply_branch'
-  | 'reply_depth'
   | 'epoch'
   | 'endpoint'
   | 'model'
   | 'metadata'
   | 'started_at'
+>
 
-export const INSERT_TURN = new Statement<Pick<TurnRow, BegunColumn>>((db, row) =>
-  db.insertInto('turn').values({
+/** The values of these columns in an insertion. */
+export function newTurnValues(row: Marks<NewTurnRow>) {
+  return {
     id: row.id,
     conversation_id: row.conversation_id,
     position: row.position,
     input_message_id: row.input_message_id,
     reply_id: row.reply_id,
-    reply_branch: row.reply_branch,
-    reply_depth: row.reply_depth,
-    status: literal('pending'),
     epoch: row.epoch,
     endpoint: row.endpoint,
     model: row.model,
     attempts: literal(0),
     metadata: row.metadata,
     started_at: row.started_at,
+  }
+}
+
+export const INSERT_TURN = new Statement<
+  NewTurnRow & Pick<TurnRow, 'reply_branch' | 'reply_depth'>
+>((db, row) =>
+  db.insertInto('turn').values({
+    ...newTurnValues(row),
+    status: literal('pending'),
+    reply_branch: row.reply_branch,
+    reply_depth: row.reply_depth,
   }),
 )
 
@@ -127,48 +137,59 @@ export const INSERT_SEND_KEY = new Statement<SendKeyRow>((db, row) =>
   }),
 )
 
-/** The turn of an input that is placed, with the place of its reply. */
-interface TurnOnLine {
+/** What is written of a new turn besides its start. */
+export interface NewTurn {
   readonly conversation: ConversationRow
   readonly inputId: string
-  readonly reply: Place
   readonly bound: TurnBinding
   /** As JSON. */
   readonly metadata: string | null
   readonly epoch: number
 }
 
-/** Writes a turn with its key. Returns its position. */
-export async function insertTurn(
-  tx: Connection,
-  start: TurnStart,
-  { conversation, inputId, reply, bound, metadata, epoch }: TurnOnLine,
-): Promise<number> {
-  const position = numberAfter(conversation.turns, start.conversationId)
-  await INSERT_TURN.run(tx, {
-    id: start.turnId,
+/** The turn of an input that is placed, with the place of its reply. */
+interface TurnOnLine extends NewTurn {
+  readonly reply: Place
+}
+
+/** The row of a new turn. Its position is the next one of its conversation. */
+export function newTurnRow(
+  { turnId, replyId, conversationId, at }: TurnStart,
+  { conversation, inputId, bound, metadata, epoch }: NewTurn,
+): NewTurnRow {
+  return {
+    id: turnId,
     conversation_id: conversation.id,
-    position,
+    position: numberAfter(conversation.turns, conversationId),
     input_message_id: inputId,
-    reply_id: start.replyId,
-    reply_branch: reply.branch,
-    reply_depth: reply.depth,
+    reply_id: replyId,
     epoch,
     endpoint: toText(bound.endpoint),
     model: toText(bound.model),
     metadata,
-    started_at: start.at.getTime(),
-  })
+    started_at: at.getTime(),
+  }
+}
+
+/** Writes a turn with its key. Returns its position. */
+export async function insertTurn(
+  tx: Connection,
+  start: TurnStart,
+  turn: TurnOnLine,
+): Promise<number> {
+  const row = newTurnRow(start, turn)
+  const { reply, bound, inputId } = turn
+  await INSERT_TURN.run(tx, { ...row, reply_branch: reply.branch, reply_depth: reply.depth })
   const { tools } = bound
   if (tools !== undefined) {
     await SET_TOOLS.run(tx, { id: start.turnId, tools: toJson(tools, 'tools') })
   }
   await insertSendKey(tx, start, {
-    conversation_id: conversation.id,
+    conversation_id: row.conversation_id,
     turn_id: start.turnId,
     message_id: inputId,
   })
-  return position
+  return row.position
 }
 
 /** Writes the key of a send, if it has one. */

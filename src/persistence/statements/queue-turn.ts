@@ -8,18 +8,23 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import { type Message, textOf } from '../../protocol/message.ts'
 import type { SendPolicy } from '../../protocol/turn.ts'
 import type { PlacedTurn, Placement } from '../ports/placement.ts'
-import type { TurnAccept, TurnBinding, TurnStart } from '../ports/turn-store.ts'
-import type { ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
-import { insertSendKey } from './accepting.ts'
+import type { TurnAccept, TurnStart } from '../ports/turn-store.ts'
+import type { MessageRow, TurnRow } from '../schema/schema.ts'
+import {
+  insertSendKey,
+  type NewTurn,
+  newTurnRow,
+  type NewTurnRow,
+  newTurnValues,
+} from './accepting.ts'
 import type { ReportBroken } from './checked-row.ts'
 import { type Db, literal, type Marks } from './compile.ts'
 import { COUNT_TURN, TOUCH } from './heads.ts'
 import { messageRecord } from './message-row.ts'
-import { numberAfter } from './positions.ts'
-import { QUEUED, readQueue } from './queue.ts'
+import { QUEUED, readQueue, readQueuedTurn, SELECT_QUEUE_ORDER } from './queue.ts'
 import { optionsColumn, queuedOptions } from './queued-options.ts'
 import { type Connection, Statement } from './statement.ts'
-import { fromText, toText } from './stored-text.ts'
+import { fromText } from './stored-text.ts'
 import { SELECT_MESSAGE } from './turn-parts.ts'
 import { ANY_VIEWER } from './visible.ts'
 
@@ -98,36 +103,12 @@ export const INSERT_QUEUED_INPUT = new Statement<
   }),
 )
 
-type QueuedColumn =
-  | 'id'
-  | 'conversation_id'
-  | 'position'
-  | 'input_message_id'
-  | 'reply_id'
-  | 'epoch'
-  | 'endpoint'
-  | 'model'
-  | 'metadata'
-  | 'started_at'
-  | 'queue_place'
-  | 'send_policy'
-  | 'options'
-  | 'sealed_options'
-
-export const INSERT_QUEUED_TURN = new Statement<Pick<TurnRow, QueuedColumn>>((db, row) =>
+export const INSERT_QUEUED_TURN = new Statement<
+  NewTurnRow & Pick<TurnRow, 'queue_place' | 'send_policy' | 'options' | 'sealed_options'>
+>((db, row) =>
   db.insertInto('turn').values({
-    id: row.id,
-    conversation_id: row.conversation_id,
-    position: row.position,
-    input_message_id: row.input_message_id,
-    reply_id: row.reply_id,
+    ...newTurnValues(row),
     status: QUEUED,
-    epoch: row.epoch,
-    endpoint: row.endpoint,
-    model: row.model,
-    attempts: literal(0),
-    metadata: row.metadata,
-    started_at: row.started_at,
     queue_place: row.queue_place,
     send_policy: row.send_policy,
     options: row.options,
@@ -148,12 +129,8 @@ interface QueuedInput extends Pick<
 }
 
 /** What is written with a queued turn. */
-interface QueuedColumns {
-  readonly conversation: ConversationRow
+interface QueuedColumns extends Omit<NewTurn, 'inputId'> {
   readonly policy: Exclude<SendPolicy, 'reject'>
-  readonly bound: TurnBinding
-  readonly metadata: string | null
-  readonly epoch: number
   /** The turn that waits for an answer to its calls. */
   readonly waiting: string | null
   /** The new input, or the stored message that is answered again. */
@@ -173,12 +150,16 @@ export async function queueTurn(
   const joined = 'json' in input ? await joinedTurn(tx, start, columns, input) : undefined
   const placed = joined ?? (await ownTurn(tx, start, columns))
   if (typeof placed !== 'string') return placed
-  const named = { conversation_id: conversation.id, ...ANY_VIEWER }
-  const queue = await readQueue(tx, named, onBroken)
   const place = joined === undefined ? PLACES[policy] : 'joined'
   const message = 'json' in input ? queuedInput(input, placed) : messageRecord(input)
+  const named = { conversation_id: conversation.id }
+  const queue = (await SELECT_QUEUE_ORDER.all(tx, named)).map(({ id }) => id)
+  // After an opening, the caller has no turn of the queue.
+  const turns = queue.every((id) => id === placed || start.placement.isLive(id))
+    ? await readQueuedTurn(tx, placed, onBroken)
+    : await readQueue(tx, { ...named, ...ANY_VIEWER }, onBroken)
   const { waiting } = columns
-  const queued = { turnId: placed, place, input: message, queue } as const
+  const queued = { turnId: placed, place, input: message, queue, turns } as const
   return { queued: waiting === null ? queued : { ...queued, waiting } }
 }
 
@@ -214,11 +195,11 @@ async function joinedTurn(
 async function ownTurn(
   tx: Connection,
   start: TurnStart & { readonly placement: Placement },
-  { conversation, policy, bound, metadata, epoch, input }: QueuedColumns,
+  columns: QueuedColumns,
 ): Promise<string | { readonly refusal: ColloquyError }> {
+  const { conversation, policy, input } = columns
   const { id } = conversation
-  const { turnId, replyId, placement } = start
-  const at = start.at.getTime()
+  const { turnId, placement } = start
   const options = placement.options()
   const queue = await SELECT_QUEUE_SIZE.one(tx, { conversation_id: id })
   // A turn that replaces the others is alone in the queue then.
@@ -229,25 +210,21 @@ async function ownTurn(
   if (isNew) await insertInput(tx, input, { id, turnId, after: null })
   const messageId = isNew ? input.messageId : input.id
   const isFirst = policy === 'steer' || policy === 'replace'
-  const turns = numberAfter(conversation.turns, start.conversationId)
+  const row = newTurnRow(start, { ...columns, inputId: messageId })
   await INSERT_QUEUED_TURN.run(tx, {
-    id: turnId,
-    conversation_id: id,
-    position: turns,
-    input_message_id: messageId,
-    reply_id: replyId,
-    epoch,
-    endpoint: toText(bound.endpoint),
-    model: toText(bound.model),
-    metadata,
-    started_at: at,
+    ...row,
     queue_place: isFirst ? (queue.first_place ?? 1) - 1 : (queue.last_place ?? 0) + 1,
     send_policy: policy,
     options: optionsColumn(options, isNew ? input.parentId : undefined),
     sealed_options: options.sealed ?? null,
   })
   await insertSendKey(tx, start, { conversation_id: id, turn_id: turnId, message_id: messageId })
-  await COUNT_TURN.run(tx, { id, turns, branches: conversation.branches, updated_at: at })
+  await COUNT_TURN.run(tx, {
+    id,
+    turns: row.position,
+    branches: conversation.branches,
+    updated_at: start.at.getTime(),
+  })
   return turnId
 }
 

@@ -17,6 +17,8 @@ import { visible, type ViewerParameters } from './visible.ts'
 
 export const QUEUED = literal('queued')
 
+type OfConversation = Pick<TurnRow, 'conversation_id'>
+
 export const SELECT_QUEUE = new Statement<
   Pick<TurnRow, 'conversation_id'> & ViewerParameters,
   OwnedTurnRow
@@ -31,6 +33,27 @@ export const SELECT_QUEUE = new Statement<
     .where('t.conversation_id', '=', marks.conversation_id)
     .where('t.status', '=', QUEUED)
     .orderBy('t.queue_place'),
+)
+
+export const SELECT_QUEUE_ORDER = new Statement<OfConversation, Pick<TurnRow, 'id'>>(
+  (db, { conversation_id }) =>
+    db
+      .selectFrom('turn')
+      .select('id')
+      .where('conversation_id', '=', conversation_id)
+      .where('status', '=', QUEUED)
+      .orderBy('queue_place'),
+)
+
+export const SELECT_QUEUED_TURN = new Statement<Pick<TurnRow, 'id'>, OwnedTurnRow>((db, { id }) =>
+  db
+    .selectFrom('turn as t')
+    .crossJoin('conversation as c')
+    .selectAll('t')
+    .select('c.owner_id')
+    .where('t.id', '=', id)
+    .where('t.status', '=', QUEUED)
+    .whereRef('c.id', '=', 't.conversation_id'),
 )
 
 /** A cross join, because it keeps the order of the two tables. */
@@ -50,8 +73,6 @@ export const SELECT_QUEUED_CONVERSATIONS = new Statement<
     .orderBy('t.conversation_id')
     .limit(marks.limit),
 )
-
-type OfConversation = Pick<TurnRow, 'conversation_id'>
 
 /** The inputs of all queued turns of a conversation, in no order. */
 export const SELECT_QUEUED_INPUTS = new Statement<OfConversation, MessageRow>((db, marks) =>
@@ -108,6 +129,18 @@ export async function readQueue(
   if (turns.length === 0) return []
   const { conversation_id } = named
   const inputs = await SELECT_QUEUED_INPUTS.all(connection, { conversation_id })
+  const byId = new Map(inputs.map((row) => [row.id, row]))
+  return readRows(turns, (turn) => queuedTurn(turn, chainOf(turn, byId)), report)
+}
+
+/** One queued turn, in a list that is empty if it is broken. Then that is reported. */
+export async function readQueuedTurn(
+  connection: Connection,
+  id: string,
+  report: ReportBroken,
+): Promise<readonly StoredQueuedTurn[]> {
+  const turns = await SELECT_QUEUED_TURN.all(connection, { id })
+  const inputs = await SELECT_INPUTS.all(connection, { id })
   const byId = new Map(inputs.map((row) => [row.id, row]))
   return readRows(turns, (turn) => queuedTurn(turn, chainOf(turn, byId)), report)
 }

@@ -20,14 +20,15 @@ const DONE = ['update turn', 'insert into message', 'update conversation']
 const CANCELLED = ['update turn', 'update conversation']
 /** The end of a queued turn checks the epoch of the database, and reads the inputs, which come back. */
 const WITHDRAWN = ['select … setting', ...CANCELLED, 'with recursive line(id,']
-/** The send of a turn that replaces: it is queued, and the queue is read. */
+/** The send of a turn that replaces: it is queued. The order of the queue is read, and the turn. */
 const REPLACING = [
   'select … conversation',
   'select … turn',
   'insert into message',
   'insert into turn',
   'update conversation',
-  'select … conversation',
+  'select … turn',
+  'select … turn',
   'with recursive line(id,',
 ]
 const HISTORY = ['select … message']

@@ -60,6 +60,8 @@ const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
     ['turn_queued', 'message_id', 'message_id', 'message_id'],
   ],
   ['a queue', queue.SELECT_INPUTS, [BY_TURN, 'message_id', 'message_id', 'message_id']],
+  ['a queue', queue.SELECT_QUEUE_ORDER, ['turn_queued']],
+  ['a queue', queue.SELECT_QUEUED_TURN, [BY_TURN, BY_ID]],
   ['a queue', queueTurn.SELECT_QUEUE_SIZE, ['turn_queued']],
   ['a queue', queueTurn.SELECT_FIRST_QUEUED, ['turn_queued']],
   ['a queue', queueTurn.SELECT_LAST_QUEUED, ['turn_queued']],

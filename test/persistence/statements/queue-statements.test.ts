@@ -20,7 +20,8 @@ async function busy() {
   return { store, ...driverCalls() }
 }
 
-const QUEUE = ['select … conversation', 'with recursive line(id,']
+/** The order of the queue, and the turn with its inputs. */
+const QUEUE = ['select … turn', 'select … turn', 'with recursive line(id,']
 const OWN_TURN = ['insert into message', 'insert into turn', 'update conversation']
 
 test.each([1, 20])('a queued turn behind %i others costs the same', async (others) => {
@@ -38,6 +39,37 @@ test.each([1, 20])('a queued turn behind %i others costs the same', async (other
     ...QUEUE,
     'commit',
   ])
+})
+
+test('a queued turn reads no text of turns that its caller has', async () => {
+  const { store, read } = await busy()
+  for (let n = 0; n < 3; n += 1) await store.acceptTurn(queuing(`q${n}`, 'queue'))
+  const before = read().length
+
+  const placed = await store.acceptTurn(queuing('next', 'queue'))
+
+  expect(placed).toMatchObject({
+    queue: ['q0', 'q1', 'q2', 'next'],
+    turns: [{ turn: { id: 'next' }, messages: [{ text: 'question next' }] }],
+  })
+  expect(JSON.stringify(read().slice(before))).not.toMatch(/question q\d/)
+})
+
+test('a queued turn brings the others with it if its caller lacks one of them', async () => {
+  const { store } = await busy()
+  for (let n = 0; n < 3; n += 1) await store.acceptTurn(queuing(`q${n}`, 'queue'))
+  const next = queuing('next', 'queue')
+  const placement = { ...next.placement, isLive: (id: string) => id !== 'q1' }
+
+  const placed = await store.acceptTurn({ ...next, placement })
+
+  expect(placed).toMatchObject({
+    queue: ['q0', 'q1', 'q2', 'next'],
+    turns: ['q0', 'q1', 'q2', 'next'].map((id) => ({
+      turn: { id },
+      messages: [{ text: `question ${id}` }],
+    })),
+  })
 })
 
 test.each([1, 20])('an input that joins %i others costs the same', async (n) => {

@@ -4,8 +4,8 @@ select "id" from "message" where "conversation_id" = ? and "client_id" = ?;
 -- accepting.ts: INSERT_SEND_KEY (conversation_id, key, turn_id, message_id)
 insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") values (?, ?, ?, ?);
 
--- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, reply_branch, reply_depth, epoch, endpoint, model, metadata, started_at)
-insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?);
+-- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, reply_branch, reply_depth)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "status", "reply_branch", "reply_depth") values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 'pending', ?, ?);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
 select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue", (select "w"."id" from "turn" as "w" where "w"."conversation_id" = "c"."id" and "w"."status" = 'waiting') as "waiting_turn" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
@@ -221,7 +221,7 @@ insert into "setting" ("name", "value") values (?, 'null') on conflict ("name") 
 insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "client_id", "role", "parts", "status", "created_at") values (?, ?, ?, ?, 0, ?, ?, ?, 'complete', ?);
 
 -- queue-turn.ts: INSERT_QUEUED_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, queue_place, send_policy, options, sealed_options)
-insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "queue_place", "send_policy", "options", "sealed_options") values (?, ?, ?, ?, ?, 'queued', ?, ?, ?, 0, ?, ?, ?, ?, ?, ?);
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "status", "queue_place", "send_policy", "options", "sealed_options") values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 'queued', ?, ?, ?, ?);
 
 -- queue-turn.ts: SELECT_FIRST_QUEUED (conversation_id)
 select * from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place" limit 1;
@@ -246,6 +246,12 @@ select distinct "t"."conversation_id" from "turn" as "t" cross join "conversatio
 
 -- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = ? and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
+
+-- queue.ts: SELECT_QUEUED_TURN (id)
+select "t".*, "c"."owner_id" from "turn" as "t" cross join "conversation" as "c" where "t"."id" = ? and "t"."status" = 'queued' and "c"."id" = "t"."conversation_id";
+
+-- queue.ts: SELECT_QUEUE_ORDER (conversation_id)
+select "id" from "turn" where "conversation_id" = ? and "status" = 'queued' order by "queue_place";
 
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = ?, "branches" = ? where "id" = ?;
