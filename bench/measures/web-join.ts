@@ -22,15 +22,14 @@ export const measure: Measure = async (task) => {
   const readers = new WebReaders()
   const { port, path } = server
   const conversationId = path.split('/')[3] ?? ''
-  let deltas = 0
-  let wake: () => void = () => undefined
+  const told = { deltas: 0, wake: (): void => undefined }
   const subscription = engine.events({ conversationId, content: 'deltas' }).subscribe((event) => {
     if (event.type !== 'reply.delta') return
-    deltas += event.deltas.length
-    wake()
+    told.deltas += event.deltas.length
+    told.wake()
   })
   const until = async (count: number) => {
-    while (deltas < count) await new Promise<void>((resolve) => (wake = resolve))
+    while (told.deltas < count) await new Promise<void>((resolve) => (told.wake = resolve))
   }
   const asked = question({ deltas: before + TAIL, pauseMs: 1, heldAfter: before })
   const ended = server.reply(asked)

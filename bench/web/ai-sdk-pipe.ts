@@ -15,9 +15,8 @@ export const open: OpenServer = async ({ url }) => {
     let body = ''
     for await (const bytes of request) body += String(bytes)
     const { prompt } = JSON.parse(body) as { prompt: string }
-    streamText({ model: provider(MODEL), prompt, maxRetries: 0 }).pipeUIMessageStreamToResponse(
-      response,
-    )
+    const result = streamText({ model: provider(MODEL), prompt, maxRetries: 0 })
+    await result.pipeUIMessageStreamToResponse(response)
   }
   const { port, close } = await listen((request, response) => void answer(request, response))
   return {

@@ -23,7 +23,7 @@ export async function openHandler(task: Task) {
 /** Drives a handler that listens already. */
 export async function driven(
   engine: Engine,
-  { port, close }: { readonly port: number; close(): Promise<void> },
+  { port, close }: { readonly port: number; readonly close: () => Promise<void> },
   closeHandler: () => Promise<void>,
 ): Promise<WebServer> {
   const view = engine.as(OWNER)

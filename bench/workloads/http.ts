@@ -11,7 +11,7 @@ function fanOut(client: string, label: string, mode: Mode, options: Record<strin
     measure: 'web-fanout',
     client,
     label,
-    options: { readers: READERS, rounds: mode === 'quick' ? 1 : 5, ...SHOWN, ...options },
+    options: { readers: READERS, rounds: mode === 'quick' ? 1 : 3, ...SHOWN, ...options },
   }
 }
 

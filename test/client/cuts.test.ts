@@ -71,7 +71,7 @@ test('wherever its connections are cut, the client sends once and ends with the 
     { numRuns: 25 },
   )
   expect(proxy.cuts).toBeGreaterThan(10)
-})
+}, 60_000)
 
 /** The id of the turn that runs, or of the next one. */
 function acceptedTurn(engine: Engine, id: string): Promise<string> {

@@ -76,6 +76,38 @@ test('finds a message and a turn only in their own conversation', async () => {
   ).toBe(404)
 })
 
+test('finds nothing of another owner by a query, or by an id in a body of its own conversation', async () => {
+  const host = await testHost()
+  host.provider.always(chatReply(['ok']))
+  const ids = await adasChat(host)
+  const own = await host.conversation('bob')
+  const never = { conversation: 'never-was-anything', message: 'no-message', turn: 'no-turn' }
+  const requests = ({ conversation, message, turn }: typeof ids) => [
+    host.ask(`/events?conversation=${conversation}`, { user: 'bob' }),
+    ...everyRoute({ conversation: own, message, turn })
+      .filter(({ route }) => /:messageId|:turnId|fork|switch/.test(route))
+      .map((each) => host.ask(each.path, sent(each, 'bob'))),
+    host.ask(`/conversations/${own}/retry`, { user: 'bob', json: { from: message } }),
+    host.ask(`/conversations/${own}/messages`, {
+      user: 'bob',
+      json: { input: 'x', parentId: message },
+    }),
+    host.ask(`/conversations/${own}/queue/resume`, { user: 'bob', json: { first: turn } }),
+    host.ask(`/conversations/${own}/messages?before=${message}`, { user: 'bob' }),
+  ]
+  const theirs = await Promise.all(requests(ids))
+  const nobodys = await Promise.all(requests(never))
+  const told = ({ status, text, headers }: (typeof theirs)[number]) => [
+    status,
+    text,
+    comparable(headers),
+  ]
+  expect(theirs.length).toBeGreaterThan(9)
+  expect(theirs.map(told)).toEqual(nobodys.map(told))
+  expect(theirs.map(({ text }) => text).join()).not.toContain('canary')
+  expect(await host.engine.as('bob').listMessages(own)).toEqual([])
+})
+
 test('takes the owner from authorize only', async () => {
   const host = await testHost()
   const ids = await adasChat(host)

@@ -40,7 +40,7 @@ test('refuses a send that cannot be written with a wait, and accepts it under it
     await host.engine.attachTurn(accepted.json.turn.id)
   ).reply
   expect(await host.engine.listMessages(id)).toHaveLength(2)
-})
+}, 60_000)
 
 test('tells a stream that the reply is not saved yet, and keeps it open until it is', async () => {
   const database = await testDatabase()

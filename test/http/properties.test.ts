@@ -190,7 +190,7 @@ test('whatever happens on the way, every reader has what came, and ends with the
     }),
     { numRuns: 50 },
   )
-})
+}, 60_000)
 
 test('no request at all gives a 500, or a byte of another owner', async () => {
   const log: string[] = []
