@@ -704,6 +704,8 @@ export interface Engine {
   /** The turns, oldest first. @throws `conversation-not-found` */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
 
+  /** The record of a call, or `undefined` if there is none with this id. */
+  getCall(callId: string): Promise<CallRecord | undefined>
   /** The calls of a turn whose tools the engine ran, in their order. @throws `turn-not-found` */
   listCalls(turnId: string): Promise<readonly CallRecord[]>
   /** The requests of a turn that ran tools, in their order. @throws `turn-not-found` */
@@ -834,6 +836,7 @@ export interface OwnerView extends Pick<
   | 'attachTurn'
   | 'getTurn'
   | 'listTurns'
+  | 'getCall'
   | 'listCalls'
   | 'listSteps'
   | 'currentTurn'
