@@ -2,7 +2,7 @@
 export { createClient } from './client/client.ts'
 export type { Client } from './client/client.ts'
 export type { ConnectionState } from './client/connection.ts'
-export type { ChatState, ClientInput, ClientSendOptions } from './client/chat-state.ts'
+export type { CallAnswer, ChatState, ClientInput, ClientSendOptions } from './client/chat-state.ts'
 export type { Chat } from './client/conversation.ts'
 export type { ConversationList, ListEvent, NewConversation } from './client/conversation-list.ts'
 export type { GrowingReplyView } from './client/reply.ts'

@@ -4,7 +4,13 @@
  * Knows nothing of requests and connections.
  */
 import type { SendPolicy } from '../protocol/turn.ts'
-import type { ConversationView, MessageView, PartView, RunningTurnView } from '../protocol/web.ts'
+import type {
+  CallProgressView,
+  ConversationView,
+  MessageView,
+  PartView,
+  RunningTurnView,
+} from '../protocol/web.ts'
 import type { ConnectionState } from './connection.ts'
 import { type GrowingReplyView, textOf } from './reply.ts'
 import type { ClientError } from './request.ts'
@@ -18,6 +24,8 @@ export interface ChatState {
   readonly turn?: RunningTurnView
   /** What the turn does now, like `receiving` or `backingOff`. */
   readonly phase?: RunningTurnView['phase']
+  /** The calls of tools that need an answer; absent if none does. */
+  readonly calls?: readonly CallProgressView[]
   readonly connection: ConnectionState
   /** Why the connection or the last load failed. */
   readonly error?: ClientError
@@ -31,6 +39,16 @@ export interface ClientSendOptions {
   /** What the send does while a turn runs. @defaultValue that of the conversation or the engine */
   readonly sendPolicy?: SendPolicy | undefined
 }
+
+/** An answer to a call that waits. */
+export type CallAnswer =
+  | {
+      readonly approved: boolean
+      readonly reason?: string | undefined
+      readonly input?: unknown
+    }
+  | { readonly output: unknown }
+  | { readonly error: string }
 
 /** A text, or parts: texts and files. */
 export type ClientInput =
@@ -51,7 +69,7 @@ export function growing(
 /** A state without some of its optional fields. */
 export function without(
   state: ChatState,
-  ...fields: ('reply' | 'turn' | 'phase' | 'error')[]
+  ...fields: ('reply' | 'turn' | 'phase' | 'calls' | 'error')[]
 ): ChatState {
   const rest: { -readonly [Name in keyof ChatState]: ChatState[Name] } = { ...state }
   for (const field of fields) delete rest[field]

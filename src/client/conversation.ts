@@ -6,8 +6,10 @@
  */
 import type {
   AcceptedView,
+  CallProgressView,
   ConversationState,
   ConversationView,
+  DecisionView,
   MessageView,
   ReceiptView,
   ReplyOp,
@@ -15,6 +17,7 @@ import type {
 } from '../protocol/web.ts'
 import type { ConnectionState } from './connection.ts'
 import {
+  type CallAnswer,
   type ChatState,
   type ClientInput,
   type ClientSendOptions,
@@ -95,6 +98,14 @@ export class Chat {
     return this.#post('/stop', {})
   }
 
+  /**
+   * Answers a call that waits: a decision, or the output of a client's tool. The first answer counts.
+   * Arguments in `input` are for handlers that leave tools to browsers.
+   */
+  answer(callId: string, answer: CallAnswer): Promise<DecisionView> {
+    return this.#post(`/calls/${callId}`, answer)
+  }
+
   /** Asks for another reply to the last input. */
   retry(): Promise<AcceptedView> {
     return this.#post('/retry', {})
@@ -161,6 +172,14 @@ export class Chat {
     ) {
       return this.#set({ ...this.#state, phase: event.phase })
     }
+    if (event.turnId === this.#state.turn?.id) {
+      if (event.call !== undefined) return this.#wait([...(this.#state.calls ?? []), event.call])
+      if (event.calls !== undefined) return this.#wait(event.calls)
+      if (type === 'approval.decided') {
+        const { calls = [] } = this.#state
+        return this.#wait(calls.filter(({ callId }) => callId !== event.callId))
+      }
+    }
     if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) return this.#end(event)
     if (type === 'turn.usage') return this.#line.load()
     if (type !== 'conversation.changed') return
@@ -171,7 +190,8 @@ export class Chat {
 
   #join({ conversation, head, turn, reply }: ConversationState): void {
     const had = this.#state.reply
-    const state = without(this.#state, 'reply', 'turn', 'phase')
+    const state = without(this.#state, 'reply', 'turn', 'phase', 'calls')
+    const calls = reply?.calls?.filter((call) => call.state === 'waiting') ?? []
     // A reply that ended meanwhile stays until the line is loaded that has it.
     const kept = turn === undefined || had?.turnId === turn.id ? had : undefined
     const whole = reply?.parts
@@ -184,6 +204,7 @@ export class Chat {
       conversation,
       ...(turn !== undefined && { turn, phase: turn.phase }),
       ...(grown !== undefined && { reply: grown }),
+      ...(calls.length > 0 && { calls }),
     })
     if (reply !== undefined && grown === undefined) return this.#restart()
     const isMissing = head !== (this.#line.lastId ?? null)
@@ -205,12 +226,20 @@ export class Chat {
       this.#set(without(this.#state, 'reply'))
       return this.#restart()
     }
-    this.#set({ ...this.#state, reply: growing(turnId, turn.replyId, parts) })
+    this.#state = { ...this.#state, reply: growing(turnId, turn.replyId, parts) }
+    const answered = parts.flatMap((part) => (part.type === 'tool-result' ? part.toolCallId : []))
+    this.#wait(this.#state.calls?.filter((call) => !answered.includes(call.toolCallId)) ?? [])
+  }
+
+  /** These calls need an answer. */
+  #wait(calls: readonly CallProgressView[]): void {
+    const state = without(this.#state, 'calls')
+    this.#set(calls.length > 0 ? { ...state, calls } : state)
   }
 
   #end({ turnId, message }: TurnEventData): void {
     const isOwn = this.#state.turn?.id === turnId
-    const state = isOwn ? without(this.#state, 'reply', 'turn', 'phase') : this.#state
+    const state = isOwn ? without(this.#state, 'reply', 'turn', 'phase', 'calls') : this.#state
     if (message !== undefined) this.#line.append(message)
     this.#set({ ...state, messages: this.#line.messages })
   }
@@ -238,6 +267,9 @@ interface TurnEventData {
   readonly phase?: RunningTurnView['phase']
   readonly message?: MessageView
   readonly ops?: readonly ReplyOp[]
+  readonly callId?: string
+  readonly call?: CallProgressView
+  readonly calls?: readonly CallProgressView[]
   readonly change?: string
   readonly conversation?: ConversationView
 }

@@ -709,6 +709,8 @@ export interface Engine {
   /** The turns, oldest first. @throws `conversation-not-found` */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
 
+  /** The record of a call, or `undefined` if there is none with this id. */
+  getCall(callId: string): Promise<CallRecord | undefined>
   /** The calls of a turn whose tools the engine ran, in their order. @throws `turn-not-found` */
   listCalls(turnId: string): Promise<readonly CallRecord[]>
   /** The requests of a turn that ran tools, in their order. @throws `turn-not-found` */
@@ -719,7 +721,7 @@ export interface Engine {
    * @example
    * ```ts
    * const turn = await engine.currentTurn(conversation.id)
-   * if (turn?.phase === 'waiting') showCalls(turn.current()?.calls)
+   * if (turn?.phase === 'waiting') show(`${turn.current()?.calls?.length} calls`)
    * ```
    */
   currentTurn(conversationId: string): Promise<Turn | undefined>
@@ -734,7 +736,7 @@ export interface Engine {
    * @example
    * ```ts
    * for (const call of await engine.listWaitingCalls({ ownerId: 'user-17' })) {
-   *   await engine.decide(call.callId, { approved: await ask(call.toolName, call.input) })
+   *   await engine.decide(call.callId, { approved: call.toolName === 'refund', by: 'user-17' })
    * }
    * ```
    */
@@ -839,6 +841,7 @@ export interface OwnerView extends Pick<
   | 'attachTurn'
   | 'getTurn'
   | 'listTurns'
+  | 'getCall'
   | 'listCalls'
   | 'listSteps'
   | 'currentTurn'

@@ -65,6 +65,7 @@ import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Answers } from './turn/answers.ts'
+import { getCall } from './turn/call-list.ts'
 import type { Drains } from './turn/drains.ts'
 import type { Expiries } from './turn/expiries.ts'
 import { SendCalls } from './turn/send-calls.ts'
@@ -307,6 +308,11 @@ export class ConversationEngine implements Engine {
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
     this.#assertOpen()
     return this.#turnCalls.list(conversationId)
+  }
+
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    this.#assertOpen()
+    return getCall(this.#parts.store, callId)
   }
 
   async listCalls(turnId: string): Promise<readonly CallRecord[]> {

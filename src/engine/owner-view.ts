@@ -42,6 +42,7 @@ import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import type { Tree } from './tree/tree.ts'
 import type { Answers } from './turn/answers.ts'
+import { getCall } from './turn/call-list.ts'
 import type { QueueCalls } from './turn/queue-calls.ts'
 import type { SendCalls } from './turn/send-calls.ts'
 import type { TurnCalls } from './turn/turn-calls.ts'
@@ -173,6 +174,10 @@ export class OwnedEngine implements OwnerView {
 
   async listTurns(conversationId: string): Promise<readonly TurnRecord[]> {
     return this.#open.turnCalls.list(conversationId, this.#viewer)
+  }
+
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    return getCall(this.#open.store, callId, this.#viewer)
   }
 
   async listCalls(turnId: string): Promise<readonly CallRecord[]> {

@@ -37,7 +37,7 @@ import { checked } from './options/check.ts'
 import { ReadOnlyView } from './read-only-view.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { attachTurn } from './turn/attach.ts'
-import { listWaitingCalls } from './turn/call-list.ts'
+import { getCall, listWaitingCalls } from './turn/call-list.ts'
 import { listQueue } from './turn/queue-list.ts'
 
 export class ReadOnlyEngine implements Engine {
@@ -160,6 +160,11 @@ export class ReadOnlyEngine implements Engine {
   async currentTurn(conversationId: string): Promise<Turn | undefined> {
     this.#assertOpen()
     return await this.#current(conversationId)
+  }
+
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    this.#assertOpen()
+    return await getCall(this.#store, callId)
   }
 
   async listWaitingCalls(options: WaitingCallOptions = {}): Promise<readonly CallRecord[]> {

@@ -22,7 +22,7 @@ import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
-import { listWaitingCalls } from './turn/call-list.ts'
+import { getCall, listWaitingCalls } from './turn/call-list.ts'
 import { listQueue } from './turn/queue-list.ts'
 
 interface ReadOnlyViewParts {
@@ -142,6 +142,11 @@ export class ReadOnlyView implements OwnerView {
   async currentTurn(conversationId: string): Promise<Turn | undefined> {
     const { current, viewer } = this.#open
     return current(conversationId, viewer)
+  }
+
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    const { store, viewer } = this.#open
+    return getCall(store, callId, viewer)
   }
 
   async listWaitingCalls(options: WaitingCallOptions = {}): Promise<readonly CallRecord[]> {

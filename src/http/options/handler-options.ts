@@ -6,7 +6,16 @@
 import type { Clock, InputPart, Logger } from '../../index.ts'
 
 /** What a request wants to do. `authorize` is asked with it. */
-export type Action = 'list' | 'read' | 'create' | 'send' | 'stop' | 'update' | 'delete' | 'settings'
+export type Action =
+  | 'list'
+  | 'read'
+  | 'create'
+  | 'send'
+  | 'stop'
+  | 'update'
+  | 'delete'
+  | 'tool'
+  | 'settings'
 
 /** Who sends a request. */
 export interface Identity {

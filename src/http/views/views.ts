@@ -7,19 +7,23 @@
 import type {
   CallRecord,
   ConversationRecord,
+  Decision,
   ErrorRecord,
   Message,
   Part,
   QueuedTurn,
   Receipt,
+  Snapshot,
   Turn,
   TurnRecord,
   Usage,
 } from '../../index.ts'
 import type {
   AcceptedView,
+  CallProgressView,
   CallView,
   ConversationView,
+  DecisionView,
   ErrorView,
   MessageView,
   PartView,
@@ -180,6 +184,23 @@ export function queueView(queue: readonly QueuedTurn[], isRunning: boolean): Que
 /** A browser that may choose something may see it too. */
 function isAllowed(permission: unknown): boolean {
   return permission !== false
+}
+
+/** The calls of a snapshot. */
+export function progressViews(calls: Snapshot['calls']): readonly CallProgressView[] | undefined {
+  return calls?.map(({ callId, toolCallId, toolName, state, waitsFor, expiresAt, progress }) => ({
+    callId,
+    toolCallId,
+    toolName,
+    state,
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
+    ...(progress !== undefined && { progress }),
+  }))
+}
+
+export function decisionView({ outcome, call }: Decision): DecisionView {
+  return { outcome, call: callView(call, true) }
 }
 
 /** A call. Its arguments are content. */
