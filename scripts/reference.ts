@@ -30,7 +30,12 @@ All fields can only be read. An option that may be left out may be \`undefined\`
 /** The headings over the names of a source file. The page has them in this order. */
 const GROUPS: Readonly<Record<string, string>> = {
   engine: 'Creating an engine',
-  'engine/api': 'The engine, its turns and its calls',
+  'engine/api/engine': 'The engine, its turns and its calls',
+  'engine/api/turn': 'The engine, its turns and its calls',
+  'engine/api/conversation-options': 'The engine, its turns and its calls',
+  'engine/api/turn-options': 'The engine, its turns and its calls',
+  'engine/api/endpoint-options': 'The engine, its turns and its calls',
+  'engine/api/completion': 'The engine, its turns and its calls',
   'engine/options/options': 'Options of createEngine',
   'transport/http/address-guard': 'Options of createEngine',
   'transport/http/dispatchers': 'Options of createEngine',
@@ -42,6 +47,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   'protocol/snapshot': 'Messages',
   'protocol/turn': 'Turns',
   'protocol/tool': 'Tools',
+  'protocol/call': 'Tools',
+  'tools/tool': 'Tools',
   'protocol/endpoint': 'Endpoints and settings',
   'protocol/event': 'Events',
   'protocol/delta': 'Events',

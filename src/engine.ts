@@ -4,7 +4,7 @@
  * Knows nothing of how a part works.
  */
 import { Actors } from './engine/actors/actors.ts'
-import type { Engine } from './engine/api.ts'
+import type { Engine } from './engine/api/engine.ts'
 import { ConversationEngine } from './engine/conversation-engine.ts'
 import { Binder } from './engine/endpoints/binding.ts'
 import { Endpoints } from './engine/endpoints/endpoints.ts'

@@ -1,29 +1,28 @@
 /** The public names of `colloquy`. Has no code of its own. */
 export { createEngine } from './engine.ts'
+export type { Completion, CompletionOptions } from './engine/api/completion.ts'
+export type { ConversationOptions } from './engine/api/conversation-options.ts'
+export type { EndpointOptions, Fallback } from './engine/api/endpoint-options.ts'
 export type {
-  CancelOptions,
   CloseOptions,
-  Completion,
-  CompletionOptions,
-  ConversationOptions,
-  DecisionOptions,
-  EditOptions,
-  EndpointOptions,
   Engine,
   EngineHealth,
   EventOptions,
-  Fallback,
   InspectionObserver,
   OwnerView,
-  Reply,
+  ViewOptions,
+} from './engine/api/engine.ts'
+export type {
+  CancelOptions,
+  DecisionOptions,
+  EditOptions,
   ResumeOptions,
   RetryTurnOptions,
   SendOptions,
-  Turn,
-  ViewOptions,
-  WaitingCallOptions,
   TurnOptions,
-} from './engine/api.ts'
+  WaitingCallOptions,
+} from './engine/api/turn-options.ts'
+export type { Reply, Turn } from './engine/api/turn.ts'
 export type {
   CountTokens,
   DrainOptions,

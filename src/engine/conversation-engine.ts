@@ -25,28 +25,29 @@ import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
 import { stopOnlineWork } from './airplane-mode.ts'
+import type { Completion, CompletionOptions } from './api/completion.ts'
+import type { ConversationOptions } from './api/conversation-options.ts'
+import type { EndpointOptions } from './api/endpoint-options.ts'
 import type {
-  CancelOptions,
   CloseOptions,
-  Completion,
-  CompletionOptions,
-  ConversationOptions,
-  DecisionOptions,
-  EditOptions,
-  EndpointOptions,
   Engine,
   EngineHealth,
   EventOptions,
   InspectionObserver,
-  ResumeOptions,
   OwnerView,
+  ViewOptions,
+} from './api/engine.ts'
+import type {
+  CancelOptions,
+  DecisionOptions,
+  EditOptions,
+  ResumeOptions,
   RetryTurnOptions,
   SendOptions,
-  Turn,
   TurnOptions,
-  ViewOptions,
   WaitingCallOptions,
-} from './api.ts'
+} from './api/turn-options.ts'
+import type { Turn } from './api/turn.ts'
 import { closeEngine } from './close.ts'
 import { Conversations } from './conversations.ts'
 import type { Binder } from './endpoints/binding.ts'

@@ -14,7 +14,7 @@ import type {
 } from '../protocol/conversation.ts'
 import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
 import type { Actors } from './actors/actors.ts'
-import type { ConversationOptions } from './api.ts'
+import type { ConversationOptions } from './api/conversation-options.ts'
 import type { Titles } from './one-shots/titles.ts'
 import { conversationList } from './conversation-list.ts'
 import * as requests from './options/call-schemas.ts'

@@ -1,7 +1,7 @@
 /** The events that a host wants, from the argument of `events`. Knows nothing of how they are told. */
 import type { EventSelection } from '../feed/feed.ts'
 import type { Viewer } from '../persistence/ports/conversation-store.ts'
-import type { EventOptions } from './api.ts'
+import type { EventOptions } from './api/engine.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { assertNoOwner } from './ownership.ts'

@@ -1,7 +1,7 @@
 /** The health of an engine, as a host sees it. Knows nothing of how the store is checked. */
 import type { StoreHealth } from '../persistence/ports/store.ts'
 import type { ErrorRecord } from '../protocol/errors.ts'
-import type { EngineHealth } from './api.ts'
+import type { EngineHealth } from './api/engine.ts'
 
 const LOCK_LOST: ErrorRecord = {
   code: 'database-gone',

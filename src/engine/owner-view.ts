@@ -20,20 +20,19 @@ import type { CallRecord, Decision, StepRecord } from '../protocol/call.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { InputPart, Message } from '../protocol/message.ts'
 import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
+import type { ConversationOptions } from './api/conversation-options.ts'
+import type { EventOptions, OwnerView } from './api/engine.ts'
 import type {
   CancelOptions,
-  ConversationOptions,
   DecisionOptions,
   EditOptions,
-  EventOptions,
-  OwnerView,
   ResumeOptions,
   RetryTurnOptions,
   SendOptions,
-  Turn,
   TurnOptions,
   WaitingCallOptions,
-} from './api.ts'
+} from './api/turn-options.ts'
+import type { Turn } from './api/turn.ts'
 import type { Conversations } from './conversations.ts'
 import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'

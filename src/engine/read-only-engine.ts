@@ -19,15 +19,9 @@ import { ColloquyError, conversationNotFound, turnWaiting } from '../protocol/er
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { QueuedTurn, TurnRecord } from '../protocol/turn.ts'
-import type {
-  CloseOptions,
-  Engine,
-  EventOptions,
-  OwnerView,
-  Turn,
-  ViewOptions,
-  WaitingCallOptions,
-} from './api.ts'
+import type { CloseOptions, Engine, EventOptions, OwnerView, ViewOptions } from './api/engine.ts'
+import type { WaitingCallOptions } from './api/turn-options.ts'
+import type { Turn } from './api/turn.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoint-records.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import { conversationList } from './conversation-list.ts'

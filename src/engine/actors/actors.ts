@@ -15,7 +15,7 @@ import { conversationActorId, supervisorMachine } from '../../machines/superviso
 import type { Clock } from '../../protocol/clock.ts'
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import type { Logger } from '../../protocol/logger.ts'
-import type { InspectionObserver } from '../api.ts'
+import type { InspectionObserver } from '../api/engine.ts'
 import { type Observation, observeSystem } from './inspection.ts'
 import { Timers, unheld } from './timers.ts'
 

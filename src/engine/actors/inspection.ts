@@ -7,7 +7,7 @@
  */
 import type { AnyActorRef, InspectionEvent } from 'xstate'
 import { TRANSPORT_ACTOR_ID, type TransportSnapshot } from '../../machines/transport-actor.ts'
-import type { InspectionObserver } from '../api.ts'
+import type { InspectionObserver } from '../api/engine.ts'
 
 /** The part of XState's actor that is used here, for any actor logic. */
 interface Root extends Pick<AnyActorRef, 'sessionId' | 'getSnapshot'> {

@@ -8,7 +8,7 @@ import { AIRPLANE, DIALECTS, type FallbackRecord, type Quirks } from '../../prot
 import { ColloquyError } from '../../protocol/errors.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
-import type { EndpointOptions } from '../api.ts'
+import type { EndpointOptions } from '../api/endpoint-options.ts'
 import { apiKey, checked, count, functionValue, headers, text, group } from '../options/check.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'
 

@@ -7,7 +7,7 @@ import type { ConversationEvent } from '../../protocol/event.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import type { Receipt, TerminalStatus, TurnPhase } from '../../protocol/turn.ts'
-import type { Reply, Turn } from '../api.ts'
+import type { Reply, Turn } from '../api/turn.ts'
 import type { LiveTurn } from './live-turn.ts'
 
 /** What became of a send. */

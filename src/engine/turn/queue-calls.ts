@@ -13,7 +13,7 @@ import {
 } from '../../protocol/errors.ts'
 import type { QueuedTurn } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
-import type { ResumeOptions } from '../api.ts'
+import type { ResumeOptions } from '../api/turn-options.ts'
 import * as requests from '../options/call-schemas.ts'
 import { checked } from '../options/check.ts'
 import { type LiveTurn, seen } from './live-turn.ts'

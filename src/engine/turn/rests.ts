@@ -8,7 +8,7 @@
 import { LONGEST_TIMER_MS } from '../../protocol/clock.ts'
 import type { Clock } from '../../protocol/clock.ts'
 import { unheld } from '../actors/timers.ts'
-import type { Reply } from '../api.ts'
+import type { Reply } from '../api/turn.ts'
 import type { LiveTurn } from './live-turn.ts'
 
 /** What is left of a waiting turn that has left memory. */

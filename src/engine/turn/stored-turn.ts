@@ -15,7 +15,7 @@ import type {
   TurnRecord,
   TurnStatus,
 } from '../../protocol/turn.ts'
-import type { Reply, Turn } from '../api.ts'
+import type { Reply, Turn } from '../api/turn.ts'
 
 export class StoredTurn implements Turn {
   readonly id: string

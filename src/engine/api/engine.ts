@@ -1,383 +1,33 @@
-/**
- * The interfaces that a host calls, the engine and a turn, with the options of their calls.
- *
- * Types only. Knows nothing of the classes that implement them.
- */
+/** The interface of an engine, and that of an owner's view of it. Types only. */
 import type { Observable } from 'rxjs'
+import type { CallRecord, Decision, StepRecord } from '../../protocol/call.ts'
 import type {
   ConversationListOptions,
   ConversationRecord,
   ConversationUpdate,
   ForkOptions,
-  InitialMessage,
   MessageListOptions,
-  Settings,
-} from '../protocol/conversation.ts'
+} from '../../protocol/conversation.ts'
+import type { EndpointRecord, EngineSettings, ModelPurpose } from '../../protocol/endpoint.ts'
+import type { ErrorRecord } from '../../protocol/errors.ts'
+import type { ConversationEvent, SettingsChange } from '../../protocol/event.ts'
+import type { ActorInspectionEvent } from '../../protocol/inspection.ts'
+import type { InputPart, Message } from '../../protocol/message.ts'
+import type { QueuedTurn, Receipt, TurnRecord } from '../../protocol/turn.ts'
+import type { Completion, CompletionOptions } from './completion.ts'
+import type { ConversationOptions } from './conversation-options.ts'
+import type { EndpointOptions } from './endpoint-options.ts'
 import type {
-  Dialect,
-  EndpointRecord,
-  EngineSettings,
-  ModelPurpose,
-  Quirks,
-} from '../protocol/endpoint.ts'
-import type { CallRecord, Decision, StepRecord } from '../protocol/call.ts'
-import type { ErrorRecord } from '../protocol/errors.ts'
-import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
-import type { ActorInspectionEvent } from '../protocol/inspection.ts'
-import type { FinishReason, InputPart, Message, Usage } from '../protocol/message.ts'
-import type { Snapshot } from '../protocol/snapshot.ts'
-import type { ToolChoice, ToolDefinition } from '../protocol/tool.ts'
-import type { AnyTool } from '../tools/tool.ts'
-import type { PrepareStep } from './options/options.ts'
-import type {
-  QueuedTurn,
-  Receipt,
-  SendPolicy,
-  TerminalStatus,
-  TurnPhase,
-  TurnRecord,
-} from '../protocol/turn.ts'
-
-/** A reply that is on disk, and the record of the turn that produced it. */
-export interface Reply {
-  readonly message: Message
-  readonly turn: TurnRecord
-}
-
-/**
- * The handle of an accepted turn. Any number of callers may share one. Dropping it does not cancel
- * the turn.
- */
-export interface Turn {
-  readonly id: string
-  readonly conversationId: string
-  /**
-   * The id of the reply. It is known before any content, stored with the turn, and stays the same
-   * whatever happens: a cancel, a save that is retried, a crash.
-   */
-  readonly replyId: string
-  /** The input as it was stored, by this turn or by an earlier one. */
-  readonly userMessage: Message
-  /**
-   * Settles once the turn has ended, its end is on disk, and every event of the turn has been
-   * delivered. Rejects with a {@link ColloquyError} that carries the saved `partial`. Its code is
-   * `cancelled`, `replaced` by a further send, or that of the turn's failure. A rejection that nobody awaits never crashes the
-   * process.
-   */
-  readonly reply: Promise<Reply>
-  /**
-   * The events of this turn, then completion. Never errors. A late subscriber gets the present phase
-   * and one snapshot of the content that it missed, then the events that follow.
-   */
-  readonly events: Observable<ConversationEvent>
-  /** What the turn does now, or how it ended; see {@link TurnPhase}. */
-  readonly phase: TurnPhase | TerminalStatus
-  /**
-   * What became of the send: its turn started at once, was queued, or its input joined a queued turn. Of
-   * an attached turn, what it is now.
-   */
-  readonly placed: 'started' | 'queued' | 'merged'
-  /**
-   * True if this send repeated the `idempotencyKey` of an earlier one, and got the turn of that one.
-   * Always false of an attached turn.
-   */
-  readonly isRepeat: boolean
-  /**
-   * Resolves when the provider is about to be asked; rejects as `reply` does if it never is. A rejection
-   * that nobody awaits never crashes the process.
-   */
-  readonly started: Promise<void>
-  /**
-   * The reply as it is now, or `undefined` before the first content. Of an ended turn, its last
-   * snapshot. The same object is returned until the reply changes.
-   */
-  current(): Snapshot | undefined
-  /**
-   * The reply as it grows. There is no snapshot before the first content, and one at once when it
-   * comes. Then there is at most one each `emitIntervalMs`, and always the last one. A slow
-   * snapshot reader skips to the newest.
-   *
-   * The loop ends after the last snapshot, or throws the error that `reply` rejects with. Leaving
-   * the loop does not cancel the turn. Each call makes a new snapshot reader.
-   *
-   * @example
-   * ```ts
-   * for await (const snapshot of turn.snapshots()) show(snapshot.text)
-   * ```
-   */
-  snapshots(): AsyncIterable<Snapshot>
-  /** Cancels this turn, as {@link Engine.cancel} does. */
-  cancel(): Promise<Receipt>
-}
-
-/** The options of a new conversation. All are optional. */
-export interface ConversationOptions {
-  /** The host's own id; by default a UUIDv7. At most 200 characters. */
-  readonly id?: string | undefined
-  /** A conversation without a title gets one after its first reply; see `autoTitle`. */
-  readonly title?: string | undefined
-  /** The model, unless `send` names one. */
-  readonly model?: string | undefined
-  /** The name of an endpoint. @defaultValue `'online'` */
-  readonly endpoint?: string | undefined
-  /** The system prompt. */
-  readonly system?: string | undefined
-  readonly settings?: Settings | undefined
-  /** The owner, in the host's words; {@link Engine.listConversations} can select by it. */
-  readonly ownerId?: string | undefined
-  /** Any JSON that the host wants to keep with the conversation. */
-  readonly metadata?: unknown
-  /** The names of the engine's tools that are offered. @defaultValue all */
-  readonly tools?: readonly string[] | undefined
-  /** Messages that the conversation begins with, oldest first. */
-  readonly messages?: readonly InitialMessage[] | undefined
-  /** What a send does while a turn runs. @defaultValue the `sendPolicy` of the engine */
-  readonly sendPolicy?: SendPolicy | undefined
-}
-
-/** The options of every call that begins a turn. All are optional. */
-export interface TurnOptions {
-  /**
-   * Cancels the turn when it aborts. If it aborts before the input is on disk, `send` rejects and
-   * nothing is kept. In a queued turn with several inputs it takes back its own input only: `reply`
-   * then rejects with `cancelled` for this caller.
-   */
-  readonly signal?: AbortSignal | undefined
-  readonly model?: string | undefined
-  /** Replaces the conversation's system prompt for this turn. */
-  readonly system?: string | undefined
-  /** The name of an endpoint. Airplane mode overrides it. */
-  readonly endpoint?: string | undefined
-  /** Merged over the conversation's settings. */
-  readonly settings?: Settings | undefined
-  /**
-   * Fields merged over the request body, for features that this library does not know. Not `stream`,
-   * which the call decides.
-   */
-  readonly extraBody?: Readonly<Record<string, unknown>> | undefined
-  /**
-   * Extra HTTP headers for this turn. They are treated as secrets: never stored, logged or shown.
-   * They go only to the endpoint that they were given for, even if airplane mode or a fallback
-   * moves the turn to another one.
-   */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Any JSON that the host wants to keep with the turn. */
-  readonly metadata?: unknown
-  /**
-   * A name for this send in its conversation, of 1 to 200 characters. A second send with the same
-   * key gets the turn of the first, running or ended, even after a restart. The provider is not
-   * asked again.
-   *
-   * The second send must have the same input, or it is refused with `idempotency-conflict`. Its
-   * other options do not count, except that its `signal` cancels the turn too. A send that was
-   * rejected leaves its key unused.
-   */
-  readonly idempotencyKey?: string | undefined
-  /**
-   * The tools that the model may call: names of tools of the engine, or tools by name. They replace
-   * those of the conversation and of the engine. Calls of tools with `execute` run; any other call
-   * ends the turn with finish reason `tool-calls`: answer it by sending `tool-result` parts.
-   *
-   * @defaultValue the `tools` of the conversation, else all of the engine
-   */
-  readonly tools?:
-    | readonly string[]
-    | Readonly<Record<string, AnyTool | ToolDefinition>>
-    | undefined
-  /**
-   * Whether the first request calls tools. Later requests are `auto`, and the last one that
-   * `limits.steps` allows is `none`.
-   */
-  readonly toolChoice?: ToolChoice | undefined
-  /** False to ask the model for one call at a time. */
-  readonly parallelToolCalls?: boolean | undefined
-  /** Handed to each tool that the turn runs. Held in memory only. */
-  readonly toolContext?: unknown
-  /** Entries that are appended to the tools of the request as they are: tools of the provider's own. */
-  readonly providerTools?: readonly unknown[] | undefined
-  readonly limits?:
-    | {
-        /** The most requests of the turn. @defaultValue `limits.steps` of the engine */
-        readonly steps?: number | undefined
-      }
-    | undefined
-  /** In place of the `prepareStep` of the engine. */
-  readonly prepareStep?: PrepareStep | undefined
-  /**
-   * What happens where a turn runs or is queued; see {@link SendPolicy}. An edit, a regeneration and a
-   * retry take `reject` and `replace`, as does a send whose `parentId` is not the head: `queue`,
-   * `merge` and `steer` are refused there with `invalid-option`.
-   *
-   * @defaultValue the policy of the conversation, else that of the engine; `reject` in place of one
-   *   that the call does not take
-   */
-  readonly sendPolicy?: SendPolicy | undefined
-}
-
-/** The options of `retry`. All are optional. */
-export interface RetryTurnOptions extends TurnOptions {
-  /**
-   * `'last-step'`: a turn that failed after its tools had run goes on from there, and no tool runs again
-   * (but see `afterCrash`). `'start'`: everything is asked anew, as it is where there is no such step.
-   *
-   * @defaultValue `'last-step'`
-   */
-  readonly from?: 'start' | 'last-step' | undefined
-}
-
-/** The options of `edit`. All are optional. */
-export interface EditOptions extends TurnOptions {
-  /**
-   * The host's own name for the input, of 1 to 200 characters, for example that under which a page
-   * shows it already. Unique in the conversation; one that is taken is refused with
-   * `invalid-option`.
-   */
-  readonly clientId?: string | undefined
-}
-
-/** The options of `send`. All are optional. */
-export interface SendOptions extends EditOptions {
-  /**
-   * The message that the input follows. Any message but the last one of its line begins a new
-   * branch; `null` begins one with a first message. The input's line becomes the active one.
-   *
-   * @defaultValue the conversation's `headMessageId`
-   */
-  readonly parentId?: string | null | undefined
-  /**
-   * Creates the conversation, in the same transaction, if there is none with this id. A conversation
-   * that exists is used as it is.
-   *
-   * @example
-   * ```ts
-   * await engine.send('user-17', 'hello', { startWith: { title: 'First steps' } })
-   * ```
-   */
-  readonly startWith?: ConversationOptions | undefined
-}
-
-/** The options of `cancel`. */
-export interface CancelOptions {
-  /** Cancels only this turn, running or queued. If another one runs, it goes on. */
-  readonly turnId?: string | undefined
-  /**
-   * What becomes of the queue:
-   *
-   * - `hold`: it is held, and nothing is sent unasked.
-   * - `run`: its first turn starts once the partial reply is saved.
-   * - `cancel`: its turns end before their start, newest first, before the running turn is stopped. The
-   *   inputs of all of them are `withdrawn` on the receipt, in the order of the queue.
-   *
-   * @defaultValue `'hold'`
-   */
-  readonly queued?: 'hold' | 'run' | 'cancel' | undefined
-}
-
-/** A decision about a call that needs an approval; see `Engine.decide`. */
-export interface DecisionOptions {
-  readonly approved: boolean
-  /** Told to the model if the call is denied, and kept with the call. At most 2,000 characters. */
-  readonly reason?: string | undefined
-  /** Arguments in place of those that the model wrote. Checked by the tool's schema. */
-  readonly input?: unknown
-  /** Whose decision it is, in the host's words, of 1 to 200 characters. */
-  readonly by?: string | undefined
-}
-
-/** Selects waiting calls; see `Engine.listWaitingCalls`. */
-export interface WaitingCallOptions {
-  readonly conversationId?: string | undefined
-  readonly ownerId?: string | undefined
-  /** From 1 to 500. @defaultValue 100 */
-  readonly limit?: number | undefined
-}
-
-/** The options of `resumeQueue`. */
-export interface ResumeOptions {
-  /** The id of a queued turn that starts before all others. Needs the id of its conversation. */
-  readonly first?: string | undefined
-}
-
-/** An endpoint that is asked when another one fails, and the model to ask for there. */
-export interface Fallback {
-  readonly endpoint: string
-  /** @defaultValue the endpoint's own model, else the model that was asked for first */
-  readonly model?: string | undefined
-}
-
-/** A provider address, and how to use it. */
-export interface EndpointOptions {
-  /**
-   * `http:` or `https:`, with or without the path of the operation, and without credentials.
-   *
-   * Values of the query under names like `key`, `token`, `sig` or `code` are secrets like the key:
-   * they are bound to the origin, sealed, and not in the record. A put without any of them keeps
-   * those of the same origin; one with an empty value (`?key=`) removes them.
-   */
-  readonly url: string
-  /** The model, where neither `send`, the conversation nor a preference names one. */
-  readonly model?: string | undefined
-  /**
-   * The key, bound to the url's origin. If it is absent, the present key stays where the origin is
-   * unchanged, and is dropped otherwise. `null` removes the key. A key that cannot be read (held in
-   * memory before a restart, or sealed with another encryption key) stays missing until it is put
-   * again or removed.
-   *
-   * A function is called for each request, for keys that expire. It has `timeouts.headersMs` to
-   * return a key. If it throws or returns none, the request fails with `key-unavailable`. The
-   * function is held in memory only: after a restart the endpoint has to be put again.
-   */
-  readonly apiKey?: string | (() => string | Promise<string>) | null | undefined
-  /** Sent with every request; secret like the key. Absent and `null` work as for `apiKey`. */
-  readonly headers?: Readonly<Record<string, string>> | null | undefined
-  /**
-   * The wire format of the provider's API. Nearly all providers know `chat-completions`.
-   * `responses` is OpenAI's newer format, in which reasoning can be sent back. `messages` is the
-   * format of Anthropic and of compatible servers.
-   *
-   * @defaultValue `'chat-completions'`
-   */
-  readonly dialect?: Dialect | undefined
-  /**
-   * True if the endpoint is on this machine or its network. Its requests bypass proxies; those of
-   * `airplane` always do.
-   *
-   * @defaultValue `false`
-   */
-  readonly local?: boolean | undefined
-  /**
-   * The endpoints to ask, in this order, when this one fails before the first content. They are
-   * asked once its own attempts are spent, or at once where another attempt here cannot help.
-   *
-   * The endpoints need not exist yet. One that does not exist when a turn is accepted is left out,
-   * with a warning. `airplane` has no fallbacks.
-   *
-   * @example
-   * ```ts
-   * const fallbacks = ['backup', { endpoint: 'online', model: 'small' }]
-   * await engine.putEndpoint('online', { url, apiKey, model: 'large', fallbacks })
-   * ```
-   */
-  readonly fallbacks?: readonly (string | Fallback)[] | undefined
-  /**
-   * How many replies the endpoint is asked for at once. Further requests wait, with their turns in
-   * `requesting`: chats in the order in which they came, then titles. A cancel during this wait
-   * sends nothing. `timeouts.headersMs` starts when the request is sent; `timeouts.turnMs` includes
-   * the wait. Lists of models do not count. @defaultValue no limit
-   */
-  readonly maxConcurrent?: number | undefined
-  /** The ways in which the server departs from its dialect; see docs/providers.md. */
-  readonly quirks?: Quirks | undefined
-}
-
-/** How an owner view sees conversations that have no owner. */
-export interface ViewOptions {
-  /**
-   * True if conversations without an owner are the viewer's too, for hosts with one user.
-   * @defaultValue false
-   */
-  readonly unowned?: boolean | undefined
-}
+  CancelOptions,
+  DecisionOptions,
+  EditOptions,
+  ResumeOptions,
+  RetryTurnOptions,
+  SendOptions,
+  TurnOptions,
+  WaitingCallOptions,
+} from './turn-options.ts'
+import type { Turn } from './turn.ts'
 
 /** The events to subscribe to. All fields are optional; an absent one selects everything. */
 export interface EventOptions {
@@ -393,24 +43,13 @@ export interface EventOptions {
   readonly content?: boolean | 'deltas' | 'snapshots' | undefined
 }
 
-/** A prompt outside any conversation. Neither the prompt nor its answer is stored. */
-export interface CompletionOptions {
-  readonly prompt: string
-  readonly system?: string | undefined
-  /** Selects the model preference. A `title` answer is cleaned too. @defaultValue `'chat'` */
-  readonly purpose?: 'chat' | 'title' | undefined
-  readonly endpoint?: string | undefined
-  readonly model?: string | undefined
-  readonly settings?: Settings | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** The answer to one prompt. */
-export interface Completion {
-  readonly text: string
-  readonly usage?: Usage
-  readonly model: string
-  readonly finishReason?: FinishReason
+/** How an owner view sees conversations that have no owner. */
+export interface ViewOptions {
+  /**
+   * True if conversations without an owner are the viewer's too, for hosts with one user.
+   * @defaultValue false
+   */
+  readonly unowned?: boolean | undefined
 }
 
 /** How `close` ends the running turns, and how long it waits. */
