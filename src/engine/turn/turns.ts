@@ -355,8 +355,7 @@ export class Turns {
           })
         }
         live.step = recorded
-        const runsAgain = (live.continued?.again.length ?? 0) > 0
-        report({ type: 'input.recorded', ...(runsAgain && { runsAgain }) })
+        report(onItsLine(live))
       },
       (error: unknown) => {
         live.isWriting = false
@@ -388,7 +387,7 @@ export class Turns {
       (step) => {
         live.step = step
         live.replyFeed.start()
-        report(step === undefined ? { type: 'input.unbound' } : { type: 'input.recorded' })
+        report(step === undefined ? { type: 'input.unbound' } : onItsLine(live))
       },
       (error: unknown) => {
         live.refusal = error
@@ -591,6 +590,12 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
+}
+
+/** The report that the input of a turn is on its line. */
+function onItsLine({ continued }: LiveTurn): TurnReport {
+  const runsAgain = (continued?.again.length ?? 0) > 0
+  return { type: 'input.recorded', ...(runsAgain && { runsAgain }) }
 }
 
 function noCalls(step: number): ToolsFigures {
