@@ -85,14 +85,14 @@ export class Provider {
   }
 
   async #sendAll(shape: ReplyShape, from: number, response: ServerResponse): Promise<void> {
-    const { deltas, frames = false } = shape
+    const { deltas, frames = false, calls } = shape
     let next = from
     // The deltas of a short reply and its end go out in one write.
     for (; deltas - next > DELTAS_PER_WRITE; next += DELTAS_PER_WRITE) {
       const flushed = this.#write(next, next + DELTAS_PER_WRITE, frames, response)
       if (!flushed && !response.destroyed) await once(response, 'drain')
     }
-    const tail = this.#events.tail(deltas)
+    const tail = this.#events.tail(deltas, calls)
     if (frames) this.#write(next, deltas, frames, response)
     response.end(frames ? tail : Buffer.concat([this.#events.deltas(next, deltas), tail]))
   }
@@ -106,7 +106,7 @@ export class Provider {
     return flushed
   }
 
-  #sendPaced({ deltas, pauseMs }: ReplyShape, from: number, response: ServerResponse): void {
+  #sendPaced({ deltas, pauseMs, calls }: ReplyShape, from: number, response: ServerResponse): void {
     let next = from
     const timer = setInterval(() => {
       if (next < deltas && !response.destroyed) {
@@ -114,7 +114,7 @@ export class Provider {
         next += 1
       } else {
         clearInterval(timer)
-        setTimeout(() => response.end(this.#events.tail(deltas)), TAIL_MS)
+        setTimeout(() => response.end(this.#events.tail(deltas, calls)), TAIL_MS)
       }
     }, pauseMs)
   }

@@ -51,8 +51,8 @@ export class ReplyEvents {
     this.#chunk({ role: 'assistant', content: '', refusal: null }, null, 'k3Vd'),
   )
 
-  /** The chunks after the last delta: finish reason, usage, end marker. */
-  tail(deltas: number): Buffer {
+  /** The chunks after the last delta: a call if there is one, finish reason, usage, end marker. */
+  tail(deltas: number, calls = false): Buffer {
     const usage = {
       prompt_tokens: 19,
       completion_tokens: deltas,
@@ -61,10 +61,20 @@ export class ReplyEvents {
       completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
     }
     return Buffer.from(
-      this.#chunk({}, 'stop', 'q8Lm') +
+      (calls ? this.#call() : '') +
+        this.#chunk({}, calls ? 'tool_calls' : 'stop', 'q8Lm') +
         event({ ...HEAD, choices: [], usage, obfuscation: 'X2' }) +
         'data: [DONE]\n\n',
     )
+  }
+
+  /** A call of the tool `add`, its arguments in two pieces. */
+  #call(): string {
+    const called = (fields: object) => ({ tool_calls: [{ index: 0, ...fields }] })
+    const head = { id: 'call_Zt8kQ2', type: 'function', function: { name: 'add', arguments: '' } }
+    return [head, { function: { arguments: '{"a":1' } }, { function: { arguments: ',"b":2}' } }]
+      .map((fields) => this.#chunk(called(fields), null, 'w4Rt'))
+      .join('')
   }
 
   #delta(content: string): string {

@@ -53,6 +53,8 @@ second, not once for each delta, which is what a screen needs; \`colloquy-deltas
 - **bytes** reads a raw socket and looks at nothing: what no client can beat.
 - **ai-sdk** (\`streamText\` with \`@ai-sdk/openai-compatible\`) validates each chunk with a schema and
   sends it through several web streams; it does tools, steps and retries.
+- In **tools**, F1 and the AI SDK run the same tool and ask again. F1 keeps nothing; ours saves the question, the step
+  before the tool starts, its result, and the reply.
 - **openai-node** parses each event and hands it over whole; it retries, which is off here.
 - **write-loop**, in \`http\`, writes each delta as JSON to each open response, in one loop. It saves nothing, authorizes
   nobody and resumes nothing. **ai-sdk-pipe** is \`streamText\`, piped to the response. The readers are a process of their

@@ -15,12 +15,14 @@ import { readers } from './readers.ts'
 import { saturated } from './saturated.ts'
 import { saving } from './saving.ts'
 import { startup } from './startup.ts'
+import { tools } from './tools.ts'
 import { turn } from './turn.ts'
 
 export const WORKLOADS: readonly Workload[] = [
   saturated,
   paced,
   turn,
+  tools,
   live,
   firstDelta,
   length,

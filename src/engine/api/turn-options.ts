@@ -88,8 +88,10 @@ export interface TurnOptions {
 /** The options of `retry`. All are optional. */
 export interface RetryTurnOptions extends TurnOptions {
   /**
-   * `'last-step'`: a turn that failed after its tools had run goes on from there, and no tool runs again
-   * (but see `afterCrash`). `'start'`: everything is asked anew, as it is where there is no such step.
+   * `'last-step'`: where the last turn on the input failed, was cancelled, interrupted or replaced after
+   * its tools had run, the new one goes on from their results, and no tool runs again (but see
+   * `afterCrash`). `'start'`: everything is asked anew, as it is after a turn that is `done`, or that has
+   * no results.
    *
    * @defaultValue `'last-step'`
    */

@@ -138,7 +138,8 @@ export interface EngineOptions {
   /**
    * Gets the log entries, with the methods and arguments of a pino logger: failed turns and retries
    * as warnings; openings, recoveries and migrations as information; the rest for debugging. They
-   * have codes and ids, and never texts or secrets.
+   * have codes and ids, and never texts or secrets. Errors of the host's own functions and tools are there
+   * with their messages and stacks; those of tools without the keys and headers of endpoints.
    *
    * @defaultValue writes warnings and errors to stderr, each text once, but not those of single turns
    */

@@ -82,8 +82,10 @@ export class TurnRecording {
         if (live.unusable !== undefined) throw live.unusable
         return this.#bind(live, conversation)
       },
+      continues: this.#continues(live),
     })
     live.input = started.input
+    live.continued = started.continued
     live.inputs = started.inputs
     live.changed = started.changed
     if (started.failure === undefined) return this.#step(live, started)

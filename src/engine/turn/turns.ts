@@ -415,8 +415,7 @@ export class Turns {
           })
         }
         live.step = recorded
-        const runsAgain = (live.continued?.again.length ?? 0) > 0
-        report({ type: 'input.recorded', ...(runsAgain && { runsAgain }) })
+        report(onItsLine(live))
       },
       (error: unknown) => {
         live.isWriting = false
@@ -448,7 +447,7 @@ export class Turns {
       (step) => {
         live.step = step
         live.replyFeed.start()
-        report(step === undefined ? { type: 'input.unbound' } : { type: 'input.recorded' })
+        report(step === undefined ? { type: 'input.unbound' } : onItsLine(live))
       },
       (error: unknown) => {
         live.refusal = error
@@ -659,6 +658,12 @@ function reportTo(turn: {
   return (report) => {
     if (turn.getSnapshot().status === 'active') turn.send(report)
   }
+}
+
+/** The report that the input of a turn is on its line. */
+function onItsLine({ continued }: LiveTurn): TurnReport {
+  const runsAgain = (continued?.again.length ?? 0) > 0
+  return { type: 'input.recorded', ...(runsAgain && { runsAgain }) }
 }
 
 function noCalls(step: number): ToolsFigures {

@@ -5,7 +5,7 @@ import type { Message } from '../../protocol/message.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
 import type { Viewer } from './conversation-store.ts'
 import type { StoredQueuedTurn } from './placement.ts'
-import type { AcceptedTurn, LastSeqs, TurnBinding } from './turn-store.ts'
+import type { AcceptedTurn, LastSeqs, TurnBinding, TurnContinue } from './turn-store.ts'
 
 /** The start of a queued turn. */
 export interface QueuedStart {
@@ -14,6 +14,8 @@ export interface QueuedStart {
   readonly at: Date
   /** Contract: as of `TurnStart.bind`. What it throws becomes the failure of the turn. */
   readonly bind: (conversation: ConversationRecord) => TurnBinding
+  /** As of `TurnRegenerate.continues`. */
+  readonly continues?: TurnContinue | undefined
 }
 
 /** A started turn. With `failure` it is on the line, and cannot be asked. */

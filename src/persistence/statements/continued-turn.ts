@@ -20,7 +20,7 @@ import { type Connection, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
 import { ANY_VIEWER } from './visible.ts'
 
-/** The newest turn on an input. */
+/** The newest turn on an input that has started. */
 export const SELECT_TURN_ON_INPUT = new Statement<
   Pick<TurnRow, 'conversation_id' | 'input_message_id'>,
   Pick<TurnRow, 'id' | 'status'>
@@ -30,6 +30,7 @@ export const SELECT_TURN_ON_INPUT = new Statement<
     .select(['id', 'status'])
     .where('conversation_id', '=', conversation_id)
     .where('input_message_id', '=', input_message_id)
+    .where('status', '!=', literal('queued'))
     .orderBy('position', 'desc')
     .limit(literal(1)),
 )

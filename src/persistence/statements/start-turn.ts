@@ -14,6 +14,7 @@ import { type AcceptingRow, SELECT_ACCEPTING } from './accepting.ts'
 import { unansweredRefusal } from './answered-calls.ts'
 import { activate, beforeFirst, type FollowedPlace, placeAfter } from './branches.ts'
 import { literal } from './compile.ts'
+import { continuedTurn, writeContinued } from './continued-turn.ts'
 import { conversationRecord } from './conversation-row.ts'
 import { assertNewest } from './epoch.ts'
 import { COUNT_TURN, MOVE_TO_INPUT } from './heads.ts'
@@ -188,10 +189,23 @@ async function startOnStored({
   const place = { branch: input.branch, depth: Number(input.depth) }
   const after = { ...place, isFollowed: input.is_followed !== null }
   const { branches, ...reply } = await placeAfter(tx, conversation, after)
+  const { continues } = start
+  const continued =
+    continues && failure === undefined
+      ? await continuedTurn(tx, conversation.id, input.id, continues)
+      : undefined
   await startTurn(tx, { start, epoch, binding, reply })
   const { id, turns } = conversation
   await COUNT_TURN.run(tx, { id, turns, branches, updated_at: start.at.getTime() })
-  return { input: messageRecord(input), place, ...(failure !== undefined && { failure }) }
+  if (continued !== undefined) {
+    await writeContinued(tx, start.turnId, continued, start.at.getTime())
+  }
+  return {
+    input: messageRecord(input),
+    place,
+    ...(continued !== undefined && { continued }),
+    ...(failure !== undefined && { failure }),
+  }
 }
 
 async function startTurn(

@@ -74,7 +74,7 @@ update "turn" set "status" = 'streaming', "steps" = 0 where "id" = $1;
 insert into "checkpoint" ("turn_id", "n", "parts") values ($1, $2, $3);
 
 -- continued-turn.ts: SELECT_TURN_ON_INPUT (conversation_id, input_message_id)
-select "id", "status" from "turn" where "conversation_id" = $1 and "input_message_id" = $2 order by "position" desc limit 1;
+select "id", "status" from "turn" where "conversation_id" = $1 and "input_message_id" = $2 and "status" != 'queued' order by "position" desc limit 1;
 
 -- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
 update "conversation" set "archived_at" = $1 where "id" = $2 and "archived_at" is null and ("conversation"."deleted_at" is null and ($3 = 0 or "conversation"."owner_id" = $4 or ($5 = 2 and "conversation"."owner_id" is null))) returning *;

@@ -74,7 +74,7 @@ update "turn" set "status" = 'streaming', "steps" = 0 where "id" = ?;
 insert into "checkpoint" ("turn_id", "n", "parts") values (?, ?, ?);
 
 -- continued-turn.ts: SELECT_TURN_ON_INPUT (conversation_id, input_message_id)
-select "id", "status" from "turn" where "conversation_id" = ? and "input_message_id" = ? order by "position" desc limit 1;
+select "id", "status" from "turn" where "conversation_id" = ? and "input_message_id" = ? and "status" != 'queued' order by "position" desc limit 1;
 
 -- conversations.ts: ARCHIVE_CONVERSATION (archived_at, id, reach, viewer, reach)
 update "conversation" set "archived_at" = ? where "id" = ? and "archived_at" is null and ("conversation"."deleted_at" is null and (? = 0 or "conversation"."owner_id" = ? or (? = 2 and "conversation"."owner_id" is null))) returning *;
