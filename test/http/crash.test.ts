@@ -86,4 +86,4 @@ test('after a kill in mid-reply, the client finds the interrupted reply under th
   const retried = await chat.retry()
   const done = await stateOf(chat, (state) => state.messages.at(-1)?.text === 'Once')
   expect(done.messages.at(-1)).toMatchObject({ id: retried.replyId, status: 'complete' })
-})
+}, 60_000)
