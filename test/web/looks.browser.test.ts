@@ -52,13 +52,13 @@ async function extentOf(page: Page, selector: string): Promise<Extent> {
   return extent as Extent
 }
 
-/** The width of the content beyond the window, in CSS pixels. */
+/** The width and the height of the content beyond the window, in CSS pixels: only boxes in it scroll. */
 async function overflow(page: Page): Promise<number> {
-  return Number(
-    await page.evaluate(
-      'document.scrollingElement.scrollWidth - document.documentElement.clientWidth',
-    ),
-  )
+  const extent = await page.evaluate(`(() => {
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement
+    return scrollWidth - clientWidth + scrollHeight - clientHeight
+  })()`)
+  return Number(extent)
 }
 
 async function practiceHost() {

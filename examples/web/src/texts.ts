@@ -123,6 +123,7 @@ export const TEXTS = {
   stopped: (kept: number) => `Stopped, ${characters(kept)} kept`,
   stoppedEmpty: 'Stopped before any text came.',
   interrupted: 'The server was restarted during this reply. What had arrived is kept.',
+  keptSoFar: 'What had arrived is kept.',
   interruptedEmpty: 'The server was restarted before a reply came.',
   cutByLength: 'The reply reached its greatest length.',
   filtered: 'The provider cut the reply by its filter.',

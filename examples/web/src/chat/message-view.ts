@@ -166,6 +166,7 @@ function noteOf(message: Message | undefined, receipt: Receipt | undefined): str
     return TEXTS.stopped(receipt?.partialChars ?? message.text.length)
   }
   if (message.status === 'interrupted') return TEXTS.interrupted
+  if (message.status === 'failed') return TEXTS.keptSoFar
   if (message.finishReason === 'length') return TEXTS.cutByLength
   return message.finishReason === 'content-filter' ? TEXTS.filtered : ''
 }
