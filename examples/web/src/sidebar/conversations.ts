@@ -40,7 +40,7 @@ export class Conversations {
   get list(): readonly Conversation[] {
     return [...this.#known.values()]
       .filter(({ id, archivedAt }) => !this.#deletions.has(id) && archivedAt === undefined)
-      .toSorted((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1))
+      .toSorted((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1))
   }
 
   get hasOlder(): boolean {
@@ -155,4 +155,9 @@ export class Conversations {
     }
     this.#deletions.clear()
   }
+}
+
+/** The order of the server: its ids grow, so two that changed in the same millisecond have one too. */
+function placeOf({ updatedAt, createdAt, id }: Conversation): string {
+  return `${updatedAt} ${createdAt} ${id}`
 }
