@@ -15,7 +15,9 @@ import type { EngineOptions } from './engine/options/options.ts'
 import { type ResolvedOptions, resolveOptions } from './engine/options/resolve-options.ts'
 import { ReadOnlyEngine } from './engine/read-only-engine.ts'
 import { assertRuntime } from './engine/runtime.ts'
+import { Answers } from './engine/turn/answers.ts'
 import { Drains } from './engine/turn/drains.ts'
+import { Expiries } from './engine/turn/expiries.ts'
 import { LateTools } from './engine/turn/late-tools.ts'
 import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
@@ -84,6 +86,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       endpoints,
       late,
       options,
+      expires: (at) => expiries.at(at),
       onIdle: (conversationId) => actors.rest(conversationId),
       tell: (conversationId, event) => actors.send(conversationId, event),
       onSettled: (live, result) => {
@@ -92,6 +95,8 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
         if (result === 'done') titles.consider(live)
       },
     })
+    const answers = new Answers({ store, turns, binder, options: steady })
+    const expiries = new Expiries(store, steady, (call) => answers.expire(call))
     const actors = new Actors({
       machine: turns.machine(),
       clock: steadyClock,
@@ -101,6 +106,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     })
     logger.info({ database, readOnly: false, epoch: store.epoch }, 'An engine was opened.')
     void finishDeletions(store, options)
+    await expiries.start()
     return new ConversationEngine({
       options: steady,
       store,
@@ -112,6 +118,8 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
       drains,
       turns,
       late,
+      answers,
+      expiries,
       actors,
       oneShots,
       titles,

@@ -17,9 +17,12 @@ export type {
 } from './http/options.ts'
 export type {
   AcceptedView,
+  CallProgressView,
+  CallView,
   ConversationPage,
   ConversationState,
   ConversationView,
+  DecisionView,
   ErrorView,
   HttpErrorCode,
   MessagePage,

@@ -6,6 +6,7 @@ export type {
   Completion,
   CompletionOptions,
   ConversationOptions,
+  DecisionOptions,
   EditOptions,
   EndpointOptions,
   Engine,
@@ -20,6 +21,7 @@ export type {
   SendOptions,
   Turn,
   ViewOptions,
+  WaitingCallOptions,
   TurnOptions,
 } from './engine/api.ts'
 export type {
@@ -96,6 +98,7 @@ export type {
   ToolDefinition,
   ToolDefinitions,
   ToolResultCode,
+  WaitsFor,
 } from './protocol/tool.ts'
 export { ToolError } from './tools/tool.ts'
 export type { AnyTool, CallContext, JsonSchemaObject, Schema, Tool } from './tools/tool.ts'

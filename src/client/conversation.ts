@@ -6,8 +6,10 @@
  */
 import type {
   AcceptedView,
+  CallProgressView,
   ConversationState,
   ConversationView,
+  DecisionView,
   MessagePage,
   MessageView,
   PartView,
@@ -29,6 +31,8 @@ export interface ChatState {
   readonly turn?: RunningTurnView
   /** What the turn does now, like `receiving` or `backingOff`. */
   readonly phase?: RunningTurnView['phase']
+  /** The calls of tools that need an answer; absent if none does. */
+  readonly calls?: readonly CallProgressView[]
   readonly connection: ConnectionState
   /** Why the connection or the last load failed. */
   readonly error?: ClientError
@@ -50,6 +54,16 @@ export type ClientInput =
       | { readonly type: 'text'; readonly text: string }
       | { readonly type: 'file'; readonly mediaType: string; readonly url: string }
     )[]
+
+/** An answer to a call that waits. */
+export type CallAnswer =
+  | {
+      readonly approved: boolean
+      readonly reason?: string | undefined
+      readonly input?: unknown
+    }
+  | { readonly output: unknown }
+  | { readonly error: string }
 
 type Listener = () => void
 
@@ -124,6 +138,14 @@ export class Chat {
     return this.#post('/stop', {})
   }
 
+  /**
+   * Answers a call that waits: a decision, or the output of a client's tool. The first answer counts.
+   * Arguments in `input` are for handlers that leave tools to browsers.
+   */
+  answer(callId: string, answer: CallAnswer): Promise<DecisionView> {
+    return this.#post(`/calls/${callId}`, answer)
+  }
+
   /** Asks for another reply to the last input. */
   retry(): Promise<AcceptedView> {
     return this.#post('/retry', {})
@@ -190,6 +212,14 @@ export class Chat {
     ) {
       return this.#set({ ...this.#state, phase: event.phase })
     }
+    if (event.turnId === this.#state.turn?.id) {
+      if (event.call !== undefined) return this.#wait([...(this.#state.calls ?? []), event.call])
+      if (event.calls !== undefined) return this.#wait(event.calls)
+      if (type === 'approval.decided') {
+        const { calls = [] } = this.#state
+        return this.#wait(calls.filter(({ callId }) => callId !== event.callId))
+      }
+    }
     if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) return this.#end(event)
     if (type === 'turn.usage') return this.#load()
     if (type !== 'conversation.changed') return
@@ -200,7 +230,8 @@ export class Chat {
 
   #join({ conversation, head, turn, reply }: ConversationState): void {
     const had = this.#state.reply
-    const state = without(this.#state, 'reply', 'turn', 'phase')
+    const state = without(this.#state, 'reply', 'turn', 'phase', 'calls')
+    const calls = reply?.calls?.filter((call) => call.state === 'waiting') ?? []
     // A reply that ended meanwhile stays until the line is loaded that has it.
     const kept = turn === undefined || had?.turnId === turn.id ? had : undefined
     const whole = reply?.parts
@@ -213,6 +244,7 @@ export class Chat {
       conversation,
       ...(turn !== undefined && { turn, phase: turn.phase }),
       ...(grown !== undefined && { reply: grown }),
+      ...(calls.length > 0 && { calls }),
     })
     if (reply !== undefined && grown === undefined) return this.#restart()
     const last = this.#state.messages.at(-1)?.id
@@ -233,12 +265,20 @@ export class Chat {
       this.#set(without(this.#state, 'reply'))
       return this.#restart()
     }
-    this.#set({ ...this.#state, reply: growing(turnId, turn.replyId, parts) })
+    this.#state = { ...this.#state, reply: growing(turnId, turn.replyId, parts) }
+    const answered = parts.flatMap((part) => (part.type === 'tool-result' ? part.toolCallId : []))
+    this.#wait(this.#state.calls?.filter((call) => !answered.includes(call.toolCallId)) ?? [])
+  }
+
+  /** These calls need an answer. */
+  #wait(calls: readonly CallProgressView[]): void {
+    const state = without(this.#state, 'calls')
+    this.#set(calls.length > 0 ? { ...state, calls } : state)
   }
 
   #end({ turnId, message }: TurnEventData): void {
     if (this.#state.turn?.id === turnId) {
-      this.#state = without(this.#state, 'reply', 'turn', 'phase')
+      this.#state = without(this.#state, 'reply', 'turn', 'phase', 'calls')
     }
     if (message === undefined) return this.#set({ ...this.#state })
     this.#append(message)
@@ -299,6 +339,9 @@ interface TurnEventData {
   readonly phase?: RunningTurnView['phase']
   readonly message?: MessageView
   readonly ops?: readonly ReplyOp[]
+  readonly callId?: string
+  readonly call?: CallProgressView
+  readonly calls?: readonly CallProgressView[]
   readonly change?: string
   readonly conversation?: ConversationView
 }
@@ -308,7 +351,10 @@ function growing(turnId: string, messageId: string, parts: readonly PartView[]):
 }
 
 /** A state without some of its optional fields. */
-function without(state: ChatState, ...fields: ('reply' | 'turn' | 'phase' | 'error')[]): ChatState {
+function without(
+  state: ChatState,
+  ...fields: ('reply' | 'turn' | 'phase' | 'calls' | 'error')[]
+): ChatState {
   const rest: { -readonly [Name in keyof ChatState]: ChatState[Name] } = { ...state }
   for (const field of fields) delete rest[field]
   return rest

@@ -268,6 +268,25 @@ export interface CancelOptions {
   readonly queued?: 'hold' | 'run' | 'cancel' | undefined
 }
 
+/** A decision about a call that needs an approval; see `Engine.decide`. */
+export interface DecisionOptions {
+  readonly approved: boolean
+  /** Told to the model if the call is denied, and kept with the call. At most 2,000 characters. */
+  readonly reason?: string | undefined
+  /** Arguments in place of those that the model wrote. Checked by the tool's schema. */
+  readonly input?: unknown
+  /** Whose decision it is, in the host's words, of 1 to 200 characters. */
+  readonly by?: string | undefined
+}
+
+/** Selects waiting calls; see `Engine.listWaitingCalls`. */
+export interface WaitingCallOptions {
+  readonly conversationId?: string | undefined
+  readonly ownerId?: string | undefined
+  /** From 1 to 500. @defaultValue 100 */
+  readonly limit?: number | undefined
+}
+
 /** The options of `resumeQueue`. */
 export interface ResumeOptions {
   /** The id of a queued turn that starts before all others. Needs the id of its conversation. */
@@ -582,7 +601,7 @@ export interface Engine {
    *
    * @param input - text, or parts: `text` and `file` parts make a user message, `tool-result`
    *   parts a tool message. Each result has to answer a call of the last reply.
-   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `queue-held`, `queue-full`,
+   * @throws `conversation-not-found`, `message-not-found`, `turn-running`, `turn-waiting`, `queue-held`, `queue-full`,
    *   `replaced` if another send replaced it before it was on disk, `idempotency-conflict`,
    *   `empty-input`, `invalid-input`, `invalid-option`, `endpoint-not-found`, `airplane-mode`, `model-missing`,
    *   `key-unreadable`, `cancelled`, `database-busy`, `database-gone`, `database-taken`,
@@ -685,15 +704,50 @@ export interface Engine {
   /** The turns, oldest first. @throws `conversation-not-found` */
   listTurns(conversationId: string): Promise<readonly TurnRecord[]>
 
+  /** The record of a call, or `undefined` if there is none with this id. */
+  getCall(callId: string): Promise<CallRecord | undefined>
   /** The calls of a turn whose tools the engine ran, in their order. @throws `turn-not-found` */
   listCalls(turnId: string): Promise<readonly CallRecord[]>
   /** The requests of a turn that ran tools, in their order. @throws `turn-not-found` */
   listSteps(turnId: string): Promise<readonly StepRecord[]>
   /**
-   * Says how a call ended whose outcome is `unknown` after a crash. The reply stays as it is; a `retry`
+   * The running or waiting turn of a conversation, also after a restart. `undefined` if there is none.
+   *
+   * @example
+   * ```ts
+   * const turn = await engine.currentTurn(conversation.id)
+   * if (turn?.phase === 'waiting') showCalls(turn.current()?.calls)
+   * ```
+   */
+  currentTurn(conversationId: string): Promise<Turn | undefined>
+  /**
+   * Answers a call that needs an approval. The first answer counts, whoever gives it, also after a
+   * restart. An approved call runs with the arguments of its row, or with those of the decision; a denied
+   * one has the result `denied`. Resolves when the answer is on disk; the turn goes on by itself.
+   *
+   * @throws `call-not-found`; `invalid-input` if the input does not fit the tool's schema;
+   *   `airplane-mode` if the turn, or the tool, may not go on in it; `invalid-option`; the errors of
+   *   `send` that tell why the turn's endpoint cannot be asked. Nothing is changed then
+   * @example
+   * ```ts
+   * for (const call of await engine.listWaitingCalls({ ownerId: 'user-17' })) {
+   *   await engine.decide(call.callId, { approved: await ask(call.toolName, call.input) })
+   * }
+   * ```
+   */
+  decide(callId: string, decision: DecisionOptions): Promise<Decision>
+  /**
+   * The calls that need a decision or an output, oldest first, in all conversations or some.
+   *
+   * @throws `invalid-option`
+   */
+  listWaitingCalls(options?: WaitingCallOptions): Promise<readonly CallRecord[]>
+  /**
+   * Gives the output of a call of a tool with `execute: 'client'`, and the turn goes on; or says how a
+   * call ended whose outcome is `unknown` after a crash. Then the reply stays as it is, and a `retry`
    * from the last step tells the model this outcome. Other calls are left alone.
    *
-   * @throws `call-not-found`, `invalid-option`
+   * @throws `call-not-found`, `invalid-option`; of a client's call the errors of `decide` too
    * @example
    * ```ts
    * const calls = await engine.listCalls(turnId)
@@ -782,8 +836,12 @@ export interface OwnerView extends Pick<
   | 'attachTurn'
   | 'getTurn'
   | 'listTurns'
+  | 'getCall'
   | 'listCalls'
   | 'listSteps'
+  | 'currentTurn'
+  | 'decide'
+  | 'listWaitingCalls'
   | 'supply'
   | 'events'
 > {

@@ -15,6 +15,7 @@ import type { Titles } from './one-shots/titles.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { cancelTurn } from './turn/cancel.ts'
 import type { Drains } from './turn/drains.ts'
+import type { Expiries } from './turn/expiries.ts'
 import type { LateTools } from './turn/late-tools.ts'
 import type { Turns } from './turn/turns.ts'
 
@@ -27,6 +28,7 @@ interface CloseParts {
   readonly turns: Turns
   readonly late: LateTools
   readonly actors: Actors
+  readonly expiries: Expiries
   readonly oneShots: OneShots
   readonly titles: Titles
 }
@@ -35,12 +37,25 @@ interface CloseParts {
 const SAVE_MS = 10_000
 
 export async function closeEngine(
-  { options, turns, late, drains, titles, oneShots, actors, transport, feed, store }: CloseParts,
+  {
+    options,
+    turns,
+    expiries,
+    late,
+    drains,
+    titles,
+    oneShots,
+    actors,
+    transport,
+    feed,
+    store,
+  }: CloseParts,
   running: 'cancel' | 'wait',
   timeoutMs: number | undefined,
 ): Promise<void> {
   const { clock } = options
-  const turnsOver = () => Promise.all(turns.all.map((live) => live.over.promise))
+  // A turn that waits for an answer stays as it is: nobody waits for it.
+  const turnsOver = () => Promise.all(turns.all.map((live) => live.rested))
   turns.isClosing = true
   for (const { conversationId } of turns.all)
     actors.send(conversationId, { type: 'conversation.hold' })
@@ -51,6 +66,7 @@ export async function closeEngine(
       turnsOver().then(() => titles.settled()),
     )
   }
+  expiries.stop()
   drains.close()
   for (const live of turns.all) void cancelTurn(actors, live, { cause: 'close' })
   await Promise.all([oneShots.abort(() => true), titles.stop()])
@@ -58,6 +74,7 @@ export async function closeEngine(
   for (const live of turns.all) actors.send(live.conversationId, { type: 'turn.give-up' })
   await turnsOver()
   await turns.queue.close()
+  turns.waiting.close()
   await late.close(clock, options.timeouts.toolCloseMs)
   actors.stop()
   feed.close()

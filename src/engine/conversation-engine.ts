@@ -31,6 +31,7 @@ import type {
   Completion,
   CompletionOptions,
   ConversationOptions,
+  DecisionOptions,
   EditOptions,
   EndpointOptions,
   Engine,
@@ -44,6 +45,7 @@ import type {
   Turn,
   TurnOptions,
   ViewOptions,
+  WaitingCallOptions,
 } from './api.ts'
 import { closeEngine } from './close.ts'
 import { Conversations } from './conversations.ts'
@@ -62,7 +64,10 @@ import { OwnedEngine } from './owner-view.ts'
 import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
+import type { Answers } from './turn/answers.ts'
+import { getCall } from './turn/call-list.ts'
 import type { Drains } from './turn/drains.ts'
+import type { Expiries } from './turn/expiries.ts'
 import { SendCalls } from './turn/send-calls.ts'
 import { QueueCalls } from './turn/queue-calls.ts'
 import { Sends } from './turn/sends.ts'
@@ -81,6 +86,8 @@ interface ConversationEngineParts {
   readonly drains: Drains
   readonly turns: Turns
   readonly late: LateTools
+  readonly answers: Answers
+  readonly expiries: Expiries
   readonly actors: Actors
   readonly oneShots: OneShots
   readonly titles: Titles
@@ -303,6 +310,11 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.list(conversationId)
   }
 
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    this.#assertOpen()
+    return getCall(this.#parts.store, callId)
+  }
+
   async listCalls(turnId: string): Promise<readonly CallRecord[]> {
     this.#assertOpen()
     return this.#turnCalls.listCalls(turnId)
@@ -313,12 +325,27 @@ export class ConversationEngine implements Engine {
     return this.#turnCalls.listSteps(turnId)
   }
 
+  async currentTurn(conversationId: string): Promise<Turn | undefined> {
+    this.#assertOpen()
+    return this.#turnCalls.current(conversationId)
+  }
+
+  async decide(callId: string, decision: DecisionOptions): Promise<Decision> {
+    this.#assertOpen()
+    return this.#parts.answers.decide(callId, decision)
+  }
+
+  async listWaitingCalls(options: WaitingCallOptions = {}): Promise<readonly CallRecord[]> {
+    this.#assertOpen()
+    return this.#turnCalls.listWaitingCalls(options)
+  }
+
   async supply(
     callId: string,
     outcome: { readonly output: unknown } | { readonly error: string },
   ): Promise<Decision> {
     this.#assertOpen()
-    return this.#turnCalls.supply(callId, outcome)
+    return this.#parts.answers.supply(callId, outcome)
   }
 
   events(selection?: string | EventOptions): Observable<ConversationEvent> {
@@ -337,6 +364,7 @@ export class ConversationEngine implements Engine {
         conversations: this.#conversations,
         tree: this.#tree,
         turnCalls: this.#turnCalls,
+        answers: this.#parts.answers,
         queueCalls: this.#queueCalls,
         sendCalls: this.#sendCalls,
         assertOpen: () => this.#assertOpen(),

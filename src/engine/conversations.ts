@@ -122,6 +122,8 @@ export class Conversations {
       if (viewer !== undefined && (await seen(live, viewer)) === undefined) break
       await cancelTurn(actors, live, { cause: 'deletion' })
     }
+    const waiting = await store.waitingTurn(id, viewer)
+    if (waiting !== undefined) await turns.waiting.cancel(waiting, { cause: 'deletion', viewer })
     const forget = () => {
       drains.abort(({ conversationId }) => conversationId === id)
       titles.forget(id)

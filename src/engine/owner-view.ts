@@ -23,6 +23,7 @@ import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type {
   CancelOptions,
   ConversationOptions,
+  DecisionOptions,
   EditOptions,
   EventOptions,
   OwnerView,
@@ -31,6 +32,7 @@ import type {
   SendOptions,
   Turn,
   TurnOptions,
+  WaitingCallOptions,
 } from './api.ts'
 import type { Conversations } from './conversations.ts'
 import { eventSelection } from './event-selection.ts'
@@ -39,6 +41,8 @@ import { checked } from './options/check.ts'
 import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import type { Tree } from './tree/tree.ts'
+import type { Answers } from './turn/answers.ts'
+import { getCall } from './turn/call-list.ts'
 import type { QueueCalls } from './turn/queue-calls.ts'
 import type { SendCalls } from './turn/send-calls.ts'
 import type { TurnCalls } from './turn/turn-calls.ts'
@@ -49,6 +53,7 @@ interface OwnedEngineParts {
   readonly conversations: Conversations
   readonly tree: Tree
   readonly turnCalls: TurnCalls
+  readonly answers: Answers
   readonly queueCalls: QueueCalls
   readonly sendCalls: SendCalls
   /** @throws `engine-closed` */
@@ -171,6 +176,10 @@ export class OwnedEngine implements OwnerView {
     return this.#open.turnCalls.list(conversationId, this.#viewer)
   }
 
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    return getCall(this.#open.store, callId, this.#viewer)
+  }
+
   async listCalls(turnId: string): Promise<readonly CallRecord[]> {
     return this.#open.turnCalls.listCalls(turnId, this.#viewer)
   }
@@ -179,11 +188,23 @@ export class OwnedEngine implements OwnerView {
     return this.#open.turnCalls.listSteps(turnId, this.#viewer)
   }
 
+  async currentTurn(conversationId: string): Promise<Turn | undefined> {
+    return this.#open.turnCalls.current(conversationId, this.#viewer)
+  }
+
+  async decide(callId: string, decision: DecisionOptions): Promise<Decision> {
+    return this.#open.answers.decide(callId, decision, this.#viewer)
+  }
+
+  async listWaitingCalls(options: WaitingCallOptions = {}): Promise<readonly CallRecord[]> {
+    return this.#open.turnCalls.listWaitingCalls(options, this.#viewer)
+  }
+
   async supply(
     callId: string,
     outcome: { readonly output: unknown } | { readonly error: string },
   ): Promise<Decision> {
-    return this.#open.turnCalls.supply(callId, outcome, this.#viewer)
+    return this.#open.answers.supply(callId, outcome, this.#viewer)
   }
 
   events(selection?: string | EventOptions): Observable<ConversationEvent> {

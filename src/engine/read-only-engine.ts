@@ -15,11 +15,19 @@ import type {
 } from '../protocol/conversation.ts'
 import type { EndpointRecord, EngineSettings } from '../protocol/endpoint.ts'
 import type { CallRecord, StepRecord } from '../protocol/call.ts'
-import { ColloquyError, conversationNotFound } from '../protocol/errors.ts'
+import { ColloquyError, conversationNotFound, turnWaiting } from '../protocol/errors.ts'
 import type { ConversationEvent, SettingsChange } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { QueuedTurn, TurnRecord } from '../protocol/turn.ts'
-import type { CloseOptions, Engine, EventOptions, OwnerView, Turn, ViewOptions } from './api.ts'
+import type {
+  CloseOptions,
+  Engine,
+  EventOptions,
+  OwnerView,
+  Turn,
+  ViewOptions,
+  WaitingCallOptions,
+} from './api.ts'
 import { storedRecord, storedRecords } from './endpoints/endpoints.ts'
 import { Preferences } from './endpoints/preferences.ts'
 import { conversationList } from './conversation-list.ts'
@@ -29,6 +37,7 @@ import { checked } from './options/check.ts'
 import { ReadOnlyView } from './read-only-view.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { attachTurn } from './turn/attach.ts'
+import { getCall, listWaitingCalls } from './turn/call-list.ts'
 import { listQueue } from './turn/queue-list.ts'
 
 export class ReadOnlyEngine implements Engine {
@@ -132,6 +141,7 @@ export class ReadOnlyEngine implements Engine {
       assertOpen: () => this.#assertOpen(),
       refuse: this.#refuse,
       attach: (turnId, viewer) => this.#attach(turnId, viewer),
+      current: (id, viewer) => this.#current(id, viewer),
     })
   }
 
@@ -144,6 +154,22 @@ export class ReadOnlyEngine implements Engine {
   runningTurn(_conversationId: string): Turn | undefined {
     this.#assertOpen()
     return undefined
+  }
+
+  /** As its row has it: it goes on in the engine that has the database open. */
+  async currentTurn(conversationId: string): Promise<Turn | undefined> {
+    this.#assertOpen()
+    return await this.#current(conversationId)
+  }
+
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    this.#assertOpen()
+    return await getCall(this.#store, callId)
+  }
+
+  async listWaitingCalls(options: WaitingCallOptions = {}): Promise<readonly CallRecord[]> {
+    this.#assertOpen()
+    return await listWaitingCalls(this.#store, options)
   }
 
   /** No turn runs in this engine. */
@@ -173,6 +199,7 @@ export class ReadOnlyEngine implements Engine {
   readonly setAirplaneMode = this.#refuse
   readonly setModelPreference = this.#refuse
   readonly startConversation = this.#refuse
+  readonly decide = this.#refuse
   readonly supply = this.#refuse
   readonly updateConversation = this.#refuse
   readonly archiveConversation = this.#refuse
@@ -198,6 +225,14 @@ export class ReadOnlyEngine implements Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #current(conversationId: string, viewer?: Viewer): Promise<Turn | undefined> {
+    checked(requests.conversationId, conversationId, 'currentTurn: conversation id')
+    const waiting = await this.#store.waitingTurn(conversationId, viewer)
+    const last = await this.#store.lastTurn(conversationId, viewer)
+    const id = waiting ?? (last?.endedAt === undefined ? last?.id : undefined)
+    return id === undefined ? undefined : await this.#attach(id, viewer)
   }
 
   async #attach(turnId: string, viewer?: Viewer): Promise<Turn> {
@@ -229,7 +264,8 @@ export class ReadOnlyEngine implements Engine {
   }
 }
 
-function runsElsewhere(): ColloquyError {
+function runsElsewhere({ id, status }: TurnRecord): ColloquyError {
+  if (status === 'waiting') return turnWaiting(id)
   return new ColloquyError(
     'turn-running',
     'This turn has not ended. The engine that has the database open may be running it: follow it there, or attach again later.',

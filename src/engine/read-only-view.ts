@@ -16,12 +16,13 @@ import { conversationNotFound } from '../protocol/errors.ts'
 import type { ConversationEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/message.ts'
 import type { QueuedTurn, TurnRecord } from '../protocol/turn.ts'
-import type { EventOptions, OwnerView, Turn } from './api.ts'
+import type { EventOptions, OwnerView, Turn, WaitingCallOptions } from './api.ts'
 import { conversationList } from './conversation-list.ts'
 import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
+import { getCall, listWaitingCalls } from './turn/call-list.ts'
 import { listQueue } from './turn/queue-list.ts'
 
 interface ReadOnlyViewParts {
@@ -33,6 +34,7 @@ interface ReadOnlyViewParts {
   /** @throws `read-only` */
   readonly refuse: () => Promise<never>
   readonly attach: (turnId: string, viewer: Viewer) => Promise<Turn>
+  readonly current: (conversationId: string, viewer: Viewer) => Promise<Turn | undefined>
 }
 
 export class ReadOnlyView implements OwnerView {
@@ -49,6 +51,7 @@ export class ReadOnlyView implements OwnerView {
   readonly edit: () => Promise<never>
   readonly cancel: () => Promise<never>
   readonly resumeQueue: () => Promise<never>
+  readonly decide: () => Promise<never>
   readonly supply: () => Promise<never>
 
   constructor(parts: ReadOnlyViewParts) {
@@ -66,6 +69,7 @@ export class ReadOnlyView implements OwnerView {
     this.edit = refuse
     this.cancel = refuse
     this.resumeQueue = refuse
+    this.decide = refuse
     this.supply = refuse
   }
 
@@ -133,6 +137,21 @@ export class ReadOnlyView implements OwnerView {
   async attachTurn(turnId: string): Promise<Turn> {
     const { attach, viewer } = this.#open
     return attach(turnId, viewer)
+  }
+
+  async currentTurn(conversationId: string): Promise<Turn | undefined> {
+    const { current, viewer } = this.#open
+    return current(conversationId, viewer)
+  }
+
+  async getCall(callId: string): Promise<CallRecord | undefined> {
+    const { store, viewer } = this.#open
+    return getCall(store, callId, viewer)
+  }
+
+  async listWaitingCalls(options: WaitingCallOptions = {}): Promise<readonly CallRecord[]> {
+    const { store, viewer } = this.#open
+    return listWaitingCalls(store, options, viewer)
   }
 
   runningTurn(_conversationId: string): Turn | undefined {

@@ -90,6 +90,11 @@ export class Feed implements ReplyFeedPort {
     this.#replyFeeds.set(replyFeed.conversationId, replyFeed)
   }
 
+  /** Forgets the reply feed of a turn that waits and leaves memory. Nobody subscribes to it alone. */
+  forget(replyFeed: ReplyFeed): void {
+    this.#replyFeeds.remove(replyFeed.conversationId, replyFeed)
+  }
+
   /**
    * Notes that the conversation of a turn has another owner. From now on its events go to the
    * subscribers of the new owner, who are told first what they missed.

@@ -168,6 +168,63 @@ export class ReplyFeed implements PacedReply {
     })
   }
 
+  /** Shows no snapshot by itself until the reply changes again: the number of the next event is known. */
+  hush(): void {
+    this.#pacer.stop()
+  }
+
+  /**
+   * The turn waits for an answer: shows the reply once more. Deltas are dropped until `goOn`.
+   *
+   * @param calls - as they are now
+   */
+  rest(calls: readonly CallProgress[]): void {
+    this.#pacer.stop()
+    this.#status = 'waiting'
+    this.#calls = calls
+    this.#current = undefined
+    this.#version += 1
+    this.#pacer.show()
+  }
+
+  /** The turn goes on after a wait. */
+  goOn(): void {
+    this.#status = 'streaming'
+    this.#current = undefined
+  }
+
+  /** Takes over the reply of a turn that waits, as its rows have it. Tells nobody. */
+  restore(
+    deltas: readonly UnplacedDelta[],
+    calls: readonly CallProgress[],
+    seqs: { readonly content: number; readonly terminal: number },
+  ): void {
+    for (const delta of deltas) {
+      if (delta.type === 'step') this.#reply.finish()
+      this.#reply.add(delta)
+    }
+    this.#reply.finish()
+    this.#reply.take()
+    this.#seq = seqs.terminal
+    this.#contentSeq = seqs.content
+    this.#version = 1
+    this.#status = 'waiting'
+    this.#calls = calls
+    this.#phase = { phase: 'waiting' }
+  }
+
+  /** True if a subscriber to this turn alone, or a reader of its snapshots, has the reply. */
+  get isRead(): boolean {
+    return this.#subject?.observed === true || this.#pacer.hasReaders
+  }
+
+  /** Returns true if the call has a result among the parts. */
+  hasResult(toolCallId: string): boolean {
+    return this.#reply
+      .parts()
+      .some((part) => part.type === 'tool-result' && part.toolCallId === toolCallId)
+  }
+
   parts(): readonly Part[] {
     return this.#reply.parts()
   }
@@ -209,7 +266,7 @@ export class ReplyFeed implements PacedReply {
     const { turnId, conversationId, ownerId } = this
     const at = new Date(clock.now())
     this.#seq = seq
-    if ('turn' in happening) this.#endedAs = happening.turn.status as TerminalStatus
+    if (isLast && 'turn' in happening) this.#endedAs = happening.turn.status as TerminalStatus
     this.#feed.publish(
       ownerId === undefined
         ? { seq, conversationId, turnId, at, ...happening }

@@ -88,6 +88,10 @@ export class SnapshotPacer implements SnapshotSource {
     for (const reader of this.#readers) reader.end(error)
   }
 
+  get hasReaders(): boolean {
+    return this.#readers.size > 0
+  }
+
   attach(): AsyncIterableIterator<Snapshot, undefined> {
     const reader = new SnapshotReader(this)
     if (this.#ending !== undefined) reader.end(this.#ending.error)

@@ -19,7 +19,7 @@ import { endsTurn, eventView } from './event-views.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { CatchUp, Gap, Reader } from './reader.ts'
 import { eventBytes } from './sse.ts'
-import { conversationView, partView, queueView, runningTurnView } from './views.ts'
+import { conversationView, partView, progressViews, queueView, runningTurnView } from './views.ts'
 
 /** A conversation as it is stored, with its queue; `undefined` if there is none. */
 type Stored = readonly [ConversationRecord | undefined, readonly QueuedTurn[]]
@@ -44,6 +44,8 @@ export class ConversationSource implements CatchUp {
   /** The last phase that was told, for readers who come late. */
   #phase: Readonly<Record<string, unknown>> | undefined
   #reading: Promise<Stored> | undefined
+  /** The turn that waited when a reader came last. */
+  #waiting: Turn | undefined
   #frameAt = -Infinity
   #timer: unknown
   #isOver = false
@@ -82,9 +84,10 @@ export class ConversationSource implements CatchUp {
     return this.#place === undefined ? '-' : `${this.#place.turnId}~${this.#place.position}`
   }
 
-  /** The running turn of the conversation. */
+  /** The running or waiting turn of the conversation, as far as it is known. */
   running(): Turn | undefined {
-    return this.#view.runningTurn(this.conversationId)
+    const running = this.#view.runningTurn(this.conversationId)
+    return running ?? (this.#waiting?.phase === 'waiting' ? this.#waiting : undefined)
   }
 
   /** What a reader has missed that had this `id:` last, or that says what it has. */
@@ -107,6 +110,14 @@ export class ConversationSource implements CatchUp {
   async prepare({ endedTurnId }: Gap): Promise<((reader: Reader, gap: Gap) => void) | undefined> {
     const [record, queue] = await this.#record()
     if (record === undefined) return undefined
+    if (this.running() === undefined) {
+      this.#waiting = await this.#view.currentTurn(this.conversationId)
+      const waiting = this.running()
+      const parts = waiting?.current()?.parts
+      if (waiting !== undefined && parts !== undefined && this.#place?.turnId !== waiting.id) {
+        this.#startTurn(waiting.id).begin(parts)
+      }
+    }
     const ended = endedTurnId === undefined ? undefined : await this.#endOf(endedTurnId)
     return (reader, gap) => this.#tell({ record, queue }, reader, gap, ended)
   }
@@ -127,9 +138,9 @@ export class ConversationSource implements CatchUp {
     let reply: ReplyState | undefined
     if (snapshot !== undefined) {
       const { messageId, status, parts } = snapshot
-      reply = isContinued
-        ? { messageId, status, unchanged: true }
-        : { messageId, status, parts: parts.map(partView) }
+      const calls = progressViews(snapshot.calls)
+      const base = { messageId, status, ...(calls !== undefined && { calls }) }
+      reply = isContinued ? { ...base, unchanged: true } : { ...base, parts: parts.map(partView) }
     }
     reader.write(
       eventBytes(id, 'state', {

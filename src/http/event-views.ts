@@ -5,6 +5,7 @@
  */
 import type { ConversationEvent } from '../index.ts'
 import {
+  callView,
   conversationView,
   errorView,
   messageView,
@@ -105,7 +106,14 @@ function detailsOf(
   }
 }
 
-type StepEvent = Extract<ConversationEvent, { type: `step.${string}` | `tool.${string}` }>
+type StepEvent = Extract<
+  ConversationEvent,
+  { type: `step.${string}` | `tool.${string}` | WaitEvent['type'] }
+>
+type WaitEvent = Extract<
+  ConversationEvent,
+  { type: `approval.${string}` | 'output.needed' | 'turn.waiting' | 'turn.resumed' }
+>
 
 function stepDetails(
   event: StepEvent,
@@ -135,8 +143,38 @@ function stepDetails(
       const { callId, code, isError, durationMs } = event
       return { callId, isError, durationMs, ...(code !== undefined && { code }) }
     }
-    default:
+    case 'tool.late':
       return { turnId: event.turnId, callId: event.callId, isError: event.isError }
+    default:
+      return waitDetails(event, visible, withContent)
+  }
+}
+
+function waitDetails(
+  event: WaitEvent,
+  visible: Visible,
+  withContent: boolean,
+): Readonly<Record<string, unknown>> {
+  switch (event.type) {
+    case 'approval.needed':
+    case 'output.needed':
+      return { call: callView(event.call, withContent) }
+    case 'approval.decided': {
+      const { callId, approved, by, reason } = event
+      return {
+        callId,
+        approved,
+        ...(by !== undefined && { by }),
+        ...(reason !== undefined && { reason }),
+      }
+    }
+    case 'turn.waiting':
+      return {
+        turn: turnView(event.turn, visible),
+        calls: event.calls.map((call) => callView(call, withContent)),
+      }
+    default:
+      return { turn: turnView(event.turn, visible) }
   }
 }
 

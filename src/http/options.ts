@@ -7,7 +7,16 @@ import { ColloquyError } from '../protocol/errors.ts'
 import type { Clock, Engine, InputPart, Logger } from '../index.ts'
 
 /** What a request wants to do. `authorize` is asked with it. */
-export type Action = 'list' | 'read' | 'create' | 'send' | 'stop' | 'update' | 'delete' | 'settings'
+export type Action =
+  | 'list'
+  | 'read'
+  | 'create'
+  | 'send'
+  | 'stop'
+  | 'update'
+  | 'delete'
+  | 'tool'
+  | 'settings'
 
 /** Who sends a request. */
 export interface Identity {

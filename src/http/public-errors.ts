@@ -59,6 +59,16 @@ export const PUBLIC_ERRORS: Readonly<Record<PublicErrorCode, PublicError>> = {
     'A reply is being written',
     'Wait for the end of the reply, or stop it.',
   ),
+  'turn-waiting': row(
+    409,
+    'A call waits for an answer',
+    'Answer the calls of the turn, stop it, or send with another policy.',
+  ),
+  'tool-call-answered': row(
+    409,
+    'The call needs no output',
+    'Load the state of the conversation: the call has an answer, or needs a decision first.',
+  ),
   'queue-held': row(
     409,
     'Inputs wait',

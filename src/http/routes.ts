@@ -6,6 +6,7 @@
  */
 import { adminRoutes } from './admin-routes.ts'
 import type { Route } from './call.ts'
+import { callRoutes } from './call-routes.ts'
 import { conversationRoutes } from './conversation-routes.ts'
 import { isId } from './fields.ts'
 import { messageRoutes } from './message-routes.ts'
@@ -16,6 +17,7 @@ export const ROUTES: readonly Route[] = [
   ...conversationRoutes,
   ...messageRoutes,
   ...turnRoutes,
+  ...callRoutes,
   ...adminRoutes,
 ]
 

@@ -172,13 +172,15 @@ export class Service {
     const { code, retryAfterMs, message } = error
     if (code === 'internal') this.#options.logger.error({ code }, 'A request failed.')
     const isDetailed = this.#options.expose.errors === 'detailed' || call?.isAdmin === true
-    const turn = code === 'turn-running' ? call?.view.runningTurn(call.conversationId) : undefined
+    const running =
+      code === 'turn-running' ? call?.view.runningTurn(call.conversationId) : undefined
+    const turnId = running?.id ?? error.turnId
     const isOwnFault = isNamedByBrowser(error) && namesRoute(call)
     return {
       code,
       details: {
         ...(isOwnFault && { status: 400 }),
-        ...(turn !== undefined && { turnId: turn.id }),
+        ...(turnId !== undefined && { turnId }),
         retryAfterMs: isOwnFault ? undefined : retryAfterMs,
         detail: isDetailed ? message : undefined,
       },

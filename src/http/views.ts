@@ -5,19 +5,25 @@
  * opaque data of providers, raw usage, keys, headers or addresses.
  */
 import type {
+  CallRecord,
   ConversationRecord,
+  Decision,
   ErrorRecord,
   Message,
   Part,
   QueuedTurn,
   Receipt,
+  Snapshot,
   Turn,
   TurnRecord,
   Usage,
 } from '../index.ts'
 import type {
   AcceptedView,
+  CallProgressView,
+  CallView,
   ConversationView,
+  DecisionView,
   ErrorView,
   MessageView,
   PartView,
@@ -176,4 +182,44 @@ export function queueView(queue: readonly QueuedTurn[], isRunning: boolean): Que
 /** A browser that may choose something may see it too. */
 function isAllowed(permission: unknown): boolean {
   return permission !== false
+}
+
+/** The calls of a snapshot. */
+export function progressViews(calls: Snapshot['calls']): readonly CallProgressView[] | undefined {
+  return calls?.map(({ callId, toolCallId, toolName, state, waitsFor, expiresAt, progress }) => ({
+    callId,
+    toolCallId,
+    toolName,
+    state,
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
+    ...(progress !== undefined && { progress }),
+  }))
+}
+
+export function decisionView({ outcome, call }: Decision): DecisionView {
+  return { outcome, call: callView(call, true) }
+}
+
+/** A call. Its arguments are content. */
+export function callView(call: CallRecord, withContent: boolean): CallView {
+  const { callId, turnId, step, toolCallId, toolName, state, attempt } = call
+  const { code, waitsFor, input, givenInput, approved, by, reason, expiresAt } = call
+  return {
+    callId,
+    turnId,
+    step,
+    toolCallId,
+    toolName,
+    state,
+    attempt,
+    ...(code !== undefined && { code }),
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(withContent && input !== undefined && { input }),
+    ...(withContent && givenInput !== undefined && { givenInput }),
+    ...(approved !== undefined && { approved }),
+    ...(by !== undefined && { by }),
+    ...(reason !== undefined && { reason }),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
+  }
 }

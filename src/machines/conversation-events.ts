@@ -36,16 +36,23 @@ export type ConversationMachineEvent =
   | { readonly type: 'conversation.put-back'; readonly turnId: string; readonly index: number }
   /** Runs the held queue. `queue` has all queued turns, in the order in which they start. */
   | { readonly type: 'conversation.resume-queue'; readonly queue: readonly string[] }
+  /** The named turn, which waits for an answer to its calls, goes on. */
+  | {
+      readonly type: 'conversation.resume-turn'
+      readonly turnId: string
+      /** All queued turns, in the order in which they start. */
+      readonly queue: readonly string[]
+    }
   /** Starts no further turn: the queue stays on disk. */
   | { readonly type: 'conversation.hold' }
   | { readonly type: 'conversation.sleep' }
   | CancelEvent
   | { readonly type: 'turn.give-up' }
 
-export type RestState = 'idle' | 'done' | 'failed' | 'cancelled'
+export type RestState = 'idle' | 'done' | 'failed' | 'cancelled' | 'waiting'
 
 export interface ConversationContext extends ConversationInput {
-  /** The running turn, or the last one. */
+  /** The running or waiting turn, or the last one. */
   readonly turnId: string
   /** The state at rest: the present one or, while a turn runs, the one before it. */
   readonly restState: RestState
@@ -57,6 +64,16 @@ export interface ConversationContext extends ConversationInput {
   readonly wasHeld: boolean
   /** True if a cancel of the running turn said that the queue goes on. */
   readonly runsQueue: boolean
+  /** True if the running turn had waited. */
+  readonly isResumed: boolean
+  /** A waiting turn that goes on once the running one is over, which is being refused. */
+  readonly resumesNext?: Resumed | undefined
+}
+
+/** A turn that goes on after a wait, with the turns that are queued behind it. */
+export interface Resumed {
+  readonly turnId: string
+  readonly queue: readonly string[]
 }
 
 /** What subscribers are told of the queue. */

@@ -11,7 +11,12 @@
  *   told and stops the actor. The next send starts a new actor, in `idle`. While a turn is being
  *   written into the queue the actor stays: a new one would not know how the turn before ended.
  *
- *   In these states, turns that are queued are held: they wait for `conversation.resume-queue`, or for
+ *   streaming ── calls need an answer ──▶ waiting ── conversation.resume-turn ──▶ streaming
+ *
+ *   `waiting` is a rest state too, and sleeps like the others: the turn that waits is on disk. A new
+ *   actor, in `idle`, learns of it with the turn that goes on, or with the write of the next input.
+ *
+ *   In idle, done, failed and cancelled, turns that are queued are held: they wait for `conversation.resume-queue`, or for
  *   a further queued send. An actor that was asleep does not know of them. The write of the next input
  *   finds them, and its turn is `queued`: then the conversation knows all of them, and goes on with
  *   the first.
@@ -26,16 +31,19 @@ import type {
   Placed,
   QueueReport,
   RestState,
+  Resumed,
 } from './conversation-events.ts'
 import {
   adds,
   goesOn,
   notQueued,
+  places,
   putsBack,
   replaces,
   restState,
   tellsHeld,
   telling,
+  waitingState,
   withdraws,
 } from './queue-transitions.ts'
 import type { TurnResult } from './turn-events.ts'
@@ -56,6 +64,20 @@ function resultIs(result: TurnResult) {
   } as const
 }
 
+/** The queue that the write of an input has found, if it has. */
+const adoptsFound = [
+  {
+    type: 'adoptFound',
+    params: ({ event }: Ended) => event.output.queue,
+  },
+] as const
+
+/** All but the first queued turn end. */
+const replacesFound = {
+  type: 'replaceQueued',
+  params: ({ event }: Ended) => ({ turnIds: event.output.queue?.slice(1) ?? [] }),
+} as const
+
 export const conversationMachine = setup({
   types: {
     input: {} as ConversationInput,
@@ -70,16 +92,31 @@ export const conversationMachine = setup({
       turnId: (_, turnId: string) => turnId,
       wasHeld: ({ context }) => context.queued.length > 0,
       runsQueue: false,
+      isResumed: false,
     }),
+    resume: assign({
+      turnId: (_, { turnId }: Resumed) => turnId,
+      // What is being written comes behind it.
+      queued: ({ context }, { queue }: Resumed) =>
+        queue.filter((id) => !context.placing.includes(id)),
+      isResumed: true,
+      resumesNext: undefined,
+    }),
+    resumeLater: assign({ resumesNext: (_, resumed: Resumed) => resumed }),
     beginFirst: assign({
       turnId: ({ context }) => context.queued[0] ?? '',
       queued: ({ context }) => context.queued.slice(1),
       wasHeld: true,
       runsQueue: false,
+      isResumed: false,
     }),
+    /** The write of an input has found a turn that waits. */
+    findWaiting: assign({ turnId: (_, turnId: string) => turnId, runsQueue: false }),
     add: assign({
       queued: ({ context }, { turnId, place }: Placed) =>
-        place === 'first' ? [turnId, ...context.queued] : [...context.queued, turnId],
+        place === 'first'
+          ? [turnId, ...without(context.queued, turnId)]
+          : [...without(context.queued, turnId), turnId],
       placing: ({ context }, { turnId }: Placed) => without(context.placing, turnId),
     }),
     replaceBy: assign({
@@ -102,6 +139,9 @@ export const conversationMachine = setup({
     }),
     noteRun: assign({ runsQueue: (_, runsQueue: boolean) => runsQueue }),
     adopt: assign({ queued: (_, queued: readonly string[]) => queued }),
+    adoptFound: assign({
+      queued: ({ context }, queued: readonly string[] | undefined) => queued ?? context.queued,
+    }),
     /** Writes the named turn into the queue; reports `conversation.queued`, or refuses the turn. */
     queueTurn: (_, _params: { turnId: string }) => {},
     /** Ends the named turn before its start. */
@@ -136,6 +176,12 @@ export const conversationMachine = setup({
     mayRun: ({ context }, params: { result: TurnResult; expected: TurnResult }) =>
       params.result === params.expected && context.queued.length > 0 && context.runsQueue,
     replacesOthers: (_, output: TurnOutput) => output.replaces === true,
+    hasWaiting: (_, output: TurnOutput) => output.waiting !== undefined,
+    resumesNext: ({ context }, output: TurnOutput) =>
+      context.resumesNext !== undefined &&
+      (output.result === 'rejected' || output.result === 'queued' || output.result === 'kept'),
+    replacesWaiting: (_, output: TurnOutput) =>
+      output.replaces === true && output.waiting !== undefined,
     maySleep: ({ context }) => context.placing.length === 0,
     endedWell: ({ context }) => context.restState === 'done' || context.restState === 'idle',
   },
@@ -149,6 +195,7 @@ export const conversationMachine = setup({
     placing: [],
     wasHeld: false,
     runsQueue: false,
+    isResumed: false,
   }),
   initial: 'idle',
   states: {
@@ -157,16 +204,50 @@ export const conversationMachine = setup({
       invoke: {
         id: 'turn',
         src: 'turn',
-        input: ({ context }) => ({ turnId: context.turnId }),
+        input: ({ context }) => ({
+          turnId: context.turnId,
+          ...(context.isResumed && { entry: 'resume' as const }),
+        }),
         onDone: [
+          {
+            guard: { type: 'resumesNext', params: ({ event }: Ended) => event.output },
+            target: 'streaming',
+            reenter: true,
+            actions: [
+              ...adoptsFound,
+              { type: 'resume', params: ({ context }) => context.resumesNext as Resumed },
+            ],
+          },
+          { guard: resultIs('waiting'), target: 'waiting' },
+          {
+            guard: { type: 'replacesWaiting', params: ({ event }: Ended) => event.output },
+            target: 'waiting',
+            actions: [
+              replacesFound,
+              ...adoptsFound,
+              {
+                type: 'adopt',
+                params: ({ event }: Ended) => event.output.queue?.slice(0, 1) ?? [],
+              },
+              { type: 'findWaiting', params: ({ event }: Ended) => event.output.waiting ?? '' },
+              { type: 'noteRun', params: true },
+              telling(false),
+            ],
+          },
+          {
+            guard: { type: 'hasWaiting', params: ({ event }: Ended) => event.output },
+            target: 'waiting',
+            actions: [
+              ...adoptsFound,
+              { type: 'findWaiting', params: ({ event }: Ended) => event.output.waiting ?? '' },
+              telling(false),
+            ],
+          },
           {
             guard: { type: 'replacesOthers', params: ({ event }: Ended) => event.output },
             ...goesOn,
             actions: [
-              {
-                type: 'replaceQueued',
-                params: ({ event }: Ended) => ({ turnIds: event.output.queue?.slice(1) ?? [] }),
-              },
+              replacesFound,
               {
                 type: 'adopt',
                 params: ({ event }: Ended) => event.output.queue?.slice(0, 1) ?? [],
@@ -209,6 +290,7 @@ export const conversationMachine = setup({
           { guard: { type: 'restStateIs', params: 'done' }, target: 'done' },
           { guard: { type: 'restStateIs', params: 'failed' }, target: 'failed' },
           { guard: { type: 'restStateIs', params: 'cancelled' }, target: 'cancelled' },
+          { guard: { type: 'restStateIs', params: 'waiting' }, target: 'waiting' },
           { target: 'idle' },
         ],
         onError: {
@@ -226,11 +308,10 @@ export const conversationMachine = setup({
         'conversation.send': {
           actions: { type: 'refuseSend', params: ({ event }) => ({ turnId: event.turnId }) },
         },
-        'conversation.queue': {
-          actions: [
-            { type: 'beginPlacing', params: ({ event }) => event.turnId },
-            { type: 'queueTurn', params: ({ event }) => ({ turnId: event.turnId }) },
-          ],
+        'conversation.queue': places,
+        // The running turn is one that is being refused, since another one waits.
+        'conversation.resume-turn': {
+          actions: { type: 'resumeLater', params: ({ event }) => event },
         },
         'conversation.queued': { actions: [adds, telling(false)] },
         'conversation.not-queued': notQueued,
@@ -266,6 +347,7 @@ export const conversationMachine = setup({
     done: restState('done'),
     failed: restState('failed'),
     cancelled: restState('cancelled'),
+    waiting: waitingState,
     // Not a final state: XState keeps each event type that it has seen, and the type of an end
     // would contain the conversation's id.
     asleep: {

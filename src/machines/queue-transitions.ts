@@ -4,7 +4,7 @@
  *
  * Knows nothing of the running turn.
  */
-import type { ConversationContext, Placed, RestState } from './conversation-events.ts'
+import type { ConversationContext, Placed, RestState, Resumed } from './conversation-events.ts'
 
 export function telling(isHeld: boolean) {
   return {
@@ -75,6 +75,26 @@ export const adds = {
   params: ({ event }: { event: Placed }) => event,
 } as const
 
+/** Goes on with a turn that waited for an answer to its calls. */
+export const resumes = {
+  target: 'streaming',
+  actions: {
+    type: 'resume',
+    params: ({ event }: { event: Resumed }) => event,
+  },
+} as const
+
+/** Writes a turn into the queue. Until that is over, the actor stays awake. */
+export const places = {
+  actions: [
+    { type: 'beginPlacing', params: ({ event }: { event: { turnId: string } }) => event.turnId },
+    {
+      type: 'queueTurn',
+      params: ({ event }: { event: { turnId: string } }) => ({ turnId: event.turnId }),
+    },
+  ],
+} as const
+
 /** The turns before the named one end, and it is the only one of the queue. */
 export const replaces = [
   {
@@ -122,7 +142,28 @@ export function restState(state: RestState) {
           telling(false),
         ],
       },
+      // A new actor does not know of the waiting turn.
+      'conversation.resume-turn': resumes,
       'conversation.sleep': { guard: 'maySleep', target: 'asleep' },
     },
   } as const
 }
+
+/**
+ * A turn waits for an answer to its calls. A send is queued behind it, or refused: its write finds the
+ * waiting turn too. The engine has the turn go on where the send steers or replaces it.
+ */
+export const waitingState = {
+  entry: { type: 'rest', params: 'waiting' },
+  on: {
+    'conversation.send': places,
+    'conversation.queue': places,
+    'conversation.queued': { actions: [adds, telling(false)] },
+    'conversation.not-queued': notQueued,
+    'conversation.replaced': { actions: [...replaces, telling(false)] },
+    'conversation.withdraw': withdraws(false),
+    'conversation.put-back': putsBack(false),
+    'conversation.resume-turn': resumes,
+    'conversation.sleep': { guard: 'maySleep', target: 'asleep' },
+  },
+} as const

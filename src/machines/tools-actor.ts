@@ -15,12 +15,15 @@ export interface ToolsInput {
   readonly step: number
 }
 
-/** What follows a step: `run`: its tools; `ask`: the next request; `end`: the end of the turn. */
-export type AfterStep = 'run' | 'ask' | 'end'
+/**
+ * What follows a step: `run`: its tools; `ask`: the next request; `wait`: an answer from outside; `end`:
+ * the end of the turn.
+ */
+export type AfterStep = 'run' | 'ask' | 'wait' | 'end'
 
 /** Reports of a step to the turn machine. */
 export type ToolsReport =
-  /** All calls have settled, and their results are on disk. */
+  /** All calls have settled or wait, and the results are on disk. */
   | { readonly type: 'tools.settled'; readonly next: AfterStep }
   /** Another writer ended or deleted the turn. */
   | { readonly type: 'turn.lost' }
@@ -29,6 +32,7 @@ export type ToolsReport =
 export interface ToolsFigures {
   readonly step: number
   readonly pending: number
+  readonly waiting: number
   readonly started: number
   readonly settled: number
   readonly failed: number

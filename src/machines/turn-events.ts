@@ -13,9 +13,10 @@ export type Outcome = 'done' | 'failed' | 'cancelled'
 
 /**
  * The result of a turn machine. A `rejected` turn was never accepted. The end of an `unsaved` turn
- * was not on disk when the engine closed. A `queued` turn waits behind others.
+ * was not on disk when the engine closed. A `queued` turn waits behind others. A `waiting` turn needs an
+ * answer to its calls, and a `kept` one still does.
  */
-export type TurnResult = Outcome | 'queued' | 'rejected' | 'unsaved'
+export type TurnResult = Outcome | 'queued' | 'rejected' | 'unsaved' | 'waiting' | 'kept'
 
 export interface CancelEvent {
   readonly type: 'turn.cancel'
@@ -41,6 +42,8 @@ export type TurnReport =
       readonly type: 'input.queued'
       readonly queue: readonly string[]
       readonly replaces: boolean
+      /** The turn that waits for an answer to its calls, before all of them. */
+      readonly waiting?: string | undefined
     }
   /** The queued turn is on its line, and no provider can be asked for it. */
   | { readonly type: 'input.unbound' }
@@ -50,6 +53,20 @@ export type TurnReport =
   | { readonly type: 'step.recorded'; readonly next: AfterStep }
   | { readonly type: 'step.unsaved'; readonly code: ColloquyErrorCode }
   | ToolsReport
+  /** The turn waits, on disk. */
+  | { readonly type: 'wait.saved' }
+  /** A call was answered before the turn waited. */
+  | { readonly type: 'wait.changed' }
+  /** A turn that waited goes on. The counts are those of its machine before. */
+  | {
+      readonly type: 'turn.restored'
+      readonly steps: number
+      readonly failedAttempts: number
+    }
+  /** A turn that waited goes on, and no provider can be asked for it. */
+  | { readonly type: 'turn.unbound' }
+  /** The turn was not let go on. */
+  | { readonly type: 'turn.kept' }
   | { readonly type: 'turn.saved' }
   | { readonly type: 'turn.save-failed'; readonly code: ColloquyErrorCode }
   /** The turn took longer than its timeout. */

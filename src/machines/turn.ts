@@ -16,6 +16,14 @@
  *                                         ▼  │
  *                                   waitingToRecord     a cancel or a timeout goes to saving from each
  *
+ *   recordingStep ── recorded, and all calls wait ──▶ waiting
+ *   runningTools ── settled, and some calls wait ──▶ savingWait ── saved ──▶ waiting
+ *   restoring ── restored ──▶ runningTools          the machine of a turn that goes on begins here
+ *     └▶ restoringToCancel, kept
+ *
+ * A turn that waits for an answer to its calls has no machine: `waiting` is the end of one, and the turn
+ * goes on in a new one. So it can leave memory, and goes on in the same way after a restart.
+ *
  * A stay in `recordingStep` writes a finished request with its calls, before any of them runs. A stay in
  * `runningTools` has a `tools` actor, which runs the calls and reports once, however many there are.
  *
@@ -34,20 +42,27 @@
  */
 import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
-import type { Receipt, TurnPhase } from '../protocol/turn.ts'
 import { noTransport, TRANSPORT_ACTOR_ID } from './transport-actor.ts'
 import { type AfterStep, noTools, TOOLS_ACTOR_ID } from './tools-actor.ts'
-import type {
-  CancelAnswer,
-  CancelEvent,
-  EnteredPhase,
-  Outcome,
-  TurnEvent,
-  TurnResult,
-} from './turn-events.ts'
+import type { CancelAnswer, EnteredPhase, Outcome, TurnEvent, TurnResult } from './turn-events.ts'
+import {
+  answer,
+  cancelsFrom,
+  ends,
+  isDone,
+  isLost,
+  lateCancelFrom,
+  mayBackOff,
+  nextIs,
+  refused,
+  timesOut,
+} from './turn-transitions.ts'
+import { restoring, restoringToCancel, savingWait, waits } from './waiting-states.ts'
 
 export interface TurnInput {
   readonly turnId: string
+  /** `resume` for a turn that waited. By default the turn begins. */
+  readonly entry?: 'resume' | undefined
 }
 
 export interface TurnOutput {
@@ -56,6 +71,8 @@ export interface TurnOutput {
   readonly queue?: readonly string[]
   /** True if the first queued turn replaces the others. */
   readonly replaces?: boolean
+  /** The turn that waits for an answer to its calls, before the queue. */
+  readonly waiting?: string
 }
 
 export interface TurnContext extends TurnInput {
@@ -69,95 +86,19 @@ export interface TurnContext extends TurnInput {
   /** The queued turns of the conversation, if this one is queued behind them. */
   readonly queue?: readonly string[]
   readonly replaces?: boolean
+  readonly waiting?: string | undefined
   /** The number of finished requests that brought calls. */
   readonly steps: number
   /** The failed writes of the newest of them. */
   readonly recordFailures: number
 }
 
-type QueueOfTurn = Required<Pick<TurnContext, 'queue' | 'replaces'>>
+type QueueOfTurn = Required<Pick<TurnContext, 'queue' | 'replaces'>> & Pick<TurnContext, 'waiting'>
 
 /** The wait before a save is retried: 100 ms, doubled each time, at most 5 s. */
 function saveDelayMs(failures: number): number {
   return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
 }
-
-function answer(outcome: Receipt['outcome'], from: Receipt['from']) {
-  return {
-    type: 'answerCancel',
-    params: ({ event }: { event: CancelEvent }) => ({ request: event.request, outcome, from }),
-  } as const
-}
-
-/** A cancel that stops the reply. */
-function cancelsFrom(from: TurnPhase) {
-  return {
-    target: '#turn.saving',
-    actions: [
-      { type: 'decide', params: 'cancelled' },
-      { type: 'seal', params: { outcome: 'cancelled' } },
-      answer('cancelled', from),
-    ],
-  } as const
-}
-
-/** Another writer ended the turn while it ran: the save finds that out. */
-const isLost = {
-  target: '#turn.saving',
-  actions: [
-    { type: 'decide', params: 'failed' },
-    { type: 'seal', params: { outcome: 'failed' } },
-  ],
-} as const
-
-/** The turn is done. */
-const isDone = {
-  target: '#turn.saving',
-  actions: [
-    { type: 'decide', params: 'done' },
-    { type: 'seal', params: { outcome: 'done' } },
-  ],
-} as const
-
-function nextIs(next: AfterStep) {
-  return {
-    type: 'nextIs',
-    params: ({ event }: { event: { next: AfterStep } }) => ({ next: event.next, expected: next }),
-  } as const
-}
-
-/** A cancel of a turn whose outcome is decided and which only waits for the disk. */
-function lateCancelFrom(from: TurnPhase) {
-  return [
-    { guard: { type: 'outcomeIs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
-    { actions: [answer('already-done', from)] },
-  ] as const
-}
-
-/** No content has been shown yet: the attempt may be retried, perhaps at a fallback. */
-const mayBackOff = {
-  guard: {
-    type: 'canHelp',
-    params: ({ event }: { event: { retryInMs?: number | undefined } }) => event.retryInMs,
-  },
-  target: '#turn.backingOff',
-  actions: [
-    {
-      type: 'countFailedAttempt',
-      params: ({ event }: { event: { retryInMs?: number | undefined } }) => event.retryInMs ?? 0,
-    },
-    'backOff',
-  ],
-} as const
-
-/** The turn took too long, with its attempts and the waits between them. */
-const timesOut = {
-  target: '#turn.saving',
-  actions: [
-    { type: 'decide', params: 'failed' },
-    { type: 'seal', params: { outcome: 'failed', code: 'timeout-turn' } },
-  ],
-} as const
 
 /** The number of the attempt under way in its turn. Each finished request took one. */
 function attemptOf({ failedAttempts, steps }: TurnContext): number {
@@ -173,20 +114,6 @@ function attempting(phase: 'requesting' | 'awaiting' | 'receiving') {
       attempt: attemptOf(context),
     }),
   } as const
-}
-
-/** The input is not on disk and will not be. */
-const refused = {
-  target: 'rejected',
-  actions: {
-    type: 'refuse',
-    params: ({ event }: { event: { code: ColloquyErrorCode } }) => ({ code: event.code }),
-  },
-} as const
-
-/** A final state: subscribers get the terminal event, then `reply` and the cancels settle. */
-function ends(result: TurnResult) {
-  return { type: 'final', entry: { type: 'settle', params: { result } }, output: result } as const
 }
 
 export const turnMachine = setup({
@@ -232,6 +159,10 @@ export const turnMachine = setup({
     reportRecordFailure: (_, _params: { failures: number; retryInMs: number }) => {},
     /** An actor of the tools threw, which is a bug: notes it as the failure of the turn. */
     failTools: (_, _params: { error: unknown }) => {},
+    /** Notes that the turn waits; reports `wait.saved`, `wait.changed` or `turn.lost`. */
+    saveWait: () => {},
+    /** Lets a waiting turn go on; reports `turn.restored`, `turn.unbound` or `turn.kept`. */
+    restore: () => {},
     /** Writes the sealed reply and the end of the turn; reports whether they were saved. */
     save: () => {},
     reportSaveFailure: (_, _params: { failures: number; retryInMs: number }) => {},
@@ -244,6 +175,12 @@ export const turnMachine = setup({
     adopt: assign({
       queue: (_, { queue }: QueueOfTurn) => queue,
       replaces: (_, { replaces }: QueueOfTurn) => replaces,
+      waiting: (_, { waiting }: QueueOfTurn) => waiting,
+    }),
+    restoreCounts: assign({
+      steps: (_, { steps }: { steps: number; failedAttempts: number }) => steps,
+      failedAttempts: (_, { failedAttempts }: { steps: number; failedAttempts: number }) =>
+        failedAttempts,
     }),
     decide: assign({ outcome: (_, outcome: Outcome) => outcome }),
     countStep: assign({ steps: ({ context }) => context.steps + 1, recordFailures: 0 }),
@@ -252,6 +189,7 @@ export const turnMachine = setup({
   },
   guards: {
     canHelp: (_, retryInMs: number | undefined) => retryInMs !== undefined,
+    isResumed: ({ context }) => context.entry === 'resume',
     hasCalls: (_, hasCalls: boolean | undefined) => hasCalls === true,
     nextIs: (_, params: { next: AfterStep; expected: AfterStep }) =>
       params.next === params.expected,
@@ -266,13 +204,19 @@ export const turnMachine = setup({
   id: 'turn',
   context: ({ input }) => ({
     turnId: input.turnId,
+    ...(input.entry && { entry: input.entry }),
     failedAttempts: 0,
     saveFailures: 0,
     steps: 0,
     recordFailures: 0,
   }),
-  initial: 'recording',
+  initial: 'entering',
   states: {
+    entering: {
+      always: [{ guard: 'isResumed', target: 'restoring' }, { target: 'recording' }],
+    },
+    restoring,
+    restoringToCancel,
     recording: {
       entry: 'record',
       on: {
@@ -408,6 +352,7 @@ export const turnMachine = setup({
         'step.recorded': [
           { guard: nextIs('run'), target: 'runningTools' },
           { guard: nextIs('ask'), target: 'replying' },
+          { guard: nextIs('wait'), ...waits },
           isDone,
         ],
         'step.unsaved': { target: 'waitingToRecord', actions: 'countRecordFailure' },
@@ -455,12 +400,17 @@ export const turnMachine = setup({
         },
       },
       on: {
-        'tools.settled': [{ guard: nextIs('ask'), target: 'replying' }, isDone],
+        'tools.settled': [
+          { guard: nextIs('ask'), target: 'replying' },
+          { guard: nextIs('wait'), target: 'savingWait' },
+          isDone,
+        ],
         'turn.lost': isLost,
         'turn.cancel': cancelsFrom('runningTools'),
         'turn.timed-out': timesOut,
       },
     },
+    savingWait,
     saving: {
       entry: ['stopTimer', { type: 'tellPhase', params: { phase: 'saving' } }, 'save'],
       on: {
@@ -501,9 +451,12 @@ export const turnMachine = setup({
     unsaved: ends('unsaved'),
     queued: ends('queued'),
     rejected: ends('rejected'),
+    waiting: ends('waiting'),
+    kept: ends('kept'),
   },
   output: ({ event, context }) => ({
     result: event.output as TurnResult,
     ...(context.queue && { queue: context.queue, replaces: context.replaces === true }),
+    ...(context.waiting !== undefined && { waiting: context.waiting }),
   }),
 })

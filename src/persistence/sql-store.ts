@@ -7,6 +7,7 @@
  */
 import type { ConversationRecord, ConversationUpdate } from '../protocol/conversation.ts'
 import {
+  callNotFound,
   ColloquyError,
   conversationExists,
   conversationNotFound,
@@ -84,8 +85,32 @@ import type {
   StartedTurn,
   WithdrawnTurn,
 } from './ports/queue-store.ts'
-import type { LateOutcome, ResultsWrite, StepWrite } from './ports/step-store.ts'
-import { noteLateJob, readCalls, readSteps, supplyCallJob } from './statements/known-calls.ts'
+import type { LateOutcome } from './ports/call-write.ts'
+import type { ResultsWrite, StepWrite } from './ports/step-store.ts'
+import type {
+  AnsweredCall,
+  CallAnswer,
+  ExpiredCall,
+  FoundCall,
+  ResumedTurn,
+  StoredWait,
+  TurnResume,
+  TurnWait,
+  WaitingCallList,
+} from './ports/wait-store.ts'
+import {
+  answerCallJob,
+  noteLateJob,
+  readCall,
+  readCalls,
+  readExpired,
+  readSteps,
+  readWaitingCalls,
+  supplyCallJob,
+} from './statements/known-calls.ts'
+import { readWait } from './statements/stored-wait.ts'
+import { resumeTurnJob, waitTurnJob } from './statements/wait-turn.ts'
+import { SELECT_NEXT_EXPIRY, SELECT_WAITING_TURN } from './statements/waiting-calls.ts'
 import type { Store, StoreHealth } from './ports/store.ts'
 import type {
   AcceptedTurn,
@@ -406,11 +431,58 @@ export class SqlStore implements Store {
     viewer?: Viewer,
   ): Promise<{ readonly isTaken: boolean; readonly call: CallRecord }> {
     const supplied = await this.#write(() => supplyCallJob(callId, outcome, at, viewer))
-    if (supplied !== undefined) return supplied
-    throw new ColloquyError(
-      'call-not-found',
-      `There is no call ${JSON.stringify(callId)}. It was never made, or its conversation was deleted.`,
+    if (supplied === undefined) throw callNotFound(callId)
+    return supplied
+  }
+
+  async findCall(callId: string, viewer?: Viewer): Promise<FoundCall> {
+    const found = await this.#read((connection) => readCall(connection, callId, viewer))
+    if (found === undefined) throw callNotFound(callId)
+    return found
+  }
+
+  async answerCall(answer: CallAnswer, at: Date, viewer?: Viewer): Promise<AnsweredCall> {
+    const answered = await this.#write(() => answerCallJob(answer, at, this.epoch, viewer))
+    if (answered === undefined) throw callNotFound(answer.callId)
+    return answered
+  }
+
+  async waitTurn(wait: TurnWait): Promise<'waiting' | 'changed' | 'lost'> {
+    return await this.#ofTurn(waitTurnJob(wait, this.epoch))
+  }
+
+  async resumeTurn(resume: TurnResume): Promise<ResumedTurn | undefined> {
+    const resumed = await this.#held(() => guarded(resumeTurnJob(resume, this.epoch), this.epoch), {
+      isUrgent: true,
+    })
+    if (resumed !== undefined && 'refusal' in resumed) throw resumed.refusal
+    return resumed
+  }
+
+  async readWait(turnId: string, viewer?: Viewer): Promise<StoredWait | undefined> {
+    return await this.#read((connection) => readWait(connection, turnId, viewerParameters(viewer)))
+  }
+
+  async waitingTurn(conversationId: string, viewer?: Viewer): Promise<string | undefined> {
+    const named = { id: toText(conversationId), ...viewerParameters(viewer) }
+    const row = await this.#read((connection) => SELECT_WAITING_TURN.first(connection, named))
+    return row?.id
+  }
+
+  async listWaitingCalls(list: WaitingCallList): Promise<readonly CallRecord[]> {
+    return await this.#read((connection) =>
+      readWaitingCalls(connection, list, this.#brokenRows.report),
     )
+  }
+
+  async nextExpiry(): Promise<Date | undefined> {
+    const row = await this.#read((connection) => SELECT_NEXT_EXPIRY.first(connection, {}))
+    const ms = row?.expires_at ?? null
+    return ms === null ? undefined : new Date(ms)
+  }
+
+  async expiredCalls(at: Date, limit: number): Promise<readonly ExpiredCall[]> {
+    return await this.#read((connection) => readExpired(connection, at, limit))
   }
 
   /** Writes for a running turn, which shows that it could not be written, and writes again. */

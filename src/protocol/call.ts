@@ -4,9 +4,12 @@
  * Knows nothing of tools, or of how a step is asked.
  */
 import type { FinishReason, Usage } from './message.ts'
-import type { CallState, ToolResultCode } from './tool.ts'
+import type { CallState, ToolResultCode, WaitsFor } from './tool.ts'
 
-/** One call of a tool, as it is stored. Its input and its result are in the parts of the reply. */
+/**
+ * One call of a tool, as it is stored. Its input and its result are in the parts of the reply; while it
+ * waits, its input is here too.
+ */
 export interface CallRecord {
   readonly callId: string
   readonly turnId: string
@@ -22,6 +25,20 @@ export interface CallRecord {
   /** The same for each run of one call. */
   readonly idempotencyKey: string
   readonly code?: ToolResultCode
+  /** What the call needs while it waits, or needed last. Absent if it never waited. */
+  readonly waitsFor?: WaitsFor
+  /** The arguments that the model wrote. Only until the call runs or has a result. */
+  readonly input?: unknown
+  /** The arguments that `decide` gave in place of them. */
+  readonly givenInput?: unknown
+  /** The decision, once there is one. */
+  readonly approved?: boolean
+  /** Whose decision it was, in the host's words. */
+  readonly by?: string
+  /** The reason that was given with the decision. */
+  readonly reason?: string
+  /** When the wait ends by itself. Absent if it does not. */
+  readonly expiresAt?: Date
   readonly startedAt?: Date
   readonly endedAt?: Date
   /** The output of a tool that settled after its turn was over, or that `supply` gave. */
@@ -47,9 +64,14 @@ export interface StepRecord {
   readonly endedAt?: Date
 }
 
-/** The outcome of `supply`, with the call as it is now. */
+/** The outcome of `decide` or `supply`, with the call as it is now. */
 export interface Decision {
-  /** `decided`: the outcome was taken. `already-decided`: the call had one, or needs none. */
-  readonly outcome: 'decided' | 'already-decided'
+  /**
+   * - `decided`: this answer was taken.
+   * - `already-decided`: the call had an answer, which `call` shows, or needs none.
+   * - `expired`: the answer came too late.
+   * - `turn-ended`: the turn ended before the answer.
+   */
+  readonly outcome: 'decided' | 'already-decided' | 'expired' | 'turn-ended'
   readonly call: CallRecord
 }

@@ -7,6 +7,7 @@
  * Knows nothing of HTTP answers or the database's own errors: the rooms that meet them choose the
  * code.
  */
+import type { CallRecord } from './call.ts'
 import type { Message } from './message.ts'
 
 /** The kind of failure. Stable: hosts switch on it, so a value is never renamed. */
@@ -23,6 +24,7 @@ export type ColloquyErrorCode =
   | 'message-not-found'
   | 'call-not-found'
   | 'turn-running'
+  | 'turn-waiting'
   | 'queue-full'
   | 'queue-held'
   | 'idempotency-conflict'
@@ -102,6 +104,8 @@ export interface ColloquyErrorDetails {
   readonly requestId?: string | undefined
   readonly isLoading?: true | undefined
   readonly partial?: Message | undefined
+  readonly turnId?: string | undefined
+  readonly calls?: readonly CallRecord[] | undefined
   readonly cause?: unknown
 }
 
@@ -118,6 +122,10 @@ export class ColloquyError extends Error {
   declare readonly isLoading?: true
   /** The reply as far as it came. It is the stored reply if the turn could be saved. */
   declare readonly partial?: Message
+  /** The turn that waits, of `turn-waiting`. */
+  declare readonly turnId?: string
+  /** The calls that need an answer, of `turn-waiting`. */
+  declare readonly calls?: readonly CallRecord[]
 
   constructor(code: ColloquyErrorCode, message: string, details: ColloquyErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -129,6 +137,8 @@ export class ColloquyError extends Error {
     if (details.requestId !== undefined) this.requestId = details.requestId
     if (details.isLoading === true) this.isLoading = true
     if (details.partial !== undefined) this.partial = details.partial
+    if (details.turnId !== undefined) this.turnId = details.turnId
+    if (details.calls !== undefined) this.calls = details.calls
   }
 
   /** The error as plain data, without `partial` and `cause`. */
@@ -177,6 +187,23 @@ export function turnRunning(): ColloquyError {
   return new ColloquyError(
     'turn-running',
     "A turn is running in this conversation. Await its reply or cancel it, then send again, or send with sendPolicy: 'queue'.",
+  )
+}
+
+/** Shared by the store and the engine: either may find that a turn waits. */
+export function turnWaiting(turnId: string, calls?: readonly CallRecord[]): ColloquyError {
+  return new ColloquyError(
+    'turn-waiting',
+    "A turn of this conversation waits for an answer to its calls. Answer them with engine.decide() or engine.supply(), cancel the turn, or send with another sendPolicy than 'reject'.",
+    { turnId, calls },
+  )
+}
+
+/** Shared by the store and the engine. */
+export function callNotFound(callId: string): ColloquyError {
+  return new ColloquyError(
+    'call-not-found',
+    `There is no call ${JSON.stringify(callId)}. It was never made, or its conversation was deleted.`,
   )
 }
 

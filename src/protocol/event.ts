@@ -6,6 +6,7 @@
 import type { ConversationRecord } from './conversation.ts'
 import type { Delta } from './delta.ts'
 import type { ErrorRecord } from './errors.ts'
+import type { CallRecord } from './call.ts'
 import type { FinishReason, Message, Usage } from './message.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { ToolResultCode } from './tool.ts'
@@ -115,6 +116,27 @@ export type TurnHappening =
       readonly isError: boolean
       readonly durationMs: number
     }
+  /** A call needs a decision: `engine.decide`. It is on disk. */
+  | { readonly type: 'approval.needed'; readonly call: CallRecord }
+  /** A call needs an output from outside: `engine.supply`. It is on disk. */
+  | { readonly type: 'output.needed'; readonly call: CallRecord }
+  /** The decision about a call is on disk. */
+  | {
+      readonly type: 'approval.decided'
+      readonly callId: string
+      readonly approved: boolean
+      /** Whose decision it was, in the host's words. */
+      readonly by?: string
+      readonly reason?: string
+    }
+  /** Nothing runs any more, and these calls need an answer. The turn leaves memory after a while. */
+  | {
+      readonly type: 'turn.waiting'
+      readonly turn: TurnRecord
+      readonly calls: readonly CallRecord[]
+    }
+  /** The turn goes on. */
+  | { readonly type: 'turn.resumed'; readonly turn: TurnRecord }
   /** A write of the turn failed. Its data is kept, and the write is made again. */
   | {
       readonly type: 'turn.save-failed'

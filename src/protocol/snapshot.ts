@@ -12,7 +12,7 @@ export interface Snapshot {
   readonly parts: readonly Part[]
   /** The text parts, joined. */
   readonly text: string
-  readonly status: 'streaming' | MessageStatus
+  readonly status: 'streaming' | 'waiting' | MessageStatus
   /** The calls of the newest step that brought any; absent if there are none. */
   readonly calls?: readonly CallProgress[]
 }

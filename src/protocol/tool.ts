@@ -32,6 +32,7 @@ export type ToolChoice = 'auto' | 'none' | 'required' | { readonly tool: string 
  * - `stopped`: the turn ended while the tool ran; it may or may not have taken effect.
  * - `not-run`: the turn ended before the tool was started.
  * - `unknown`: the process ended while the tool ran; it may or may not have taken effect.
+ * - `denied`: the call needed an approval, and was denied. `expired`: nobody answered it in time.
  */
 export type ToolResultCode =
   | 'invalid-input'
@@ -45,18 +46,23 @@ export type ToolResultCode =
   | 'stopped'
   | 'not-run'
   | 'unknown'
+  | 'denied'
+  | 'expired'
 
 /**
  * The state of a call:
  *
- * - `pending`: recorded, and waits for its start.
+ * - `waiting`: it needs a decision, or an output from outside.
+ * - `pending`: recorded or approved, and waits for its start.
  * - `started`: its tool may be running.
  * - `finished`, `failed`: the tool returned, or threw, timed out, or returned no JSON.
  * - `stopped`: the turn ended while it ran. `not-run`: the turn ended before its start.
  * - `unknown`: the process ended while it ran.
  * - `refused`: it never could start, for example because its arguments were not valid.
+ * - `denied`, `expired`: it needed an answer, which was a no, or did not come in time.
  */
 export type CallState =
+  | 'waiting'
   | 'pending'
   | 'started'
   | 'finished'
@@ -65,6 +71,11 @@ export type CallState =
   | 'not-run'
   | 'unknown'
   | 'refused'
+  | 'denied'
+  | 'expired'
+
+/** What a waiting call needs: a decision by `decide`, or an output by `supply`. */
+export type WaitsFor = 'decision' | 'output'
 
 /** A call of the newest step, as snapshots show it. */
 export interface CallProgress {
@@ -74,4 +85,8 @@ export interface CallProgress {
   readonly state: CallState
   /** The newest value that the tool reported. */
   readonly progress?: unknown
+  /** Only of a call that waits. */
+  readonly waitsFor?: WaitsFor
+  /** When the wait ends by itself. Absent if it does not. */
+  readonly expiresAt?: Date
 }

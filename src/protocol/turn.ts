@@ -11,12 +11,14 @@ export const SEND_POLICIES = ['reject', 'queue', 'merge', 'steer', 'replace'] as
 /**
  * What a send does where a turn runs, or where turns are queued. Otherwise it starts.
  *
- * - `reject`: it is refused with `turn-running`, or with `queue-held` if no turn runs.
+ * - `reject`: it is refused with `turn-running`, with `turn-waiting` if the turn waits for an answer to its
+ *   calls, or with `queue-held` if there are only queued turns.
  * - `queue`: its turn is queued behind the others.
  * - `merge`: its input joins the last queued turn if that came with `merge` too and has the same options:
  *   both callers get the same turn and the same reply. Otherwise as `queue`.
- * - `steer`: its turn is queued before the others, and starts when the running turn has ended. Its input
- *   joins a first queued turn that came with `steer` and has the same options.
+ * - `steer`: its turn is queued before the others. The running turn ends after the calls of its present
+ *   request, and a turn that waits ends at once: its waiting calls are denied. The input joins a first queued
+ *   turn that came with `steer` and has the same options.
  * - `replace`: its turn starts as soon as it is on disk and the running turn is stopped. The running turn
  *   and the queued ones end as `cancelled`, with the error code `replaced`.
  *
@@ -27,9 +29,9 @@ export type SendPolicy = (typeof SEND_POLICIES)[number]
 
 /**
  * A `queued` turn waits for the turns before it. A `pending` turn is accepted; the provider is not
- * asked yet.
+ * asked yet. A `waiting` turn needs an answer to its calls.
  */
-export type TurnStatus = 'queued' | 'pending' | 'streaming' | TerminalStatus
+export type TurnStatus = 'queued' | 'pending' | 'streaming' | 'waiting' | TerminalStatus
 
 /** The statuses with which a turn ends. */
 export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
@@ -45,6 +47,7 @@ export type TerminalStatus = 'done' | 'cancelled' | 'failed' | 'interrupted'
  * - `recordingStep`: a finished request with tool calls is being written.
  * - `waitingToRecord`: the write failed, and is made again later.
  * - `runningTools`: the calls run.
+ * - `waiting`: calls need a decision or an output, and nothing runs.
  * - `saving`: the end is being written.
  * - `waitingToSave`: the write failed, and is made again later.
  */
@@ -57,6 +60,7 @@ export type TurnPhase =
   | 'recordingStep'
   | 'waitingToRecord'
   | 'runningTools'
+  | 'waiting'
   | 'saving'
   | 'waitingToSave'
 
@@ -95,6 +99,8 @@ export interface TurnRecord {
   readonly usage?: Usage
   /** The number of steps that were asked. Absent for a turn that ran no tool. */
   readonly steps?: number
+  /** The turn that took over, if one that was sent with `steer` ended this one. */
+  readonly endedBy?: string
   /** The JSON that the host gave to `send` for this turn. */
   readonly metadata?: unknown
   /** The policy under which the turn was queued. Absent if it started at once. */

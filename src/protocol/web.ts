@@ -6,9 +6,10 @@
  * client, which both speak it.
  */
 import type { Settings } from './conversation.ts'
+import type { Decision } from './call.ts'
 import type { ColloquyErrorCode } from './errors.ts'
 import type { FinishReason, MessageRole, MessageStatus, Usage } from './message.ts'
-import type { ToolResultCode } from './tool.ts'
+import type { CallState, ToolResultCode, WaitsFor } from './tool.ts'
 import type { Receipt, SendPolicy, TerminalStatus, TurnPhase, TurnStatus } from './turn.ts'
 
 /** The kinds of failure that only the HTTP handler has. Stable like {@link ColloquyErrorCode}. */
@@ -22,6 +23,7 @@ export type HttpErrorCode =
   | 'origin-refused'
   | 'request-timeout'
   | 'route-not-found'
+  | 'tool-call-answered'
   | 'too-many-streams'
   | 'too-many-turns'
   | 'unauthorized'
@@ -41,7 +43,7 @@ export interface Problem {
   readonly code: PublicErrorCode
   /** The wait after which the request may succeed. */
   readonly retryAfterMs?: number
-  /** The turn that runs, with `turn-running`. */
+  /** The turn that runs or waits, with `turn-running` and `turn-waiting`. */
   readonly turnId?: string
   /** The field of the body, or the parameter, that was refused. */
   readonly field?: string
@@ -222,12 +224,48 @@ export type ReplyOp =
   | { readonly part: number; readonly open: PartOpening }
   | { readonly part: number; readonly close: true }
 
-/** The reply of a running turn. With `unchanged` the reader has its parts, and deltas follow. */
+/** A call of a tool, as a browser sees it. Times are ISO strings. */
+export interface CallView {
+  readonly callId: string
+  readonly turnId: string
+  readonly step: number
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly state: CallState
+  readonly attempt: number
+  readonly code?: ToolResultCode
+  readonly waitsFor?: WaitsFor
+  readonly input?: unknown
+  readonly givenInput?: unknown
+  readonly approved?: boolean
+  readonly by?: string
+  readonly reason?: string
+  readonly expiresAt?: string
+}
+
+/** A call of the newest request, as a browser sees it. Its arguments are in the part with its id. */
+export interface CallProgressView extends Pick<
+  CallView,
+  'callId' | 'toolCallId' | 'toolName' | 'state' | 'waitsFor' | 'expiresAt'
+> {
+  /** The newest value that the tool reported. */
+  readonly progress?: unknown
+}
+
+/** The reply of a running or waiting turn. With `unchanged` the reader has its parts, and deltas follow. */
 export interface ReplyState {
   readonly messageId: string
-  readonly status: 'streaming' | MessageStatus
+  readonly status: 'streaming' | 'waiting' | MessageStatus
   readonly parts?: readonly PartView[]
   readonly unchanged?: true
+  /** The calls of the newest request; absent if it has none. */
+  readonly calls?: readonly CallProgressView[]
+}
+
+/** The answer to an answer: what became of it, and the call as it is now. */
+export interface DecisionView {
+  readonly outcome: Decision['outcome']
+  readonly call: CallView
 }
 
 /** What a reader who comes late needs to know of a conversation. */

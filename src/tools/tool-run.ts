@@ -86,7 +86,9 @@ export class ToolRun {
           if (!this.#isOver) progress(value)
         },
       }
-      const returned: unknown = tool.execute?.(this.#input, call)
+      const { execute } = tool
+      const returned: unknown =
+        typeof execute === 'function' ? execute(this.#input, call) : undefined
       const value = isGenerator(returned) ? await this.#drawn(returned) : await returned
       return outputOutcome(value, tool, this.#port)
     } catch (error) {

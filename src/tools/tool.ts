@@ -27,10 +27,21 @@ export interface Tool<I = unknown, O = unknown> {
    * `null`. The values that an async generator yields are progress; the value that it returns is the
    * result, or the last one that it yielded.
    *
+   * With `'client'`, the turn waits for the output, which `engine.supply` gives.
+   *
    * Without it, the turn ends with finish reason `tool-calls`, and the host answers the call.
    */
   readonly execute?:
     | ((input: I, call: CallContext) => O | Promise<O> | AsyncGenerator<unknown, O | void>)
+    | 'client'
+    | undefined
+  /**
+   * True if a call waits for `engine.decide` before it runs; a function decides for each call, within 10
+   * seconds. If it throws or is late, the call does not run. @defaultValue `false`
+   */
+  readonly needsApproval?:
+    | boolean
+    | ((input: I, call: Omit<CallContext, 'signal' | 'progress'>) => boolean | Promise<boolean>)
     | undefined
   /** Milliseconds after which the call has the result `timeout`. @defaultValue `timeouts.toolMs` */
   readonly timeoutMs?: number | undefined

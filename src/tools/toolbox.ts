@@ -42,6 +42,11 @@ export function runsAny(tools: Toolbox): boolean {
   return false
 }
 
+/** Returns true if calls of the tool may wait for an answer from outside. */
+export function mayWait({ tool }: ReadyTool): boolean {
+  return tool.execute === 'client' || (tool.needsApproval ?? false) !== false
+}
+
 /** Tells whether a tool is described to the model as it was before. */
 export function fingerprintOf({ definition }: ReadyTool): string {
   const { description = '', inputSchema: schema } = definition

@@ -7,10 +7,14 @@
 import type { ToolCallPart } from '../protocol/message.ts'
 import { type CallOutcome, failedOutcome, plainOutcome } from '../protocol/call-outcome.ts'
 import { type Checked, told } from './schema.ts'
+import type { WaitsFor } from '../protocol/tool.ts'
+import type { CallContext } from './tool.ts'
 import type { ReadyTool, Toolbox } from './toolbox.ts'
 
 export type Verdict =
   | { readonly kind: 'run'; readonly tool: ReadyTool; readonly input: unknown }
+  /** It needs an answer first. `input`: the arguments as the model wrote them. */
+  | { readonly kind: 'wait'; readonly waitsFor: WaitsFor; readonly input: unknown }
   | { readonly kind: 'refused'; readonly outcome: CallOutcome }
   /** The tool has no `execute`: the host answers. */
   | { readonly kind: 'host' }
@@ -24,6 +28,14 @@ export interface JudgeOptions {
   readonly inputBytes: number
   /** Resolves when nobody waits for the check of an input any more. */
   readonly late: (tool: ReadyTool) => Promise<CallOutcome>
+  /** The arguments to check in place of those of the call. */
+  readonly input?: { readonly value: unknown } | undefined
+  /** True if the call needs no answer any more. */
+  readonly isLet: boolean
+  /** What the tool is told when it says whether it needs an approval. */
+  readonly context: () => Omit<CallContext, 'signal' | 'progress'>
+  /** Gets what `needsApproval` threw, or why it did not answer. */
+  readonly threw: (error: unknown) => void
 }
 
 const LONGEST_LIST = 1_000
@@ -31,6 +43,9 @@ const LONGEST_LIST = 1_000
 export async function judge(call: ToolCallPart, options: JudgeOptions): Promise<Verdict> {
   const { tools, isAvailable, inputBytes, late } = options
   const tool = tools.get(call.toolName)
+  if (tool === undefined && options.isLet) {
+    return { kind: 'refused', outcome: plainOutcome('unavailable') }
+  }
   if (tool === undefined) {
     const names = [...tools.values()].filter(isAvailable).map(({ name }) => name)
     const list = names.join(', ').slice(0, LONGEST_LIST)
@@ -41,12 +56,52 @@ export async function judge(call: ToolCallPart, options: JudgeOptions): Promise<
   if (call.inputText.length > inputBytes) {
     return refused('invalid-input', `The arguments are longer than ${inputBytes} characters.`)
   }
-  const read = readArguments(call.inputText)
+  const read = options.input ?? readArguments(call.inputText)
   if (read === undefined) return refused('invalid-input', 'The arguments are not valid JSON.')
   const checked = await Promise.race([checkedInput(tool, read.value), late(tool)])
-  if ('value' in checked) return { kind: 'run', tool, input: checked.value }
   if ('isError' in checked) return { kind: 'refused', outcome: checked }
-  return refused('invalid-input', `The arguments are not valid:\n${told(checked.issues)}`)
+  if ('issues' in checked) {
+    return refused('invalid-input', `The arguments are not valid:\n${told(checked.issues)}`)
+  }
+  if (options.isLet) return { kind: 'run', tool, input: checked.value }
+  const asks = await Promise.race([asksFor(tool, checked.value, options), late(tool)])
+  if (asks === undefined || typeof asks === 'object') {
+    if (asks !== undefined) options.threw(new Error('needsApproval did not answer in time.'))
+    return refused('failed', 'Whether this call needs an approval could not be found out.')
+  }
+  if (asks) return { kind: 'wait', waitsFor: 'decision', input: read.value }
+  if (tool.tool.execute === 'client') {
+    return { kind: 'wait', waitsFor: 'output', input: read.value }
+  }
+  return { kind: 'run', tool, input: checked.value }
+}
+
+/** Whether a call needs an approval; `undefined` if the tool could not say. */
+async function asksFor(
+  { tool }: ReadyTool,
+  input: unknown,
+  { context, threw }: JudgeOptions,
+): Promise<boolean | undefined> {
+  const { needsApproval = false } = tool
+  if (typeof needsApproval === 'boolean') return needsApproval
+  try {
+    const answer: unknown = await needsApproval(input, context())
+    // Whatever is no clear no is a yes.
+    return answer !== false
+  } catch (error) {
+    threw(error)
+    return undefined
+  }
+}
+
+/**
+ * The arguments that a decision gives, as the schema takes them.
+ *
+ * @returns the issues, in words; `undefined` if there are none
+ */
+export async function issuesOf(tool: ReadyTool, input: unknown): Promise<string | undefined> {
+  const checked = await checkedInput(tool, input)
+  return 'issues' in checked ? told(checked.issues) : undefined
 }
 
 /** A check that throws found nothing valid: it is code of the host, or input nested too deep for it. */
@@ -58,7 +113,7 @@ async function checkedInput({ check }: ReadyTool, input: unknown): Promise<Check
   }
 }
 
-function refused(code: 'invalid-input' | 'no-such-tool', message: string): Verdict {
+function refused(code: 'invalid-input' | 'no-such-tool' | 'failed', message: string): Verdict {
   return { kind: 'refused', outcome: failedOutcome(code, message) }
 }
 

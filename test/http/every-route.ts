@@ -9,6 +9,7 @@ export interface RouteIds {
   readonly conversation: string
   readonly message: string
   readonly turn: string
+  readonly call?: string
 }
 
 export interface RouteRequest {
@@ -37,6 +38,7 @@ const BODIES: Readonly<Record<string, (ids: RouteIds) => unknown>> = {
   'DELETE /conversations/:id/queue/:turnId': () => ({}),
   'POST /conversations/:id/queue/resume': () => ({}),
   'GET /conversations/:id/turns/:turnId': () => undefined,
+  'POST /conversations/:id/calls/:callId': () => ({ approved: true }),
   'GET /conversations/:id/events': () => undefined,
   'GET /events': () => undefined,
   'GET /models': () => undefined,
@@ -61,7 +63,8 @@ export function everyRoute(ids: RouteIds): readonly RouteRequest[] {
       path: path
         .replace(':id', ids.conversation)
         .replace(':messageId', ids.message)
-        .replace(':turnId', ids.turn),
+        .replace(':turnId', ids.turn)
+        .replace(':callId', ids.call ?? 'no-such-call'),
       ...(json !== undefined && { json }),
     }
   })

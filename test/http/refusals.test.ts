@@ -108,7 +108,7 @@ test('knows its methods and paths, and nothing else', async () => {
     '/conversations/%ff',
     '/conversations/%',
     `/conversations/${'x'.repeat(201)}`,
-    `/conversations/${id}/calls/c1`,
+    `/conversations/${id}/calls`,
     '/search?q=x',
   ]
   for (const path of paths) {

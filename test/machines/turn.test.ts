@@ -520,8 +520,10 @@ function leaves(node: AnyStateNode): readonly AnyStateNode[] {
 }
 
 test('each state between the accept and the end tells its own name as the phase', () => {
+  // Before the accept, and before a turn that waited goes on, there is nothing to tell.
+  const silent = ['entering', 'recording', 'withdrawing', 'restoring', 'restoringToCancel']
   const between = leaves(turnMachine.root).filter(
-    ({ key, type }) => type !== 'final' && key !== 'recording' && key !== 'withdrawing',
+    ({ key, type }) => type !== 'final' && !silent.includes(key),
   )
   const context = { turnId: 't', failedAttempts: 0, saveFailures: 0, steps: 0, recordFailures: 0 }
 
@@ -532,8 +534,8 @@ test('each state between the accept and the end tells its own name as the phase'
     )
   })
 
-  expect(told).toEqual(between.map(({ key }) => [key]))
-  expect(between).toHaveLength(9)
+  expect(told).toEqual(between.map(({ key }) => [key === 'savingWait' ? 'waiting' : key]))
+  expect(between).toHaveLength(10)
 })
 
 interface Telling {

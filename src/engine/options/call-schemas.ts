@@ -12,6 +12,8 @@ import { abortSignal, headers, json, settings, text, extraBody, group, record } 
 import { toolEntries, toolNames } from './tool-schemas.ts'
 
 const MAX_ID_LENGTH = 200
+/** A reason is told to the model. */
+const LONGEST_REASON = 2_000
 
 /** An id or a name that the host makes up. */
 export const chosenId = v.pipe(
@@ -193,6 +195,17 @@ export const conversationId = v.string()
 export const optionalId = v.optional(v.string())
 export const turnId = v.string()
 export const callId = v.string()
+export const decision = group({
+  approved: v.boolean(),
+  reason: v.optional(v.pipe(v.string(), v.maxLength(LONGEST_REASON))),
+  input: v.optional(json),
+  by: v.optional(ownerId),
+})
+export const waitingCallList = group({
+  conversationId: v.optional(v.string()),
+  ownerId: v.optional(ownerId),
+  limit: pageLimit,
+})
 export const supplied = v.union(
   [group({ output: json }), group({ error: text })],
   'either { output } or { error }',

@@ -217,6 +217,11 @@ export interface TimeoutOptions {
   /** How long a tool may run. Its call then has the result `timeout`. @defaultValue 60,000 */
   readonly toolMs?: number | undefined
   /**
+   * How long a call waits for an answer, a decision or an output. Then it is denied, with the code
+   * `expired`. @defaultValue `Infinity`
+   */
+  readonly approvalMs?: number | undefined
+  /**
    * How long `close` waits for tools that still run although their turns are over. Outcomes that come
    * later are dropped. A finite number; 0 does not wait. @defaultValue 1,000
    */

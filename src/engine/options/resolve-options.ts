@@ -81,6 +81,7 @@ const optionsSchema = group({
       turnMs: v.optional(duration, 3_600_000),
       usageMs: v.optional(delay, USAGE_MS),
       toolMs: v.optional(duration, 60_000),
+      approvalMs: v.optional(duration, Infinity),
       toolCloseMs: v.optional(delay, 1_000),
     }),
     {},

@@ -22,7 +22,18 @@ const schema = v.lazy((given) => (isSchemaLike(given) ? v.unknown() : jsonRecord
 const tool = group({
   description: v.optional(v.string()),
   inputSchema: v.optional(schema),
-  execute: v.optional(functionValue<NonNullable<AnyTool['execute']>>()),
+  execute: v.optional(
+    v.union(
+      [v.literal('client'), functionValue<NonNullable<AnyTool['execute']>>()],
+      "a function, or 'client'",
+    ),
+  ),
+  needsApproval: v.optional(
+    v.union(
+      [v.boolean(), functionValue<Extract<AnyTool['needsApproval'], () => unknown>>()],
+      'a boolean, or a function',
+    ),
+  ),
   timeoutMs: v.optional(duration),
   resultBytes: v.optional(count),
   runs: v.optional(v.picklist(['together', 'alone'])),

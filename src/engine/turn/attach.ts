@@ -7,6 +7,7 @@
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { TurnStore } from '../../persistence/ports/turn-store.ts'
+import type { TurnRecord } from '../../protocol/turn.ts'
 import type { Turn } from '../api.ts'
 import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from './live-turn.ts'
@@ -20,13 +21,15 @@ interface AttachParts {
   readonly viewer?: Viewer | undefined
   /** Makes the queued turns of a conversation live. Absent where none can start. */
   readonly restore?: (conversationId: string) => Promise<unknown>
+  /** Makes a waiting turn live. Absent where none can go on. */
+  readonly reach?: (turnId: string) => Promise<LiveTurn | undefined>
   /** Called for a stored turn without an end, of which there is no live turn. */
-  readonly unended?: () => ColloquyError
+  readonly unended?: (turn: TurnRecord) => ColloquyError
 }
 
 /** @throws `turn-not-found` */
 export async function attachTurn(
-  { store, find, cancel, viewer, restore, unended }: AttachParts,
+  { store, find, cancel, viewer, restore, reach, unended }: AttachParts,
   turnId: string,
 ): Promise<Turn> {
   const handleOf = async (live: LiveTurn | undefined): Promise<Turn | undefined> => {
@@ -55,11 +58,15 @@ export async function attachTurn(
     const queued = await handleOf(await find(turnId))
     if (queued !== undefined) return queued
   }
+  if (stored.turn.status === 'waiting' && reach !== undefined) {
+    const waiting = await handleOf(await reach(turnId))
+    if (waiting !== undefined) return waiting
+  }
   const begun = stored.turn.endedAt === undefined ? await handleOf(await find(turnId)) : undefined
   if (begun !== undefined) return begun
   return new StoredTurn(
     stored,
     () => cancel(stored.turn.conversationId, turnId, viewer),
-    unended?.(),
+    unended?.(stored.turn),
   )
 }

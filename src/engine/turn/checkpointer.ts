@@ -101,6 +101,22 @@ export class Checkpoints {
     return progress
   }
 
+  /**
+   * The turn waits: its reply does not grow for a while. Returns the number of pieces on disk, with which
+   * `goOn` begins again.
+   */
+  rest(live: LiveTurn): number {
+    const made = this.#streaming.get(live.turnId)?.made ?? 0
+    this.end(live)
+    return made
+  }
+
+  /** The turn goes on after a wait, with so many pieces on disk. */
+  goOn(live: LiveTurn, pieces: number): void {
+    this.#progressOf(live).made = pieces
+    live.hasCheckpoints = true
+  }
+
   /** Ends the checkpoints of a reply. `TurnEnding` saves the sealed reply. */
   end(live: LiveTurn): void {
     if (!this.#streaming.delete(live.turnId) || this.#streaming.size > 0) return

@@ -120,6 +120,7 @@ export class TurnEnding {
       error: errorOf(live),
       usage: live.usage,
       steps,
+      endedBy: outcome === 'done' ? live.endedBy : undefined,
       reply: isKept
         ? {
             parts,
@@ -185,9 +186,9 @@ function endedSteps(live: LiveTurn): EndedSteps | undefined {
 }
 
 /** Why the model stopped, as far as it decided that itself. */
-function finishReasonOf({ step, calls, replyFeed }: LiveTurn): FinishReason | undefined {
+function finishReasonOf({ step, calls, replyFeed, endedBy }: LiveTurn): FinishReason | undefined {
   if (step === undefined) return undefined
-  if (step.isEndedByHost) return 'other'
+  if (step.isEndedByHost || endedBy !== undefined) return 'other'
   const { finishReason } = step.end
   // Calls of a request that allowed none did not run: what the model said is the answer.
   const isAnswer = calls?.step === step && step.isLast && finishReason === 'tool-calls'

@@ -18,6 +18,7 @@ import type { CancelCause } from './cancel-cause.ts'
 import type { RunningCalls } from './running-calls.ts'
 import type { Step } from './step.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
+import type { TurnInWait } from './turn-in-wait.ts'
 import type { TurnTools } from './turn-tools.ts'
 import { usageSum } from './usage-sum.ts'
 
@@ -31,11 +32,14 @@ export class LiveTurn {
   readonly request: TurnRequest
   readonly replyFeed: ReplyFeed
   readonly accepted = Promise.withResolvers<Message>()
-  readonly reply = Promise.withResolvers<Reply>()
+  readonly reply: PromiseWithResolvers<Reply>
   /** Resolves when the provider is about to be asked. */
   readonly started = Promise.withResolvers<void>()
   /** Resolves last, after the promises above. A rejected turn never settles `reply`. */
   readonly over = Promise.withResolvers<void>()
+  /** Resolves when the turn leaves memory, over or not. */
+  readonly left = Promise.withResolvers<void>()
+  #rested: PromiseWithResolvers<void> | undefined
   readonly #cancels = new Map<number, PendingCancel>()
   #lastRequest = 0
   /** True once a transition has answered a cancel by cancelling the turn. */
@@ -98,6 +102,14 @@ export class LiveTurn {
   timer: unknown
   /** True if checkpoints of the reply may be on disk. */
   hasCheckpoints = false
+  /** The queued turn that takes over at the end of a step. */
+  endedBy: string | undefined
+  /** Set while the turn waits for an answer to its calls, and while it is let go on. */
+  wait: TurnInWait | undefined
+  /** True while nothing runs of the turn, which waits. */
+  isResting = false
+  /** The record of the turn as it was let wait. */
+  waitRecord: TurnRecord | undefined
   /** Why the turn failed, if its request did not: its time was up, or an actor of it failed. */
   fault: ErrorRecord | undefined
   outcome: Outcome = 'done'
@@ -107,9 +119,15 @@ export class LiveTurn {
   /** Why the last save failed. */
   saveFailure: ErrorRecord | undefined
 
-  constructor(request: TurnRequest, replyFeed: ReplyFeed) {
+  /** @param reply - of a turn that was live before */
+  constructor(
+    request: TurnRequest,
+    replyFeed: ReplyFeed,
+    reply: PromiseWithResolvers<Reply> = Promise.withResolvers(),
+  ) {
     this.request = request
     this.replyFeed = replyFeed
+    this.reply = reply
     // An unhandled rejection would end the host's process. Callers that await still get the error.
     this.accepted.promise.catch(() => {})
     this.reply.promise.catch(() => {})
@@ -168,6 +186,25 @@ export class LiveTurn {
     if (this.step === undefined || this.replyFeed.isSealed) return
     this.#earlierUsage.push(this.step.end.usage)
     this.step = this.step.next()
+  }
+
+  /** Resolves when the turn waits, or is over. */
+  get rested(): Promise<unknown> {
+    this.#rested ??= Promise.withResolvers()
+    return Promise.race([this.#rested.promise, this.over.promise])
+  }
+
+  /** Nothing runs of the turn, which waits. */
+  rest(): void {
+    this.isResting = true
+    this.#rested?.resolve()
+    this.#rested = undefined
+  }
+
+  /** Takes over the counts of a turn that goes on after a wait. */
+  restoreCounts(earlierUsage: readonly (Usage | undefined)[], cuts: number): void {
+    this.#earlierUsage = [...earlierUsage]
+    this.#cuts = cuts
   }
 
   /** Counts a reply that was cut amid its calls. Returns true from the second one on. */

@@ -5,7 +5,12 @@
  */
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
-import { ColloquyError, conversationNotFound, turnRunning } from '../../protocol/errors.ts'
+import {
+  ColloquyError,
+  conversationNotFound,
+  turnRunning,
+  turnWaiting,
+} from '../../protocol/errors.ts'
 import type { QueuedTurn } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
 import type { ResumeOptions } from '../api.ts'
@@ -92,6 +97,11 @@ export class QueueCalls {
       return
     }
     if (queue.length === 0) return
+    const waiting = await this.#parts.store.waitingTurn(conversationId, viewer)
+    if (waiting !== undefined) {
+      if (first !== undefined) throw turnWaiting(waiting)
+      return
+    }
     const others = queue.filter((id) => id !== first)
     actors.send(conversationId, {
       type: 'conversation.resume-queue',

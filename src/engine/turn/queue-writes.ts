@@ -26,6 +26,8 @@ interface QueueWritesParts {
   readonly tell: (conversationId: string, event: ConversationMachineEvent) => void
   readonly onIdle: (conversationId: string) => void
   readonly isClosing: () => boolean
+  /** A turn was queued, perhaps behind one that waits for an answer to its calls. */
+  readonly placedBehind: (live: LiveTurn, placed: PlacedTurn) => void
 }
 
 export class QueueWrites {
@@ -48,6 +50,7 @@ export class QueueWrites {
       live.isWriting = false
       queue.placed(live, placed)
       this.#tellPlaced(live, conversation, live.isWithdrawn ? 'joined' : placed.place)
+      if (!live.isWithdrawn) this.#parts.placedBehind(live, placed)
     } catch (error) {
       live.isWriting = false
       live.isQueued = false

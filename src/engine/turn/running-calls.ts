@@ -2,6 +2,8 @@
 import type { ToolsFigures, ToolsReport } from '../../machines/tools-actor.ts'
 import type { TurnReport } from '../../machines/turn-events.ts'
 import type { CallEnd } from '../../persistence/ports/call-write.ts'
+import type { CallRecord } from '../../protocol/call.ts'
+import type { CallProgress } from '../../protocol/tool.ts'
 import type { Step } from './step.ts'
 
 export interface RunningCalls {
@@ -18,8 +20,16 @@ export interface RunningCalls {
    * meanwhile.
    */
   record(): Promise<TurnReport | undefined>
-  /** Starts the calls. */
+  /** Starts the calls, and after a wait those that were let run. */
   start(report: (report: ToolsReport) => void): void
+  /** Takes the answer to a call that waits. It is on disk. */
+  answered(call: CallRecord): void
+  /** Writes that the turn waits. Returns `undefined` if the calls were stopped meanwhile. Never rejects. */
+  saveWait(): Promise<TurnReport | undefined>
+  /** The calls that need an answer. */
+  readonly waitingCalls: readonly CallRecord[]
+  /** The calls as snapshots show them. */
+  readonly shown: readonly CallProgress[]
   /**
    * Ends the calls with the turn: no tool starts afterwards, and every call without a result gets one.
    * Returns how many had been started, and how many not.

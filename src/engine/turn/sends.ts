@@ -101,7 +101,7 @@ export class Sends {
     const stopListening = this.#abortOn(request, () => live)
     const [replyId, turnId] = [options.newId(), options.newId()]
     live = turns.create({ ...request, turnId, replyId })
-    void live.over.promise.then(stopListening)
+    void live.left.promise.then(stopListening)
     const type = this.#mayQueue(request) ? 'conversation.queue' : 'conversation.send'
     actors.send(live.conversationId, { type, turnId: live.turnId })
     return live
@@ -114,7 +114,10 @@ export class Sends {
       const live = send()
       if (live === undefined) return
       const turn = live.mergedInto ?? live
-      if (turn.isQueued && turn.queued !== undefined) void turns.queue.inputs.abort(live, 'signal')
+      if (turn.isResting)
+        void turns.waiting.cancel(turn.turnId, { cause: 'signal' }).catch(() => {})
+      else if (turn.isQueued && turn.queued !== undefined)
+        void turns.queue.inputs.abort(live, 'signal')
       else void cancelTurn(actors, turn, { cause: 'signal' })
     })
   }
@@ -156,7 +159,7 @@ export class Sends {
       // A refused send ends a moment after its refusal. By then, another send may have its key.
       const forget = () => this.#keyed.remove(name, live)
       live.accepted.promise.catch(forget)
-      void live.over.promise.then(forget)
+      void live.left.promise.then(forget)
       return live
     })
     if (!('turnId' in found)) return await this.#ended(found, request)
@@ -223,6 +226,12 @@ export class Sends {
         const cancel = () => this.#parts.cancel(conversationId, id, request.viewer)
         return new TurnHandle(live, first.input, placed, cancel)
       }
+    }
+    if (first.turn.status === 'waiting' || first.turn.endedAt === undefined) {
+      const { turns } = this.#parts
+      const live = turns.find(id) ?? (await turns.waiting.reach(id, request.viewer))
+      const cancel = () => this.#parts.cancel(conversationId, id, request.viewer)
+      if (live !== undefined) return new TurnHandle(live, first.input, 'started', cancel)
     }
     return new StoredTurn(first, () => this.#parts.cancel(conversationId, id, request.viewer))
   }

@@ -2,6 +2,8 @@
 import type { ConversationStore } from '../../persistence/ports/conversation-store.ts'
 import type { NewCall } from '../../persistence/ports/call-write.ts'
 import type { StepStore } from '../../persistence/ports/step-store.ts'
+import type { TurnStore } from '../../persistence/ports/turn-store.ts'
+import type { WaitStore } from '../../persistence/ports/wait-store.ts'
 import type { LateTool } from '../../protocol/event.ts'
 import type { ToolSlots } from '../../tools/slots.ts'
 import type { CallContext } from '../../tools/tool.ts'
@@ -10,11 +12,17 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { Checkpoints } from './checkpointer.ts'
 import type { LateTools } from './late-tools.ts'
 import type { LiveTurn } from './live-turn.ts'
+import type { Sealer } from './queued-options.ts'
 
 export interface StepCallsPort {
-  readonly store: StepStore & ConversationStore
+  readonly store: StepStore & ConversationStore & WaitStore & Pick<TurnStore, 'getTurn'>
   readonly options: ResolvedOptions
   readonly checkpoints: Checkpoints
+  readonly sealer: Sealer
+  /** The queued turn that takes over at the end of the step, if there is one. */
+  readonly steeredBy: (live: LiveTurn) => string | undefined
+  /** A call waits until then. */
+  readonly expires: (at: Date | undefined) => void
   readonly slots: ToolSlots
   readonly late: LateTools
   /** Returns true if the tool may run in the present mode. */

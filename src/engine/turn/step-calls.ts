@@ -2,106 +2,90 @@
  * The calls of one finished step: judged, written, run within the limits, and given their results.
  *
  *   record ── the step is on disk ──▶ run ── a result each ──▶ settled, once all results are on disk
+ *     └─ an answer is needed first ─▶ wait ── answered ──▶ run, or a result at once
  *
  * No tool starts before its call is on disk, and none after `stop`, which gives every call that has no
  * result a truthful one. The turn machine decides when each of this happens. Knows nothing of how a
  * request is made.
  */
-import { setImmediate as nextTask } from 'node:timers/promises'
 import type { AfterStep, ToolsFigures, ToolsReport } from '../../machines/tools-actor.ts'
 import type { TurnReport } from '../../machines/turn-events.ts'
-import type { CallEnd, NewCall } from '../../persistence/ports/call-write.ts'
-import type { LateOutcome } from '../../persistence/ports/step-store.ts'
+import type { CallEnd } from '../../persistence/ports/call-write.ts'
 import type { ContinuedTurn } from '../../persistence/ports/turn-store.ts'
-import { type CallOutcome, failedOutcome, plainOutcome } from '../../protocol/call-outcome.ts'
-import { errorRecord } from '../../protocol/errors.ts'
+import type { CallRecord } from '../../protocol/call.ts'
+import { type CallOutcome, deniedOutcome, plainOutcome } from '../../protocol/call-outcome.ts'
 import type { TurnHappening } from '../../protocol/event.ts'
-import type { ToolCallPart } from '../../protocol/message.ts'
-import type { CallProgress, CallState, ToolResultCode } from '../../protocol/tool.ts'
-import { ToolRun } from '../../tools/tool-run.ts'
-import type { ReadyTool } from '../../tools/toolbox.ts'
-import { judge } from '../../tools/verdict.ts'
+import type { CallProgress } from '../../protocol/tool.ts'
+import type { TurnRecord } from '../../protocol/turn.ts'
+import type { ToolRun } from '../../tools/tool-run.ts'
 import { recordFault } from '../options/logging.ts'
-import { plainJson } from '../options/plain-json.ts'
 import { CallProgressTimer } from './call-progress.ts'
+import { answeredOutcome, runOf } from './call-run.ts'
+import { verdictsOn } from './call-verdicts.ts'
+import { CallWrites } from './call-writes.ts'
 import type { LiveTurn } from './live-turn.ts'
 import type { RunningCalls } from './running-calls.ts'
 import type { Step } from './step.ts'
 import type { StepCallsPort } from './step-calls-port.ts'
+import {
+  asStored,
+  callsAgain,
+  figuresOf,
+  finishedCalls,
+  MAY_START,
+  progressOf,
+  type StepCall,
+  stepCall,
+  waitedCalls,
+  waitingRecord,
+} from './step-call.ts'
+import { waitMark } from './wait-mark.ts'
 
-interface StepCall {
-  readonly record: Omit<NewCall, 'state' | 'code'>
-  readonly part: ToolCallPart
-  /** Absent if no tool of that name is offered. */
-  readonly tool: ReadyTool | undefined
-  /** True if an earlier turn may have run it already. */
-  readonly isAgain: boolean
-  /** Resolves when its end is on disk. */
-  readonly saved: PromiseWithResolvers<void>
-  readonly progress: CallProgressTimer
-  state: CallState
-  code: ToolResultCode | undefined
-  /** The input as the schema made it, once the call may run. */
-  input: unknown
-  run: ToolRun | undefined
-  hasSlot: boolean
-  isSaved: boolean
-  startedAt: number
-}
-
-const MAY_START = new Set<CallState>(['pending', 'started'])
+/** How the calls came: of a step that has finished, of an earlier turn, or of a turn that waited. */
+type Origin = 'step' | 'again' | 'wait'
 
 export class StepCalls implements RunningCalls {
   readonly #live: LiveTurn
   readonly #step: Step
   readonly #port: StepCallsPort
   readonly #calls: readonly StepCall[]
+  readonly #writes: CallWrites
   /** True if the step has calls that the host answers. */
   readonly #hasHostCalls: boolean
-  /** True if an earlier turn made the calls. */
-  readonly isContinued: boolean
+  readonly #origin: Origin
   #isJudged = false
-  #isRecorded = false
+  #isRecorded: boolean
   #isStopped = false
   #report: ((report: ToolsReport) => void) | undefined
   #next: AfterStep = 'ask'
-  /** Calls with results that are not on disk. */
-  #unsaved: StepCall[] = []
-  #isSaving = false
   #stopWaiting: (() => void) | undefined
-  readonly #pauses = new Set<() => void>()
+  /** The calls that were let run, from the moment they are judged. */
+  readonly #judged = new Set<StepCall>()
   readonly #stopped = Promise.withResolvers<void>()
 
   /** The calls of a step that has finished. */
   static finished(live: LiveTurn, step: Step, port: StepCallsPort): StepCalls {
-    const parts = live.replyFeed.stepParts().filter((part) => part.type === 'tool-call')
-    const { newId } = port.options
-    const calls = parts.map((part, index) => {
-      const { toolCallId, toolName } = part
-      const callId = newId()
-      const names = { callId, toolCallId, toolName, idempotencyKey: callId }
-      return { part, record: { ...names, n: index + 1, attempt: 1 } }
-    })
-    return new StepCalls(live, step, port, calls, false)
+    const calls = finishedCalls(live.replyFeed.stepParts(), port.options.newId)
+    return new StepCalls(live, step, port, calls, 'step')
   }
 
   /** The calls of an earlier turn that are run again. They are on disk as started. */
-  static again(
+  static again(live: LiveTurn, step: Step, port: StepCallsPort, turn: ContinuedTurn): StepCalls {
+    return new StepCalls(live, step, port, callsAgain(live.replyFeed.parts(), turn), 'again')
+  }
+
+  /** The calls of a turn that goes on after a wait, as their rows have them. */
+  static waited(
     live: LiveTurn,
     step: Step,
     port: StepCallsPort,
-    { again }: ContinuedTurn,
+    stored: readonly CallRecord[],
   ): StepCalls {
-    const parts = new Map(
-      live.replyFeed
-        .parts()
-        .flatMap((part) => (part.type === 'tool-call' ? [[part.toolCallId, part] as const] : [])),
-    )
-    const calls = again.flatMap((record) => {
-      const part = parts.get(record.toolCallId)
-      return part === undefined ? [] : [{ part, record }]
-    })
-    return new StepCalls(live, step, port, calls, true)
+    const parts = live.replyFeed.parts()
+    const calls = new StepCalls(live, step, port, waitedCalls(parts, stored), 'wait')
+    for (const record of stored) calls.#take(record)
+    calls.#show()
+    return calls
   }
 
   private constructor(
@@ -109,36 +93,46 @@ export class StepCalls implements RunningCalls {
     step: Step,
     port: StepCallsPort,
     calls: readonly Pick<StepCall, 'part' | 'record'>[],
-    isAgain: boolean,
+    origin: Origin,
   ) {
     this.#live = live
     this.#step = step
     this.#port = port
-    this.isContinued = isAgain
-    this.#isRecorded = isAgain
+    this.#origin = origin
+    this.#isRecorded = origin !== 'step'
     const tools = live.tools?.tools
-    const all = calls.map(({ part, record }): StepCall => ({
-      record,
-      part,
-      tool: tools?.get(part.toolName),
-      isAgain,
-      saved: Promise.withResolvers(),
-      progress: new CallProgressTimer(port.options, (value) => this.#tell(record.callId, value)),
-      state: isAgain ? 'started' : 'pending',
-      code: undefined,
-      input: undefined,
-      run: undefined,
-      hasSlot: false,
-      isSaved: false,
-      startedAt: 0,
-    }))
+    const all = calls.map((call) => {
+      const tell = (value: unknown) => this.#tell(call.record.callId, value)
+      const progress = new CallProgressTimer(port.options, tell)
+      return stepCall(call, tools, progress, origin === 'again')
+    })
     const isHosts = ({ tool }: StepCall) => tool !== undefined && tool.tool.execute === undefined
-    this.#hasHostCalls = all.some(isHosts)
-    this.#calls = all.filter((call) => !isHosts(call))
+    // Host calls have no rows: after a wait, only the reply shows that there are some.
+    const shown = origin === 'wait' ? live.replyFeed.stepParts() : []
+    this.#hasHostCalls =
+      all.some(isHosts) ||
+      shown.some((part) => {
+        const tool = part.type === 'tool-call' ? tools?.get(part.toolName) : undefined
+        return tool !== undefined && tool.tool.execute === undefined
+      })
+    this.#calls = all.filter((call) => origin === 'wait' || !isHosts(call))
+    this.#writes = new CallWrites({
+      live,
+      port,
+      saved: (some) => {
+        for (const call of some) this.#toldSaved(call)
+      },
+      lost: () => this.#report?.({ type: 'turn.lost' }),
+      idle: () => this.#settle(),
+    })
   }
 
   get step(): Step {
     return this.#step
+  }
+
+  get isContinued(): boolean {
+    return this.#origin === 'again'
   }
 
   get isRecorded(): boolean {
@@ -148,10 +142,13 @@ export class StepCalls implements RunningCalls {
   async record(): Promise<TurnReport | undefined> {
     await this.#judge()
     if (this.#isStopped) return undefined
+    if (this.#onlyWaits && this.#port.steeredBy(this.#live) !== undefined) this.#denyWaiting()
     this.#reserve()
     const { store, checkpoints, options } = this.#port
     const live = this.#live
     const { attempts, failedAttempts } = this.#step
+    const waits = this.#onlyWaits
+    if (waits) live.replyFeed.hush()
     const { n, pieces, last } = checkpoints.pieces(live)
     try {
       const isOurs = await store.recordStep({
@@ -161,7 +158,11 @@ export class StepCalls implements RunningCalls {
         n,
         pieces,
         step: this.#step.record('tools'),
-        calls: this.#calls.map(({ record, state, code }) => ({ ...record, state, code })),
+        calls: this.#calls.map(({ record, state, code, wait }) => {
+          return { ...record, state, code, wait: state === 'waiting' ? wait : undefined }
+        }),
+        // After the write: the step, each call, the phase, a snapshot, and that the turn waits.
+        wait: waits ? waitMark(live, this.#port.sealer, 4 + this.#waiting.length) : undefined,
         at: new Date(options.steadyClock.now()),
       })
       if (!isOurs) return { type: 'turn.lost' }
@@ -172,7 +173,9 @@ export class StepCalls implements RunningCalls {
       return code === 'turn-not-found' ? { type: 'turn.lost' } : { type: 'step.unsaved', code }
     }
     this.#isRecorded = true
-    for (const call of this.#calls) if (!MAY_START.has(call.state)) this.#isOnDisk(call)
+    for (const call of this.#calls) {
+      if (!MAY_START.has(call.state) && call.state !== 'waiting') this.#isOnDisk(call)
+    }
     if (this.#isStopped) return undefined
     const { step, finishReason, usage } = this.#step.record('tools')
     this.#publish({
@@ -181,6 +184,11 @@ export class StepCalls implements RunningCalls {
       ...(finishReason !== undefined && { finishReason }),
       ...(usage !== undefined && { usage }),
     })
+    for (const call of this.#waiting) this.#needs(call)
+    if (waits) {
+      live.waitRecord = await this.#storedTurn()
+      return this.#isStopped ? undefined : { type: 'step.recorded', next: 'wait' }
+    }
     this.#show()
     if (this.#isOver) return { type: 'step.recorded', next: this.#goOn() }
     return { type: 'step.recorded', next: 'run' }
@@ -188,12 +196,54 @@ export class StepCalls implements RunningCalls {
 
   start(report: (report: ToolsReport) => void): void {
     this.#report = report
-    if (this.isContinued) {
-      this.#safely(this.#startAgain())
-      return
+    for (const call of this.#calls) if (call.hasSlot && call.run === undefined) this.#begin(call)
+    this.#safely(this.#startLet())
+  }
+
+  answered(record: CallRecord): void {
+    const { callId } = record
+    // What has a result by now keeps it.
+    if (this.#isStopped || !this.#waiting.some((call) => call.record.callId === callId)) return
+    const call = this.#take(record) as StepCall
+    this.#tellDecision(record)
+    if (call.state === 'waiting') this.#needs(call)
+    this.#show()
+    // Between two stays in `runningTools`, the next one starts what is let.
+    if (this.#report !== undefined) this.#safely(this.#startLet())
+  }
+
+  async saveWait(): Promise<TurnReport | undefined> {
+    const { store, sealer } = this.#port
+    const live = this.#live
+    live.replyFeed.hush()
+    const count = this.#waiting.length
+    // An answer came before the write.
+    if (!this.#onlyWaits || this.#port.steeredBy(live) !== undefined) {
+      return { type: 'wait.changed' }
     }
-    for (const call of this.#calls) if (call.hasSlot) this.#begin(call)
-    this.#startNext()
+    // After the write: a snapshot, and that the turn waits.
+    const mark = waitMark(live, sealer, 2)
+    const result = await this.#writes.written(() =>
+      store.waitTurn({ turnId: live.turnId, calls: count, ...mark }),
+    )
+    if (this.#isStopped || result === undefined) return undefined
+    if (result === 'lost') return { type: 'turn.lost' }
+    if (result === 'changed') return { type: 'wait.changed' }
+    live.waitRecord = await this.#storedTurn()
+    return this.#isStopped ? undefined : { type: 'wait.saved' }
+  }
+
+  /** What subscribers are told of the turn that waits. */
+  async #storedTurn(): Promise<TurnRecord | undefined> {
+    return await this.#writes.written(() => this.#port.store.getTurn(this.#live.turnId))
+  }
+
+  get shown(): readonly CallProgress[] {
+    return progressOf(this.#calls)
+  }
+
+  get waitingCalls(): readonly CallRecord[] {
+    return this.#waiting.map((call) => this.#recordOf(call))
   }
 
   stop(): { readonly stopped: number; readonly notRun: number } {
@@ -202,9 +252,9 @@ export class StepCalls implements RunningCalls {
     this.#isStopped = true
     this.#stopped.resolve()
     this.#stopWaiting?.()
-    for (const resume of this.#pauses) resume()
+    this.#writes.stop()
     for (const call of this.#calls) {
-      if (!MAY_START.has(call.state)) continue
+      if (!MAY_START.has(call.state) && call.state !== 'waiting') continue
       const hasBegun = this.#stopRun(call)
       if (hasBegun) count.stopped += 1
       else count.notRun += 1
@@ -216,15 +266,17 @@ export class StepCalls implements RunningCalls {
     for (const call of this.#calls) {
       if (!MAY_START.has(call.state) || call.tool?.tool.local === true) continue
       this.#stopRun(call)
-      this.#unsaved.push(call)
+      this.#writes.add(call)
     }
-    this.#safely(this.#save())
+    this.#safely(this.#writes.save())
     this.#startNext()
   }
 
   get unsaved(): readonly CallEnd[] {
-    return this.#calls.flatMap(({ record, state, code, isSaved }) =>
-      isSaved || MAY_START.has(state) ? [] : [{ callId: record.callId, state, code }],
+    return this.#calls.flatMap(({ record, state, code, isSaved, isEndOnDisk }) =>
+      isSaved || isEndOnDisk || MAY_START.has(state)
+        ? []
+        : [{ callId: record.callId, state, code }],
     )
   }
 
@@ -233,33 +285,57 @@ export class StepCalls implements RunningCalls {
   }
 
   figures(): ToolsFigures {
-    const count = (...states: readonly CallState[]) =>
-      this.#calls.filter(({ state }) => states.includes(state)).length
-    const started = this.#calls.filter(({ state, run }) => state === 'started' && run).length
-    return {
-      step: this.#number,
-      pending: count('pending', 'started') - started,
-      started,
-      settled: this.#calls.length - count('pending', 'started'),
-      failed: count('failed'),
-      toolNames: [...new Set(this.#calls.map(({ part }) => part.toolName))],
-    }
+    return figuresOf(this.#calls, this.#number)
   }
 
   get #number(): number {
     return this.isContinued ? this.#step.number - 1 : this.#step.number
   }
 
+  get #waiting(): readonly StepCall[] {
+    return this.#calls.filter(({ state }) => state === 'waiting')
+  }
+
+  /** True once each call has a result. */
   get #isOver(): boolean {
-    return this.#calls.every(({ state }) => !MAY_START.has(state))
+    return this.#calls.every(({ state }) => !MAY_START.has(state) && state !== 'waiting')
+  }
+
+  /** True if nothing runs or will, and a call needs an answer. */
+  get #onlyWaits(): boolean {
+    return this.#waiting.length > 0 && !this.#calls.some(({ state }) => MAY_START.has(state))
   }
 
   /** What follows the step. The next request is made ready at once. */
   #goOn(): AfterStep {
+    const live = this.#live
+    const steering = this.#port.steeredBy(live)
+    if (this.#next === 'ask' && steering !== undefined) {
+      live.endedBy = steering
+      return 'end'
+    }
     const next = this.#hasHostCalls ? 'end' : this.#next
     // The next step of calls that run again is made already.
-    if (next === 'ask' && !this.isContinued) this.#live.nextStep()
+    if (next === 'ask' && !this.isContinued) live.nextStep()
     return next
+  }
+
+  /** All that ran has its result on disk: the step is over, or what is left needs an answer. */
+  #settle(): void {
+    if (this.#isStopped) return
+    if (this.#onlyWaits && this.#port.steeredBy(this.#live) !== undefined) {
+      this.#writes.add(...this.#denyWaiting())
+      this.#safely(this.#writes.save())
+      return
+    }
+    if (this.#isOver) this.#reportOnce({ type: 'tools.settled', next: this.#goOn() })
+    else if (this.#onlyWaits) this.#reportOnce({ type: 'tools.settled', next: 'wait' })
+  }
+
+  #reportOnce(report: ToolsReport): void {
+    const tell = this.#report
+    this.#report = undefined
+    tell?.(report)
   }
 
   /** Once: a failed write does not judge anew. */
@@ -292,37 +368,57 @@ export class StepCalls implements RunningCalls {
   }
 
   async #judgeCalls(calls: readonly StepCall[]): Promise<void> {
-    const { limits, steadyClock, timeouts } = this.#port.options
-    const late = Promise.withResolvers<CallOutcome>()
-    void this.#stopped.promise.then(() => late.resolve(plainOutcome('not-run')))
-    const timer = steadyClock.setTimeout(
-      () => late.resolve(failedOutcome('timeout', 'The arguments could not be checked in time.')),
-      Math.min(timeouts.toolMs, LONGEST_CHECK_MS),
-    )
-    const judged = calls.map(async (call, index) => {
-      if (index >= limits.callsPerStep) {
-        return { kind: 'refused', outcome: plainOutcome('too-many-calls') } as const
-      }
-      return await judge(call.part, {
-        tools: this.#live.tools?.tools ?? new Map(),
-        isAvailable: (tool) => this.#port.isAvailable(tool),
-        inputBytes: limits.toolInputBytes,
-        late: () => late.promise,
-      })
+    const verdicts = await verdictsOn(calls, {
+      live: this.#live,
+      port: this.#port,
+      step: this.#number,
+      stopped: this.#stopped.promise,
     })
-    const verdicts = await Promise.all(judged)
-    steadyClock.clearTimeout(timer)
     if (this.#isStopped) return
     for (const [index, verdict] of verdicts.entries()) {
       const call = calls[index] as StepCall
       if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
       if (verdict.kind === 'run') call.input = verdict.input
+      if (verdict.kind !== 'wait') continue
+      call.state = 'waiting'
+      call.wait = verdict.wait
     }
   }
 
   #refuse(call: StepCall, outcome: CallOutcome): void {
     call.state = 'refused'
     this.#answer(call, outcome)
+  }
+
+  /** The user wrote something else: what waits is denied. */
+  #denyWaiting(): readonly StepCall[] {
+    const calls = this.#waiting
+    for (const call of calls) {
+      call.state = 'denied'
+      this.#answer(call, deniedOutcome('The user wrote something else.'))
+    }
+    this.#show()
+    return calls
+  }
+
+  /** Takes over what a row says of a call. Its result, if the row has it, comes into the reply. */
+  #take(record: CallRecord): StepCall | undefined {
+    const call = this.#calls.find((one) => one.record.callId === record.callId)
+    if (call === undefined) return undefined
+    asStored(call, record)
+    const { state, isSaved } = call
+    if (MAY_START.has(state) || state === 'waiting' || isSaved) return call
+    call.isEndOnDisk = true
+    if (this.#live.replyFeed.hasResult(record.toolCallId)) {
+      call.isSaved = true
+      call.saved.resolve()
+      return call
+    }
+    const outcome = answeredOutcome(call, record, this.#port.options)
+    if (outcome === undefined) return call
+    this.#answer(call, outcome)
+    this.#writes.add(call)
+    return call
   }
 
   /** Adds the result of a call to the reply. */
@@ -354,24 +450,24 @@ export class StepCalls implements RunningCalls {
   /** Starts the calls that waited for others to end, in the order of the calls. */
   #startNext(): void {
     if (this.#isStopped || this.#stopWaiting !== undefined) return
-    const waiting = this.#calls.find(({ state, hasSlot, run }) => {
-      return MAY_START.has(state) && !hasSlot && run === undefined
+    const next = this.#calls.find(({ state, hasSlot, run, isLet }) => {
+      return MAY_START.has(state) && !hasSlot && run === undefined && !isLet
     })
-    if (waiting === undefined || !this.#fits(waiting)) return
+    if (next === undefined || !this.#fits(next)) return
     const stopWaiting = this.#port.slots.wait(() => {
       this.#stopWaiting = undefined
-      waiting.hasSlot = true
-      this.#safely(this.#startLater(waiting))
+      next.hasSlot = true
+      this.#safely(this.#startLater(next))
       this.#startNext()
     })
-    if (!waiting.hasSlot) this.#stopWaiting = stopWaiting
+    if (!next.hasSlot) this.#stopWaiting = stopWaiting
   }
 
   async #startLater(call: StepCall): Promise<void> {
     if (call.state === 'pending') {
       const { store, options } = this.#port
       const at = new Date(options.steadyClock.now())
-      const isOurs = await this.#written(() => store.startCalls([call.record.callId], at))
+      const isOurs = await this.#writes.written(() => store.startCalls([call.record.callId], at))
       if (isOurs === false) return this.#report?.({ type: 'turn.lost' })
     }
     if (this.#isStopped || !MAY_START.has(call.state)) return this.#release(call)
@@ -380,44 +476,34 @@ export class StepCalls implements RunningCalls {
     this.#show()
   }
 
-  async #startAgain(): Promise<void> {
-    await this.#judgeCalls(this.#calls)
-    if (this.#isStopped) return
-    this.#unsaved.push(...this.#calls.filter(({ state }) => !MAY_START.has(state)))
+  /** Judges the calls that are let run: their tools may have changed meanwhile. Then starts them. */
+  async #startLet(): Promise<void> {
+    const calls = this.#calls.filter((call) => {
+      return call.isLet && MAY_START.has(call.state) && !this.#judged.has(call)
+    })
+    if (calls.length > 0) {
+      for (const call of calls) this.#judged.add(call)
+      await this.#judgeCalls(calls)
+      if (this.#isStopped) return
+      for (const call of calls) call.isLet = false
+      this.#writes.add(...calls.filter(({ state }) => !MAY_START.has(state)))
+    }
     this.#startNext()
-    this.#safely(this.#save())
+    this.#safely(this.#writes.save())
   }
 
   #begin(call: StepCall): void {
     const { record, tool } = call
     if (tool === undefined || this.#isStopped) return
-    const { options } = this.#port
-    const { timeoutMs = options.timeouts.toolMs, resultBytes = options.limits.toolResultBytes } =
-      tool.tool
-    const run = new ToolRun(tool, call.input, {
-      clock: options.steadyClock,
-      timeoutMs,
-      resultBytes,
-      copyJson: plainJson,
+    const run = runOf(call, tool, {
+      live: this.#live,
+      port: this.#port,
       // Calls that run again are of the step before the one that follows.
-      context: this.#port.contextOf(this.#live, this.#number, record),
-      redact: this.#port.redact,
-      progress: (value) => this.#progress(call, value),
-      settled: (outcome) => this.#safely(this.#settled(call, outcome, run)),
-      late: (outcome) => void this.#late(call, outcome, run),
-      threw: (error) =>
-        options.failureLog.warn(
-          {
-            turnId: this.#live.turnId,
-            callId: record.callId,
-            toolName: record.toolName,
-            err: error,
-          },
-          'A tool failed.',
-        ),
+      step: this.#number,
+      settled: (outcome, ended) => this.#safely(this.#settled(call, outcome, ended)),
     })
     call.run = run
-    call.startedAt = options.steadyClock.now()
+    call.startedAt = this.#port.options.steadyClock.now()
     const { callId, toolCallId, toolName, attempt } = record
     this.#publish({ type: 'tool.started', callId, toolCallId, toolName, attempt })
     run.start()
@@ -429,43 +515,9 @@ export class StepCalls implements RunningCalls {
     this.#answer(call, outcome)
     this.#release(call)
     this.#show()
-    this.#unsaved.push(call)
+    this.#writes.add(call)
     this.#startNext()
-    await this.#save()
-  }
-
-  /** Writes the results that are not on disk; those that come meanwhile go with the next write. */
-  async #save(): Promise<void> {
-    if (this.#isSaving) return
-    this.#isSaving = true
-    while (this.#unsaved.length > 0 && !this.#isStopped) {
-      // Results that come together share a write.
-      await nextTask()
-      if (this.#isStopped) break
-      const calls = this.#unsaved
-      this.#unsaved = []
-      const isOurs = await this.#saveResults(calls)
-      if (isOurs === undefined) break
-      if (!isOurs) return this.#report?.({ type: 'turn.lost' })
-      for (const call of calls) this.#toldSaved(call)
-    }
-    this.#isSaving = false
-    if (!this.#isStopped && this.#unsaved.length === 0 && this.#isOver) {
-      this.#report?.({ type: 'tools.settled', next: this.#goOn() })
-    }
-  }
-
-  async #saveResults(calls: readonly StepCall[]): Promise<boolean | undefined> {
-    const { store, checkpoints, options } = this.#port
-    const { n, pieces, last } = checkpoints.pieces(this.#live)
-    const ends = calls.map(({ record, state, code }) => ({ callId: record.callId, state, code }))
-    const at = new Date(options.steadyClock.now())
-    const { turnId } = this.#live
-    const isOurs = await this.#written(() =>
-      store.recordResults({ turnId, n, pieces, calls: ends, at }),
-    )
-    if (isOurs === true) checkpoints.written(this.#live, last)
-    return isOurs
+    await this.#writes.save()
   }
 
   #toldSaved(call: StepCall): void {
@@ -487,35 +539,6 @@ export class StepCalls implements RunningCalls {
     call.saved.resolve()
   }
 
-  /** Writes until it succeeds. Returns `undefined` if the calls were stopped meanwhile. */
-  async #written(write: () => Promise<boolean>): Promise<boolean | undefined> {
-    for (let failures = 1; !this.#isStopped; failures += 1) {
-      try {
-        return await write()
-      } catch (error) {
-        if (this.#isStopped) return undefined
-        const retryInMs = Math.min(100 * 2 ** (failures - 1), 5_000)
-        this.#live.saveFailure = errorRecord(error)
-        this.#port.reportFailure(this.#live, failures, retryInMs)
-        await this.#pause(retryInMs)
-      }
-    }
-    return undefined
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { steadyClock } = this.#port.options
-    return new Promise((resolve) => {
-      const resume = () => {
-        this.#pauses.delete(resume)
-        steadyClock.clearTimeout(timer)
-        resolve()
-      }
-      const timer = steadyClock.setTimeout(resume, ms)
-      this.#pauses.add(resume)
-    })
-  }
-
   /** Ends a call that has no result. Returns true if its tool had been entered. */
   #stopRun(call: StepCall): boolean {
     const { run } = call
@@ -528,29 +551,28 @@ export class StepCalls implements RunningCalls {
     return hasBegun
   }
 
-  /** Notes the outcome of a tool whose call has a result, and tells it. */
-  async #late(call: StepCall, { output, isError }: CallOutcome, run: ToolRun): Promise<void> {
-    const { late, store, options, announce } = this.#port
-    const { callId } = call.record
-    const { turnId, conversationId, replyFeed } = this.#live
-    await call.saved.promise
-    if (late.isClosed) return
-    const outcome: LateOutcome =
-      isError && typeof output === 'string' ? { error: output } : { output }
-    try {
-      const isNoted = await store.recordLate(callId, outcome)
-      if (isNoted && !late.isClosed) {
-        announce(conversationId, { type: 'tool.late', turnId, callId, isError }, replyFeed.ownerId)
-      }
-    } catch (error) {
-      const { code } = errorRecord(error)
-      options.logger.warn(
-        { turnId, callId, code },
-        'The outcome of a late tool could not be saved.',
-      )
-    } finally {
-      late.remove(run)
-    }
+  /** Tells subscribers that a call needs an answer. */
+  #needs(call: StepCall): void {
+    const record = this.#recordOf(call)
+    const type = call.wait?.waitsFor === 'output' ? 'output.needed' : 'approval.needed'
+    this.#publish({ type, call: record })
+    this.#port.expires(call.wait?.expiresAt)
+  }
+
+  #tellDecision({ callId, approved, by, reason, state }: CallRecord): void {
+    if (approved === undefined || state === 'finished' || state === 'failed') return
+    this.#publish({
+      type: 'approval.decided',
+      callId,
+      approved,
+      ...(by !== undefined && { by }),
+      ...(reason !== undefined && { reason }),
+    })
+  }
+
+  #recordOf(call: StepCall): CallRecord {
+    const { turnId, conversationId } = this.#live
+    return waitingRecord(call, { turnId, conversationId, step: this.#number })
   }
 
   /** A clock of the host that throws must not take an event from its readers. */
@@ -576,19 +598,6 @@ export class StepCalls implements RunningCalls {
     this.#port.slots.release()
   }
 
-  #progress(call: StepCall, value: unknown): void {
-    try {
-      call.progress.push(value)
-    } catch (error) {
-      const { turnId } = this.#live
-      this.#port.options.warnings.warn(
-        `progress ${call.record.toolName}`,
-        { turnId, toolName: call.record.toolName, err: error },
-        'The progress of a tool is no JSON, or more than 16 KiB, and was not shown.',
-      )
-    }
-  }
-
   #tell(callId: string, value: unknown): void {
     if (this.#isStopped) return
     this.#publish({ type: 'tool.progress', callId, value })
@@ -596,16 +605,6 @@ export class StepCalls implements RunningCalls {
   }
 
   #show(): void {
-    this.#live.replyFeed.showCalls(
-      this.#calls.map(({ record, state, progress }): CallProgress => {
-        const { callId, toolCallId, toolName } = record
-        const { value } = progress
-        const base = { callId, toolCallId, toolName, state }
-        return value === undefined ? base : { ...base, progress: value }
-      }),
-    )
+    this.#live.replyFeed.showCalls(this.shown)
   }
 }
-
-/** The longest wait for the checks of arguments, which are code of the host. */
-const LONGEST_CHECK_MS = 10_000

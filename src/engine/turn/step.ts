@@ -21,6 +21,7 @@ import type { Binder } from '../endpoints/binding.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { RouteChain } from './route-chain.ts'
+import type { StepEnd } from './step-end.ts'
 import { type StepInfo, type StepPlan, stepPlan } from './step-plan.ts'
 import { replyRequest } from './step-request.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
@@ -88,7 +89,7 @@ export class Step {
   #wasAborted = false
   /** Counts from 1 in the reply, over all turns that it goes on with. */
   readonly number: number
-  readonly #attemptsBefore: number
+  #attemptsBefore: number
   #startedAt = 0
   /** The answer of the host's `prepareStep`, which is asked once for all attempts. */
   #plan: StepPlan | undefined
@@ -104,6 +105,32 @@ export class Step {
     this.#attempts = earlier?.attempts ?? 0
     this.#attemptsBefore = this.#attempts
     this.#failedAttempts = earlier?.failedAttempts
+  }
+
+  /** A step that has finished, of a turn that goes on after a wait. */
+  static finished(turn: SteppedTurn, port: StepPort, step: StepEnd): Step {
+    const { number, attempts, failedAttempts } = step
+    const finished = new Step(turn, port, { number: number - 1, attempts, failedAttempts })
+    finished.#attemptsBefore = step.attemptsBefore
+    finished.#end = step.end
+    finished.#phase = 'finished'
+    return finished
+  }
+
+  /** The step as it ended. */
+  get ended(): StepEnd {
+    return {
+      number: this.number,
+      attempts: this.#attempts,
+      attemptsBefore: this.#attemptsBefore,
+      failedAttempts: this.#failedAttempts,
+      end: this.#end,
+    }
+  }
+
+  /** The number of the last step of an earlier turn, with which the reply begins. */
+  get stepsBefore(): number {
+    return this.#turn.stepsBefore
   }
 
   /** The step that follows this one in the same turn. */

@@ -6,7 +6,7 @@ import { Observable } from 'rxjs'
 import type { StoredTurnParts } from '../../persistence/ports/turn-store.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import type { ConversationEvent, TurnHappening } from '../../protocol/event.ts'
-import type { Message } from '../../protocol/message.ts'
+import { type Message, textOf } from '../../protocol/message.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import type {
   Receipt,
@@ -34,7 +34,7 @@ export class StoredTurn implements Turn {
 
   /** @param unended - the error of `reply` if the turn has no end, in place of `save-failed` */
   constructor(
-    { turn, ownerId, input, reply, lastSeqs }: StoredTurnParts,
+    { turn, ownerId, input, reply, lastSeqs, waiting }: StoredTurnParts,
     cancel: () => Promise<Receipt>,
     unended?: ColloquyError,
   ) {
@@ -45,7 +45,8 @@ export class StoredTurn implements Turn {
     this.#turn = turn
     this.#owner = ownerId === undefined ? {} : { ownerId }
     this.#message = reply
-    this.#snapshot = snapshotOf(turn, reply, lastSeqs?.content ?? 1)
+    const soFar = waiting && { parts: waiting, text: textOf(waiting), status: 'waiting' as const }
+    this.#snapshot = snapshotOf(turn, reply ?? soFar, lastSeqs?.content ?? 1)
     // A crash left no numbers: the events are numbered anew.
     this.#lastSeq = lastSeqs?.terminal ?? (this.#snapshot === undefined ? 1 : 2)
     this.#cancel = cancel
@@ -101,12 +102,14 @@ export class StoredTurn implements Turn {
 
 /** Returns true for the status of a turn that has not ended. */
 function isOpen(status: TurnStatus): status is Exclude<TurnStatus, TerminalStatus> {
-  return status === 'queued' || status === 'pending' || status === 'streaming'
+  return (
+    status === 'queued' || status === 'pending' || status === 'streaming' || status === 'waiting'
+  )
 }
 
 function snapshotOf(
   { id: turnId, replyId: messageId }: TurnRecord,
-  reply: Message | undefined,
+  reply: Pick<Snapshot, 'parts' | 'text' | 'status'> | undefined,
   seq: number,
 ): Snapshot | undefined {
   if (reply === undefined || reply.parts.length === 0) return undefined

@@ -6,14 +6,15 @@
 import type { Viewer } from '../../persistence/ports/conversation-store.ts'
 import type { Store } from '../../persistence/ports/store.ts'
 import { conversationNotFound } from '../../protocol/errors.ts'
-import type { CallRecord, Decision, StepRecord } from '../../protocol/call.ts'
+import type { CallRecord, StepRecord } from '../../protocol/call.ts'
 import type { Receipt, TurnRecord } from '../../protocol/turn.ts'
 import type { Actors } from '../actors/actors.ts'
-import type { CancelOptions, Turn } from '../api.ts'
+import type { CancelOptions, Turn, WaitingCallOptions } from '../api.ts'
 import * as requests from '../options/call-schemas.ts'
 import { checked } from '../options/check.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { attachTurn } from './attach.ts'
+import { listWaitingCalls } from './call-list.ts'
 import { cancelTurn, restedReceipt } from './cancel.ts'
 import { TurnHandle } from './handle.ts'
 import { type LiveTurn, seen } from './live-turn.ts'
@@ -77,7 +78,8 @@ export class TurnCalls {
     const find = async (id: string) =>
       viewer === undefined ? turns.find(id) : seen(turns.find(id), viewer)
     const restore = (conversationId: string) => queueCalls.restore(conversationId, viewer)
-    return await attachTurn({ store, find, cancel, viewer, restore }, turnId)
+    const reach = (id: string) => turns.waiting.reach(id, viewer)
+    return await attachTurn({ store, find, cancel, viewer, restore, reach }, turnId)
   }
 
   async get(turnId: string, viewer?: Viewer): Promise<TurnRecord | undefined> {
@@ -111,12 +113,26 @@ export class TurnCalls {
     const live = viewer === undefined ? running : await seen(running, viewer)
     if (live !== undefined) return cancelTurn(actors, live, { turnId, runsQueue })
     await this.#assertExists(conversationId, viewer)
+    const waiting = await this.#cancelWaiting(conversationId, { turnId, runsQueue }, viewer)
+    if (waiting !== undefined) return waiting
     const last =
       turnId === undefined
         ? await store.lastTurn(conversationId, viewer)
         : await store.getTurn(turnId, viewer)
     if (last?.conversationId !== conversationId) return restedReceipt()
     return restedReceipt(last, await store.replyOf(last.id))
+  }
+
+  /** Cancels the turn that waits. Returns `undefined` if there is none, or another one is named. */
+  async #cancelWaiting(
+    conversationId: string,
+    { turnId, runsQueue }: { readonly turnId: string | undefined; readonly runsQueue: boolean },
+    viewer: Viewer | undefined,
+  ): Promise<Receipt | undefined> {
+    const { store, turns } = this.#parts
+    const id = await store.waitingTurn(conversationId, viewer)
+    if (id === undefined || (turnId !== undefined && turnId !== id)) return undefined
+    return await turns.waiting.cancel(id, { runsQueue, viewer })
   }
 
   /**
@@ -144,6 +160,9 @@ export class TurnCalls {
     const [first] = receipts
     const receipt =
       (await stopped) ??
+      (isQueued
+        ? undefined
+        : await this.#cancelWaiting(conversationId, { turnId, runsQueue: false }, viewer)) ??
       first ??
       (await this.#cancel(conversationId, { turnId, runsQueue: false }, viewer))
     return withdrawn.length === 0 ? receipt : { ...receipt, withdrawn }
@@ -159,14 +178,31 @@ export class TurnCalls {
     return await this.#parts.store.listSteps(turnId, viewer)
   }
 
-  /** The host says how a call ended that a crash left open. */
-  async supply(callId: string, given: unknown, viewer?: Viewer): Promise<Decision> {
-    checked(requests.callId, callId, 'supply: call id')
-    const outcome = checked(requests.supplied, given, 'supply: the outcome')
-    const { store, options } = this.#parts
-    const at = new Date(options.clock.now())
-    const { isTaken, call } = await store.supplyCall(callId, outcome, at, viewer)
-    return { outcome: isTaken ? 'decided' : 'already-decided', call }
+  /** The turn that runs or waits. */
+  async current(conversationId: string, viewer?: Viewer): Promise<Turn | undefined> {
+    checked(requests.conversationId, conversationId, 'currentTurn: conversation id')
+    const { store, turns, cancel } = this.#parts
+    const running = turns.runningIn(conversationId)
+    const live = viewer === undefined ? running : await seen(running, viewer)
+    if (live !== undefined) {
+      await live.accepted.promise.catch(() => undefined)
+      const handle = this.#handleOf(live, viewer)
+      if (handle !== undefined) return handle
+    }
+    const turnId = await store.waitingTurn(conversationId, viewer)
+    const waiting = turnId === undefined ? undefined : await turns.waiting.reach(turnId, viewer)
+    const input = waiting?.userMessage
+    if (waiting === undefined || input === undefined) return undefined
+    return new TurnHandle(waiting, input, 'started', () =>
+      cancel(conversationId, waiting.turnId, viewer),
+    )
+  }
+
+  async listWaitingCalls(
+    options: WaitingCallOptions,
+    viewer?: Viewer,
+  ): Promise<readonly CallRecord[]> {
+    return await listWaitingCalls(this.#parts.store, options, viewer)
   }
 
   /** Returns `undefined` before the input of the turn is on disk. */

@@ -6,7 +6,13 @@
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { ToolChoice, ToolDefinitions } from '../../protocol/tool.ts'
-import { fingerprintOf, type ReadyTool, runsAny, type Toolbox } from '../../tools/toolbox.ts'
+import {
+  fingerprintOf,
+  mayWait,
+  type ReadyTool,
+  runsAny,
+  type Toolbox,
+} from '../../tools/toolbox.ts'
 
 /** The options of a turn that concern its tools, as they were checked. */
 export interface ToolOptions {
@@ -47,9 +53,26 @@ function chosen(
   given: ToolOptions['tools'],
   { tools: names }: ConversationRecord,
 ): Toolbox {
-  if (given instanceof Map) return given as Toolbox
+  if (given instanceof Map) return keptWhileWaiting(engine, given as Toolbox)
   if (given !== undefined) return narrowed(engine, given as readonly string[], 'send: tools')
   return names === undefined ? engine : narrowed(engine, names, 'The tools of the conversation')
+}
+
+/**
+ * A tool that came with a send is in memory only: a turn that waits for it could not go on after a
+ * restart.
+ *
+ * @throws `invalid-option`
+ */
+function keptWhileWaiting(engine: Toolbox, given: Toolbox): Toolbox {
+  for (const [name, tool] of given) {
+    if (!mayWait(tool) || engine.has(name)) continue
+    throw new ColloquyError(
+      'invalid-option',
+      `send: tools: ${JSON.stringify(name)} waits for an approval or a client, and would be gone after a restart. Give it to createEngine as a tool too.`,
+    )
+  }
+  return given
 }
 
 /** @throws `invalid-option` for a name that no tool of the engine has */

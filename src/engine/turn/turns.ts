@@ -42,6 +42,7 @@ import type { Binder } from '../endpoints/binding.ts'
 import type { Endpoints } from '../endpoints/endpoints.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
+import type { Reply } from '../api.ts'
 import { callContext } from './call-context.ts'
 import { Checkpoints } from './checkpointer.ts'
 import { type CancelCause, cancelError } from './cancel-cause.ts'
@@ -60,6 +61,7 @@ import type { StepCallsPort } from './step-calls-port.ts'
 import { noFigures, type Step } from './step.ts'
 import type { TurnRequest } from './turn-request.ts'
 import { turnTimeout } from './turn-timeout.ts'
+import { WaitingTurns } from './waiting-turns.ts'
 
 interface TurnsOptions {
   readonly store: Store
@@ -70,6 +72,8 @@ interface TurnsOptions {
   readonly endpoints: Endpoints
   readonly late: LateTools
   readonly options: ResolvedOptions
+  /** A call waits until then. */
+  readonly expires: (at: Date | undefined) => void
   /** Called when a turn has ended and its conversation may rest. */
   readonly onSettled: (live: LiveTurn, result: TurnResult) => void
   /** Called when a conversation may rest, though no turn of it has ended. */
@@ -97,12 +101,15 @@ export class Turns {
   readonly #drains: Drains
   readonly #options: ResolvedOptions
   readonly #onSettled: TurnsOptions['onSettled']
+  readonly #onIdle: TurnsOptions['onIdle']
   readonly #recording: TurnRecording
   readonly #ending: TurnEnding
   readonly #tell: TurnsOptions['tell']
   readonly #queueWrites: QueueWrites
   /** The turns that wait for their start. */
   readonly queue: TurnQueue
+  /** The turns that wait for an answer to their calls. */
+  readonly waiting: WaitingTurns
   readonly #checkpoints: Checkpoints
   readonly #calls: StepCallsPort
   readonly #live = new LiveTurns()
@@ -119,6 +126,7 @@ export class Turns {
     this.#drains = drains
     this.#options = options
     this.#onSettled = onSettled
+    this.#onIdle = onIdle
     const { steadyClock: clock, logger, checkpointMs: everyMs } = options
     this.#checkpoints = new Checkpoints({ store, clock, logger, everyMs })
     const steps = { store, transport, binder, options }
@@ -157,6 +165,7 @@ export class Turns {
       tell,
       onIdle,
       isClosing: () => this.isClosing,
+      placedBehind: (live, placed) => this.waiting.placedBehind(live, placed),
     })
     this.#ending = new TurnEnding(store, options)
     this.#calls = {
@@ -165,6 +174,9 @@ export class Turns {
       checkpoints: this.#checkpoints,
       slots: new ToolSlots(options.limits.parallelToolsTotal),
       late: parts.late,
+      sealer: endpoints,
+      steeredBy: (live) => this.#steeredBy(live),
+      expires: parts.expires,
       redact: (text) => withoutSecrets(text, endpoints.secrets()),
       isAvailable: ({ tool }) => tool.local === true || !binder.isAirplaneMode,
       announce: (conversationId, event, owner) => feed.announce(conversationId, event, owner),
@@ -172,6 +184,23 @@ export class Turns {
         this.#ending.reportFailure(live, failures, retryInMs),
       contextOf: (live, step, call) => callContext(store, live, step, call),
     }
+    this.waiting = new WaitingTurns({
+      store,
+      feed,
+      options,
+      binder,
+      sealer: endpoints,
+      checkpoints: this.#checkpoints,
+      live: this.#live,
+      steps,
+      calls: () => this.#calls,
+      create: (request, reply) => this.create(request, reply),
+      restoreQueue: async (conversationId) =>
+        this.queue.restore(await store.listQueue(conversationId)),
+      tell,
+      onIdle,
+      isClosing: () => this.isClosing,
+    })
   }
 
   /** True once the engine closes: no queued turn starts then. */
@@ -198,17 +227,17 @@ export class Turns {
     }
   }
 
-  /** All but the queued ones. */
+  /** All but those that are queued or wait for an answer. */
   get all(): readonly LiveTurn[] {
-    return this.#live.values().filter(({ isQueued }) => !isQueued)
+    return this.#live.values().filter(({ isQueued, isResting }) => !isQueued && !isResting)
   }
 
   /** Makes and registers a live turn. The machine does not know it yet. */
-  create(request: TurnRequest): LiveTurn {
+  create(request: TurnRequest, reply?: PromiseWithResolvers<Reply>): LiveTurn {
     if (this.#live.has(request.turnId)) {
       throw repeatedId()
     }
-    const live = new LiveTurn(request, this.#feed.replyFeed(request))
+    const live = new LiveTurn(request, this.#feed.replyFeed(request), reply)
     this.#live.add(live)
     return live
   }
@@ -254,6 +283,10 @@ export class Turns {
         flush: act((live) => live.step?.flush()),
         seal: act((live, { outcome, code }: Sealing) => this.#seal(live, outcome, code)),
         answerCancel: act((live, answer: CancelAnswer) => live.answerCancel(answer)),
+        saveWait: ({ context, self }) =>
+          this.#with(context.turnId, (live) => this.#saveWait(live, reportTo(self))),
+        restore: ({ context, self }) =>
+          this.#with(context.turnId, (live) => this.#restore(live, reportTo(self))),
         save: ({ context, self }) =>
           this.#with(context.turnId, (live) => void this.#ending.save(live).then(reportTo(self))),
         reportSaveFailure: act((live, { failures, retryInMs }: SaveFailure) =>
@@ -338,6 +371,32 @@ export class Turns {
     )
   }
 
+  #saveWait(live: LiveTurn, report: Report): void {
+    const saved = live.calls?.saveWait() ?? Promise.resolve(undefined)
+    saved.then(
+      (result) => {
+        if (result !== undefined) report(result)
+      },
+      (error: unknown) => {
+        live.fault = recordFault(error, this.#options.logger, 'A turn could not be let wait.')
+        report({ type: 'turn.lost' })
+      },
+    )
+  }
+
+  #restore(live: LiveTurn, report: Report): void {
+    this.#running.set(live.conversationId, live)
+    void this.waiting.restore(live).then(report)
+  }
+
+  /** The first queued turn of the conversation, if it was sent to take over. */
+  #steeredBy({ conversationId }: LiveTurn): string | undefined {
+    if (this.isClosing) return undefined
+    const [first] = this.queue.waitingIn(conversationId)
+    if (first === undefined || first.isWithdrawn || first.queued === undefined) return undefined
+    return first.queued.turn.sendPolicy === 'steer' ? first.turnId : undefined
+  }
+
   #record(live: LiveTurn, report: Report): void {
     this.#running.set(live.conversationId, live)
     const recording = this.#recording.write(live, false)
@@ -352,6 +411,7 @@ export class Turns {
             type: 'input.queued',
             queue: this.#queueWith(live, recorded),
             replaces: recorded.place === 'replacing',
+            ...(recorded.waiting !== undefined && { waiting: recorded.waiting }),
           })
         }
         live.step = recorded
@@ -497,7 +557,14 @@ export class Turns {
    */
   #settle(live: LiveTurn, result: TurnResult): void {
     this.#running.remove(live.conversationId, live)
-    if (result === 'queued') return
+    if (result === 'queued') {
+      const { placing } = live
+      // By this microtask the conversation rests.
+      if (placing !== undefined) queueMicrotask(() => this.waiting.placedBehind(live, placing))
+      return
+    }
+    if (result === 'kept') return this.#onIdle(live.conversationId)
+    if (result === 'waiting') return queueMicrotask(() => this.waiting.rest(live))
     if (live.mergedInto !== undefined) return this.queue.retract(live)
     if (result === 'rejected' && live.queued !== undefined) {
       return this.queue.notStarted(live, () => this.#queueWrites.putBack(live, 0))
@@ -519,6 +586,7 @@ export class Turns {
         }
         live.replyFeed.end(error)
         live.settleCancels()
+        live.left.resolve()
         live.over.resolve()
         this.#onSettled(live, result)
       })
@@ -594,7 +662,7 @@ function reportTo(turn: {
 }
 
 function noCalls(step: number): ToolsFigures {
-  return { step, pending: 0, started: 0, settled: 0, failed: 0, toolNames: [] }
+  return { step, pending: 0, waiting: 0, started: 0, settled: 0, failed: 0, toolNames: [] }
 }
 
 export function notSent(): ColloquyError {

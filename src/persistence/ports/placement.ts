@@ -39,6 +39,8 @@ export interface PlacedTurn {
   readonly input: Message
   /** The whole queue in its order, with this turn. */
   readonly queue: readonly StoredQueuedTurn[]
+  /** The turn of the conversation that waits for an answer to its calls. */
+  readonly waiting?: string
 }
 
 /** A queued turn as it is in the store. */

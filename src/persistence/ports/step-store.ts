@@ -1,13 +1,16 @@
 /** The steps and the calls of turns, as the engine reads and writes them. */
 import type { CallRecord, StepRecord } from '../../protocol/call.ts'
-import type { CallEnd, NewCall } from './call-write.ts'
+import type { CallEnd, LateOutcome, NewCall } from './call-write.ts'
 import type { Viewer } from './conversation-store.ts'
+import type { WaitMark } from './wait-store.ts'
 import type { TurnCheckpoint } from './turn-store.ts'
 
 /** A finished step with its calls, and the additions to the reply until then. */
 export interface StepWrite extends TurnCheckpoint {
   readonly step: Omit<StepRecord, 'turnId'>
   readonly calls: readonly NewCall[]
+  /** Present if none of the calls can start, and some wait: the turn waits then. */
+  readonly wait?: WaitMark | undefined
   readonly at: Date
 }
 
@@ -17,16 +20,13 @@ export interface ResultsWrite extends Pick<TurnCheckpoint, 'turnId' | 'n' | 'pie
   readonly at: Date
 }
 
-/** An outcome that a call got from elsewhere than its run. */
-export type LateOutcome = { readonly output: unknown } | { readonly error: string }
-
 export interface StepStore {
   /**
    * Writes a finished step before any of its tools starts. Returns true if the turn still runs and
    * belongs to this writer. Otherwise nothing is written. So do the next two.
    */
   recordStep(step: StepWrite): Promise<boolean>
-  /** Notes that waiting calls start. */
+  /** Notes that pending calls start. */
   startCalls(callIds: readonly string[], at: Date): Promise<boolean>
   recordResults(results: ResultsWrite): Promise<boolean>
 

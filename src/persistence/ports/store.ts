@@ -13,6 +13,7 @@ import type { QueueStore } from './queue-store.ts'
 import type { SettingStore } from './setting-store.ts'
 import type { StepStore } from './step-store.ts'
 import type { TurnStore } from './turn-store.ts'
+import type { WaitStore } from './wait-store.ts'
 
 /** Whether the database can be written at present. */
 export interface StoreHealth {
@@ -26,7 +27,14 @@ export interface StoreHealth {
 }
 
 export interface Store
-  extends ConversationStore, TurnStore, QueueStore, StepStore, EndpointStore, SettingStore {
+  extends
+    ConversationStore,
+    TurnStore,
+    QueueStore,
+    StepStore,
+    WaitStore,
+    EndpointStore,
+    SettingStore {
   /** Grows with each opening of the database. Each turn has the epoch of its writer. */
   readonly epoch: number
 

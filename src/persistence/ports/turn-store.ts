@@ -107,6 +107,8 @@ export interface StoredTurnParts {
   readonly ownerId?: string
   readonly input: Message
   readonly reply?: Message
+  /** The reply so far of a turn that waits. */
+  readonly waiting?: readonly Part[]
   /** Absent if a crash ended the turn, or a version that did not store them. */
   readonly lastSeqs?: LastSeqs
 }
@@ -159,6 +161,8 @@ export interface TurnEnd {
     | undefined
   /** Absent for a turn that ran no tool. */
   readonly steps?: EndedSteps | undefined
+  /** The turn that takes over, if one does. */
+  readonly endedBy?: string | undefined
   readonly at: Date
 }
 

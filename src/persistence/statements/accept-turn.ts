@@ -20,6 +20,7 @@ import { INSERT_INPUT } from './new-messages.ts'
 import { SELECT_FOLLOWED } from './placed-messages.ts'
 import { numberAfter } from './positions.ts'
 import { queueTurn } from './queue-turn.ts'
+import { withWaitingCalls } from './known-calls.ts'
 import { policyBehind } from './send-policy.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
@@ -47,6 +48,7 @@ interface Receiving {
   readonly head: Parent | undefined
   readonly isNew: boolean
   readonly hasQueue: boolean
+  readonly waiting: string | null
 }
 
 /** The job returns `undefined` if there is no such conversation, and none to begin with. */
@@ -75,9 +77,9 @@ export function acceptTurnJob(
     const parent = await parentOf(tx, receiving, accept.parentId)
     if (parent !== undefined && 'refusal' in parent) return parent
     const isAtHead = parent?.id === receiving.head?.id
-    const { hasQueue } = receiving
-    const behind = policyBehind(accept.placement, conversation, { isAtHead, hasQueue })
-    if ('refusal' in behind) return behind
+    const { hasQueue, waiting } = receiving
+    const behind = policyBehind(accept.placement, conversation, { isAtHead, hasQueue, waiting })
+    if ('refusal' in behind) return await withWaitingCalls(tx, behind, waiting)
     const { policy } = behind
     if (
       clientId !== null &&
@@ -97,7 +99,7 @@ export function acceptTurnJob(
     // Rows of a deleted conversation may have the id still.
     if (isNew && (await insertFirst?.(tx)) !== true) return { refusal: conversationExists() }
     if (policy !== undefined) {
-      const columns = { conversation, policy, bound, metadata, epoch }
+      const columns = { conversation, policy, bound, metadata, epoch, waiting }
       const parentId = isAtHead ? undefined : (parent?.id ?? null)
       const input = { ...accept, json: parts, clientId, parentId }
       return await queueTurn(tx, accept, { ...columns, input }, onBroken)
@@ -172,11 +174,13 @@ async function receivingOf(
     assertNewest(found.epoch, epoch)
     const isFollowed = found.head_is_followed !== null
     const hasQueue = found.has_queue !== null
-    return { conversation: found, head: headOf(found, isFollowed), isNew: false, hasQueue }
+    const waiting = found.waiting_turn
+    return { conversation: found, head: headOf(found, isFollowed), isNew: false, hasQueue, waiting }
   }
   if (first === undefined) return undefined
   assertNewest((await SELECT_EPOCH.one(tx, {})).value, epoch)
-  return { conversation: first, head: headOf(first, false), isNew: true, hasQueue: false }
+  const none = { hasQueue: false, waiting: null }
+  return { conversation: first, head: headOf(first, false), isNew: true, ...none }
 }
 
 function headOf(row: ConversationRow, isFollowed: boolean): Parent | undefined {

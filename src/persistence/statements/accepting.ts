@@ -27,6 +27,8 @@ export interface AcceptingRow extends ConversationRow {
   readonly epoch: string
   /** 1 if turns are queued; null otherwise. */
   readonly has_queue: number | null
+  /** The turn that waits for an answer to its calls; null if there is none. */
+  readonly waiting_turn: string | null
 }
 
 /**
@@ -71,6 +73,13 @@ export const SELECT_ACCEPTING = new Statement<
         .limit(literal(1))
         .$asScalar()
         .as('has_queue'),
+      of
+        .selectFrom('turn as w')
+        .select('w.id')
+        .whereRef('w.conversation_id', '=', 'c.id')
+        .where('w.status', '=', literal('waiting'))
+        .$asScalar()
+        .as('waiting_turn'),
     ])
     .where('c.id', '=', marks.id)
     .where(() => visible(marks, 'c')),

@@ -1,14 +1,15 @@
 /** Steps and calls as rows, and back. Knows no statement. */
 import type { CallRecord, StepRecord } from '../../protocol/call.ts'
-import type { CallState, ToolResultCode } from '../../protocol/tool.ts'
+import type { CallState, ToolResultCode, WaitsFor } from '../../protocol/tool.ts'
 import type { NewCall } from '../ports/call-write.ts'
 import type { CallRow, StepRow } from '../schema/schema.ts'
 import { integer, json, plainText, readRow, text, time, word } from './checked-row.ts'
 import { FINISH_REASONS } from './message-row.ts'
-import { toJsonOrNull, toText } from './stored-text.ts'
+import { toJson, toJsonOrNull, toText } from './stored-text.ts'
 import { storedUsage } from './stored-values.ts'
 
 const STATES = {
+  waiting: true,
   pending: true,
   started: true,
   finished: true,
@@ -17,6 +18,8 @@ const STATES = {
   'not-run': true,
   unknown: true,
   refused: true,
+  denied: true,
+  expired: true,
 } satisfies Record<CallState, true>
 
 const CODES = {
@@ -31,7 +34,11 @@ const CODES = {
   stopped: true,
   'not-run': true,
   unknown: true,
+  denied: true,
+  expired: true,
 } satisfies Record<ToolResultCode, true>
+
+const WAITS = { decision: true, output: true } satisfies Record<WaitsFor, true>
 
 const STEP_STATUSES = {
   tools: true,
@@ -57,6 +64,13 @@ export function callRecord(row: PlacedCallRow): CallRecord {
     attempt: integer(row.attempt),
     idempotencyKey: text(row.idempotency_key),
     ...(row.code !== null && { code: word(row.code, CODES) }),
+    ...(row.waits_for !== null && { waitsFor: word(row.waits_for, WAITS) }),
+    ...(row.input !== null && { input: json(row.input) }),
+    ...(row.given_input !== null && { givenInput: json(row.given_input) }),
+    ...(row.approved !== null && { approved: row.approved === 1 }),
+    ...(row.decided_by !== null && { by: text(row.decided_by) }),
+    ...(row.reason !== null && { reason: text(row.reason) }),
+    ...(row.expires_at !== null && { expiresAt: time(row.expires_at) }),
     ...(row.started_at !== null && { startedAt: time(row.started_at) }),
     ...(row.ended_at !== null && { endedAt: time(row.ended_at) }),
     ...(row.late_output !== null && { lateOutput: json(row.late_output) }),
@@ -69,8 +83,9 @@ export function callRow(
   step: number,
   call: NewCall,
   at: number,
-): Omit<CallRow, 'late_output' | 'late_error'> {
-  const hasEnded = call.state !== 'pending' && call.state !== 'started'
+): Omit<CallRow, DecidedColumn> {
+  const { wait } = call
+  const hasEnded = wait === undefined && call.state !== 'pending' && call.state !== 'started'
   return {
     id: call.callId,
     turn_id: turnId,
@@ -84,8 +99,20 @@ export function callRow(
     code: call.code ?? null,
     started_at: call.state === 'started' ? at : null,
     ended_at: hasEnded ? at : null,
+    waits_for: wait?.waitsFor ?? null,
+    input: wait === undefined ? null : toJson(wait.input, 'input'),
+    expires_at: wait?.expiresAt?.getTime() ?? null,
   }
 }
+
+/** The columns that a call has only later. */
+type DecidedColumn =
+  | 'given_input'
+  | 'approved'
+  | 'decided_by'
+  | 'reason'
+  | 'late_output'
+  | 'late_error'
 
 /** @throws `database-failed` if the row is broken */
 export function stepRecord(row: StepRow): StepRecord {

@@ -7,7 +7,7 @@
 import { sql } from 'kysely'
 import type { CallRow, StepRow, TurnRow } from '../schema/schema.ts'
 import type { CallEnd } from '../ports/call-write.ts'
-import type { LateOutcome } from '../ports/step-store.ts'
+import type { LateOutcome } from '../ports/call-write.ts'
 import type { callRow, PlacedCallRow } from './call-row.ts'
 import { type Db, literal, type Marks } from './compile.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -15,7 +15,9 @@ import { toJson, toText } from './stored-text.ts'
 import { visible, type ViewerParameters } from './visible.ts'
 
 /** The states of a call that has no result. */
-const OPEN = [literal('pending'), literal('started')]
+/** The states of a call without a result. */
+const UNENDED = [literal('pending'), literal('started'), literal('waiting')]
+const NULL = sql.lit(null)
 
 type NewCallRow = ReturnType<typeof callRow>
 
@@ -56,6 +58,9 @@ function callValues(marks: Marks<Record<string, string | number | null>>, at: nu
     code: mark('code'),
     started_at: mark('started_at'),
     ended_at: mark('ended_at'),
+    waits_for: mark('waits_for'),
+    input: mark('input'),
+    expires_at: mark('expires_at'),
   }
 }
 
@@ -71,10 +76,10 @@ export async function writeCalls(tx: Connection, rows: readonly NewCallRow[]): P
   }
 }
 
-type OfTurn = Pick<TurnRow, 'epoch'>
+export type OfTurn = Pick<TurnRow, 'epoch'>
 
 /** The turn of a call runs, and is of this epoch. */
-function ofRunningTurn(db: Db, { epoch }: Marks<OfTurn>) {
+export function ofRunningTurn(db: Db, { epoch }: Marks<OfTurn>) {
   return db
     .selectFrom('turn as t')
     .select(literal(1).as('one'))
@@ -86,7 +91,7 @@ function ofRunningTurn(db: Db, { epoch }: Marks<OfTurn>) {
 export const START_CALL = new Statement<Pick<CallRow, 'id' | 'started_at'> & OfTurn>((db, marks) =>
   db
     .updateTable('call')
-    .set({ state: literal('started'), started_at: marks.started_at })
+    .set({ state: literal('started'), started_at: marks.started_at, input: NULL })
     .where('id', '=', marks.id)
     .where('state', '=', literal('pending'))
     .where((of) => of.exists(ofRunningTurn(db, marks))),
@@ -97,9 +102,9 @@ export const SETTLE_CALL = new Statement<
 >((db, marks) =>
   db
     .updateTable('call')
-    .set({ state: marks.state, code: marks.code, ended_at: marks.ended_at })
+    .set({ state: marks.state, code: marks.code, ended_at: marks.ended_at, input: NULL })
     .where('id', '=', marks.id)
-    .where('state', 'in', OPEN)
+    .where('state', 'in', UNENDED)
     .where((of) => of.exists(ofRunningTurn(db, marks))),
 )
 
@@ -108,9 +113,9 @@ export const END_CALL = new Statement<Pick<CallRow, 'id' | 'state' | 'code' | 'e
   (db, marks) =>
     db
       .updateTable('call')
-      .set({ state: marks.state, code: marks.code, ended_at: marks.ended_at })
+      .set({ state: marks.state, code: marks.code, ended_at: marks.ended_at, input: NULL })
       .where('id', '=', marks.id)
-      .where('state', 'in', OPEN),
+      .where('state', 'in', UNENDED),
 )
 
 export const NOTE_LATE = new Statement<Pick<CallRow, 'id' | 'late_output' | 'late_error'>>(
@@ -124,7 +129,7 @@ export const NOTE_LATE = new Statement<Pick<CallRow, 'id' | 'late_output' | 'lat
       .where('state', 'in', [literal('stopped'), literal('failed')]),
 )
 
-type ById = Pick<CallRow, 'id'> & ViewerParameters
+export type ById = Pick<CallRow, 'id'> & ViewerParameters
 
 /** The outcome is kept beside the reply, which stays as it was sent. */
 export const SUPPLY_CALL = new Statement<
@@ -153,17 +158,41 @@ export const SUPPLY_CALL = new Statement<
     ),
 )
 
-export const SELECT_CALL = new Statement<ById, PlacedCallRow>((db, marks) =>
+/** A call, with the status of its turn. */
+export interface FoundCallRow extends PlacedCallRow {
+  readonly turn_status: TurnRow['status']
+}
+
+export const SELECT_CALL = new Statement<ById, FoundCallRow>((db, marks) =>
   db
     .selectFrom('call as k')
     .crossJoin('turn as t')
     .crossJoin('conversation as c')
     .selectAll('k')
-    .select('t.conversation_id')
+    .select(['t.conversation_id', 't.status as turn_status'])
     .where('k.id', '=', marks.id)
     .whereRef('t.id', '=', 'k.turn_id')
     .whereRef('c.id', '=', 't.conversation_id')
     .where(() => visible(marks, 'c')),
+)
+
+/** The calls of the newest step that brought any, in their order. */
+export const SELECT_NEWEST_CALLS = new Statement<Pick<CallRow, 'turn_id'>, PlacedCallRow>(
+  (db, { turn_id }) =>
+    db
+      .selectFrom('call as k')
+      .crossJoin('turn as t')
+      .selectAll('k')
+      .select('t.conversation_id')
+      .where('k.turn_id', '=', turn_id)
+      .where('k.step', '=', (of) =>
+        of
+          .selectFrom('call as newest')
+          .select((the) => the.fn.max<number>('newest.step').as('step'))
+          .where('newest.turn_id', '=', turn_id),
+      )
+      .whereRef('t.id', '=', 'k.turn_id')
+      .orderBy('k.n'),
 )
 
 type ByTurn = Pick<CallRow, 'turn_id'> & ViewerParameters

@@ -56,6 +56,11 @@ export const INSERT_CHECKPOINT = new Statement<CheckpointRow & Pick<TurnRow, 'ep
       ),
 )
 
+export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, CheckpointRow>(
+  (db, { turn_id }) =>
+    db.selectFrom('checkpoint').selectAll().where('turn_id', '=', turn_id).orderBy('n'),
+)
+
 /**
  * Appends pieces to the checkpoints of a running reply. The job returns true if the turn still runs
  * and is of this epoch. Otherwise nothing is written.

@@ -17,7 +17,8 @@ import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toTextOrNull } from './stored-text.ts'
 import { attemptsColumn, sendPolicyOf, turnRecord } from './turn-row.ts'
 import { endSteps } from './steps.ts'
-import { RUNNING, SELECT_TURN } from './turns.ts'
+import { SELECT_TURN, UNENDED } from './turns.ts'
+import { SET_ENDED_BY } from './wait-turn.ts'
 
 /** The columns of an ending turn that only the database knows. */
 type EndingRow = EndingReply &
@@ -57,7 +58,7 @@ export const END_TURN = new Statement<
     }))
     .where('id', '=', marks.id)
     .where('epoch', '=', marks.epoch)
-    .where('status', 'in', RUNNING)
+    .where('status', 'in', UNENDED)
     .returning([
       'conversation_id',
       'input_message_id',
@@ -123,6 +124,9 @@ export function endTurnJob(
     const row = await END_TURN.first(tx, columns)
     if (row === undefined) return await storedEnd(tx, end.turnId)
     if (end.steps !== undefined) await endSteps(tx, end.turnId, end.steps, at)
+    if (end.endedBy !== undefined) {
+      await SET_ENDED_BY.run(tx, { id: end.turnId, ended_by: end.endedBy })
+    }
     if (end.hasCheckpoints) await DELETE_CHECKPOINTS.run(tx, { turn_id: end.turnId })
     const turn = endedRecord(end, row)
     if (save === undefined) {
@@ -161,6 +165,7 @@ function endedRecord(end: TurnEnd, row: EndingRow): TurnRecord {
     ...(end.error !== undefined && { error: end.error }),
     ...(end.usage !== undefined && { usage: end.usage }),
     ...(end.steps !== undefined && { steps: end.steps.steps }),
+    ...(end.endedBy !== undefined && { endedBy: end.endedBy }),
     ...(metadata !== undefined && { metadata }),
     ...sendPolicyOf(row),
     startedAt: readable(() => time(row.started_at)) ?? end.at,

@@ -154,6 +154,8 @@ interface QueuedColumns {
   readonly bound: TurnBinding
   readonly metadata: string | null
   readonly epoch: number
+  /** The turn that waits for an answer to its calls. */
+  readonly waiting: string | null
   /** The new input, or the stored message that is answered again. */
   readonly input: QueuedInput | MessageRow
 }
@@ -175,7 +177,9 @@ export async function queueTurn(
   const queue = await readQueue(tx, named, onBroken)
   const place = joined === undefined ? PLACES[policy] : 'joined'
   const message = 'json' in input ? queuedInput(input, placed) : messageRecord(input)
-  return { queued: { turnId: placed, place, input: message, queue } }
+  const { waiting } = columns
+  const queued = { turnId: placed, place, input: message, queue } as const
+  return { queued: waiting === null ? queued : { ...queued, waiting } }
 }
 
 const PLACES = { queue: 'last', merge: 'last', steer: 'first', replace: 'replacing' } as const

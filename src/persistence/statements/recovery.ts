@@ -1,29 +1,26 @@
 /**
  * Recovery, once at each opening: begins a new epoch, and ends the turns of the writer before.
  *
- * It is one transaction, with four statements for each of these turns, and three more if it ran tools. Their replies are made from
- * their checkpoints. Knows no provider: a turn is retried only if the host asks for it.
+ * It is one transaction, with five statements for each of these turns, and more if it ran tools. Their
+ * replies are made from their checkpoints. Turns that wait for an answer stay as they are, without work
+ * for each: `waiting-recovery.ts` has the exceptions. Knows no provider: a turn is retried only if the
+ * host asks for it.
  */
 import { sql } from 'kysely'
-import { plainOutcome } from '../../protocol/call-outcome.ts'
+import type { CallRecord } from '../../protocol/call.ts'
 import type { ErrorRecord } from '../../protocol/errors.ts'
-import { type Part, saysSomething, type ToolResultPart } from '../../protocol/message.ts'
+import { type Part, saysSomething } from '../../protocol/message.ts'
 import { assembled } from '../../reply/growing-reply.ts'
-import type {
-  CallRow,
-  CheckpointRow,
-  ConversationRow,
-  MessageRow,
-  TurnRow,
-} from '../schema/schema.ts'
+import type { CheckpointRow, ConversationRow, MessageRow, TurnRow } from '../schema/schema.ts'
 import { activate, placeAfter } from './branches.ts'
-import { readable, text } from './checked-row.ts'
-import { readableDeltas } from './checkpoints.ts'
+import { readableDeltas, SELECT_CHECKPOINTS } from './checkpoints.ts'
 import { literal } from './compile.ts'
 import { beginEpoch } from './epoch.ts'
 import { type Connection, type NoParameters, Statement } from './statement.ts'
 import { toJson } from './stored-text.ts'
+import { DELETE_CHECKPOINTS } from './end-turn.ts'
 import { RUNNING } from './turns.ts'
+import { closeCalls, endExpired, waitsAgain, withResults } from './waiting-recovery.ts'
 
 const INTERRUPTED: ErrorRecord = {
   code: 'interrupted',
@@ -31,10 +28,10 @@ const INTERRUPTED: ErrorRecord = {
     'The process that ran this turn ended before the turn did. Call engine.retry() to ask for a complete reply.',
 }
 
-export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id'>>((db) =>
+export const SELECT_RUNNING = new Statement<NoParameters, Pick<TurnRow, 'id' | 'options'>>((db) =>
   db
     .selectFrom('turn')
-    .select('id')
+    .select(['id', 'options'])
     .where('status', 'in', RUNNING)
     .orderBy('conversation_id')
     .orderBy('position'),
@@ -93,37 +90,6 @@ export const SELECT_RECOVERING = new Statement<Pick<TurnRow, 'id'>, RunningRow>(
     .where('t.id', '=', id),
 )
 
-export const SELECT_OPEN_CALLS = new Statement<
-  Pick<CallRow, 'turn_id'>,
-  Pick<CallRow, 'tool_call_id' | 'tool_name' | 'state'>
->((db, { turn_id }) =>
-  db
-    .selectFrom('call')
-    .select(['tool_call_id', 'tool_name', 'state'])
-    .where('turn_id', '=', turn_id)
-    .where('state', 'in', [literal('pending'), literal('started')])
-    .orderBy('step')
-    .orderBy('n'),
-)
-
-export const CLOSE_STARTED = closing('started', 'unknown')
-export const CLOSE_PENDING = closing('pending', 'not-run')
-
-function closing(from: 'started' | 'pending', to: 'unknown' | 'not-run') {
-  return new Statement<Pick<CallRow, 'turn_id' | 'ended_at'>>((db, { turn_id, ended_at }) =>
-    db
-      .updateTable('call')
-      .set({ state: literal(to), code: literal(to), ended_at })
-      .where('turn_id', '=', turn_id)
-      .where('state', '=', literal(from)),
-  )
-}
-
-export const SELECT_CHECKPOINTS = new Statement<Pick<CheckpointRow, 'turn_id'>, CheckpointRow>(
-  (db, { turn_id }) =>
-    db.selectFrom('checkpoint').selectAll().where('turn_id', '=', turn_id).orderBy('n'),
-)
-
 // A conflict: another message has the id. No engine leaves that behind, but a database that has it
 // must open too.
 export const INSERT_REPLY = new Statement<
@@ -158,8 +124,6 @@ export const INSERT_REPLY = new Statement<
     .onConflict((conflict) => conflict.doNothing()),
 )
 
-export const DELETE_CHECKPOINTS = new Statement<NoParameters>((db) => db.deleteFrom('checkpoint'))
-
 // An interruption is no activity: with a new `updated_at`, conversations would be listed in another
 // order.
 export const MOVE_HEAD = new Statement<
@@ -189,7 +153,15 @@ export const INTERRUPT = new Statement<Pick<TurnRow, 'error' | 'ended_at'>>(
   (db, { error, ended_at }) =>
     db
       .updateTable('turn')
-      .set({ status: literal('interrupted'), error, ended_at })
+      .set({
+        status: literal('interrupted'),
+        error,
+        ended_at,
+        options: sql.lit(null),
+        sealed_options: sql.lit(null),
+        content_seq: sql.lit(null),
+        last_seq: sql.lit(null),
+      })
       .where('status', 'in', RUNNING),
 )
 
@@ -202,49 +174,29 @@ export function recoveryJob(
 ): (tx: Connection) => Promise<{ readonly epoch: number; readonly interrupted: number }> {
   return async (tx) => {
     const epoch = await beginEpoch(tx)
-    const turns = await SELECT_RUNNING.all(tx, {})
-    for (const { id } of turns) await saveReply(tx, id, at)
-    await DELETE_CHECKPOINTS.run(tx, {})
-    if (turns.length > 0) {
+    await endExpired(tx, at)
+    let interrupted = 0
+    for (const { id, options } of await SELECT_RUNNING.all(tx, {})) {
+      // Only a turn that has waited before has options here.
+      if (options !== null && (await waitsAgain(tx, id))) continue
+      await saveReply(tx, id, at)
+      await DELETE_CHECKPOINTS.run(tx, { turn_id: id })
+      interrupted += 1
+    }
+    if (interrupted > 0) {
       await INTERRUPT.run(tx, { error: toJson(INTERRUPTED, 'error'), ended_at: at })
     }
-    return { epoch, interrupted: turns.length }
+    return { epoch, interrupted }
   }
-}
-
-/**
- * Ends the calls that a turn left open: those that had started may have taken effect. Returns the
- * results that the model will be told. A call that cannot be read has none, and is left out of
- * requests.
- */
-async function closeCalls(
-  tx: Connection,
-  turn_id: string,
-  ended_at: number,
-): Promise<readonly ToolResultPart[]> {
-  const calls = await SELECT_OPEN_CALLS.all(tx, { turn_id })
-  await CLOSE_STARTED.run(tx, { turn_id, ended_at })
-  await CLOSE_PENDING.run(tx, { turn_id, ended_at })
-  return calls.flatMap(({ tool_call_id, tool_name, state }) => {
-    const outcome = plainOutcome(state === 'started' ? 'unknown' : 'not-run')
-    return (
-      readable(() => ({
-        type: 'tool-result' as const,
-        toolCallId: text(tool_call_id),
-        toolName: text(tool_name),
-        ...outcome,
-      })) ?? []
-    )
-  })
 }
 
 /** Saves the reply of a turn, and moves the head to it as the end of a turn does. */
 async function saveReply(tx: Connection, turnId: string, created_at: number): Promise<void> {
   const turn = await SELECT_RECOVERING.first(tx, { id: turnId })
   if (turn === undefined || turn.has_reply !== null) return
-  const results = turn.steps === null ? [] : await closeCalls(tx, turnId, created_at)
+  const calls = turn.steps === null ? [] : await closeCalls(tx, turnId, created_at)
   const pieces = await SELECT_CHECKPOINTS.all(tx, { turn_id: turnId })
-  const { parts, column } = partsOf(pieces, results)
+  const { parts, column } = partsOf(pieces, calls)
   const { conversation_id, reply_position: messages } = turn
   const id = turn.reply_id ?? turnId
   const { branches, ...place } = await placeOf(tx, turn)
@@ -283,13 +235,13 @@ async function placeOf(
 /** The parts of a reply, also as JSON. Never throws: a database must open even if its checkpoints were damaged or changed. */
 function partsOf(
   pieces: readonly CheckpointRow[],
-  results: readonly ToolResultPart[],
+  calls: readonly CallRecord[],
 ): {
   readonly parts: readonly Part[]
   readonly column: string
 } {
   try {
-    const parts = [...assembled(readableDeltas(pieces)), ...results]
+    const parts = withResults(assembled(readableDeltas(pieces)), calls)
     return { parts, column: toJson(parts, 'reply') }
   } catch {
     return { parts: [], column: '[]' }

@@ -23,6 +23,7 @@ import {
 import { messageRecord } from './message-row.ts'
 import { type FollowedRow, SELECT_FOLLOWED } from './placed-messages.ts'
 import { queueTurn } from './queue-turn.ts'
+import { withWaitingCalls } from './known-calls.ts'
 import { policyBehind } from './send-policy.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJsonOrNull, toText } from './stored-text.ts'
@@ -63,16 +64,17 @@ export function regenerateTurnJob(
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
     const hasQueue = conversation.has_queue !== null
-    const at = { isAtHead: false, hasQueue }
+    const waiting = conversation.waiting_turn
+    const at = { isAtHead: false, hasQueue, waiting }
     const behind = policyBehind(regenerate.placement, conversation, at)
-    if ('refusal' in behind) return behind
+    if ('refusal' in behind) return await withWaitingCalls(tx, behind, waiting)
     const input = await answered(tx, conversation, regenerate.inputMessageId)
     if ('refusal' in input) return input
     const bound = boundIn(conversation, regenerate)
     if ('refusal' in bound) return bound
     const { policy } = behind
     if (policy !== undefined) {
-      const columns = { conversation, policy, bound, metadata, epoch, input }
+      const columns = { conversation, policy, bound, metadata, epoch, waiting, input }
       return await queueTurn(tx, regenerate, columns, onBroken)
     }
     const place = { branch: input.branch, depth: Number(input.depth) }

@@ -1,10 +1,18 @@
 /** Which policy counts for a send: that of the call, of the conversation, or of the engine. */
-import { ColloquyError, turnRunning } from '../../protocol/errors.ts'
+import { ColloquyError, turnRunning, turnWaiting } from '../../protocol/errors.ts'
 import type { SendPolicy } from '../../protocol/turn.ts'
 import type { Placement } from '../ports/placement.ts'
 import type { ConversationRow } from '../schema/schema.ts'
 import { queueHeld } from './accepting.ts'
 import { storedPolicy } from './turn-row.ts'
+
+/** What a turn would come behind. */
+interface Behind {
+  readonly isAtHead: boolean
+  readonly hasQueue: boolean
+  /** The turn that waits for an answer to its calls. */
+  readonly waiting: string | null
+}
 
 interface Refused {
   readonly refusal: ColloquyError
@@ -19,16 +27,19 @@ interface Refused {
 export function policyBehind(
   placement: Placement,
   conversation: ConversationRow,
-  { isAtHead, hasQueue }: { readonly isAtHead: boolean; readonly hasQueue: boolean },
+  { isAtHead, hasQueue, waiting }: Behind,
 ): { readonly policy: Exclude<SendPolicy, 'reject'> | undefined } | Refused {
   const { named, isBusy } = placement
   const inherited = storedPolicy(conversation.send_policy) ?? placement.byDefault
   const mayWait = isAtHead && placement.isBeside !== true
   const wanted = named ?? inherited
   if (!mayWait && named !== undefined && waits(named)) return { refusal: besideHead(named) }
-  if (!isBusy && !hasQueue) return { policy: undefined }
+  if (!isBusy && !hasQueue && waiting === null) return { policy: undefined }
   const policy = !mayWait && waits(wanted) ? 'reject' : wanted
-  if (policy === 'reject') return { refusal: isBusy ? turnRunning() : queueHeld() }
+  if (policy === 'reject') {
+    if (waiting !== null) return { refusal: turnWaiting(waiting) }
+    return { refusal: isBusy ? turnRunning() : queueHeld() }
+  }
   return { policy }
 }
 

@@ -4,6 +4,7 @@
  * Does not decide which turn starts, or when.
  */
 import { sql } from 'kysely'
+import { turnWaiting } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Place } from '../ports/conversation-store.ts'
 import type { QueuedStart, StartedTurn } from '../ports/queue-store.ts'
@@ -83,6 +84,7 @@ export function startQueuedJob(
     const conversation = await SELECT_ACCEPTING.first(tx, { id, ...ANY_VIEWER })
     if (conversation === undefined) return undefined
     assertNewest(conversation.epoch, epoch)
+    if (conversation.waiting_turn !== null) throw turnWaiting(conversation.waiting_turn)
     const turn = await SELECT_TURN.first(tx, { id: start.turnId })
     if (turn?.status !== 'queued') return undefined
     const inputs = await readInputs(tx, turn)

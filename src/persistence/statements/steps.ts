@@ -4,6 +4,7 @@
  * Additions to the reply go with them, as checkpoints that a power cut does not undo. A turn that does
  * not run any more, or is of another epoch, is left as it is. Knows nothing of when a step is written.
  */
+import { sql } from 'kysely'
 import type { StepRow, TurnRow } from '../schema/schema.ts'
 import type { ResultsWrite, StepWrite } from '../ports/step-store.ts'
 import type { EndedSteps, TurnCheckpoint } from '../ports/turn-store.ts'
@@ -14,7 +15,8 @@ import { literal } from './compile.ts'
 import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
 import { attemptsColumn } from './turn-row.ts'
-import { RUNNING } from './turns.ts'
+import { UNENDED } from './turns.ts'
+import { LET_WAIT, waitColumns } from './wait-turn.ts'
 
 export const MARK_STEP = new Statement<
   Pick<TurnRow, 'id' | 'epoch' | 'attempts' | 'failed_attempts' | 'endpoint' | 'model' | 'steps'>
@@ -31,7 +33,7 @@ export const MARK_STEP = new Statement<
     })
     .where('id', '=', marks.id)
     .where('epoch', '=', marks.epoch)
-    .where('status', 'in', RUNNING),
+    .where('status', 'in', UNENDED),
 )
 
 // The conflict occurs if an earlier commit was reported as failed but had succeeded.
@@ -53,8 +55,12 @@ export const INSERT_STEP = new Statement<StepRow>((db, row) =>
     .onConflict((conflict) => conflict.doNothing()),
 )
 
+/** With the options that a wait has stored, which an ended turn does not need. */
 export const SET_STEPS = new Statement<Pick<TurnRow, 'id' | 'steps'>>((db, { id, steps }) =>
-  db.updateTable('turn').set({ steps }).where('id', '=', id),
+  db
+    .updateTable('turn')
+    .set({ steps, options: sql.lit(null), sealed_options: sql.lit(null) })
+    .where('id', '=', id),
 )
 
 export const SET_TOOLS = new Statement<Pick<TurnRow, 'id' | 'tools'>>((db, { id, tools }) =>
@@ -66,7 +72,7 @@ export function recordStepJob(
   write: StepWrite,
   epoch: number,
 ): (tx: Connection) => Promise<boolean> {
-  const { turnId, step, calls } = write
+  const { turnId, step, calls, wait } = write
   const at = write.at.getTime()
   const turn = {
     id: turnId,
@@ -80,11 +86,14 @@ export function recordStepJob(
   const row = stepRow(turnId, step)
   const callRows = calls.map((call) => callRow(turnId, step.step, call, at))
   const insertPieces = piecesWrite(write, epoch)
+  const waiting = calls.filter(({ wait: one }) => one !== undefined).length
+  const letWait = wait && waitColumns({ ...wait, turnId, calls: waiting }, epoch)
   return async (tx) => {
     if ((await MARK_STEP.run(tx, turn)) === 0) return false
     await insertPieces(tx)
     await INSERT_STEP.run(tx, row)
     await writeCalls(tx, callRows)
+    if (letWait !== undefined) await LET_WAIT.run(tx, letWait)
     return true
   }
 }

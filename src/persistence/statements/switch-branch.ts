@@ -3,7 +3,7 @@
  *
  * Knows nothing of turns but whether one runs.
  */
-import { messageNotFound } from '../../protocol/errors.ts'
+import { messageNotFound, turnWaiting } from '../../protocol/errors.ts'
 import type { BranchSwitch, SwitchedBranch, Viewer } from '../ports/conversation-store.ts'
 import { activate, branchLeftLast, SELECT_TIP } from './branches.ts'
 import { conversationRecord } from './conversation-row.ts'
@@ -11,7 +11,8 @@ import { SELECT_CONVERSATION } from './conversations.ts'
 import { SWITCH_HEAD } from './heads.ts'
 import { SELECT_PLACED } from './placed-messages.ts'
 import type { Connection } from './statement.ts'
-import { viewerParameters } from './visible.ts'
+import { ANY_VIEWER, viewerParameters } from './visible.ts'
+import { SELECT_WAITING_TURN } from './waiting-calls.ts'
 
 /** The job throws `message-not-found`, and what `assertIdle` throws. Neither fails other writes. */
 export function switchBranchJob(
@@ -32,6 +33,8 @@ export function switchBranchJob(
       return { refusal }
     }
     const { id, head_branch, head_message_id } = conversation
+    const waiting = await SELECT_WAITING_TURN.first(tx, { id, ...ANY_VIEWER })
+    if (waiting !== undefined) return { refusal: turnWaiting(waiting.id) }
     const from = { branch: place.branch, depth: Number(place.depth) }
     const branch = await branchLeftLast(tx, conversation, from)
     const unmoved = { conversation: record, isMoved: false }

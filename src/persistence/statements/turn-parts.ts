@@ -6,7 +6,9 @@
 import type { MessageRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { Viewer } from '../ports/conversation-store.ts'
 import type { LastSeqs, StoredTurnParts } from '../ports/turn-store.ts'
+import { assembled } from '../../reply/growing-reply.ts'
 import { integer, readRow, text } from './checked-row.ts'
+import { readableDeltas, SELECT_CHECKPOINTS } from './checkpoints.ts'
 import { messageRecord } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -73,11 +75,14 @@ async function withMessages(
 ): Promise<StoredTurnParts> {
   const input = await SELECT_MESSAGE.one(connection, { id: inputId })
   const reply = await SELECT_REPLY.first(connection, { turn_id: row.id })
+  const pieces =
+    row.status === 'waiting' ? await SELECT_CHECKPOINTS.all(connection, { turn_id: row.id }) : []
   return {
     turn: turnRecord(row),
     ...(row.owner_id !== null && { ownerId: text(row.owner_id) }),
     input: messageRecord(input),
     ...(reply !== undefined && { reply: messageRecord(reply) }),
+    ...(row.status === 'waiting' && { waiting: assembled(readableDeltas(pieces)) }),
     ...(row.last_seq !== null && { lastSeqs: lastSeqs(row) }),
   }
 }

@@ -10,8 +10,11 @@ import { visible, type ViewerParameters } from './visible.ts'
  */
 const GREATEST_POSITION = literal(9_007_199_254_740_990)
 
-/** The statuses of a turn that has not ended. */
+/** The statuses of a turn that runs. */
 export const RUNNING = [literal('pending'), literal('streaming')]
+
+/** Those that the end of a turn is written over: a turn may end in the moment in which it is let wait. */
+export const UNENDED = [...RUNNING, literal('waiting')]
 
 export const SELECT_TURN = new Statement<Pick<TurnRow, 'id'>, TurnRow>((db, { id }) =>
   db.selectFrom('turn').selectAll().where('id', '=', id),

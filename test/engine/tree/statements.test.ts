@@ -101,8 +101,8 @@ test.each([
     branches: 2,
     send: 8,
     // The message, the conversation, the line's end in two, the head, the branch.
-    switched: 6,
-    unmoved: 3,
+    switched: 7,
+    unmoved: 4,
     // The message; conversation, input, branch, turn, counter; reply and end, with the new line.
     regenerated: 1 + 5 + 3 + 2,
     retried: 6 + 3 + 2,

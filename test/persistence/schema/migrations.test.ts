@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import type { ConversationEvent, Turn } from '../../../src/index.ts'
 import { MIGRATIONS } from '../../../src/persistence/schema/migrations/migrations.ts'
 import { testEngine, testProvider } from '../../support/engine.ts'
-import { outcomeOf } from '../../support/waiting.ts'
+import { nextEvent, outcomeOf } from '../../support/waiting.ts'
+import { calling, done } from '../../engine/tools/tool-chat.ts'
 import { connect, open } from '../sqlite-files.ts'
 import { fileOfSchema, insert, type Row } from './old-schema.ts'
 
@@ -237,4 +238,42 @@ test('a key that was sealed under 0003 is used for its origin, and for no other'
   expect(home.requests[0]?.headers.authorization).toBe('Bearer sk-old')
   expect(await ask(await fileOfKey(thief.url))).toMatchObject({ error: { code: 'key-unreadable' } })
   expect(thief.socketsOpened).toBe(0)
+})
+
+test('a file of 0006 comes over with its turns, steps and calls, and lets turns wait', async () => {
+  const { file, database } = await fileOfSchema(6)
+  insert(database, 'setting', { name: 'epoch', value: '1' })
+  insert(database, 'conversation', { id: 'c', created_at: 1, updated_at: 1, turns: 1, messages: 2 })
+  const turn = { id: 't', conversation_id: 'c', position: 1, status: 'done', reply_id: 'r' }
+  const route = { endpoint: 'online', model: 'm', attempts: 2, started_at: 1, ended_at: 2 }
+  insert(database, 'turn', { ...turn, ...route, input_message_id: 'i', epoch: 1, steps: 2 })
+  insert(database, 'step', { turn_id: 't', n: 1, status: 'tools', ...route })
+  const names = { tool_call_id: 'a', tool_name: 'pay', idempotency_key: 'k' }
+  insert(database, 'call', {
+    id: 'k',
+    turn_id: 't',
+    step: 1,
+    n: 1,
+    ...names,
+    state: 'finished',
+    attempt: 1,
+  })
+  database.close()
+
+  const ran: unknown[] = []
+  const pay = { needsApproval: true, execute: (input: unknown) => void ran.push(input) }
+  const engine = await testEngine({ database: file, tools: { pay } })
+  expect(await engine.listCalls('t')).toMatchObject([{ callId: 'k', state: 'finished' }])
+  expect((await engine.listCalls('t'))[0]).not.toHaveProperty('waitsFor')
+  expect(await engine.listSteps('t')).toHaveLength(1)
+  expect(await engine.listWaitingCalls()).toEqual([])
+  const provider = await testProvider()
+  await engine.putEndpoint('online', { url: provider.url, model: 'm' })
+  const { id } = await engine.startConversation()
+  provider.next(calling({ name: 'pay' }), done)
+  const sent = await engine.send(id, 'pay')
+  const { calls } = await nextEvent(sent.events, 'turn.waiting')
+  await engine.decide(calls[0]?.callId ?? '', { approved: true })
+  await sent.reply
+  expect(ran).toHaveLength(1)
 })

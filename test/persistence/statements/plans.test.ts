@@ -31,6 +31,8 @@ import * as siblings from '../../../src/persistence/statements/siblings.ts'
 import type { Runnable } from '../../../src/persistence/statements/statement.ts'
 import * as parts from '../../../src/persistence/statements/turn-parts.ts'
 import * as turns from '../../../src/persistence/statements/turns.ts'
+import * as waiting from '../../../src/persistence/statements/waiting-calls.ts'
+import * as waitingRecovery from '../../../src/persistence/statements/waiting-recovery.ts'
 import { sqliteOptions } from '../records.ts'
 
 const BY_ID = 'sqlite_autoindex_conversation_1'
@@ -48,7 +50,7 @@ const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
   [
     'accept',
     accepting.SELECT_ACCEPTING,
-    [BY_ID, 'message_place', 'sqlite_autoindex_setting_1', 'turn_queued'],
+    [BY_ID, 'message_place', 'sqlite_autoindex_setting_1', 'turn_queued', 'turn_waiting'],
   ],
   ['a queue', queue.SELECT_QUEUE, [BY_ID, 'turn_queued']],
   ['a queue', queue.SELECT_QUEUED_CONVERSATIONS, ['turn_queued', BY_ID]],
@@ -129,6 +131,16 @@ const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
     deletions.DELETE_TURNS,
     ['turn_position', 'turn_position', 'call_place', BY_STEP, BY_CHECKPOINT],
   ],
+  ['waiting', waiting.SELECT_ALL_WAITING, ['call_waiting', BY_TURN, BY_ID]],
+  [
+    'waiting',
+    waiting.SELECT_WAITING_IN,
+    [BY_ID, BY_TURN, 'turn_waiting', 'turn_running', 'call_place'],
+  ],
+  ['waiting', waiting.SELECT_WAITING_TURN, [BY_ID, 'turn_waiting']],
+  ['waiting', waiting.SELECT_EXPIRED, ['call_expiring']],
+  ['opening', waiting.SELECT_NEXT_EXPIRY, ['call_expiring']],
+  ['opening', waitingRecovery.EXPIRE_ALL, ['call_expiring']],
   ['opening', deletions.SELECT_DELETED, ['conversation_deleted']],
   ['recovery', recovery.SELECT_RECOVERING, [BY_TURN, BY_ID, 'message_place', 'message_reply']],
 ]

@@ -7,7 +7,11 @@ export const TurnSchema = defineEntity({
   name: 'Turn',
   tableName: 'turn',
   // If two writers race for a position, the second one fails instead of overwriting.
-  uniques: [{ name: 'turn_position', properties: ['conversation', 'position'] }],
+  uniques: [
+    { name: 'turn_position', properties: ['conversation', 'position'] },
+    // No other turn starts while one waits.
+    { name: 'turn_waiting', properties: ['conversation'], where: "status = 'waiting'" },
+  ],
   indexes: [
     { name: 'turn_running', properties: ['status'], where: "status in ('pending', 'streaming')" },
     {
@@ -44,7 +48,7 @@ export const TurnSchema = defineEntity({
     // The order of the queue; null in a turn that was never queued.
     queuePlace: p.integer().nullable(),
     sendPolicy: p.text().nullable(),
-    // The options of a queued turn as JSON. Its headers are sealed.
+    // The options of a queued or waiting turn as JSON. Its headers are sealed.
     options: p.text().nullable(),
     sealedOptions: p.text().nullable(),
     // The turn that took over at a step's end.

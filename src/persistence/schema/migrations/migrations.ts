@@ -6,6 +6,7 @@ import { EndpointOptions } from './0003-endpoint-options.ts'
 import { RepliesAndNumbers } from './0004-replies-and-numbers.ts'
 import { Branches } from './0005-branches.ts'
 import { StepsAndCalls } from './0006-steps-and-calls.ts'
+import { WaitingTurns } from './0007-waiting-turns.ts'
 import { MIGRATION_NAMES } from './names.ts'
 
 type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration
@@ -17,6 +18,7 @@ const CLASSES: Readonly<Record<(typeof MIGRATION_NAMES)[number], MigrationClass>
   '0004-replies-and-numbers': RepliesAndNumbers,
   '0005-branches': Branches,
   '0006-steps-and-calls': StepsAndCalls,
+  '0007-waiting-turns': WaitingTurns,
 }
 
 export const MIGRATIONS = MIGRATION_NAMES.map((name) => ({ name, class: CLASSES[name] }))

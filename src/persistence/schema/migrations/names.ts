@@ -10,4 +10,5 @@ export const MIGRATION_NAMES = [
   '0004-replies-and-numbers',
   '0005-branches',
   '0006-steps-and-calls',
+  '0007-waiting-turns',
 ] as const

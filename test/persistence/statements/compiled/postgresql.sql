@@ -8,7 +8,7 @@ insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") value
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, 0, $11, $12);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
-select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue" from "conversation" as "c" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
+select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue", (select "w"."id" from "turn" as "w" where "w"."conversation_id" = "c"."id" and "w"."status" = 'waiting') as "waiting_turn" from "conversation" as "c" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
 
 -- answered-calls.ts: SELECT_FIRST_REPLIES (conversation_id, from, to)
 select "m"."depth", "m"."parts" from "message" as "m" where "m"."conversation_id" = $1 and "m"."branch" = 0 and "m"."depth" >= $2 and "m"."depth" <= $3 and "m"."role" = 'assistant' order by "m"."depth";
@@ -29,28 +29,31 @@ with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."
 select "id", "branch", "depth" from "message" where "conversation_id" = $1 and "branch" = $2 and "depth" is not null order by "depth" desc limit 1;
 
 -- calls.ts: END_CALL (state, code, ended_at, id)
-update "call" set "state" = $1, "code" = $2, "ended_at" = $3 where "id" = $4 and "state" in ('pending', 'started');
+update "call" set "state" = $1, "code" = $2, "ended_at" = $3, "input" = null where "id" = $4 and "state" in ('pending', 'started', 'waiting');
 
--- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0)
-insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing;
+-- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0, waits_for_0, input_0, expires_at_0)
+insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at", "waits_for", "input", "expires_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing;
 
 -- calls.ts: NOTE_LATE (late_output, late_error, id)
 update "call" set "late_output" = $1, "late_error" = $2 where "id" = $3 and "late_output" is null and "late_error" is null and "state" in ('stopped', 'failed');
 
 -- calls.ts: SELECT_CALL (id, reach, viewer, reach)
-select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."id" = $1 and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
+select "k".*, "t"."conversation_id", "t"."status" as "turn_status" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."id" = $1 and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
 
 -- calls.ts: SELECT_CALLS (turn_id, reach, viewer, reach)
 select "k".*, "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" cross join "call" as "k" where "t"."id" = $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "k"."turn_id" = "t"."id" order by "k"."step", "k"."n";
+
+-- calls.ts: SELECT_NEWEST_CALLS (turn_id, turn_id)
+select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" where "k"."turn_id" = $1 and "k"."step" = (select max("newest"."step") as "step" from "call" as "newest" where "newest"."turn_id" = $2) and "t"."id" = "k"."turn_id" order by "k"."n";
 
 -- calls.ts: SELECT_STEPS (turn_id, reach, viewer, reach)
 select "s".* from "turn" as "t" cross join "conversation" as "c" cross join "step" as "s" where "t"."id" = $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "s"."turn_id" = "t"."id" order by "s"."n";
 
 -- calls.ts: SETTLE_CALL (state, code, ended_at, id, epoch)
-update "call" set "state" = $1, "code" = $2, "ended_at" = $3 where "id" = $4 and "state" in ('pending', 'started') and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $5 and "t"."status" = 'streaming');
+update "call" set "state" = $1, "code" = $2, "ended_at" = $3, "input" = null where "id" = $4 and "state" in ('pending', 'started', 'waiting') and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $5 and "t"."status" = 'streaming');
 
 -- calls.ts: START_CALL (started_at, id, epoch)
-update "call" set "state" = 'started', "started_at" = $1 where "id" = $2 and "state" = 'pending' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $3 and "t"."status" = 'streaming');
+update "call" set "state" = 'started', "started_at" = $1, "input" = null where "id" = $2 and "state" = 'pending' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $3 and "t"."status" = 'streaming');
 
 -- calls.ts: SUPPLY_CALL (state, late_output, late_error, ended_at, id, reach, viewer, reach)
 update "call" set "state" = $1, "code" = null, "late_output" = $2, "late_error" = $3, "ended_at" = $4 where "id" = $5 and "state" = 'unknown' and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($6 = 0 or "c"."owner_id" = $7 or ($8 = 2 and "c"."owner_id" is null))));
@@ -60,6 +63,9 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", $1 as "n", $2 as
 
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = coalesce($3, "endpoint"), "model" = coalesce($4, "model") where "id" = $5 and "epoch" = $6 and "status" in ('pending', 'streaming');
+
+-- checkpoints.ts: SELECT_CHECKPOINTS (turn_id)
+select * from "checkpoint" where "turn_id" = $1 order by "n";
 
 -- continued-turn.ts: BEGIN_CONTINUED (id)
 update "turn" set "status" = 'streaming', "steps" = 0 where "id" = $1;
@@ -113,7 +119,7 @@ select "id" from "conversation" where "deleted_at" is not null and "id" >= '';
 delete from "checkpoint" where "turn_id" = $1;
 
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
-update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8, "content_seq" = $9, "last_seq" = $10 where "id" = $11 and "epoch" = $12 and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", "send_policy", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
+update "turn" set "status" = $1, "attempts" = $2, "failed_attempts" = $3, "endpoint" = coalesce($4, "endpoint"), "model" = coalesce($5, "model"), "error" = $6, "usage" = $7, "ended_at" = $8, "content_seq" = $9, "last_seq" = $10 where "id" = $11 and "epoch" = $12 and "status" in ('pending', 'streaming', 'waiting') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", "send_policy", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
 
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = $1;
@@ -241,38 +247,23 @@ select distinct "t"."conversation_id" from "turn" as "t" cross join "conversatio
 -- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = $1 and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
--- recovery.ts: CLOSE_PENDING (ended_at, turn_id)
-update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = $1 where "turn_id" = $2 and "state" = 'pending';
-
--- recovery.ts: CLOSE_STARTED (ended_at, turn_id)
-update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = $1 where "turn_id" = $2 and "state" = 'started';
-
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = $1, "branches" = $2 where "id" = $3;
-
--- recovery.ts: DELETE_CHECKPOINTS ()
-delete from "checkpoint";
 
 -- recovery.ts: INSERT_REPLY (id, conversation_id, turn_id, parent_id, position, branch, depth, parts, created_at)
 insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "branch", "depth", "role", "parts", "status", "created_at") values ($1, $2, $3, $4, $5, $6, $7, 'assistant', $8, 'interrupted', $9) on conflict do nothing;
 
 -- recovery.ts: INTERRUPT (error, ended_at)
-update "turn" set "status" = 'interrupted', "error" = $1, "ended_at" = $2 where "status" in ('pending', 'streaming');
+update "turn" set "status" = 'interrupted', "error" = $1, "ended_at" = $2, "options" = null, "sealed_options" = null, "content_seq" = null, "last_seq" = null where "status" in ('pending', 'streaming');
 
 -- recovery.ts: MOVE_HEAD (head_message_id, head_branch, head_depth, messages, branches, id)
 update "conversation" set "head_message_id" = $1, "head_branch" = $2, "head_depth" = $3, "messages" = $4, "branches" = $5 where "id" = $6;
-
--- recovery.ts: SELECT_CHECKPOINTS (turn_id)
-select * from "checkpoint" where "turn_id" = $1 order by "n";
-
--- recovery.ts: SELECT_OPEN_CALLS (turn_id)
-select "tool_call_id", "tool_name", "state" from "call" where "turn_id" = $1 and "state" in ('pending', 'started') order by "step", "n";
 
 -- recovery.ts: SELECT_RECOVERING (id)
 select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "t"."steps", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = $1;
 
 -- recovery.ts: SELECT_RUNNING ()
-select "id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
+select "id", "options" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
 
 -- regenerate-turn.ts: SELECT_FIRST_ROLES (conversation_id, from, to)
 select "m"."id", "m"."depth", "m"."role" from "message" as "m" where "m"."conversation_id" = $1 and "m"."branch" = 0 and "m"."depth" >= $2 and "m"."depth" <= $3 order by "m"."depth";
@@ -305,10 +296,10 @@ update "turn" set "status" = 'pending', "epoch" = $1, "endpoint" = $2, "model" =
 insert into "step" ("turn_id", "n", "status", "endpoint", "model", "attempts", "finish_reason", "usage", "started_at", "ended_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing;
 
 -- steps.ts: MARK_STEP (attempts, failed_attempts, endpoint, model, steps, id, epoch)
-update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = $3, "model" = $4, "steps" = $5 where "id" = $6 and "epoch" = $7 and "status" in ('pending', 'streaming');
+update "turn" set "status" = 'streaming', "attempts" = $1, "failed_attempts" = $2, "endpoint" = $3, "model" = $4, "steps" = $5 where "id" = $6 and "epoch" = $7 and "status" in ('pending', 'streaming', 'waiting');
 
 -- steps.ts: SET_STEPS (steps, id)
-update "turn" set "steps" = $1 where "id" = $2;
+update "turn" set "steps" = $1, "options" = null, "sealed_options" = null where "id" = $2;
 
 -- steps.ts: SET_TOOLS (tools, id)
 update "turn" set "tools" = $1 where "id" = $2;
@@ -336,3 +327,69 @@ select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" 
 
 -- turns.ts: SELECT_VISIBLE_TURN (id, reach, viewer, reach)
 select "t".*, "c"."owner_id" from "turn" as "t" cross join "conversation" as "c" where "t"."id" = $1 and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));
+
+-- wait-turn.ts: LET_GO_ON (epoch, id)
+update "turn" set "status" = 'streaming', "epoch" = $1 where "id" = $2 and "status" = 'waiting';
+
+-- wait-turn.ts: LET_WAIT (options, sealed_options, content_seq, last_seq, id, epoch, calls)
+update "turn" set "status" = 'waiting', "options" = $1, "sealed_options" = $2, "content_seq" = $3, "last_seq" = $4 where "id" = $5 and "epoch" = $6 and "status" = 'streaming' and (select count(*) as "count" from "call" as "k" where "k"."turn_id" = "turn"."id" and "k"."state" = 'waiting') = $7 and not exists (select 1 as "one" from "call" as "o" where "o"."turn_id" = "turn"."id" and "o"."state" in ('pending', 'started'));
+
+-- wait-turn.ts: SET_ENDED_BY (ended_by, id)
+update "turn" set "ended_by" = $1 where "id" = $2;
+
+-- waiting-calls.ts: DECIDE_RUNNING (state, code, approved, decided_by, reason, given_input, waits_for, approved, expires_at, ended_at, id, at, reach, viewer, reach, epoch)
+update "call" set "state" = $1, "code" = $2, "approved" = $3, "decided_by" = $4, "reason" = $5, "given_input" = $6, "waits_for" = $7, "input" = case when $8 = 1 then input else null end, "expires_at" = $9, "ended_at" = $10 where "id" = $11 and "state" = 'waiting' and "waits_for" = 'decision' and "approved" is null and (expires_at is null or expires_at > $12) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($13 = 0 or "c"."owner_id" = $14 or ($15 = 2 and "c"."owner_id" is null))) and "t"."status" = 'streaming' and "t"."epoch" = $16);
+
+-- waiting-calls.ts: DECIDE_WAITING (state, code, approved, decided_by, reason, given_input, waits_for, approved, expires_at, ended_at, id, at, reach, viewer, reach)
+update "call" set "state" = $1, "code" = $2, "approved" = $3, "decided_by" = $4, "reason" = $5, "given_input" = $6, "waits_for" = $7, "input" = case when $8 = 1 then input else null end, "expires_at" = $9, "ended_at" = $10 where "id" = $11 and "state" = 'waiting' and "waits_for" = 'decision' and "approved" is null and (expires_at is null or expires_at > $12) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($13 = 0 or "c"."owner_id" = $14 or ($15 = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
+
+-- waiting-calls.ts: EXPIRE_RUNNING (at, id, at, epoch)
+update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = $1 where "id" = $2 and "state" = 'waiting' and "expires_at" <= $3 and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $4 and "t"."status" = 'streaming');
+
+-- waiting-calls.ts: EXPIRE_WAITING (at, id, at)
+update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = $1 where "id" = $2 and "state" = 'waiting' and "expires_at" <= $3 and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."status" = 'waiting');
+
+-- waiting-calls.ts: RELEASE_APPROVED (turn_id)
+update "call" set "state" = 'pending' where "turn_id" = $1 and "state" = 'waiting' and "waits_for" = 'decision' and "approved" = 1;
+
+-- waiting-calls.ts: SELECT_ALL_WAITING (reach, viewer, reach, limit)
+select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."state" = 'waiting' and "k"."id" >= '' and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($1 = 0 or "c"."owner_id" = $2 or ($3 = 2 and "c"."owner_id" is null))) order by "k"."id" limit $4;
+
+-- waiting-calls.ts: SELECT_EXPIRED (at, limit)
+select "id", "turn_id" from "call" where "state" = 'waiting' and "expires_at" <= $1 order by "expires_at" limit $2;
+
+-- waiting-calls.ts: SELECT_NEXT_EXPIRY ()
+select min("expires_at") as "expires_at" from "call" where "state" = 'waiting' and "expires_at" is not null;
+
+-- waiting-calls.ts: SELECT_WAITING_IN (conversation_id, reach, viewer, reach, conversation_id, conversation_id, limit)
+select "k".*, "t"."conversation_id" from "conversation" as "c" cross join "turn" as "t" cross join "call" as "k" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."id" = coalesce((select "w"."id" from "turn" as "w" where "w"."conversation_id" = $5 and "w"."status" = 'waiting'), (select "r"."id" from "turn" as "r" where "r"."status" in ('pending', 'streaming') and ("r"."conversation_id" || '') = $6 limit 1)) and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' order by "k"."step", "k"."n" limit $7;
+
+-- waiting-calls.ts: SELECT_WAITING_TURN (id, reach, viewer, reach)
+select "t"."id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = "c"."id" and "t"."status" = 'waiting';
+
+-- waiting-calls.ts: SUPPLY_RUNNING (state, code, late_output, late_error, at, id, at, reach, viewer, reach, epoch)
+update "call" set "state" = $1, "code" = $2, "late_output" = $3, "late_error" = $4, "input" = null, "expires_at" = null, "ended_at" = $5 where "id" = $6 and "state" = 'waiting' and "waits_for" = 'output' and (expires_at is null or expires_at > $7) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($8 = 0 or "c"."owner_id" = $9 or ($10 = 2 and "c"."owner_id" is null))) and "t"."status" = 'streaming' and "t"."epoch" = $11);
+
+-- waiting-calls.ts: SUPPLY_WAITING (state, code, late_output, late_error, at, id, at, reach, viewer, reach)
+update "call" set "state" = $1, "code" = $2, "late_output" = $3, "late_error" = $4, "input" = null, "expires_at" = null, "ended_at" = $5 where "id" = $6 and "state" = 'waiting' and "waits_for" = 'output' and (expires_at is null or expires_at > $7) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($8 = 0 or "c"."owner_id" = $9 or ($10 = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
+
+-- waiting-recovery.ts: CLOSE_PENDING (ended_at, turn_id)
+update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = $1 where "turn_id" = $2 and "state" = 'pending';
+
+-- waiting-recovery.ts: CLOSE_STARTED (ended_at, turn_id)
+update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = $1 where "turn_id" = $2 and "state" = 'started';
+
+-- waiting-recovery.ts: CLOSE_WAITING (ended_at, turn_id)
+update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = $1 where "turn_id" = $2 and "state" = 'waiting';
+
+-- waiting-recovery.ts: END_WAIT (id)
+update "turn" set "status" = 'streaming' where "id" = $1 and "status" = 'waiting' and not exists (select 1 as "one" from "call" as "k" where "k"."turn_id" = "turn"."id" and "k"."state" = 'waiting');
+
+-- waiting-recovery.ts: EXPIRE_ALL (at, at)
+update "call" set "state" = 'expired', "code" = 'expired', "ended_at" = $1 where "state" = 'waiting' and "expires_at" <= $2 returning "turn_id";
+
+-- waiting-recovery.ts: PUT_BACK_APPROVED (turn_id)
+update "call" set "state" = 'waiting' where "turn_id" = $1 and "state" = 'pending' and "approved" = 1;
+
+-- waiting-recovery.ts: WAIT_AGAIN (id)
+update "turn" set "status" = 'waiting' where "id" = $1;

@@ -8,7 +8,7 @@ insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") value
 insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "reply_branch", "reply_depth", "status", "epoch", "endpoint", "model", "attempts", "metadata", "started_at") values (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?, ?);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
-select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
+select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue", (select "w"."id" from "turn" as "w" where "w"."conversation_id" = "c"."id" and "w"."status" = 'waiting') as "waiting_turn" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
 -- answered-calls.ts: SELECT_FIRST_REPLIES (conversation_id, from, to)
 select "m"."depth", "m"."parts" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? and "m"."role" = 'assistant' order by "m"."depth";
@@ -29,28 +29,31 @@ with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."
 select "id", "branch", "depth" from "message" where "conversation_id" = ? and "branch" = ? and "depth" is not null order by "depth" desc limit 1;
 
 -- calls.ts: END_CALL (state, code, ended_at, id)
-update "call" set "state" = ?, "code" = ?, "ended_at" = ? where "id" = ? and "state" in ('pending', 'started');
+update "call" set "state" = ?, "code" = ?, "ended_at" = ?, "input" = null where "id" = ? and "state" in ('pending', 'started', 'waiting');
 
--- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0)
-insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
+-- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0, waits_for_0, input_0, expires_at_0)
+insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at", "waits_for", "input", "expires_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
 
 -- calls.ts: NOTE_LATE (late_output, late_error, id)
 update "call" set "late_output" = ?, "late_error" = ? where "id" = ? and "late_output" is null and "late_error" is null and "state" in ('stopped', 'failed');
 
 -- calls.ts: SELECT_CALL (id, reach, viewer, reach)
-select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."id" = ? and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
+select "k".*, "t"."conversation_id", "t"."status" as "turn_status" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."id" = ? and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
 
 -- calls.ts: SELECT_CALLS (turn_id, reach, viewer, reach)
 select "k".*, "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" cross join "call" as "k" where "t"."id" = ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "k"."turn_id" = "t"."id" order by "k"."step", "k"."n";
+
+-- calls.ts: SELECT_NEWEST_CALLS (turn_id, turn_id)
+select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" where "k"."turn_id" = ? and "k"."step" = (select max("newest"."step") as "step" from "call" as "newest" where "newest"."turn_id" = ?) and "t"."id" = "k"."turn_id" order by "k"."n";
 
 -- calls.ts: SELECT_STEPS (turn_id, reach, viewer, reach)
 select "s".* from "turn" as "t" cross join "conversation" as "c" cross join "step" as "s" where "t"."id" = ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "s"."turn_id" = "t"."id" order by "s"."n";
 
 -- calls.ts: SETTLE_CALL (state, code, ended_at, id, epoch)
-update "call" set "state" = ?, "code" = ?, "ended_at" = ? where "id" = ? and "state" in ('pending', 'started') and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
+update "call" set "state" = ?, "code" = ?, "ended_at" = ?, "input" = null where "id" = ? and "state" in ('pending', 'started', 'waiting') and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
 
 -- calls.ts: START_CALL (started_at, id, epoch)
-update "call" set "state" = 'started', "started_at" = ? where "id" = ? and "state" = 'pending' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
+update "call" set "state" = 'started', "started_at" = ?, "input" = null where "id" = ? and "state" = 'pending' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
 
 -- calls.ts: SUPPLY_CALL (state, late_output, late_error, ended_at, id, reach, viewer, reach)
 update "call" set "state" = ?, "code" = null, "late_output" = ?, "late_error" = ?, "ended_at" = ? where "id" = ? and "state" = 'unknown' and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))));
@@ -60,6 +63,9 @@ insert into "checkpoint" ("turn_id", "n", "parts") select "id", ? as "n", ? as "
 
 -- checkpoints.ts: MARK_STREAMING (attempts, failed_attempts, endpoint, model, id, epoch)
 update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model") where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
+
+-- checkpoints.ts: SELECT_CHECKPOINTS (turn_id)
+select * from "checkpoint" where "turn_id" = ? order by "n";
 
 -- continued-turn.ts: BEGIN_CONTINUED (id)
 update "turn" set "status" = 'streaming', "steps" = 0 where "id" = ?;
@@ -113,7 +119,7 @@ select "id" from "conversation" where "deleted_at" is not null and "id" >= '';
 delete from "checkpoint" where "turn_id" = ?;
 
 -- end-turn.ts: END_TURN (status, attempts, failed_attempts, endpoint, model, error, usage, ended_at, content_seq, last_seq, id, epoch)
-update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", "send_policy", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
+update "turn" set "status" = ?, "attempts" = ?, "failed_attempts" = ?, "endpoint" = coalesce(?, "endpoint"), "model" = coalesce(?, "model"), "error" = ?, "usage" = ?, "ended_at" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming', 'waiting') returning "conversation_id", "input_message_id", "reply_branch", "reply_depth", "endpoint", "model", "metadata", "started_at", "send_policy", (select "c"."messages" + 1 as "next" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "reply_position", (select "c"."head_message_id" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_message_id", (select "c"."head_branch" from "conversation" as "c" where "c"."id" = "turn"."conversation_id") as "head_branch";
 
 -- endpoints.ts: DELETE_ENDPOINT (name)
 delete from "endpoint" where "name" = ?;
@@ -241,38 +247,23 @@ select distinct "t"."conversation_id" from "turn" as "t" cross join "conversatio
 -- queue.ts: SELECT_QUEUED_INPUTS (conversation_id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."conversation_id" = ? and "t"."status" = 'queued' and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
--- recovery.ts: CLOSE_PENDING (ended_at, turn_id)
-update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'pending';
-
--- recovery.ts: CLOSE_STARTED (ended_at, turn_id)
-update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = ? where "turn_id" = ? and "state" = 'started';
-
 -- recovery.ts: COUNT_MESSAGE (messages, branches, id)
 update "conversation" set "messages" = ?, "branches" = ? where "id" = ?;
-
--- recovery.ts: DELETE_CHECKPOINTS ()
-delete from "checkpoint";
 
 -- recovery.ts: INSERT_REPLY (id, conversation_id, turn_id, parent_id, position, branch, depth, parts, created_at)
 insert into "message" ("id", "conversation_id", "turn_id", "parent_id", "position", "branch", "depth", "role", "parts", "status", "created_at") values (?, ?, ?, ?, ?, ?, ?, 'assistant', ?, 'interrupted', ?) on conflict do nothing;
 
 -- recovery.ts: INTERRUPT (error, ended_at)
-update "turn" set "status" = 'interrupted', "error" = ?, "ended_at" = ? where "status" in ('pending', 'streaming');
+update "turn" set "status" = 'interrupted', "error" = ?, "ended_at" = ?, "options" = null, "sealed_options" = null, "content_seq" = null, "last_seq" = null where "status" in ('pending', 'streaming');
 
 -- recovery.ts: MOVE_HEAD (head_message_id, head_branch, head_depth, messages, branches, id)
 update "conversation" set "head_message_id" = ?, "head_branch" = ?, "head_depth" = ?, "messages" = ?, "branches" = ? where "id" = ?;
-
--- recovery.ts: SELECT_CHECKPOINTS (turn_id)
-select * from "checkpoint" where "turn_id" = ? order by "n";
-
--- recovery.ts: SELECT_OPEN_CALLS (turn_id)
-select "tool_call_id", "tool_name", "state" from "call" where "turn_id" = ? and "state" in ('pending', 'started') order by "step", "n";
 
 -- recovery.ts: SELECT_RECOVERING (id)
 select "t"."id", "t"."reply_id", "t"."conversation_id", "t"."input_message_id", "t"."reply_branch", "t"."reply_depth", "t"."steps", "c"."head_message_id", "c"."head_branch", "c"."branches", "c"."messages" + 1 as "reply_position", (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "t"."conversation_id" and "m"."branch" = "t"."reply_branch" and "m"."depth" = "t"."reply_depth") as "is_taken", (select 1 as "one" from "message" as "r" where "r"."turn_id" = "t"."id" and "r"."role" = 'assistant') as "has_reply" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = ?;
 
 -- recovery.ts: SELECT_RUNNING ()
-select "id" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
+select "id", "options" from "turn" where "status" in ('pending', 'streaming') order by "conversation_id", "position";
 
 -- regenerate-turn.ts: SELECT_FIRST_ROLES (conversation_id, from, to)
 select "m"."id", "m"."depth", "m"."role" from "message" as "m" where "m"."conversation_id" = ? and "m"."branch" = 0 and "m"."depth" >= ? and "m"."depth" <= ? order by "m"."depth";
@@ -305,10 +296,10 @@ update "turn" set "status" = 'pending', "epoch" = ?, "endpoint" = ?, "model" = ?
 insert into "step" ("turn_id", "n", "status", "endpoint", "model", "attempts", "finish_reason", "usage", "started_at", "ended_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
 
 -- steps.ts: MARK_STEP (attempts, failed_attempts, endpoint, model, steps, id, epoch)
-update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = ?, "model" = ?, "steps" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming');
+update "turn" set "status" = 'streaming', "attempts" = ?, "failed_attempts" = ?, "endpoint" = ?, "model" = ?, "steps" = ? where "id" = ? and "epoch" = ? and "status" in ('pending', 'streaming', 'waiting');
 
 -- steps.ts: SET_STEPS (steps, id)
-update "turn" set "steps" = ? where "id" = ?;
+update "turn" set "steps" = ?, "options" = null, "sealed_options" = null where "id" = ?;
 
 -- steps.ts: SET_TOOLS (tools, id)
 update "turn" set "tools" = ? where "id" = ?;
@@ -336,3 +327,69 @@ select "t".* from "conversation" as "c" cross join "turn" as "t" where "c"."id" 
 
 -- turns.ts: SELECT_VISIBLE_TURN (id, reach, viewer, reach)
 select "t".*, "c"."owner_id" from "turn" as "t" cross join "conversation" as "c" where "t"."id" = ? and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
+
+-- wait-turn.ts: LET_GO_ON (epoch, id)
+update "turn" set "status" = 'streaming', "epoch" = ? where "id" = ? and "status" = 'waiting';
+
+-- wait-turn.ts: LET_WAIT (options, sealed_options, content_seq, last_seq, id, epoch, calls)
+update "turn" set "status" = 'waiting', "options" = ?, "sealed_options" = ?, "content_seq" = ?, "last_seq" = ? where "id" = ? and "epoch" = ? and "status" = 'streaming' and (select count(*) as "count" from "call" as "k" where "k"."turn_id" = "turn"."id" and "k"."state" = 'waiting') = ? and not exists (select 1 as "one" from "call" as "o" where "o"."turn_id" = "turn"."id" and "o"."state" in ('pending', 'started'));
+
+-- wait-turn.ts: SET_ENDED_BY (ended_by, id)
+update "turn" set "ended_by" = ? where "id" = ?;
+
+-- waiting-calls.ts: DECIDE_RUNNING (state, code, approved, decided_by, reason, given_input, waits_for, approved, expires_at, ended_at, id, at, reach, viewer, reach, epoch)
+update "call" set "state" = ?, "code" = ?, "approved" = ?, "decided_by" = ?, "reason" = ?, "given_input" = ?, "waits_for" = ?, "input" = case when ? = 1 then input else null end, "expires_at" = ?, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "waits_for" = 'decision' and "approved" is null and (expires_at is null or expires_at > ?) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."status" = 'streaming' and "t"."epoch" = ?);
+
+-- waiting-calls.ts: DECIDE_WAITING (state, code, approved, decided_by, reason, given_input, waits_for, approved, expires_at, ended_at, id, at, reach, viewer, reach)
+update "call" set "state" = ?, "code" = ?, "approved" = ?, "decided_by" = ?, "reason" = ?, "given_input" = ?, "waits_for" = ?, "input" = case when ? = 1 then input else null end, "expires_at" = ?, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "waits_for" = 'decision' and "approved" is null and (expires_at is null or expires_at > ?) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
+
+-- waiting-calls.ts: EXPIRE_RUNNING (at, id, at, epoch)
+update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "expires_at" <= ? and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
+
+-- waiting-calls.ts: EXPIRE_WAITING (at, id, at)
+update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "expires_at" <= ? and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."status" = 'waiting');
+
+-- waiting-calls.ts: RELEASE_APPROVED (turn_id)
+update "call" set "state" = 'pending' where "turn_id" = ? and "state" = 'waiting' and "waits_for" = 'decision' and "approved" = 1;
+
+-- waiting-calls.ts: SELECT_ALL_WAITING (reach, viewer, reach, limit)
+select "k".*, "t"."conversation_id" from "call" as "k" cross join "turn" as "t" cross join "conversation" as "c" where "k"."state" = 'waiting' and "k"."id" >= '' and "t"."id" = "k"."turn_id" and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) order by "k"."id" limit ?;
+
+-- waiting-calls.ts: SELECT_EXPIRED (at, limit)
+select "id", "turn_id" from "call" where "state" = 'waiting' and "expires_at" <= ? order by "expires_at" limit ?;
+
+-- waiting-calls.ts: SELECT_NEXT_EXPIRY ()
+select min("expires_at") as "expires_at" from "call" where "state" = 'waiting' and "expires_at" is not null;
+
+-- waiting-calls.ts: SELECT_WAITING_IN (conversation_id, reach, viewer, reach, conversation_id, conversation_id, limit)
+select "k".*, "t"."conversation_id" from "conversation" as "c" cross join "turn" as "t" cross join "call" as "k" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."id" = coalesce((select "w"."id" from "turn" as "w" where "w"."conversation_id" = ? and "w"."status" = 'waiting'), (select "r"."id" from "turn" as "r" where "r"."status" in ('pending', 'streaming') and ("r"."conversation_id" || '') = ? limit 1)) and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' order by "k"."step", "k"."n" limit ?;
+
+-- waiting-calls.ts: SELECT_WAITING_TURN (id, reach, viewer, reach)
+select "t"."id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = "c"."id" and "t"."status" = 'waiting';
+
+-- waiting-calls.ts: SUPPLY_RUNNING (state, code, late_output, late_error, at, id, at, reach, viewer, reach, epoch)
+update "call" set "state" = ?, "code" = ?, "late_output" = ?, "late_error" = ?, "input" = null, "expires_at" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "waits_for" = 'output' and (expires_at is null or expires_at > ?) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."status" = 'streaming' and "t"."epoch" = ?);
+
+-- waiting-calls.ts: SUPPLY_WAITING (state, code, late_output, late_error, at, id, at, reach, viewer, reach)
+update "call" set "state" = ?, "code" = ?, "late_output" = ?, "late_error" = ?, "input" = null, "expires_at" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "waits_for" = 'output' and (expires_at is null or expires_at > ?) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
+
+-- waiting-recovery.ts: CLOSE_PENDING (ended_at, turn_id)
+update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'pending';
+
+-- waiting-recovery.ts: CLOSE_STARTED (ended_at, turn_id)
+update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = ? where "turn_id" = ? and "state" = 'started';
+
+-- waiting-recovery.ts: CLOSE_WAITING (ended_at, turn_id)
+update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'waiting';
+
+-- waiting-recovery.ts: END_WAIT (id)
+update "turn" set "status" = 'streaming' where "id" = ? and "status" = 'waiting' and not exists (select 1 as "one" from "call" as "k" where "k"."turn_id" = "turn"."id" and "k"."state" = 'waiting');
+
+-- waiting-recovery.ts: EXPIRE_ALL (at, at)
+update "call" set "state" = 'expired', "code" = 'expired', "ended_at" = ? where "state" = 'waiting' and "expires_at" <= ? returning "turn_id";
+
+-- waiting-recovery.ts: PUT_BACK_APPROVED (turn_id)
+update "call" set "state" = 'waiting' where "turn_id" = ? and "state" = 'pending' and "approved" = 1;
+
+-- waiting-recovery.ts: WAIT_AGAIN (id)
+update "turn" set "status" = 'waiting' where "id" = ?;

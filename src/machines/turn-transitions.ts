@@ -1,0 +1,100 @@
+/**
+ * The transitions that several states of the turn machine share.
+ *
+ * Knows nothing of which states have them.
+ */
+import type { ColloquyErrorCode } from '../protocol/errors.ts'
+import type { Receipt, TurnPhase } from '../protocol/turn.ts'
+import type { AfterStep } from './tools-actor.ts'
+import type { CancelEvent, TurnResult } from './turn-events.ts'
+
+export function answer(outcome: Receipt['outcome'], from: Receipt['from']) {
+  return {
+    type: 'answerCancel',
+    params: ({ event }: { event: CancelEvent }) => ({ request: event.request, outcome, from }),
+  } as const
+}
+
+/** A cancel that stops the reply. */
+export function cancelsFrom(from: TurnPhase) {
+  return {
+    target: '#turn.saving',
+    actions: [
+      { type: 'decide', params: 'cancelled' },
+      { type: 'seal', params: { outcome: 'cancelled' } },
+      answer('cancelled', from),
+    ],
+  } as const
+}
+
+/** Another writer ended the turn while it ran: the save finds that out. */
+export const isLost = {
+  target: '#turn.saving',
+  actions: [
+    { type: 'decide', params: 'failed' },
+    { type: 'seal', params: { outcome: 'failed' } },
+  ],
+} as const
+
+/** The turn is done. */
+export const isDone = {
+  target: '#turn.saving',
+  actions: [
+    { type: 'decide', params: 'done' },
+    { type: 'seal', params: { outcome: 'done' } },
+  ],
+} as const
+
+export function nextIs(next: AfterStep) {
+  return {
+    type: 'nextIs',
+    params: ({ event }: { event: { next: AfterStep } }) => ({ next: event.next, expected: next }),
+  } as const
+}
+
+/** A cancel of a turn whose outcome is decided and which only waits for the disk. */
+export function lateCancelFrom(from: TurnPhase) {
+  return [
+    { guard: { type: 'outcomeIs', params: 'cancelled' }, actions: [answer('cancelled', from)] },
+    { actions: [answer('already-done', from)] },
+  ] as const
+}
+
+/** No content has been shown yet: the attempt may be retried, perhaps at a fallback. */
+export const mayBackOff = {
+  guard: {
+    type: 'canHelp',
+    params: ({ event }: { event: { retryInMs?: number | undefined } }) => event.retryInMs,
+  },
+  target: '#turn.backingOff',
+  actions: [
+    {
+      type: 'countFailedAttempt',
+      params: ({ event }: { event: { retryInMs?: number | undefined } }) => event.retryInMs ?? 0,
+    },
+    'backOff',
+  ],
+} as const
+
+/** The turn took too long, with its attempts and the waits between them. */
+export const timesOut = {
+  target: '#turn.saving',
+  actions: [
+    { type: 'decide', params: 'failed' },
+    { type: 'seal', params: { outcome: 'failed', code: 'timeout-turn' } },
+  ],
+} as const
+
+/** The input is not on disk and will not be. */
+export const refused = {
+  target: 'rejected',
+  actions: {
+    type: 'refuse',
+    params: ({ event }: { event: { code: ColloquyErrorCode } }) => ({ code: event.code }),
+  },
+} as const
+
+/** A final state: subscribers get the terminal event, then `reply` and the cancels settle. */
+export function ends(result: TurnResult) {
+  return { type: 'final', entry: { type: 'settle', params: { result } }, output: result } as const
+}

@@ -1,0 +1,160 @@
+/** Waits that end by themselves, and what a waiting turn leaves behind. */
+import { expect, test } from 'vitest'
+import type { Clock } from '../../../src/index.ts'
+import { driverCalls } from '../../support/driver-calls.ts'
+import { ticks } from '../../support/waiting.ts'
+import { calling, done, resultsOf } from './tool-chat.ts'
+import { noting, waitingChat, waits } from './waiting-chat.ts'
+
+/** The system's clock, an hour ahead. */
+const later: Clock = {
+  now: () => Date.now() + 3_600_000,
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+}
+
+/** The system's clock, with the timers that are set on it. */
+function counted() {
+  const timers = new Set<unknown>()
+  const clock: Clock = {
+    now: () => Date.now(),
+    setTimeout: (fn, ms) => {
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        fn()
+      }, ms)
+      timers.add(timer)
+      return timer
+    },
+    clearTimeout: (timer) => {
+      timers.delete(timer)
+      clearTimeout(timer as NodeJS.Timeout)
+    },
+  }
+  return { clock, timers }
+}
+
+test('a call that nobody answers in time is denied, and the turn goes on', async () => {
+  const ran: unknown[] = []
+  const { provider, engine, id } = await waitingChat(
+    { pay: noting(ran) },
+    { timeouts: { approvalMs: 30, toolCloseMs: 0 } },
+  )
+  provider.next(calling({ name: 'pay' }, { name: 'pay' }), done)
+  const turn = await engine.send(id, 'pay')
+  const [call] = await waits(turn)
+  expect(call?.expiresAt).toBeInstanceOf(Date)
+  expect(turn.current()?.calls?.[0]?.expiresAt).toEqual(call?.expiresAt)
+  const { message } = await turn.reply
+  expect(resultsOf(message).map(({ code }) => code)).toEqual(['expired', 'expired'])
+  expect(message.text).toBe('Done.')
+  expect(ran).toEqual([])
+  expect(await engine.decide(call?.callId ?? '', { approved: true })).toMatchObject({
+    outcome: 'expired',
+    call: { state: 'expired', code: 'expired' },
+  })
+})
+
+test('an answer that comes after the time is refused, even before the timer', async () => {
+  const ran: unknown[] = []
+  const clock = { ...later, now: () => Date.now() }
+  const { provider, engine, id } = await waitingChat(
+    { pay: noting(ran) },
+    { clock, timeouts: { approvalMs: 3_000_000, toolCloseMs: 0 } },
+  )
+  provider.next(calling({ name: 'pay' }), done)
+  const turn = await engine.send(id, 'pay')
+  const [call] = await waits(turn)
+  clock.now = later.now
+  expect(await engine.decide(call?.callId ?? '', { approved: true })).toMatchObject({
+    outcome: 'expired',
+  })
+  expect(resultsOf((await turn.reply).message)).toMatchObject([{ code: 'expired' }])
+  expect(ran).toEqual([])
+})
+
+test('the time of a call ends while other tools run', async () => {
+  const { provider, engine, id } = await waitingChat(
+    {
+      pay: noting([]),
+      slow: { execute: async (_, { signal }) => await untilAborted(signal), timeoutMs: 150 },
+    },
+    { timeouts: { approvalMs: 20, toolCloseMs: 0 } },
+  )
+  provider.next(calling({ name: 'slow' }, { name: 'pay' }), done)
+  const turn = await engine.send(id, 'pay')
+  const { message } = await turn.reply
+  expect(resultsOf(message).map(({ code }) => code)).toEqual(['expired', 'timeout'])
+})
+
+function untilAborted(signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve('late')))
+}
+
+test('a wait that ended while no engine was open ends its turn at the opening, and asks nobody', async () => {
+  const timeouts = { approvalMs: 1_000_000, toolCloseMs: 0 }
+  const { provider, engine, id, restarted } = await waitingChat({ pay: noting([]) }, { timeouts })
+  provider.next(calling({ name: 'pay' }), done)
+  const turn = await engine.send(id, 'pay')
+  const [call] = await waits(turn)
+  const second = await restarted({ clock: later })
+  await ticks(5)
+  expect(provider.requests).toHaveLength(1)
+  expect((await second.getTurn(turn.id))?.status).toBe('interrupted')
+  expect(await second.decide(call?.callId ?? '', { approved: true })).toMatchObject({
+    outcome: 'expired',
+  })
+  const { message } = await (await second.retry(id)).reply
+  expect(resultsOf(message)).toMatchObject([{ code: 'expired' }])
+  expect(message.text).toBe('Done.')
+})
+
+test('a restart keeps the time: the timer of the next engine ends the wait', async () => {
+  const timeouts = { approvalMs: 400, toolCloseMs: 0 }
+  const { provider, engine, id, restarted } = await waitingChat({ pay: noting([]) }, { timeouts })
+  provider.next(calling({ name: 'pay' }), done)
+  await waits(await engine.send(id, 'pay'))
+  const second = await restarted({ timeouts: { toolCloseMs: 0 } })
+  const current = await second.currentTurn(id)
+  // On a slow machine the time may be over before the opening.
+  if (current === undefined) return
+  expect(resultsOf((await current.reply).message)).toMatchObject([{ code: 'expired' }])
+})
+
+test('close() leaves no timer of a turn that waits', async () => {
+  const { clock, timers } = counted()
+  const { provider, engine, id } = await waitingChat(
+    { pay: noting([]) },
+    { clock, timeouts: { approvalMs: 1_000_000, toolCloseMs: 0 } },
+  )
+  provider.next(calling({ name: 'pay' }))
+  const turn = await engine.send(id, 'pay')
+  await waits(turn)
+  expect(timers.size).toBeGreaterThan(0)
+  await engine.close()
+  expect(timers.size).toBe(0)
+  await expect(turn.reply).rejects.toMatchObject({ code: 'turn-waiting' })
+})
+
+test('an opening with waiting turns runs the same statements as one with none', async () => {
+  const { provider, engine, restarted } = await waitingChat({ pay: noting([]) })
+  const { run } = driverCalls()
+  /** The statements of an opening, with what follows it by itself. */
+  const opening = async () => {
+    const before = run().length
+    const opened = await restarted()
+    await ticks(20)
+    return { opened, statements: run().slice(before).toSorted() }
+  }
+  await engine.close()
+  const first = await opening()
+  provider.always(calling({ name: 'pay' }))
+  for (let n = 0; n < 20; n += 1) {
+    const { id } = await first.opened.startConversation()
+    await waits(await first.opened.send(id, 'pay'))
+  }
+  await first.opened.close()
+  const second = await opening()
+  expect(second.statements).toEqual(first.statements)
+  expect(await second.opened.listWaitingCalls()).toHaveLength(20)
+})
