@@ -71,7 +71,7 @@ test('refuses what it does not understand', async () => {
 const TIME = { role: 'user', content: 'What time is it in Oslo?' }
 const tools = [{ type: 'function', function: { name: 'time', parameters: {} } }]
 
-test('calls the clock where it is offered, and tells what it said', async () => {
+test('calls tools where they are offered, and tells what they said', async () => {
   const calls = await deltasOf({ messages: [TIME], tools, stream: true })
   const parts = calls.flatMap(({ tool_calls: [call] = [] }) => (call === undefined ? [] : [call]))
   expect(parts[0].function.name).toBe('time')
@@ -81,6 +81,13 @@ test('calls the clock where it is offered, and tells what it said', async () => 
   const result = { role: 'tool', tool_call_id: parts[0].id, content: 'noon' }
   const answer = await deltasOf({ messages: [TIME, result], tools, stream: true })
   expect(answer.map(({ content = '' }) => content).join('')).toContain('`noon`')
+
+  const note = { role: 'user', content: 'Leave a note' }
+  const offered = [{ type: 'function', function: { name: 'note', parameters: {} } }]
+  const asked = await deltasOf({ messages: [note], tools: offered, stream: true })
+  expect(asked.flatMap(({ tool_calls: [call] = [] }) => call?.function.name ?? [])).toEqual([
+    'note',
+  ])
 
   const without = await deltasOf({ messages: [TIME], stream: true })
   expect(without.map(({ content = '' }) => content).join('')).toContain('no tool for it')

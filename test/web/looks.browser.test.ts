@@ -117,14 +117,20 @@ describe.skipIf(CHROMIUM === undefined)('the look of the chat page', () => {
       await keepPicture(page, `${name}-${index + 2}`)
       expect(await overflow(page)).toBe(0)
     }
-    await button(page, 'Try again').waitFor()
+    await say(page, 'Leave a note in my terminal')
+    await button(page, 'Approve').waitFor()
+    await keepPicture(page, `${name}-6-question`)
+    expect(await findings(page)).toEqual([])
+    await button(page, 'Approve').click()
+    await button(page, 'Stop').waitFor({ state: 'hidden' })
+    expect(await page.locator('.tool-card').last().innerText()).toMatch(/note\s+Done/)
     for (const summary of await page.locator('summary').all()) await summary.click()
     expect(await findings(page)).toEqual([])
     if (name.startsWith('phone')) {
       await button(page, 'Show conversations').click()
       await page.locator('nav a').first().waitFor()
       await expect.poll(() => leftOf(page)).toBe(0)
-      await keepPicture(page, `${name}-6-list`)
+      await keepPicture(page, `${name}-7-list`)
       expect(await findings(page)).toEqual([])
     }
   })

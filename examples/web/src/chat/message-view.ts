@@ -23,6 +23,7 @@ export interface MessageContext {
   readonly receipt: Receipt | undefined
   readonly results: ReadonlyMap<string, ToolResultPart>
   readonly progress: ReadonlyMap<string, CallProgress>
+  readonly questions: ReadonlyMap<string, (isApproved: boolean) => void>
 }
 
 export class MessageView {
@@ -67,6 +68,7 @@ export class MessageView {
         isRunning: context.isRunning,
         results: context.results,
         progress: context.progress,
+        questions: context.questions,
       })
     }
     this.element.classList.toggle('growing', message === undefined)

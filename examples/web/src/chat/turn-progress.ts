@@ -94,5 +94,6 @@ const WORDS: Readonly<Partial<Record<Phase, string>>> = {
   recordingStep: 'Stores the calls…',
   waitingToRecord: 'Waits for the database…',
   runningTools: 'Runs tools…',
+  waiting: 'Waits for your answer…',
   waitingToSave: 'Waits for the database…',
 }

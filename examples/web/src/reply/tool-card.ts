@@ -17,6 +17,8 @@ export interface ToolCardState {
   readonly isRunning: boolean
   /** True if the arguments are whole. */
   readonly isWritten: boolean
+  /** Answers the call. Absent unless it waits for a yes or a no. */
+  readonly answer: ((isApproved: boolean) => void) | undefined
 }
 
 type Tone = 'quiet' | 'busy' | 'good' | 'bad'
@@ -35,6 +37,8 @@ const RESULTS: Readonly<Record<NonNullable<ToolResultPart['code']>, string>> = {
   'not-json': 'Failed: its result cannot be read',
   stopped: 'Stopped: it may have taken effect',
   'not-run': 'Not run',
+  denied: 'Denied',
+  expired: 'Not run: nobody answered in time',
   unknown: 'Not known: the server ended while it ran',
 }
 
@@ -46,6 +50,8 @@ export class ToolCard {
   readonly #arguments = new ValueView(TEXTS.tool.arguments)
   readonly #progress = new ValueView(TEXTS.tool.progress)
   readonly #result = new ValueView(TEXTS.tool.result)
+  readonly #question: HTMLElement
+  #answer: ToolCardState['answer']
 
   constructor(name: string) {
     this.#summary = h(
@@ -54,6 +60,19 @@ export class ToolCard {
       icon('tool'),
       h('span', { class: 'tool-name' }, name),
       this.#state,
+    )
+    const choice = (text: string, isApproved: boolean, look: string) =>
+      h('button', { type: 'button', class: look, onclick: () => this.#give(isApproved) }, text)
+    this.#question = h(
+      'div',
+      { class: 'tool-question', role: 'group', 'aria-label': TEXTS.tool.question(name) },
+      h('p', {}, TEXTS.tool.question(name)),
+      h(
+        'div',
+        { class: 'tool-choices' },
+        choice(TEXTS.tool.approve, true, 'button primary'),
+        choice(TEXTS.tool.deny, false, 'button'),
+      ),
     )
     this.element = h('details', { class: 'tool-card' }, this.#summary, this.#body)
   }
@@ -65,6 +84,10 @@ export class ToolCard {
     const { call, result, progress } = card
     this.#arguments.show(argumentsText(call))
     const sections = [this.#arguments.element]
+    // Whoever is asked has to see what for.
+    if (card.answer !== undefined && this.#answer === undefined) this.element.open = true
+    this.#answer = card.answer
+    if (card.answer !== undefined) sections.push(this.#question)
     if (progress?.value !== undefined && result === undefined) {
       this.#progress.show(valueText(progress.value))
       sections.push(this.#progress.element)
@@ -74,6 +97,10 @@ export class ToolCard {
       sections.push(this.#result.element)
     }
     setChildren(this.#body, sections)
+  }
+
+  #give(isApproved: boolean): void {
+    this.#answer?.(isApproved)
   }
 }
 
@@ -98,7 +125,7 @@ class ValueView {
   }
 }
 
-function stateOf({ result, progress, isRunning, isWritten }: ToolCardState): {
+function stateOf({ result, progress, isRunning, isWritten, answer }: ToolCardState): {
   readonly label: string
   readonly tone: Tone
 } {
@@ -106,6 +133,7 @@ function stateOf({ result, progress, isRunning, isWritten }: ToolCardState): {
     if (result.code !== undefined) return { label: RESULTS[result.code], tone: 'bad' }
     return result.isError ? { label: 'Failed', tone: 'bad' } : { label: 'Done', tone: 'good' }
   }
+  if (answer !== undefined) return { label: 'Waits for your answer', tone: 'busy' }
   if (!isRunning) return { label: 'Without a result', tone: 'quiet' }
   if (!isWritten) return { label: 'Writes its arguments…', tone: 'busy' }
   if (progress === undefined) return { label: 'Waits for its start…', tone: 'busy' }

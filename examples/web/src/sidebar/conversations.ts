@@ -107,8 +107,8 @@ export class Conversations {
     if (type === 'conversation.changed') {
       if (change === 'deleted') this.#known.delete(conversationId)
       else if (conversation !== undefined) this.#known.set(conversation.id, conversation)
-    } else if (type === 'turn.accepted') this.#running.add(conversationId)
-    else if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) {
+    } else if (/^turn\.(accepted|resumed)$/.test(type)) this.#running.add(conversationId)
+    else if (/^turn\.(waiting|done|cancelled|failed|interrupted)$/.test(type)) {
       this.#running.delete(conversationId)
     } else return
     const known = this.#known.get(conversationId)
@@ -157,7 +157,7 @@ export class Conversations {
   }
 }
 
-/** The order of the server: its ids grow, so two that changed in the same millisecond have one too. */
-function placeOf({ updatedAt, createdAt, id }: Conversation): string {
-  return `${updatedAt} ${createdAt} ${id}`
+/** The order of the server, also of two that changed in the same millisecond. */
+function placeOf({ updatedAt, id }: Conversation): string {
+  return `${updatedAt} ${id}`
 }
