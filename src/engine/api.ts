@@ -716,7 +716,7 @@ export interface Engine {
    * @example
    * ```ts
    * const turn = await engine.currentTurn(conversation.id)
-   * if (turn?.phase === 'waiting') showCalls(turn.current()?.calls)
+   * if (turn?.phase === 'waiting') show(`${turn.current()?.calls?.length} calls`)
    * ```
    */
   currentTurn(conversationId: string): Promise<Turn | undefined>
@@ -731,7 +731,7 @@ export interface Engine {
    * @example
    * ```ts
    * for (const call of await engine.listWaitingCalls({ ownerId: 'user-17' })) {
-   *   await engine.decide(call.callId, { approved: await ask(call.toolName, call.input) })
+   *   await engine.decide(call.callId, { approved: call.toolName === 'refund', by: 'user-17' })
    * }
    * ```
    */
