@@ -26,22 +26,6 @@ type Tone = 'quiet' | 'busy' | 'good' | 'bad'
 /** The longest text of a value that is shown. A tool may give megabytes. */
 const LONGEST = 20_000
 
-const RESULTS: Readonly<Record<NonNullable<ToolResultPart['code']>, string>> = {
-  'invalid-input': 'Not run: its arguments are not valid',
-  'no-such-tool': 'Not run: there is no such tool',
-  unavailable: 'Not run: the tool is not available now',
-  'too-many-calls': 'Not run: too many calls at once',
-  'cut-off': 'Not run: the reply broke off',
-  timeout: 'Took too long',
-  failed: 'Failed',
-  'not-json': 'Failed: its result cannot be read',
-  stopped: 'Stopped: it may have taken effect',
-  'not-run': 'Not run',
-  denied: 'Denied',
-  expired: 'Not run: nobody answered in time',
-  unknown: 'Not known: the server ended while it ran',
-}
-
 export class ToolCard {
   readonly #state = h('span', { class: 'tool-state' })
   readonly #body = h('div', { class: 'tool-body' })
@@ -125,19 +109,16 @@ class ValueView {
   }
 }
 
-function stateOf({ result, progress, isRunning, isWritten, answer }: ToolCardState): {
-  readonly label: string
-  readonly tone: Tone
-} {
-  if (result !== undefined) {
-    if (result.code !== undefined) return { label: RESULTS[result.code], tone: 'bad' }
-    return result.isError ? { label: 'Failed', tone: 'bad' } : { label: 'Done', tone: 'good' }
-  }
-  if (answer !== undefined) return { label: 'Waits for your answer', tone: 'busy' }
-  if (!isRunning) return { label: 'Without a result', tone: 'quiet' }
-  if (!isWritten) return { label: 'Writes its arguments…', tone: 'busy' }
-  if (progress === undefined) return { label: 'Waits for its start…', tone: 'busy' }
-  return { label: progress.state === 'started' ? 'Runs…' : 'Finished', tone: 'busy' }
+function stateOf(card: ToolCardState): { readonly label: string; readonly tone: Tone } {
+  const { result, progress, isRunning, isWritten, answer } = card
+  const { states, codes } = TEXTS.tool
+  if (result?.code !== undefined) return { label: codes[result.code], tone: 'bad' }
+  if (result?.isError === true) return { label: states.failed, tone: 'bad' }
+  if (result !== undefined) return { label: states.done, tone: 'good' }
+  if (answer !== undefined) return { label: states.asking, tone: 'busy' }
+  if (!isRunning) return { label: states.none, tone: 'quiet' }
+  if (!isWritten) return { label: states.writing, tone: 'busy' }
+  return { label: states[progress?.state ?? 'pending'], tone: 'busy' }
 }
 
 function argumentsText({ input, inputText }: ToolCallPart): string {
