@@ -28,6 +28,7 @@ test('colloquy exports these names and no others', async () => {
     'ConversationUpdate',
     'CountTokens',
     'Decision',
+    'DecisionOptions',
     'Delta',
     'Dialect',
     'DrainOptions',
@@ -103,12 +104,15 @@ test('colloquy exports these names and no others', async () => {
     'TurnStatus',
     'Usage',
     'ViewOptions',
+    'WaitingCallOptions',
+    'WaitsFor',
     'createEngine',
   ])
 })
 
 test('colloquy/client exports these names and no others', async () => {
   expect(await exportedBy('client.ts')).toEqual([
+    'CallAnswer',
     'Chat',
     'ChatState',
     'Client',
@@ -134,10 +138,13 @@ test('colloquy/http exports these names and no others', async () => {
     'Attempted',
     'Authorize',
     'BrowserInput',
+    'CallProgressView',
+    'CallView',
     'ConversationPage',
     'ConversationState',
     'ConversationView',
     'CorsOptions',
+    'DecisionView',
     'ErrorView',
     'ExposeOptions',
     'Handler',

@@ -41,6 +41,9 @@ import {
 } from './step-call.ts'
 import { waitMark } from './wait-mark.ts'
 
+/** Why calls are denied that wait when a further input takes over. */
+const STEERED = 'The user wrote something else.'
+
 /** How the calls came: of a step that has finished, of an earlier turn, or of a turn that waited. */
 type Origin = 'step' | 'again' | 'wait'
 
@@ -142,7 +145,7 @@ export class StepCalls implements RunningCalls {
   async record(): Promise<TurnReport | undefined> {
     await this.#judge()
     if (this.#isStopped) return undefined
-    if (this.#onlyWaits && this.#port.steeredBy(this.#live) !== undefined) this.#denyWaiting()
+    if (this.#onlyWaits && this.#port.steeredBy(this.#live) !== undefined) this.#denyUnwritten()
     this.#reserve()
     const { store, checkpoints, options } = this.#port
     const live = this.#live
@@ -324,8 +327,7 @@ export class StepCalls implements RunningCalls {
   #settle(): void {
     if (this.#isStopped) return
     if (this.#onlyWaits && this.#port.steeredBy(this.#live) !== undefined) {
-      this.#writes.add(...this.#denyWaiting())
-      this.#safely(this.#writes.save())
+      this.#safely(this.#denyWaiting())
       return
     }
     if (this.#isOver) this.#reportOnce({ type: 'tools.settled', next: this.#goOn() })
@@ -390,15 +392,28 @@ export class StepCalls implements RunningCalls {
     this.#answer(call, outcome)
   }
 
-  /** The user wrote something else: what waits is denied. */
-  #denyWaiting(): readonly StepCall[] {
-    const calls = this.#waiting
-    for (const call of calls) {
+  /** The user wrote something else: what would wait is denied, and comes to disk so. */
+  #denyUnwritten(): void {
+    for (const call of this.#waiting) {
       call.state = 'denied'
-      this.#answer(call, deniedOutcome('The user wrote something else.'))
+      this.#answer(call, deniedOutcome(STEERED))
     }
     this.#show()
-    return calls
+  }
+
+  /** The user wrote something else: what waits is denied, unless an answer came first. */
+  async #denyWaiting(): Promise<void> {
+    const { store, options } = this.#port
+    for (const { record } of this.#waiting) {
+      const { callId } = record
+      const at = new Date(options.steadyClock.now())
+      const answer = { kind: 'steering', callId, reason: STEERED } as const
+      const answered = await this.#writes.written(() => store.answerCall(answer, at))
+      if (answered === undefined) return
+      // The turn is no longer ours.
+      if (answered.call.state === 'waiting') return this.#report?.({ type: 'turn.lost' })
+      this.answered(answered.call)
+    }
   }
 
   /** Takes over what a row says of a call. Its result, if the row has it, comes into the reply. */

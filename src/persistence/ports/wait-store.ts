@@ -38,6 +38,8 @@ export type CallAnswer =
   | { readonly kind: 'output'; readonly callId: string; readonly outcome: LateOutcome }
   /** Nobody answered in time. */
   | { readonly kind: 'expiry'; readonly callId: string }
+  /** A further input took over: what waits is denied. */
+  | { readonly kind: 'steering'; readonly callId: string; readonly reason: string }
 
 /** A call, with the state of its turn. */
 export interface FoundCall {

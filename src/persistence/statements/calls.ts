@@ -108,14 +108,16 @@ export const SETTLE_CALL = new Statement<
     .where((of) => of.exists(ofRunningTurn(db, marks))),
 )
 
-/** Of a turn that the same transaction has ended. */
+/**
+ * Of a turn that the same transaction has ended. An answer that came in the same moment does not count:
+ * the reply is sealed, and has another result.
+ */
 export const END_CALL = new Statement<Pick<CallRow, 'id' | 'state' | 'code' | 'ended_at'>>(
   (db, marks) =>
     db
       .updateTable('call')
       .set({ state: marks.state, code: marks.code, ended_at: marks.ended_at, input: NULL })
-      .where('id', '=', marks.id)
-      .where('state', 'in', UNENDED),
+      .where('id', '=', marks.id),
 )
 
 export const NOTE_LATE = new Statement<Pick<CallRow, 'id' | 'late_output' | 'late_error'>>(

@@ -148,6 +148,24 @@ export const EXPIRE_RUNNING = new Statement<Expired & OfTurn>((db, marks) =>
   expire(db, marks).where((of) => of.exists(ofRunningTurn(db, marks))),
 )
 
+/** A further input ends the turn, which runs in this epoch. */
+export const DENY_RUNNING = new Statement<
+  Pick<CallRow, 'id' | 'reason'> & { readonly at: number } & OfTurn
+>((db, marks) =>
+  db
+    .updateTable('call')
+    .set({
+      state: literal('denied'),
+      code: literal('denied'),
+      reason: marks.reason,
+      input: NULL,
+      ended_at: marks.at,
+    })
+    .where('id', '=', marks.id)
+    .where('state', '=', WAITING)
+    .where((of) => of.exists(ofRunningTurn(db, marks))),
+)
+
 /** What an opening has put back to wait, with its decision, is approved already. */
 export const RELEASE_APPROVED = new Statement<Pick<CallRow, 'turn_id'>>((db, { turn_id }) =>
   db
@@ -269,6 +287,10 @@ export async function writeAnswer(
   },
 ): Promise<boolean> {
   const named = { id: answer.callId, at }
+  if (answer.kind === 'steering') {
+    const reason = toTextOrNull(answer.reason)
+    return epoch !== undefined && (await DENY_RUNNING.run(tx, { ...named, reason, epoch })) > 0
+  }
   if (answer.kind === 'expiry') {
     const count =
       epoch === undefined

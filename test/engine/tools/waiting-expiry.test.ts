@@ -65,7 +65,7 @@ test('an answer that comes after the time is refused, even before the timer', as
   provider.next(calling({ name: 'pay' }), done)
   const turn = await engine.send(id, 'pay')
   const [call] = await waits(turn)
-  clock.now = later.now
+  clock.now = () => later.now()
   expect(await engine.decide(call?.callId ?? '', { approved: true })).toMatchObject({
     outcome: 'expired',
   })

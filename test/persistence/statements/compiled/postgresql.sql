@@ -29,7 +29,7 @@ with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."
 select "id", "branch", "depth" from "message" where "conversation_id" = $1 and "branch" = $2 and "depth" is not null order by "depth" desc limit 1;
 
 -- calls.ts: END_CALL (state, code, ended_at, id)
-update "call" set "state" = $1, "code" = $2, "ended_at" = $3, "input" = null where "id" = $4 and "state" in ('pending', 'started', 'waiting');
+update "call" set "state" = $1, "code" = $2, "ended_at" = $3, "input" = null where "id" = $4;
 
 -- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0, waits_for_0, input_0, expires_at_0)
 insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at", "waits_for", "input", "expires_at") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing;
@@ -342,6 +342,9 @@ update "call" set "state" = $1, "code" = $2, "approved" = $3, "decided_by" = $4,
 
 -- waiting-calls.ts: DECIDE_WAITING (state, code, approved, decided_by, reason, given_input, waits_for, approved, expires_at, ended_at, id, at, reach, viewer, reach)
 update "call" set "state" = $1, "code" = $2, "approved" = $3, "decided_by" = $4, "reason" = $5, "given_input" = $6, "waits_for" = $7, "input" = case when $8 = 1 then input else null end, "expires_at" = $9, "ended_at" = $10 where "id" = $11 and "state" = 'waiting' and "waits_for" = 'decision' and "approved" is null and (expires_at is null or expires_at > $12) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($13 = 0 or "c"."owner_id" = $14 or ($15 = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
+
+-- waiting-calls.ts: DENY_RUNNING (reason, at, id, epoch)
+update "call" set "state" = 'denied', "code" = 'denied', "reason" = $1, "input" = null, "ended_at" = $2 where "id" = $3 and "state" = 'waiting' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $4 and "t"."status" = 'streaming');
 
 -- waiting-calls.ts: EXPIRE_RUNNING (at, id, at, epoch)
 update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = $1 where "id" = $2 and "state" = 'waiting' and "expires_at" <= $3 and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = $4 and "t"."status" = 'streaming');

@@ -29,7 +29,7 @@ with recursive "below"("n", "fork_depth", "activated") as (select "b"."n", "b"."
 select "id", "branch", "depth" from "message" where "conversation_id" = ? and "branch" = ? and "depth" is not null order by "depth" desc limit 1;
 
 -- calls.ts: END_CALL (state, code, ended_at, id)
-update "call" set "state" = ?, "code" = ?, "ended_at" = ?, "input" = null where "id" = ? and "state" in ('pending', 'started', 'waiting');
+update "call" set "state" = ?, "code" = ?, "ended_at" = ?, "input" = null where "id" = ?;
 
 -- calls.ts: INSERT_CALL (id_0, turn_id_0, step_0, n_0, tool_call_id_0, tool_name_0, idempotency_key_0, state_0, attempt_0, code_0, started_at_0, ended_at_0, waits_for_0, input_0, expires_at_0)
 insert into "call" ("id", "turn_id", "step", "n", "tool_call_id", "tool_name", "idempotency_key", "state", "attempt", "code", "started_at", "ended_at", "waits_for", "input", "expires_at") values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
@@ -342,6 +342,9 @@ update "call" set "state" = ?, "code" = ?, "approved" = ?, "decided_by" = ?, "re
 
 -- waiting-calls.ts: DECIDE_WAITING (state, code, approved, decided_by, reason, given_input, waits_for, approved, expires_at, ended_at, id, at, reach, viewer, reach)
 update "call" set "state" = ?, "code" = ?, "approved" = ?, "decided_by" = ?, "reason" = ?, "given_input" = ?, "waits_for" = ?, "input" = case when ? = 1 then input else null end, "expires_at" = ?, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "waits_for" = 'decision' and "approved" is null and (expires_at is null or expires_at > ?) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
+
+-- waiting-calls.ts: DENY_RUNNING (reason, at, id, epoch)
+update "call" set "state" = 'denied', "code" = 'denied', "reason" = ?, "input" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');
 
 -- waiting-calls.ts: EXPIRE_RUNNING (at, id, at, epoch)
 update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "expires_at" <= ? and exists (select 1 as "one" from "turn" as "t" where "t"."id" = "call"."turn_id" and "t"."epoch" = ? and "t"."status" = 'streaming');

@@ -1,0 +1,203 @@
+/** Calls that finish, fail, wait, expire, are answered twice, steered and cancelled, in schedules of fast-check. */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { ConversationEvent, Engine, Receipt, Tool, Turn } from '../../../src/index.ts'
+import { violations } from '../../support/chat-rules.ts'
+import { testEngine, testProvider } from '../../support/engine.ts'
+import { Inspection } from '../../support/inspection.ts'
+import { eventLog, outcomeOf, ticks } from '../../support/waiting.ts'
+import { calling, done, resultsOf } from './tool-chat.ts'
+
+const KINDS = ['finish', 'throw', 'progress', 'slow', 'ask', 'ask', 'client'] as const
+
+/** Each action comes after a number of turns of the event loop. */
+const actions = fc.array(
+  fc.record({
+    wait: fc.nat(4),
+    what: fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom('yes', 'no', 'twice', 'output') },
+      { weight: 2, arbitrary: fc.constantFrom('expire', 'steer', 'cancel') },
+    ),
+    call: fc.nat(5),
+  }),
+  { maxLength: 10 },
+)
+
+const schedule = fc.record({
+  kinds: fc.array(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 6 }),
+  actions,
+  /** The wait before what a tool does. */
+  slow: fc.nat(6),
+  parallel: fc.integer({ min: 1, max: 3 }),
+})
+
+const ENDS = ['turn.done', 'turn.cancelled', 'turn.failed', 'turn.interrupted']
+const isTerminal = ({ type }: ConversationEvent): boolean => ENDS.includes(type)
+
+/** How often each event of the machines may come, by what the turn has seen. */
+function expectedEvents(types: readonly string[]): number {
+  const count = (type: string) => types.filter((each) => each === type).length
+  // Plain: send, recorded, saved, done; each request adds three.
+  return (
+    4 +
+    3 * count('reply.finished') +
+    count('step.recorded') +
+    count('tools.settled') +
+    count('wait.saved') +
+    count('wait.changed') +
+    count('turn.cancel') +
+    2 * count('conversation.resume-turn') +
+    count('turn.restored')
+  )
+}
+
+test('whatever answers come and when, each call has one result, and nothing starts after the end', async () => {
+  const provider = await testProvider()
+  let slow = 0
+  let offset = 0
+  const started: { readonly turnId: string; readonly callId: string }[] = []
+  const noted: Tool['execute'] = async (_, { turnId, callId, progress, toolName }) => {
+    started.push({ turnId, callId })
+    if (toolName === 'progress') progress({ at: 1 })
+    if (toolName === 'slow') await ticks(slow)
+    if (toolName === 'throw') throw new Error('no')
+    return toolName
+  }
+  const clock = {
+    now: () => Date.now() + offset,
+    setTimeout: (fn: () => void, ms: number) => setTimeout(fn, ms),
+    clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
+  }
+  const engines = new Map<number, Engine>()
+  for (const parallelTools of [1, 2, 3]) {
+    const engine = await testEngine({
+      clock,
+      sleepAfterMs: 1,
+      limits: { parallelTools },
+      timeouts: { approvalMs: 3_600_000, toolCloseMs: 0 },
+      tools: {
+        finish: { execute: noted },
+        throw: { execute: noted },
+        progress: { execute: noted },
+        slow: { execute: noted },
+        ask: { execute: noted, needsApproval: true },
+        client: { execute: 'client' },
+      },
+    })
+    await engine.putEndpoint('online', { url: provider.url, model: 'm' })
+    engines.set(parallelTools, engine)
+  }
+  const seen = new Set<string>()
+
+  await fc.assert(
+    fc.asyncProperty(schedule, async (plan) => {
+      const engine = engines.get(plan.parallel) as Engine
+      slow = plan.slow
+      const { id } = await engine.startConversation()
+      const events = eventLog(engine, id)
+      const inspection = new Inspection(engine)
+      const asked = provider.requests.length
+      provider.next(calling(...plan.kinds.map((name) => ({ name }))))
+      provider.always(done)
+      const turn = await engine.send(id, 'go')
+      const receipts: Promise<Receipt>[] = []
+      let steering: Turn | undefined
+      for (const { wait, what, call: n } of plan.actions) {
+        await ticks(wait)
+        const waiting = await engine.listWaitingCalls({ conversationId: id })
+        const call = waiting[n % Math.max(1, waiting.length)]
+        if (what === 'cancel') receipts.push(turn.cancel())
+        else if (what === 'steer') {
+          steering ??= await engine.send(id, 'left', { sendPolicy: 'steer' })
+        } else if (call !== undefined) await answer(engine, call.callId, what)
+      }
+      // Whatever is left is answered, so that the turn ends.
+      while (!events.some(isEndOf(turn))) {
+        for (const { callId, waitsFor } of await engine.listWaitingCalls({ conversationId: id })) {
+          await answer(engine, callId, waitsFor === 'output' ? 'output' : 'yes')
+        }
+        await ticks()
+      }
+      const reply = await outcomeOf(turn.reply)
+      const startedBefore = started.filter(({ turnId }) => turnId === turn.id).length
+      // After a cancel the queue is held.
+      if ('error' in reply) await engine.cancel(id, { queued: 'cancel' })
+      if (steering !== undefined) await outcomeOf(steering.reply)
+      const answers = await Promise.all(receipts)
+      await ticks(4)
+      inspection.stop()
+
+      const record = await engine.getTurn(turn.id)
+      const calls = await engine.listCalls(turn.id)
+      const stored = (await engine.listMessages(id)).find(({ turnId, role }) => {
+        return turnId === turn.id && role === 'assistant'
+      })
+      const results = resultsOf(stored ?? { parts: [] })
+      seen.add(record?.status ?? '')
+      for (const { code = 'none' } of results) seen.add(code)
+      // One result for each call, and a row that says the same.
+      expect(results.map(({ toolCallId }) => toolCallId).toSorted()).toEqual(
+        calls.map(({ toolCallId }) => toolCallId).toSorted(),
+      )
+      expect(calls.every(({ state }) => !['waiting', 'pending', 'started'].includes(state))).toBe(
+        true,
+      )
+      for (const { toolCallId, code } of results) {
+        const row = calls.find((each) => each.toolCallId === toolCallId)
+        expect([toolCallId, row?.code]).toEqual([toolCallId, code])
+      }
+      expect(events.filter(isEndOf(turn)).map(({ type }) => type)).toEqual([
+        `turn.${record?.status}`,
+      ])
+      expect('value' in reply).toBe(record?.status === 'done')
+      // No tool twice, and none after the end of the turn.
+      const ran = started.filter(({ turnId }) => turnId === turn.id)
+      expect(ran).toHaveLength(startedBefore)
+      expect(new Set(ran.map(({ callId }) => callId)).size).toBe(ran.length)
+      // The receipt says what the store has.
+      const first = answers.find(({ outcome }) => outcome === 'cancelled')
+      if (first !== undefined) {
+        const count = (code: string) => results.filter((each) => each.code === code).length
+        expect(first.tools ?? { stopped: 0, notRun: 0 }).toEqual({
+          stopped: count('stopped'),
+          notRun: count('not-run'),
+        })
+      }
+      for (const { body } of provider.requests.slice(asked)) {
+        expect(violations(body as never)).toEqual([])
+      }
+      // Subscribers get each number once, in order.
+      const seqs = events
+        .filter(({ turnId, type }) => turnId === turn.id && type !== 'tool.late')
+        .map(({ seq }) => seq)
+      expect(seqs).toEqual([...new Set(seqs)].toSorted((one, other) => one - other))
+      if (steering === undefined && answers.length === 0) {
+        const types = inspection.machineEvents.filter((type) => !/wake|asleep|sleep/.test(type))
+        expect(types).toHaveLength(expectedEvents(types))
+      }
+    }),
+    { numRuns: Number(process.env['SCHEDULES'] ?? 60) },
+  )
+  for (const each of ['done', 'cancelled', 'denied', 'expired', 'not-run', 'none', 'failed']) {
+    expect(seen).toContain(each)
+  }
+
+  async function answer(engine: Engine, callId: string, what: string): Promise<void> {
+    if (what === 'expire') {
+      offset += 4_000_000
+      await engine.decide(callId, { approved: true })
+      return
+    }
+    if (what === 'output') return void (await outcomeOf(engine.supply(callId, { output: 1 })))
+    if (what !== 'twice') return void (await engine.decide(callId, { approved: what === 'yes' }))
+    const both = await Promise.all([
+      engine.decide(callId, { approved: true }),
+      engine.decide(callId, { approved: false }),
+    ])
+    expect(both.filter(({ outcome }) => outcome === 'decided').length).toBeLessThanOrEqual(1)
+  }
+}, 120_000)
+
+function isEndOf({ id }: Turn): (event: ConversationEvent) => boolean {
+  return (event) => event.turnId === id && isTerminal(event)
+}
