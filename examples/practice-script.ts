@@ -99,7 +99,7 @@ in the middle of a sentence, so that you can see what is kept and which button h
 `
 
 const NO_TOOL = `
-I would look at the clock, but this chat offers no tool for it. The chat page of npm start does.
+I would, but this chat offers no tool for it. The chat page of npm start does.
 `
 
 const ZONES: Readonly<Record<string, string>> = {
@@ -119,6 +119,7 @@ export function practiceAnswer(
   if (result !== undefined) return { text: afterTool(result) }
   if (/\b(code|table)\b/i.test(question)) return { text: SHOWCASE.trim() }
   if (/\btime is it\b/i.test(question)) return timeAnswer(question, tools)
+  if (/\bnote\b/i.test(question)) return noteAnswer(tools)
   if (/\bbusy\b/i.test(question)) return { text: unwrapped(BUSY), refusals: 2 }
   if (/\bfail\b/i.test(question)) return { text: unwrapped(FAIL), isCut: true }
   if (/\bstor(y|ies)\b/i.test(question)) return { text: unwrapped(STORY) }
@@ -134,6 +135,12 @@ function timeAnswer(question: string, tools: readonly string[]): PracticeAnswer 
   const city = Object.keys(ZONES).find((name) => question.toLowerCase().includes(name))
   const zone = city === undefined ? 'UTC' : ZONES[city]
   return { text: 'I look at the clock.', call: { name: 'time', input: { zone } } }
+}
+
+function noteAnswer(tools: readonly string[]): PracticeAnswer {
+  if (!tools.includes('note')) return { text: unwrapped(NO_TOOL) }
+  const input = { text: 'The practice provider was here.' }
+  return { text: 'I would like to leave a note. You decide.', call: { name: 'note', input } }
 }
 
 function afterTool(result: string): string {

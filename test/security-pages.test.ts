@@ -34,7 +34,9 @@ test('each line of what is defended names its tests', async () => {
 
   expect(rows.length).toBeGreaterThan(20)
   expect(
-    rows.filter((row) => !/`test\/[\w/-]+(?:\.(?:long|program))?(?:\.test)?\.ts`/.test(row)),
+    rows.filter(
+      (row) => !/`test\/[\w/-]+(?:\.(?:long|program|browser))?(?:\.test)?\.ts`/.test(row),
+    ),
   ).toEqual([])
 })
 

@@ -1,5 +1,6 @@
 /** The tools of the page's engine. */
 import type { AnyTool } from 'colloquy'
+import { plainLine } from '../chat/plain-text.ts'
 
 /** Tells the time. It needs nothing beyond this machine, so it runs in airplane mode too. */
 const time: AnyTool = {
@@ -22,4 +23,21 @@ const time: AnyTool = {
   },
 }
 
-export const PAGE_TOOLS: Readonly<Record<string, AnyTool>> = { time }
+/** Has an effect that is seen outside the page, so somebody is asked first. */
+const note: AnyTool = {
+  description: 'Prints a short note in the terminal in which the server of this page runs',
+  inputSchema: {
+    type: 'object',
+    properties: { text: { type: 'string', maxLength: 200 } },
+    required: ['text'],
+    additionalProperties: false,
+  },
+  local: true,
+  needsApproval: true,
+  execute: ({ text }: { readonly text: string }) => {
+    console.log(`Note: ${plainLine(text, 200)}`)
+    return { printed: true }
+  },
+}
+
+export const PAGE_TOOLS: Readonly<Record<string, AnyTool>> = { time, note }

@@ -67,3 +67,60 @@ test('refuses what it does not understand', async () => {
   expect(broken.status).toBe(400)
   expect(await broken.json()).toMatchObject({ error: { message: expect.any(String) } })
 })
+
+const TIME = { role: 'user', content: 'What time is it in Oslo?' }
+const tools = [{ type: 'function', function: { name: 'time', parameters: {} } }]
+
+test('calls tools where they are offered, and tells what they said', async () => {
+  const calls = await deltasOf({ messages: [TIME], tools, stream: true })
+  const parts = calls.flatMap(({ tool_calls: [call] = [] }) => (call === undefined ? [] : [call]))
+  expect(parts[0].function.name).toBe('time')
+  const written = parts.map((part) => part.function.arguments).join('')
+  expect(JSON.parse(written)).toEqual({ zone: 'Europe/Oslo' })
+
+  const result = { role: 'tool', tool_call_id: parts[0].id, content: 'noon' }
+  const answer = await deltasOf({ messages: [TIME, result], tools, stream: true })
+  expect(answer.map(({ content = '' }) => content).join('')).toContain('`noon`')
+
+  const note = { role: 'user', content: 'Leave a note' }
+  const offered = [{ type: 'function', function: { name: 'note', parameters: {} } }]
+  const asked = await deltasOf({ messages: [note], tools: offered, stream: true })
+  expect(asked.flatMap(({ tool_calls: [call] = [] }) => call?.function.name ?? [])).toEqual([
+    'note',
+  ])
+
+  const without = await deltasOf({ messages: [TIME], stream: true })
+  expect(without.map(({ content = '' }) => content).join('')).toContain('no tool for it')
+})
+
+test('is busy twice when it is told to be, each time it is asked', async () => {
+  const messages = [{ role: 'user', content: 'Be busy at first' }]
+  for (let round = 0; round < 2; round += 1) {
+    for (const status of [503, 503, 200]) {
+      const response = await ask({ messages, stream: true })
+      await response.text()
+      expect(response.status).toBe(status)
+    }
+  }
+})
+
+test('breaks off in the middle when it is told to fail', async () => {
+  const response = await ask({
+    messages: [{ role: 'user', content: 'Fail in the middle' }],
+    stream: true,
+  })
+  await expect(response.text()).rejects.toThrow()
+})
+
+interface Delta {
+  readonly content?: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- the test looks into it as it likes
+  readonly tool_calls?: any[]
+}
+
+async function deltasOf(body: object): Promise<Delta[]> {
+  const all = await events(await ask(body))
+  return all
+    .filter((event) => event.startsWith('{'))
+    .map((event) => JSON.parse(event).choices[0]?.delta ?? {})
+}

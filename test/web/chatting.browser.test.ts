@@ -233,4 +233,62 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     await say(page, 'hello')
     await expect.poll(() => page.locator('.tool-card').innerText()).toMatch(/weather\s+Failed/)
   })
+
+  describe('a tool that asks first', () => {
+    async function asked() {
+      const ran: unknown[] = []
+      const pay = {
+        inputSchema: { type: 'object' },
+        needsApproval: true,
+        execute: (input: unknown) => {
+          ran.push(input)
+          return 'paid'
+        },
+      }
+      const { engine, provider, url } = await pageHost({ tools: { pay } })
+      const call = { id: 'c1', name: 'pay', arguments: '{"sum":12}' }
+      provider.next(chatReply(['I pay.'], { toolCalls: [call] }), chatReply(['It is done.']))
+      const page = await openPage(browser, url)
+      await say(page, 'pay the bill')
+      const card = page.locator('.tool-card')
+      await expect.poll(() => card.innerText()).toMatch(/pay\s+Waits for your answer/)
+      // Whoever is asked sees what for.
+      expect(await card.innerText()).toContain('"sum": 12')
+      expect(ran).toEqual([])
+      return { engine, page, card, ran }
+    }
+
+    test('runs after a yes, also of a tab that came later', async () => {
+      const { page, card, ran } = await asked()
+      await page.reload()
+      await button(page, 'Approve').waitFor()
+      const other = await page.context().newPage()
+      await other.goto(page.url())
+      await button(other, 'Approve').click()
+      await expect.poll(() => card.innerText()).toMatch(/pay\s+Done/)
+      await expect.poll(async () => (await replies(page))[0]).toMatch(/It is done\.$/)
+      expect(ran).toEqual([{ sum: 12 }])
+      expect(await button(page, 'Approve').count()).toBe(0)
+    })
+
+    test('does not run after a no', async () => {
+      const { page, card, ran } = await asked()
+      await button(page, 'Deny').click()
+      await expect.poll(() => card.innerText()).toMatch(/pay\s+Denied/)
+      await expect.poll(async () => (await replies(page))[0]).toMatch(/It is done\.$/)
+      expect(ran).toEqual([])
+    })
+
+    test('does not run after a stop', async () => {
+      const { page, card, ran } = await asked()
+      await expect
+        .poll(() => page.locator('[aria-live]').innerText())
+        .toBe('The reply waits for your answer.')
+      await button(page, 'Stop').click()
+      await expect.poll(() => card.innerText()).toMatch(/pay\s+Not run/)
+      await button(page, 'Stop').waitFor({ state: 'hidden' })
+      expect(await button(page, 'Approve').count()).toBe(0)
+      expect(ran).toEqual([])
+    })
+  })
 })

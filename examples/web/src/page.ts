@@ -53,6 +53,8 @@ class Page {
     regenerate: (message) => void this.#try(() => this.#open?.chat.regenerate(message.id)),
     turnTo: (message, step) => void this.#turnTo(message, step),
     remedy: (failure) => void this.#mend(failure),
+    answer: (callId, approved) =>
+      void this.#try(() => this.#open?.chat.answer(callId, { approved })),
   })
   readonly #queue = new QueueView({
     withdraw: (turnId) => void this.#try(() => this.#open?.withdraw(turnId)),

@@ -3,6 +3,7 @@
  * method for.
  */
 import { ClientError, createClient } from 'colloquy/client'
+import { TEXTS } from './texts.ts'
 import type { PageSetup } from '../setup.ts'
 
 type Problem = ConstructorParameters<typeof ClientError>[0]
@@ -28,14 +29,13 @@ export async function ask<Value>(method: string, path: string, body?: object): P
     headers: { 'content-type': 'application/json' },
     ...(method !== 'GET' && { body: JSON.stringify(body ?? {}) }),
   }).catch(() => {
-    const detail = 'The server cannot be reached. Check the connection, and try again.'
-    throw new ClientError({ code: 'connection-failed', status: 0, detail })
+    throw new ClientError({ code: 'connection-failed', status: 0, detail: TEXTS.unreachable })
   })
   const { status } = response
   if (status === 204) return undefined as Value
   const value: unknown = await response.json().catch(() => undefined)
   if (response.ok) return value as Value
-  const detail = `The server answered with status ${status}.`
+  const detail = TEXTS.status(status)
   throw new ClientError({ code: 'internal', detail, ...(value as Partial<Problem>), status })
 }
 

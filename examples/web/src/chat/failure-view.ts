@@ -10,7 +10,7 @@ export class FailureView {
   readonly #button = h('button', { type: 'button', class: 'button', onclick: () => this.#act() })
   readonly element = h(
     'div',
-    { class: 'failure', role: 'group', 'aria-label': 'Failure' },
+    { class: 'failure', role: 'group', 'aria-label': TEXTS.failure },
     icon('warning'),
     h('div', { class: 'failure-text' }, this.#message, this.#code),
     this.#button,

@@ -24,7 +24,7 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
 export const REMEDY_NAMES: Readonly<Record<Remedy, string>> = {
   retry: TEXTS.tryAgain,
   model: TEXTS.chooseModel,
-  airplane: 'Switch airplane mode off',
+  airplane: TEXTS.airplaneOff,
   new: TEXTS.newChat,
 }
 

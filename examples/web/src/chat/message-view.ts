@@ -23,6 +23,7 @@ export interface MessageContext {
   readonly receipt: Receipt | undefined
   readonly results: ReadonlyMap<string, ToolResultPart>
   readonly progress: ReadonlyMap<string, CallProgress>
+  readonly questions: ReadonlyMap<string, (isApproved: boolean) => void>
 }
 
 export class MessageView {
@@ -67,6 +68,7 @@ export class MessageView {
         isRunning: context.isRunning,
         results: context.results,
         progress: context.progress,
+        questions: context.questions,
       })
     }
     this.element.classList.toggle('growing', message === undefined)
@@ -166,6 +168,7 @@ function noteOf(message: Message | undefined, receipt: Receipt | undefined): str
     return TEXTS.stopped(receipt?.partialChars ?? message.text.length)
   }
   if (message.status === 'interrupted') return TEXTS.interrupted
+  if (message.status === 'failed') return TEXTS.keptSoFar
   if (message.finishReason === 'length') return TEXTS.cutByLength
   return message.finishReason === 'content-filter' ? TEXTS.filtered : ''
 }

@@ -10,6 +10,8 @@ import type { OpenChat } from './open-chat.ts'
 import { Scrolling } from './scrolling.ts'
 
 export interface TranscriptEvents extends MessageActions {
+  /** Answers a call of a tool that waits. */
+  answer(callId: string, isApproved: boolean): void
   remedy(failure: Failure): void
 }
 
@@ -74,6 +76,14 @@ export class Transcript {
 
   #showMessages({ items, results }: Line, runningId: string | undefined): void {
     const chat = this.#chat
+    const questions = new Map(
+      (chat?.state.calls ?? [])
+        .filter(({ waitsFor }) => waitsFor === 'decision')
+        .map(({ toolCallId, callId }) => [
+          toolCallId,
+          (isApproved: boolean) => this.#events.answer(callId, isApproved),
+        ]),
+    )
     for (const item of items) {
       let view = this.#views.get(item.id)
       if (view === undefined) {
@@ -86,6 +96,7 @@ export class Transcript {
         receipt: chat?.receipts.get(item.turnId),
         results,
         progress: chat?.progress.calls ?? new Map(),
+        questions,
       })
     }
     setChildren(

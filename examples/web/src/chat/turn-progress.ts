@@ -4,7 +4,7 @@
  */
 import type { ListEvent } from 'colloquy/client'
 import type { CallProgress } from '../reply/tool-card.ts'
-import { secondsUntil } from '../texts.ts'
+import { secondsUntil, TEXTS } from '../texts.ts'
 import type { Phase } from '../views.ts'
 
 interface TurnEvent {
@@ -76,23 +76,15 @@ export class TurnProgress {
 
   /** What the turn does now, in words. Nothing while text comes: that is seen. */
   words(phase: Phase | undefined): string {
-    if (this.#waiting !== undefined) {
-      const { retryAt, message } = this.#waiting
-      const seconds = secondsUntil(retryAt)
-      const subject = phase === 'backingOff' ? '' : 'The reply is here, but not stored yet. '
-      return `${subject}${message} Next attempt in ${seconds} s.`.trim()
-    }
-    return WORDS[phase ?? 'done'] ?? ''
+    if (this.#waiting === undefined) return wordsOf(phase)
+    const { retryAt, message } = this.#waiting
+    const subject = phase === 'backingOff' ? '' : TEXTS.notStored
+    return `${subject} ${message} ${TEXTS.nextAttempt(secondsUntil(retryAt))}`.trim()
   }
 }
 
-const WORDS: Readonly<Partial<Record<Phase, string>>> = {
-  queued: 'Waits for its turn…',
-  requesting: 'Asks the model…',
-  awaiting: 'Waits for the first words…',
-  backingOff: 'Tries again…',
-  recordingStep: 'Stores the calls…',
-  waitingToRecord: 'Waits for the database…',
-  runningTools: 'Runs tools…',
-  waitingToSave: 'Waits for the database…',
+function wordsOf(phase: Phase | undefined): string {
+  return phase !== undefined && phase in TEXTS.phases
+    ? TEXTS.phases[phase as keyof typeof TEXTS.phases]
+    : ''
 }

@@ -14,6 +14,8 @@ export interface PartsContext {
   /** Results that came as messages of their own. */
   readonly results: ReadonlyMap<string, ToolResultPart>
   readonly progress: ReadonlyMap<string, CallProgress>
+  /** The answers that calls wait for, by the provider's id of the call. */
+  readonly questions: ReadonlyMap<string, (isApproved: boolean) => void>
 }
 
 interface PartView {
@@ -67,7 +69,8 @@ export class PartsView {
     return {
       type: 'tool-call',
       element: card.element,
-      update: (part, isLast, { isGrowing, isRunning, results, progress }) => {
+      update: (part, isLast, context) => {
+        const { isGrowing, isRunning, results, progress, questions } = context
         if (part.type !== 'tool-call') return
         const { toolCallId } = part
         card.update({
@@ -76,6 +79,7 @@ export class PartsView {
           progress: progress.get(toolCallId),
           isRunning,
           isWritten: !isGrowing || !isLast || progress.has(toolCallId),
+          answer: questions.get(toolCallId),
         })
       },
     }

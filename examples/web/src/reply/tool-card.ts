@@ -17,26 +17,14 @@ export interface ToolCardState {
   readonly isRunning: boolean
   /** True if the arguments are whole. */
   readonly isWritten: boolean
+  /** Answers the call. Absent unless it waits for a yes or a no. */
+  readonly answer: ((isApproved: boolean) => void) | undefined
 }
 
 type Tone = 'quiet' | 'busy' | 'good' | 'bad'
 
 /** The longest text of a value that is shown. A tool may give megabytes. */
 const LONGEST = 20_000
-
-const RESULTS: Readonly<Record<NonNullable<ToolResultPart['code']>, string>> = {
-  'invalid-input': 'Not run: its arguments are not valid',
-  'no-such-tool': 'Not run: there is no such tool',
-  unavailable: 'Not run: the tool is not available now',
-  'too-many-calls': 'Not run: too many calls at once',
-  'cut-off': 'Not run: the reply broke off',
-  timeout: 'Took too long',
-  failed: 'Failed',
-  'not-json': 'Failed: its result cannot be read',
-  stopped: 'Stopped: it may have taken effect',
-  'not-run': 'Not run',
-  unknown: 'Not known: the server ended while it ran',
-}
 
 export class ToolCard {
   readonly #state = h('span', { class: 'tool-state' })
@@ -46,6 +34,8 @@ export class ToolCard {
   readonly #arguments = new ValueView(TEXTS.tool.arguments)
   readonly #progress = new ValueView(TEXTS.tool.progress)
   readonly #result = new ValueView(TEXTS.tool.result)
+  readonly #question: HTMLElement
+  #answer: ToolCardState['answer']
 
   constructor(name: string) {
     this.#summary = h(
@@ -54,6 +44,19 @@ export class ToolCard {
       icon('tool'),
       h('span', { class: 'tool-name' }, name),
       this.#state,
+    )
+    const choice = (text: string, isApproved: boolean, look: string) =>
+      h('button', { type: 'button', class: look, onclick: () => this.#give(isApproved) }, text)
+    this.#question = h(
+      'div',
+      { class: 'tool-question', role: 'group', 'aria-label': TEXTS.tool.question(name) },
+      h('p', {}, TEXTS.tool.question(name)),
+      h(
+        'div',
+        { class: 'tool-choices' },
+        choice(TEXTS.tool.approve, true, 'button primary'),
+        choice(TEXTS.tool.deny, false, 'button'),
+      ),
     )
     this.element = h('details', { class: 'tool-card' }, this.#summary, this.#body)
   }
@@ -65,6 +68,10 @@ export class ToolCard {
     const { call, result, progress } = card
     this.#arguments.show(argumentsText(call))
     const sections = [this.#arguments.element]
+    // Whoever is asked has to see what for.
+    if (card.answer !== undefined && this.#answer === undefined) this.element.open = true
+    this.#answer = card.answer
+    if (card.answer !== undefined) sections.push(this.#question)
     if (progress?.value !== undefined && result === undefined) {
       this.#progress.show(valueText(progress.value))
       sections.push(this.#progress.element)
@@ -74,6 +81,10 @@ export class ToolCard {
       sections.push(this.#result.element)
     }
     setChildren(this.#body, sections)
+  }
+
+  #give(isApproved: boolean): void {
+    this.#answer?.(isApproved)
   }
 }
 
@@ -98,18 +109,16 @@ class ValueView {
   }
 }
 
-function stateOf({ result, progress, isRunning, isWritten }: ToolCardState): {
-  readonly label: string
-  readonly tone: Tone
-} {
-  if (result !== undefined) {
-    if (result.code !== undefined) return { label: RESULTS[result.code], tone: 'bad' }
-    return result.isError ? { label: 'Failed', tone: 'bad' } : { label: 'Done', tone: 'good' }
-  }
-  if (!isRunning) return { label: 'Without a result', tone: 'quiet' }
-  if (!isWritten) return { label: 'Writes its arguments…', tone: 'busy' }
-  if (progress === undefined) return { label: 'Waits for its start…', tone: 'busy' }
-  return { label: progress.state === 'started' ? 'Runs…' : 'Finished', tone: 'busy' }
+function stateOf(card: ToolCardState): { readonly label: string; readonly tone: Tone } {
+  const { result, progress, isRunning, isWritten, answer } = card
+  const { states, codes } = TEXTS.tool
+  if (result?.code !== undefined) return { label: codes[result.code], tone: 'bad' }
+  if (result?.isError === true) return { label: states.failed, tone: 'bad' }
+  if (result !== undefined) return { label: states.done, tone: 'good' }
+  if (answer !== undefined) return { label: states.asking, tone: 'busy' }
+  if (!isRunning) return { label: states.none, tone: 'quiet' }
+  if (!isWritten) return { label: states.writing, tone: 'busy' }
+  return { label: states[progress?.state ?? 'pending'], tone: 'busy' }
 }
 
 function argumentsText({ input, inputText }: ToolCallPart): string {

@@ -2,8 +2,9 @@
 import { h } from '../elements.ts'
 import { TEXTS } from '../texts.ts'
 
-const ENDS: Readonly<Record<string, string>> = {
+const TEXT_OF: Readonly<Record<string, string>> = {
   'turn.done': TEXTS.announceEnd,
+  'turn.waiting': TEXTS.announceQuestion,
   'turn.cancelled': TEXTS.announceStopped,
   'turn.failed': TEXTS.announceFailed,
   'turn.interrupted': TEXTS.announceFailed,
@@ -14,7 +15,7 @@ export class Announcer {
 
   /** An event of the open conversation. */
   event(type: string): void {
-    const text = type === 'turn.accepted' ? TEXTS.announceStart : ENDS[type]
+    const text = type === 'turn.accepted' ? TEXTS.announceStart : TEXT_OF[type]
     if (text !== undefined) this.element.textContent = text
   }
 }

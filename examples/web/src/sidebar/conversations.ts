@@ -40,7 +40,7 @@ export class Conversations {
   get list(): readonly Conversation[] {
     return [...this.#known.values()]
       .filter(({ id, archivedAt }) => !this.#deletions.has(id) && archivedAt === undefined)
-      .toSorted((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1))
+      .toSorted((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1))
   }
 
   get hasOlder(): boolean {
@@ -107,8 +107,8 @@ export class Conversations {
     if (type === 'conversation.changed') {
       if (change === 'deleted') this.#known.delete(conversationId)
       else if (conversation !== undefined) this.#known.set(conversation.id, conversation)
-    } else if (type === 'turn.accepted') this.#running.add(conversationId)
-    else if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) {
+    } else if (/^turn\.(accepted|resumed)$/.test(type)) this.#running.add(conversationId)
+    else if (/^turn\.(waiting|done|cancelled|failed|interrupted)$/.test(type)) {
       this.#running.delete(conversationId)
     } else return
     const known = this.#known.get(conversationId)
@@ -155,4 +155,9 @@ export class Conversations {
     }
     this.#deletions.clear()
   }
+}
+
+/** The order of the server, also of two that changed in the same millisecond. */
+function placeOf({ updatedAt, id }: Conversation): string {
+  return `${updatedAt} ${id}`
 }
