@@ -1,6 +1,8 @@
 /** What a hostile model writes stays text: no script runs, and nothing is asked of another server. */
+import { join } from 'node:path'
+import { build } from 'esbuild'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { chatReply } from '../../src/testing.ts'
 import { CHROMIUM, launch } from './chromium.ts'
 import { button, openPage, pageHost, replies, say } from './page-host.ts'
@@ -126,6 +128,43 @@ describe.skipIf(CHROMIUM === undefined)('text of a hostile model', () => {
     )
     expect(await hits(page)).toBe(0)
     expect(await page.evaluate('globalThis.reports')).toEqual([])
+  })
+
+  test('lets nothing of it through the second line either', async () => {
+    const { url } = await pageHost()
+    const { outputFiles } = await build({
+      entryPoints: [join(import.meta.dirname, '../../examples/web/src/markdown/sanitizing.ts')],
+      bundle: true,
+      format: 'iife',
+      globalName: 'secondLine',
+      footer: { js: 'globalThis.secondLine = secondLine' },
+      write: false,
+    })
+    const page = await browser.newPage()
+    onTestFinished(() => page.close())
+    const strangers: string[] = []
+    page.on('request', (request) => {
+      if (!request.url().startsWith(url)) strangers.push(request.url())
+    })
+    // In place of the page's own script: the policy of trusted types can be made once.
+    await page.route('**/page.js', (route) =>
+      route.fulfill({ contentType: 'text/javascript', body: outputFiles[0]?.text ?? '' }),
+    )
+    await page.goto(url)
+    await page.evaluate(`(() => {
+      globalThis.hit = () => (globalThis.hits = (globalThis.hits ?? 0) + 1)
+      const parts = document.createElement('div')
+      parts.className = 'parts'
+      document.body.className = 'assistant'
+      document.body.append(parts)
+      for (const html of ${JSON.stringify(ATTACKS)}) parts.append(secondLine.sanitized(html))
+      for (const each of parts.querySelectorAll('*')) each.focus?.()
+    })()`)
+    const found = (await page.evaluate(lookAt)) as string[]
+    // The renderer itself says what a link tells of where it came from.
+    expect(found.filter((each) => !each.startsWith('rel '))).toEqual([])
+    expect(await hits(page)).toBe(0)
+    expect(strangers).toEqual([])
   })
 
   test('shows raw HTML as it was written', async () => {

@@ -30,7 +30,11 @@ export class Composer {
     this.#events = events
     this.#send = iconButton(TEXTS.send, 'send', () => void this.#submit())
     this.#send.classList.add('primary')
-    this.#stop = iconButton(TEXTS.stop, 'stop', () => events.stop())
+    this.#stop = iconButton(TEXTS.stop, 'stop', () => {
+      events.stop()
+      // The button goes, and the focus with it.
+      this.#box.focus()
+    })
     this.#stop.classList.add('stop')
     this.#box.addEventListener('keydown', (event) => this.#key(event))
     this.#box.addEventListener('input', () => {

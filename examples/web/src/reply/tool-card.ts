@@ -84,6 +84,8 @@ export class ToolCard {
   }
 
   #give(isApproved: boolean): void {
+    // The buttons go, and the focus with them.
+    this.#summary.focus()
     this.#answer?.(isApproved)
   }
 }
