@@ -18,16 +18,15 @@ import { entriesOf, ledgerTools } from './ledger-tools.ts'
 
 /** Approves what waits, until the turn has ended. */
 async function ended(engine: Engine, turn: Turn): Promise<TurnRecord> {
-  let record: TurnRecord | undefined
-  const isOver = turn.reply.then((reply) => (record = reply.turn))
-  while (record === undefined) {
+  const over = turn.reply.then((reply) => reply.turn)
+  for (;;) {
     const { conversationId } = turn
     for (const { callId } of await engine.listWaitingCalls({ conversationId })) {
       await engine.decide(callId, { approved: true })
     }
-    await Promise.race([isOver, after(2)])
+    const record = await Promise.race([over, after(2, undefined)])
+    if (record !== undefined) return record
   }
-  return record
 }
 
 const CONVERSATIONS = 4
