@@ -19,7 +19,11 @@ export function ledgerTools(file: string): Readonly<Record<string, Tool>> {
     await after(Math.random() * 8)
     return 'noted'
   }
-  return { report: { execute }, again: { execute, afterCrash: 'again' } }
+  return {
+    report: { execute },
+    again: { execute, afterCrash: 'again' },
+    ask: { execute, needsApproval: true },
+  }
 }
 
 export function entriesOf(file: string): readonly Entry[] {

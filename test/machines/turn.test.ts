@@ -2,6 +2,8 @@
 import { type AnyActorRef, type AnyStateNode, createActor, SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { transportLogic } from '../../src/engine/actors/transport-actor.ts'
+import { toolsLogic } from '../../src/engine/actors/tools-actor.ts'
+import type { ToolsFigures } from '../../src/machines/tools-actor.ts'
 import type { TransportFigures } from '../../src/machines/transport-actor.ts'
 import type { EnteredPhase, TurnReport } from '../../src/machines/turn-events.ts'
 import { turnMachine } from '../../src/machines/turn.ts'
@@ -11,11 +13,16 @@ function noFigures(attempt: number): TransportFigures {
   return { phase: 'preparing', attempt, bytes: 0, events: 0, deltas: 0, characters: 0 }
 }
 
+/** The figures of a tools actor without calls. */
+function noCalls(step: number): ToolsFigures {
+  return { step, pending: 0, waiting: 0, started: 0, settled: 0, failed: 0, toolNames: [] }
+}
+
 /** An action that the machine called. */
 type Call = readonly [string, unknown?]
 
 /** A turn whose actions only note their calls. The test sends the reports in their name. */
-function turn(start: () => void = () => {}) {
+function turn(start: () => void = () => {}, entry?: 'resume') {
   const clock = new SimulatedClock()
   const calls: Call[] = []
   const note =
@@ -25,6 +32,7 @@ function turn(start: () => void = () => {}) {
     }
   const machine = turnMachine.provide({
     actors: {
+      tools: toolsLogic({ start: () => {}, figures: ({ step }) => noCalls(step) }),
       transport: transportLogic({
         start: ({ attempt }) => {
           calls.push(['transport', { attempt }])
@@ -51,7 +59,7 @@ function turn(start: () => void = () => {}) {
       settle: note('settle'),
     },
   })
-  const actor = createActor(machine, { clock, input: { turnId: 't' } })
+  const actor = createActor(machine, { clock, input: { turnId: 't', entry } })
   actor.start()
   const report = (...reports: readonly (TurnReport['type'] | TurnReport)[]): void => {
     for (const event of reports) {
@@ -542,3 +550,57 @@ interface Telling {
   readonly type: string
   readonly params: EnteredPhase | ((args: { readonly context: object }) => EnteredPhase)
 }
+
+describe('waiting', () => {
+  const recorded = { type: 'step.recorded', next: 'wait' } as const
+  const called = { type: 'reply.finished', hasCalls: true } as const
+  const restored = { type: 'turn.restored', steps: 2, failedAttempts: 1 } as const
+
+  test('is the end of a machine whose step is on disk with calls that all wait', () => {
+    const it = turnIn('receiving')
+    it.report(called, recorded)
+    expect(it.output()).toEqual({ result: 'waiting' })
+    expect(it.paramsOf('stopTimer')).toHaveLength(1)
+    expect(it.paramsOf('seal')).toEqual([])
+    expect(it.paramsOf('settle')).toEqual([{ result: 'waiting' }])
+  })
+
+  test('begins another machine, which asks nobody before it is let go on', () => {
+    const it = turn(undefined, 'resume')
+    expect(it.state()).toBe('restoring')
+    expect(it.paramsOf('transport')).toEqual([])
+    expect(it.paramsOf('record')).toEqual([])
+    it.report(restored)
+    expect(it.actor.getSnapshot().context).toMatchObject({ steps: 2, failedAttempts: 1 })
+    expect(it.paramsOf('startTimer')).toHaveLength(1)
+  })
+
+  test('is kept where the turn was not let go on', () => {
+    const it = turn(undefined, 'resume')
+    it.report('turn.kept')
+    expect(it.output()).toEqual({ result: 'kept' })
+    expect(it.paramsOf('seal')).toEqual([])
+  })
+
+  test('ends as failed where no provider can be asked', () => {
+    const it = turn(undefined, 'resume')
+    it.report('turn.unbound', 'turn.saved')
+    expect(it.output()).toEqual({ result: 'failed' })
+  })
+
+  test('is cancelled once it may be written, and answers each cancel', () => {
+    const it = turn(undefined, 'resume')
+    it.cancel(1)
+    it.cancel(2)
+    expect(it.state()).toBe('restoringToCancel')
+    expect(it.paramsOf('answer')).toEqual([
+      { request: 1, outcome: 'cancelled', from: 'waiting' },
+      { request: 2, outcome: 'cancelled', from: 'waiting' },
+    ])
+    it.report(restored)
+    expect(it.state()).toBe('saving')
+    it.report('turn.saved')
+    expect(it.output()).toEqual({ result: 'cancelled' })
+    expect(it.paramsOf('transport')).toEqual([])
+  })
+})
