@@ -160,7 +160,7 @@ describe.skipIf(CHROMIUM === undefined)('text of a hostile model', () => {
       for (const html of ${JSON.stringify(ATTACKS)}) parts.append(secondLine.sanitized(html))
       for (const each of parts.querySelectorAll('*')) each.focus?.()
     })()`)
-    const found = (await page.evaluate(lookAt)) as string[]
+    const found = await page.evaluate<string[]>(lookAt)
     // The renderer itself says what a link tells of where it came from.
     expect(found.filter((each) => !each.startsWith('rel '))).toEqual([])
     expect(await hits(page)).toBe(0)
