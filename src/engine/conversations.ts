@@ -118,12 +118,9 @@ export class Conversations {
   async delete(id: string, viewer?: Viewer): Promise<void> {
     const { options, store, feed, turns, drains, actors, titles } = this.#parts
     checked(requests.conversationId, id, 'deleteConversation: id')
-    for (let live = turns.runningIn(id); live !== undefined; live = turns.runningIn(id)) {
-      if (viewer !== undefined && (await seen(live, viewer)) === undefined) break
-      await cancelTurn(actors, live, { cause: 'deletion' })
-    }
-    const waiting = await store.waitingTurn(id, viewer)
-    if (waiting !== undefined) await turns.waiting.cancel(waiting, { cause: 'deletion', viewer })
+    // A turn may begin while another one is cancelled.
+    const isActive = () => (turns.runningIn(id) ?? turns.waiting.in(id)) !== undefined
+    while ((await this.#cancel(id, viewer)) && isActive());
     const forget = () => {
       drains.abort(({ conversationId }) => conversationId === id)
       titles.forget(id)
@@ -137,6 +134,22 @@ export class Conversations {
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' }, deleted.ownerId)
+  }
+
+  /**
+   * Cancels what runs and what waits in a conversation. Returns false if the viewer does not see it:
+   * then nothing is changed.
+   */
+  async #cancel(id: string, viewer: Viewer | undefined): Promise<boolean> {
+    const { store, turns, actors } = this.#parts
+    const live = turns.runningIn(id) ?? turns.waiting.in(id)
+    if (live !== undefined && viewer !== undefined) {
+      if ((await seen(live, viewer)) === undefined) return false
+    }
+    if (live?.isResting === false) await cancelTurn(actors, live, { cause: 'deletion' })
+    const waiting = await store.waitingTurn(id, viewer)
+    if (waiting !== undefined) await turns.waiting.cancel(waiting, { cause: 'deletion', viewer })
+    return true
   }
 
   #new(options: GivenOptions, what: string, viewer: Viewer | undefined): NewConversation {

@@ -151,6 +151,14 @@ describe.each(['in memory', 'after a restart'] as const)('where a turn waits, %s
     await expect(engine.attachTurn(turn.id)).rejects.toMatchObject({ code: 'turn-not-found' })
   })
 
+  test("another owner's view finds nothing to delete, and the turn goes on waiting", async () => {
+    const { engine, id, turn } = await waitingTurn(place)
+    await expect(engine.as('eve').deleteConversation(id)).rejects.toMatchObject({
+      code: 'conversation-not-found',
+    })
+    expect((await engine.getTurn(turn.id))?.status).toBe('waiting')
+  })
+
   test('airplane mode refuses a yes, and lets a no and a cancel through', async () => {
     const { engine, id, ran, call, turn } = await waitingTurn(place)
     await engine.setAirplaneMode(true)
