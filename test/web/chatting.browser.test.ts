@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chatReply, errorReply, inOrder, reset, send, steps } from '../../src/testing.ts'
 import { chunk } from '../../src/testing.ts'
+import { block, message, textBlock } from '../support/messages-events.ts'
 import { CHROMIUM, launch } from './chromium.ts'
 import { button, messageBox, openPage, pageHost, questions, replies, say } from './page-host.ts'
 
@@ -232,6 +233,20 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     const page = await openPage(browser, url)
     await say(page, 'hello')
     await expect.poll(() => page.locator('.tool-card').innerText()).toMatch(/weather\s+Failed/)
+  })
+
+  test('names a tool that the provider ran, once', async () => {
+    const { engine, provider, url } = await pageHost()
+    const use = { type: 'server_tool_use', id: 's1', name: 'web_search', input: {} }
+    const found = { type: 'web_search_tool_result', tool_use_id: 's1', content: [] }
+    await engine.putEndpoint('online', { url: provider.url, model: 'm', dialect: 'messages' })
+    provider.next(message([...block(0, use), ...block(1, found), ...textBlock(2, 'Found it.')]))
+    const page = await openPage(browser, url)
+    await say(page, 'Search for it')
+    const told = [expect.stringMatching(/^The provider used web_search\s+Found it\.$/)]
+    await expect.poll(() => replies(page)).toEqual(told)
+    await page.reload()
+    await expect.poll(() => replies(page)).toEqual(told)
   })
 
   describe('a tool that asks first', () => {

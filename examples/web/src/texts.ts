@@ -109,6 +109,7 @@ export const TEXTS = {
   thinking: 'Thinking…',
   thought: 'Reasoning',
   thoughtFor: (ms: number) => `Thought for ${duration(ms)}`,
+  providerTool: (name: string) => `The provider used ${name}`,
   file: (mediaType: string) => `A file (${mediaType})`,
   tool: {
     arguments: 'Arguments',

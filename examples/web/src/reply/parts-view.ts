@@ -39,7 +39,8 @@ export class PartsView {
     const last = parts.length - 1
     for (const [index, part] of parts.entries()) {
       let view = this.#views[index]
-      if (view?.type !== part.type) view = this.#views[index] = this.#viewOf(part, isFresh)
+      if (view?.type !== part.type)
+        view = this.#views[index] = this.#viewOf(part, isFresh, parts[index - 1])
       view.update(part, index === last, context)
     }
     this.#views.length = parts.length
@@ -49,7 +50,7 @@ export class PartsView {
     )
   }
 
-  #viewOf(part: Part, isFresh: boolean): PartView {
+  #viewOf(part: Part, isFresh: boolean, before: Part | undefined): PartView {
     switch (part.type) {
       case 'text':
         return textView()
@@ -58,7 +59,12 @@ export class PartsView {
       case 'tool-call':
         return this.#toolView(part.toolName)
       case 'tool-result':
-        return hiddenView()
+        return hiddenView(part)
+      case 'provider-tool': {
+        // A call and its result are two parts.
+        const isTold = before?.type === part.type && before.toolName === part.toolName
+        return isTold ? hiddenView(part) : providerToolView(part)
+      }
       default:
         return fileView(part)
     }
@@ -108,9 +114,14 @@ function reasoningView(isFresh: boolean): PartView {
   }
 }
 
-/** A result is shown in the card of its call. */
-function hiddenView(): PartView {
-  return { type: 'tool-result', element: h('div', { hidden: true }), update: () => undefined }
+/** What another part shows: a result is in the card of its call. */
+function hiddenView({ type }: Part): PartView {
+  return { type, element: h('div', { hidden: true }), update: () => undefined }
+}
+
+function providerToolView({ type, toolName }: Extract<Part, { type: 'provider-tool' }>): PartView {
+  const element = h('div', { class: 'provider-tool', dir: 'auto' }, TEXTS.providerTool(toolName))
+  return { type, element, update: () => undefined }
 }
 
 function fileView(part: Extract<Part, { type: 'file' }>): PartView {
