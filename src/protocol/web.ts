@@ -122,7 +122,7 @@ export interface ConversationView {
   readonly running?: RunningView
 }
 
-/** A turn that runs, as lists mark it. */
+/** A turn that runs, or that waits for an answer (`phase: 'waiting'`), as lists mark it. */
 export interface RunningView {
   readonly turnId: string
   readonly phase: TurnPhase | TerminalStatus

@@ -113,6 +113,26 @@ test('refuses a send with the turn that waits', async () => {
   expect([status, json.code, json.turnId]).toEqual([409, 'turn-waiting', turn.id])
 })
 
+test('lists the turn that waits with its conversation, for its owner, until it is answered', async () => {
+  const host = await waitingHost()
+  const idle = await host.conversation()
+  const { id, turn, path } = await host.waiting('pay')
+  const theirs = await host.conversation('bob')
+  const running = { turnId: turn.id, phase: 'waiting' }
+  expect((await host.ask('/conversations')).json.conversations).toMatchObject([
+    { id, running },
+    { id: idle },
+  ])
+  const others = (await host.ask('/conversations', { user: 'bob' })).json.conversations
+  expect(others).toEqual([expect.objectContaining({ id: theirs })])
+  expect(others[0]).not.toHaveProperty('running')
+  expect((await host.ask(`/conversations/${idle}`)).json).not.toHaveProperty('running')
+  expect((await host.ask(`/conversations/${id}`)).json).toMatchObject({ running })
+  await host.ask(path, { json: { approved: true } })
+  await turn.reply
+  expect((await host.ask(`/conversations/${id}`)).json).not.toHaveProperty('running')
+})
+
 test('tells a reader of the wait as it comes, and one that comes later by the state', async () => {
   const host = await waitingHost()
   const id = await host.conversation()

@@ -25,12 +25,37 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
     await expect.poll(() => titles(page)).toEqual(['Newer', 'Older'])
     provider.next(chatReply(['a', 'b'], { gate }))
     const turn = await engine.send(older.id, 'hello')
-    const mark = page.locator('nav .running-mark:visible')
+    const mark = page.locator('nav .mark:visible')
     await expect.poll(() => mark.count()).toBe(1)
     await expect.poll(() => titles(page)).toEqual(['Older', 'Newer'])
     step(2)
     await turn.reply
     await expect.poll(() => mark.count()).toBe(0)
+  })
+
+  test('marks a conversation that waits for an answer, also after a reload, until it is given', async () => {
+    const { gate, step } = steps()
+    const pay = { inputSchema: { type: 'object' }, needsApproval: true, execute: () => 'paid' }
+    const { engine, provider, url } = await pageHost({ tools: { pay } })
+    const call = { id: 'c1', name: 'pay', arguments: '{}' }
+    provider.next(chatReply([''], { toolCalls: [call] }), chatReply(['Done.'], { gate }))
+    const { id } = await engine.startConversation({ title: 'Bill' })
+    await engine.startConversation({ title: 'Other' })
+    const page = await openPage(browser, url)
+    await expect.poll(() => titles(page)).toEqual(['Other', 'Bill'])
+    const turn = await engine.send(id, 'pay the bill')
+    const waiting = page.getByRole('link', { name: /^Bill.*Waits for your answer/ })
+    const running = page.getByRole('link', { name: /^Bill.*A reply is being written/ })
+    await waiting.waitFor()
+    await page.reload()
+    await waiting.waitFor()
+    expect(await page.locator('nav .mark:visible').count()).toBe(1)
+    const [waits] = await engine.listWaitingCalls()
+    await engine.decide(waits?.callId ?? '', { approved: true })
+    await running.waitFor()
+    step(1)
+    await turn.reply
+    await expect.poll(() => page.locator('nav .mark:visible').count()).toBe(0)
   })
 
   test('renames a conversation, also for another tab', async () => {

@@ -59,7 +59,7 @@ export const TEXTS = {
   newChat: 'New chat',
   openList: 'Show conversations',
   closeList: 'Close conversations',
-  running: 'A reply is being written',
+  marks: { running: 'A reply is being written', waiting: 'Waits for your answer' },
   rename: 'Rename',
   title: 'Title',
   remove: 'Remove',

@@ -17,6 +17,7 @@ import { limitOf, placeOf, placeText } from '../requests/pages.ts'
 import { Refusal } from '../refusals/refusal.ts'
 import { conversationView } from '../views/views.ts'
 import { assertMessage } from './message-routes.ts'
+import { openTurn, openTurns } from './open-turns.ts'
 
 /** Tools belong to turns. */
 const CONVERSATION_CHOICES = CHOICES.filter((each) => each !== 'tools')
@@ -60,10 +61,13 @@ async function list({ view, query, options }: Call): Promise<Answer> {
   const archived = archivedOf(query.get('archived'))
   const after = placeOf(query.get('after'))
   const records = await view.listConversations({ limit, archived, after })
-  const running = new Map(view.runningTurns().map((turn) => [turn.conversationId, turn]))
+  const turns = await openTurns(
+    view,
+    records.map(({ id }) => id),
+  )
   const last = records.length === limit ? records.at(-1) : undefined
   return json(200, {
-    conversations: records.map((each) => conversationView(each, options, running.get(each.id))),
+    conversations: records.map((each) => conversationView(each, options, turns.get(each.id))),
     ...(last !== undefined && { next: placeText(last) }),
   })
 }
@@ -89,14 +93,14 @@ async function create({ view, body, options, owner }: Call): Promise<Answer> {
     if (id === undefined || !hasCode(error, 'conversation-exists')) throw error
     const present = await view.getConversation(id)
     if (present === undefined) throw error
-    return json(200, conversationView(present, options, view.runningTurn(id)), location(id))
+    return json(200, conversationView(present, options, await openTurn(view, id)), location(id))
   }
 }
 
 async function read({ view, conversationId, options }: Call): Promise<Answer> {
   const record = await view.getConversation(conversationId)
   if (record === undefined) throw new Refusal('conversation-not-found')
-  return json(200, conversationView(record, options, view.runningTurn(conversationId)))
+  return json(200, conversationView(record, options, await openTurn(view, conversationId)))
 }
 
 async function update({ view, conversationId, body, options, owner }: Call): Promise<Answer> {
@@ -111,7 +115,7 @@ async function update({ view, conversationId, body, options, owner }: Call): Pro
       : await view.updateConversation(conversationId, changes)
   if (archived !== undefined) record = await view.archiveConversation(conversationId, archived)
   if (record === undefined) throw new Refusal('conversation-not-found')
-  return json(200, conversationView(record, options, view.runningTurn(conversationId)))
+  return json(200, conversationView(record, options, await openTurn(view, conversationId)))
 }
 
 async function remove({ view, conversationId }: Call): Promise<Answer> {

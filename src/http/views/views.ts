@@ -41,7 +41,7 @@ export type Visible = Pick<ResolvedOptions, 'expose' | 'allow'>
 export function conversationView(
   record: ConversationRecord,
   { expose, allow }: Visible,
-  running?: Turn,
+  running?: Pick<Turn, 'id' | 'phase'>,
 ): ConversationView {
   const { id, title, model, endpoint, system, settings, metadata, forkedFrom } = record
   return {

@@ -18,9 +18,12 @@ interface ListEventData {
   readonly running?: readonly { readonly conversationId: string }[]
 }
 
+/** What the turn of a conversation does. */
+export type Mark = 'running' | 'waiting'
+
 export class Conversations {
   readonly #known = new Map<string, Conversation>()
-  readonly #running = new Set<string>()
+  readonly #marks = new Map<string, Mark>()
   readonly #deletions = new Map<string, ReturnType<typeof setTimeout>>()
   readonly #changed: () => void
   readonly #failed: (error: unknown) => void
@@ -51,8 +54,9 @@ export class Conversations {
     return this.#known.get(id)
   }
 
-  isRunning(id: string): boolean {
-    return this.#running.has(id)
+  /** `undefined` if no turn runs, and none waits for an answer. */
+  markOf(id: string): Mark | undefined {
+    return this.#marks.get(id)
   }
 
   put(conversation: Conversation): void {
@@ -70,7 +74,7 @@ export class Conversations {
         this.#isStale = false
         const page = await client.conversations.list({ limit: 50 })
         this.#known.clear()
-        this.#running.clear()
+        this.#marks.clear()
         this.#add(page)
       }
       this.isLoaded = true
@@ -94,8 +98,11 @@ export class Conversations {
 
   #add({ conversations, next }: Awaited<ReturnType<typeof client.conversations.list>>): void {
     for (const conversation of conversations) {
-      this.#known.set(conversation.id, conversation)
-      if (conversation.running !== undefined) this.#running.add(conversation.id)
+      const { id, running } = conversation
+      this.#known.set(id, conversation)
+      if (running !== undefined) {
+        this.#marks.set(id, running.phase === 'waiting' ? 'waiting' : 'running')
+      }
     }
     this.#next = next
   }
@@ -107,10 +114,13 @@ export class Conversations {
     if (type === 'conversation.changed') {
       if (change === 'deleted') this.#known.delete(conversationId)
       else if (conversation !== undefined) this.#known.set(conversation.id, conversation)
-    } else if (/^turn\.(accepted|resumed)$/.test(type)) this.#running.add(conversationId)
-    else if (/^turn\.(waiting|done|cancelled|failed|interrupted)$/.test(type)) {
-      this.#running.delete(conversationId)
+    } else if (/^turn\.(accepted|resumed)$/.test(type)) this.#marks.set(conversationId, 'running')
+    else if (type === 'turn.waiting') this.#marks.set(conversationId, 'waiting')
+    else if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) {
+      this.#marks.delete(conversationId)
     } else return
+    // A page that is on its way may be older than this.
+    if (this.#isLoading) this.#isStale = true
     const known = this.#known.get(conversationId)
     if (known !== undefined && at !== undefined && type !== 'conversation.changed') {
       this.#known.set(conversationId, { ...known, updatedAt: at })

@@ -2,7 +2,7 @@
 import { h, icon, iconButton, setChildren, setText } from '../elements.ts'
 import { fullTime, listTime, TEXTS } from '../texts.ts'
 import type { Conversation } from '../views.ts'
-import type { Conversations } from './conversations.ts'
+import type { Conversations, Mark } from './conversations.ts'
 
 export interface SidebarEvents {
   open(id: string): void
@@ -69,8 +69,8 @@ export class Sidebar {
         row = new Row(conversation.id, () => this.#open(conversation.id))
         this.#rows.set(conversation.id, row)
       }
-      const isRunning = this.#conversations.isRunning(conversation.id)
-      row.update(conversation, isRunning, conversation.id === openId)
+      const mark = this.#conversations.markOf(conversation.id)
+      row.update(conversation, mark, conversation.id === openId)
       return row
     })
     setChildren(
@@ -142,11 +142,8 @@ class Row {
   readonly element: HTMLLIElement
   readonly #title = h('span', { class: 'row-title', dir: 'auto' })
   readonly #time = h('time', { class: 'row-time' })
-  readonly #mark = h(
-    'span',
-    { class: 'running-mark' },
-    h('span', { class: 'hidden' }, TEXTS.running),
-  )
+  readonly #markText = h('span', { class: 'hidden' })
+  readonly #mark = h('span', {}, this.#markText)
   readonly #link: HTMLAnchorElement
 
   constructor(id: string, open: () => void) {
@@ -160,12 +157,17 @@ class Row {
     this.element = h('li', {}, this.#link)
   }
 
-  update({ title, updatedAt }: Conversation, isRunning: boolean, isOpen: boolean): void {
+  update({ title, updatedAt }: Conversation, mark: Mark | undefined, isOpen: boolean): void {
     setText(this.#title, title ?? TEXTS.untitled)
     setText(this.#time, listTime(updatedAt))
     this.#time.dateTime = updatedAt
     this.#time.title = fullTime(updatedAt)
-    this.#mark.hidden = !isRunning
+    this.#mark.hidden = mark === undefined
+    if (mark !== undefined) {
+      this.#mark.className = `mark ${mark}`
+      this.#mark.title = TEXTS.marks[mark]
+      setText(this.#markText, TEXTS.marks[mark])
+    }
     if (isOpen) this.#link.setAttribute('aria-current', 'page')
     else this.#link.removeAttribute('aria-current')
   }
