@@ -189,6 +189,37 @@ describe.skipIf(CHROMIUM === undefined)('the look of the chat page', () => {
     expect(await ground()).toBe(light)
   })
 
+  test('takes what is typed at once, after it is loaded and after New chat', async () => {
+    const { engine, url } = await pageHost()
+    const { id } = await engine.startConversation({ title: 'Old' })
+    for (const address of [url, `${url}c/${id}`]) {
+      const page = await openPage(browser, address)
+      await page.keyboard.type('hello')
+      expect(await messageBox(page).inputValue()).toBe('hello')
+      await page.getByRole('link', { name: 'Old' }).click()
+      await button(page, 'New chat').click()
+      await messageBox(page).fill('')
+      await button(page, 'New chat').click()
+      await page.keyboard.type('again')
+      expect(await messageBox(page).inputValue()).toBe('again')
+    }
+  })
+
+  test('brings no keyboard up on a phone before somebody wants to write', async () => {
+    const { engine, url } = await pageHost()
+    await engine.startConversation({ title: 'Old' })
+    const page = await openPage(browser, url, PHONE)
+    const writes = () => page.evaluate("document.activeElement.id === 'message'")
+    expect(await writes()).toBe(false)
+    await button(page, 'Show conversations').click()
+    await page.getByRole('link', { name: 'Old' }).click()
+    await expect.poll(() => page.locator('h1').innerText()).toBe('Old')
+    expect(await writes()).toBe(false)
+    await button(page, 'Show conversations').click()
+    await button(page, 'New chat').click()
+    expect(await writes()).toBe(true)
+  })
+
   test('is used by the keyboard alone', async () => {
     const { engine, provider, url } = await pageHost()
     await engine.startConversation({ title: 'Older' })

@@ -22,6 +22,9 @@ import { Sidebar } from './sidebar/sidebar.ts'
 import { TEXTS } from './texts.ts'
 import type { Message } from './views.ts'
 
+/** Where the focus on a box brings no keyboard up over half of the screen. */
+const HAS_KEYBOARD = matchMedia('(hover: hover) and (pointer: fine)')
+
 class Page {
   readonly #draw = oncePerFrame(() => this.#update())
   readonly #drafts = new Drafts()
@@ -108,6 +111,7 @@ class Page {
     addEventListener('popstate', () => this.#show(conversationIn(location.pathname)))
     addEventListener('keydown', (event) => this.#key(event))
     this.#show(conversationIn(location.pathname))
+    if (HAS_KEYBOARD.matches) this.#composer.focus()
     void this.#airplane.read()
     void this.#readSetup()
   }
@@ -127,7 +131,8 @@ class Page {
   #go(id: string | undefined): void {
     if (addressOf(id) !== location.pathname) history.pushState(null, '', addressOf(id))
     this.#show(id)
-    this.#composer.focus()
+    // On a phone, who opens a conversation reads it first.
+    if (id === undefined || HAS_KEYBOARD.matches) this.#composer.focus()
   }
 
   #show(id: string | undefined): void {
