@@ -103,6 +103,13 @@ test('knows a call only in its conversation, and for its owner', async () => {
   expect([foreign.status, foreign.text]).toEqual([404, never.text])
   const elsewhere = await host.ask(`/conversations/${other}/calls/${call?.callId}`, { json })
   expect([elsewhere.status, elsewhere.json.code]).toEqual([404, 'call-not-found'])
+  // Neither an id that was never given, nor the provider's own.
+  for (const unknown of ['never-was-anything', call?.toolCallId]) {
+    const { status, json: problem } = await host.ask(path.replace(/[^/]+$/, String(unknown)), {
+      json,
+    })
+    expect([status, problem.code]).toEqual([404, 'call-not-found'])
+  }
   expect(await host.engine.listWaitingCalls()).toEqual([call])
 })
 
