@@ -185,6 +185,60 @@ describe.skipIf(CHROMIUM === undefined)('text of a hostile model', () => {
     expect(await page.locator('.assistant img').count()).toBe(0)
   })
 
+  test('shows the files of a reply without asking another server, and no picture that may run', async () => {
+    const { engine, url } = await pageHost()
+    const dot =
+      'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+    const svg = btoa('<svg xmlns="http://www.w3.org/2000/svg" onload="hit()"/>')
+    const files = [
+      ['image/png', 'https://pictures.example/beacon.png'],
+      ['image/svg+xml', `data:image/svg+xml;base64,${svg}`],
+      ['image/png', dot],
+    ] as const
+    const content = files.map(
+      ([mediaType, file]) => ({ type: 'file', mediaType, url: file }) as const,
+    )
+    const { id } = await engine.startConversation({
+      messages: [
+        { role: 'user', content: 'Draw' },
+        { role: 'assistant', content },
+      ],
+    })
+    const page = await openPage(browser, `${url}c/${id}`)
+    const shown = page.locator('.assistant .file')
+    await expect
+      .poll(() => shown.allInnerTexts())
+      .toEqual(['A file (image/png)', 'A file (image/svg+xml)', ''])
+    const sources = page.evaluate('Array.from(document.images, ({ src }) => src)')
+    expect(await sources).toEqual([dot])
+    await expect.poll(() => page.evaluate('document.images[0].naturalWidth')).toBeGreaterThan(0)
+  })
+
+  test('runs nothing of a title, of reasoning, or of a tool and its result', async () => {
+    const attack = ATTACKS.join('\n\n')
+    const tools = {
+      look: { execute: () => ({ [attack]: attack }), inputSchema: { type: 'object' } },
+    }
+    const { engine, provider, url } = await pageHost({ tools })
+    const call = { id: 'c1', name: 'look', arguments: JSON.stringify({ [attack]: attack }) }
+    const unknown = { id: 'c2', name: '<img src=x onerror=hit()>', arguments: attack }
+    provider.next(
+      chatReply([''], { reasoning: [attack], toolCalls: [call, unknown] }),
+      chatReply(['That was it.']),
+    )
+    const { id } = await engine.startConversation({ title: ATTACKS.slice(0, 4).join(' ') })
+    const page = await openPage(browser, `${url}c/${id}`)
+    await page.evaluate('globalThis.hit = () => (globalThis.hits = (globalThis.hits ?? 0) + 1)')
+    await say(page, 'hello')
+    await button(page, 'Regenerate').waitFor()
+    for (const summary of await page.locator('.assistant summary').all()) await summary.click()
+    expect(await page.locator('.tool-card').count()).toBe(2)
+    expect(await page.locator('.assistant').innerText()).toContain('onerror')
+    const foreign = 'main :is(img, script, style, iframe, object, embed, video, audio, input, form)'
+    expect(await page.locator(`${foreign}, [onerror], [onload], [onclick]`).count()).toBe(0)
+    expect(await hits(page)).toBe(0)
+  })
+
   test('refuses to make HTML of a text in any other way', async () => {
     const page = await asked(['hello'], /TrustedHTML|TrustedTypePolicy/)
     const refused = await page.evaluate(`(() => {
