@@ -47,6 +47,19 @@ test('takes a yes, which runs the arguments of the row; a second answer gets the
   expect(host.ran).toHaveLength(1)
 })
 
+test('takes one of two answers that come at once', async () => {
+  const host = await waitingHost()
+  const { path, turn } = await host.waiting('pay')
+  const answers = await Promise.all(
+    [true, true].map((approved) => host.ask(path, { json: { approved } })),
+  )
+  expect(answers.map(({ status }) => status)).toEqual([200, 200])
+  const outcomes = answers.map(({ json }) => json.outcome)
+  expect(new Set(outcomes)).toEqual(new Set(['already-decided', 'decided']))
+  await turn.reply
+  expect(host.ran).toHaveLength(1)
+})
+
 test('takes the output of a client once, and only for a call that waits for one', async () => {
   const host = await waitingHost()
   const { path, turn } = await host.waiting('place')
@@ -99,8 +112,10 @@ test('knows a call only in its conversation, and for its owner', async () => {
     json,
     user: 'bob',
   })
-  const foreign = await host.ask(path, { json, user: 'bob' })
-  expect([foreign.status, foreign.text]).toEqual([404, never.text])
+  for (const answer of [json, { approved: false }, { output: 1 }, { error: 'no' }]) {
+    const foreign = await host.ask(path, { json: answer, user: 'bob' })
+    expect([foreign.status, foreign.text]).toEqual([404, never.text])
+  }
   const elsewhere = await host.ask(`/conversations/${other}/calls/${call?.callId}`, { json })
   expect([elsewhere.status, elsewhere.json.code]).toEqual([404, 'call-not-found'])
   // Neither an id that was never given, nor the provider's own.
