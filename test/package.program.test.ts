@@ -59,7 +59,7 @@ test('holds the library, its docs and nothing else', async () => {
   expect(docs).toContain('quick-start.md')
   expect(files.filter((file) => file.startsWith('docs/')).toSorted()).toEqual(
     docs
-      .filter((file) => /\.(md|svg)$/.test(file))
+      .filter((file) => /\.(md|svg|png)$/.test(file))
       .map((file) => `docs/${file}`)
       .toSorted(),
   )
