@@ -84,6 +84,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     hasArgument: true,
     run: useQueue,
   },
+  calls: {
+    usage: '/calls',
+    help: 'the tool calls that wait for your answer',
+    run: showCalls,
+  },
   editor: {
     usage: '/editor [TEXT]',
     help: 'write the message in $EDITOR',
@@ -112,8 +117,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       () =>
         library.numbers(),
     hasArgument: true,
-    run: async ({ library }, argument) =>
-      library.open(await library.numbered(argument, '/open'), { show: true }),
+    run: async ({ library, session }, argument) => {
+      await library.open(await library.numbered(argument, '/open'), { show: true })
+      return session.answerCalls()
+    },
   },
   show: {
     usage: '/show',
@@ -163,6 +170,7 @@ ${Object.values(COMMANDS)
 /quit              leave; so do Ctrl-D, and Ctrl-C twice
 
 Ctrl-C stops a reply while it streams. What had arrived is kept, and nothing is sent.
+Some tools ask before they run: y, or n with a reason. Ctrl-C leaves the call waiting.
 Enter during a reply queues the message. After a stop or a failure the queue is held.
 """ begins and ends a message of several lines; so does \\ at the end of a line, or Alt-Enter.
 Tab completes commands; the arrow keys bring back earlier messages.
@@ -238,6 +246,16 @@ async function useQueue({ session }: Chat, argument: string) {
   if (argument === 'run') return queue.run(conversation?.id)
   if (argument === 'drop') return queue.drop(conversation?.id)
   throw new Error('/queue takes nothing, "run" or "drop".')
+}
+
+/** Goes to the first conversation with a waiting call if there is none in the open one. */
+async function showCalls({ session, library, terminal }: Chat) {
+  const waiting = await library.waiting()
+  const { conversation } = session
+  const [first] = waiting
+  if (first === undefined) return terminal.note('No calls wait.')
+  if (!waiting.some(({ id }) => id === conversation?.id)) await library.open(first, { show: true })
+  return session.answerCalls()
 }
 
 async function openEditor({ lines, env }: Chat, argument: string) {
