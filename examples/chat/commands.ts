@@ -2,6 +2,7 @@
 import type { Branches } from './branches.ts'
 import { copy } from './clipboard.ts'
 import type { Choices } from './completion.ts'
+import { lastCode } from './last-code.ts'
 import type { Library } from './library.ts'
 import type { Lines } from './lines.ts'
 import { plainLine } from './plain-text.ts'
@@ -297,23 +298,4 @@ async function switchAirplane({ selection, terminal }: Chat, argument: string) {
   const { model, endpoint } = selection.now
   const state = selection.isAirplane ? 'on' : 'off'
   terminal.note(`Airplane mode is ${state}: asking ${plainLine(model, 100)} at ${endpoint.url}.`)
-}
-
-/** The inside of the last fenced block. */
-function lastCode(text: string): string | undefined {
-  let fence: string | undefined
-  let block: string[] = []
-  let last: string | undefined
-  for (const line of text.split('\n')) {
-    const mark = /^\s*(`{3,}|~{3,})/.exec(line)?.[1]
-    if (fence === undefined) {
-      if (mark === undefined) continue
-      fence = mark
-      block = []
-    } else if (mark?.startsWith(fence)) {
-      last = block.join('\n')
-      fence = undefined
-    } else block.push(line)
-  }
-  return fence === undefined ? last : block.join('\n')
 }

@@ -255,16 +255,18 @@ test('a pipe is offered no tool that asks, and has the calls on stderr', async (
   expect(tools.map((tool) => tool.function.name)).toEqual(['time'])
 })
 
-test('a pipe shows a call that waits, and answers nothing', async ({ provider, chats }) => {
-  answer(provider, chatReply(['I ask.'], { toolCalls: [NOTE] }))
-  if (process.platform !== 'linux') return
-  await leave(await askForNote(chats))
-  const shown = chats.start('--lines')
-  shown.say('/calls')
-  shown.say('y')
-  const { code, stdout } = await shown.end()
+test.runIf(process.platform === 'linux')(
+  'a pipe shows a call that waits, and answers nothing',
+  async ({ provider, chats }) => {
+    answer(provider, chatReply(['I ask.'], { toolCalls: [NOTE] }))
+    await leave(await askForNote(chats))
+    const shown = chats.start('--lines')
+    shown.say('/calls')
+    shown.say('y')
+    const { code, stdout } = await shown.end()
 
-  expect(stdout).toContain('The model asks to run note {"text":"I was here."}\n')
-  expect(code).toBe(1)
-  expect(asked(provider)).toHaveLength(1)
-})
+    expect(stdout).toContain('The model asks to run note {"text":"I was here."}\n')
+    expect(code).toBe(1)
+    expect(asked(provider)).toHaveLength(1)
+  },
+)
