@@ -19,6 +19,7 @@ import { lostOutput } from './chat/lost-output.ts'
 import { Selection } from './chat/selection.ts'
 import { Session, type Outcome } from './chat/session.ts'
 import { Terminal } from './chat/terminal.ts'
+import { exampleTools, FREE_TOOLS } from './tools.ts'
 
 const PRACTICE_NOTE =
   'The practice provider answers: its replies are scripted, without a model. --help says more.'
@@ -90,6 +91,7 @@ async function chatWith(endpoints: Endpoints, input: Input, options: Arguments):
       lines.editing.onEarly = (line) => handleEarly(line, parts)
     }
     if (options.resume) await resume(parts, options)
+    else if (interactive) await library.tellWaiting()
     return await converse(parts)
   } finally {
     await engine.close()
@@ -112,6 +114,8 @@ async function open(database: string, interactive: boolean): Promise<Engine> {
   try {
     return await createEngine({
       database,
+      // Where nobody can be asked, no tool that asks is offered.
+      tools: interactive ? exampleTools((line) => terminal.note(line)) : FREE_TOOLS,
       emitIntervalMs: 30,
       autoTitle: interactive,
       logger,
@@ -127,8 +131,11 @@ async function open(database: string, interactive: boolean): Promise<Engine> {
 async function converse(parts: Chat): Promise<Outcome> {
   const { lines, session, selection } = parts
   let outcome: Outcome = 'replied'
+  // A conversation that was opened at the start may have calls that wait.
+  let first = lines.interactive ? () => session.answerCalls() : undefined
   for (;;) {
-    const work = session.queue.isRunning ? () => session.follow() : await nextWork(parts)
+    const work = first ?? (session.queue.isRunning ? () => session.follow() : await nextWork(parts))
+    first = undefined
     if (work === undefined || interrupts.leaving.aborted) break
     try {
       const done = await work()

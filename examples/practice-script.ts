@@ -45,7 +45,7 @@ const HELP = `
 I am the practice provider that comes with Colloquy's examples. My answers are scripted: there is no
 model behind them.
 
-Ask me for a story, for code and a table, or what time it is in Oslo. Ask me to think, or to be busy at
+Ask me for a story, for code and a table, or what time it is in Oslo. Ask me to leave a note, to think, or to be busy at
 first. Tell me to fail, or to count to five hundred, and stop me halfway. To talk to a model, set OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL and start again.
 `
 
@@ -99,7 +99,7 @@ in the middle of a sentence, so that you can see what is kept and which button h
 `
 
 const NO_TOOL = `
-I would, but this chat offers no tool for it. The chat page of npm start does.
+I would, but this chat offers no tool for it. The page of npm start offers two, and so does npm run chat.
 `
 
 const ZONES: Readonly<Record<string, string>> = {

@@ -13,7 +13,7 @@ import { ATTEMPTS, explain } from './chat/explanation.ts'
 import { MisuseError } from './chat/misuse.ts'
 import { PageModels } from './web/models.ts'
 import { startPage } from './web/server.ts'
-import { PAGE_TOOLS } from './web/tools.ts'
+import { exampleTools } from './tools.ts'
 
 /** The page itself shows how turns go. The terminal gets what only its owner can mend. */
 const logger: Logger = {
@@ -55,7 +55,7 @@ async function open(database: string): Promise<Engine> {
   try {
     return await createEngine({
       database,
-      tools: PAGE_TOOLS,
+      tools: exampleTools((line) => console.log(line)),
       retry: { maxAttempts: ATTEMPTS },
       logger,
     })

@@ -2,6 +2,7 @@
 import type { Branches } from './branches.ts'
 import { copy } from './clipboard.ts'
 import type { Choices } from './completion.ts'
+import { lastCode } from './last-code.ts'
 import type { Library } from './library.ts'
 import type { Lines } from './lines.ts'
 import { plainLine } from './plain-text.ts'
@@ -84,6 +85,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     hasArgument: true,
     run: useQueue,
   },
+  calls: {
+    usage: '/calls',
+    help: 'the tool calls that wait for your answer',
+    run: showCalls,
+  },
   editor: {
     usage: '/editor [TEXT]',
     help: 'write the message in $EDITOR',
@@ -112,8 +118,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       () =>
         library.numbers(),
     hasArgument: true,
-    run: async ({ library }, argument) =>
-      library.open(await library.numbered(argument, '/open'), { show: true }),
+    run: async ({ library, session }, argument) => {
+      await library.open(await library.numbered(argument, '/open'), { show: true })
+      return session.answerCalls()
+    },
   },
   show: {
     usage: '/show',
@@ -163,6 +171,7 @@ ${Object.values(COMMANDS)
 /quit              leave; so do Ctrl-D, and Ctrl-C twice
 
 Ctrl-C stops a reply while it streams. What had arrived is kept, and nothing is sent.
+Some tools ask before they run: y, or n with a reason. Ctrl-C leaves the call waiting.
 Enter during a reply queues the message. After a stop or a failure the queue is held.
 """ begins and ends a message of several lines; so does \\ at the end of a line, or Alt-Enter.
 Tab completes commands; the arrow keys bring back earlier messages.
@@ -240,6 +249,16 @@ async function useQueue({ session }: Chat, argument: string) {
   throw new Error('/queue takes nothing, "run" or "drop".')
 }
 
+/** Goes to the first conversation with a waiting call if there is none in the open one. */
+async function showCalls({ session, library, terminal }: Chat) {
+  const waiting = await library.waiting()
+  const { conversation } = session
+  const [first] = waiting
+  if (first === undefined) return terminal.note('No calls wait.')
+  if (!waiting.some(({ id }) => id === conversation?.id)) await library.open(first, { show: true })
+  return session.answerCalls()
+}
+
 async function openEditor({ lines, env }: Chat, argument: string) {
   const { editing } = lines
   if (editing === undefined) throw new Error('/editor needs a terminal.')
@@ -279,23 +298,4 @@ async function switchAirplane({ selection, terminal }: Chat, argument: string) {
   const { model, endpoint } = selection.now
   const state = selection.isAirplane ? 'on' : 'off'
   terminal.note(`Airplane mode is ${state}: asking ${plainLine(model, 100)} at ${endpoint.url}.`)
-}
-
-/** The inside of the last fenced block. */
-function lastCode(text: string): string | undefined {
-  let fence: string | undefined
-  let block: string[] = []
-  let last: string | undefined
-  for (const line of text.split('\n')) {
-    const mark = /^\s*(`{3,}|~{3,})/.exec(line)?.[1]
-    if (fence === undefined) {
-      if (mark === undefined) continue
-      fence = mark
-      block = []
-    } else if (mark?.startsWith(fence)) {
-      last = block.join('\n')
-      fence = undefined
-    } else block.push(line)
-  }
-  return fence === undefined ? last : block.join('\n')
 }

@@ -24,11 +24,17 @@ const ADVICE: Partial<Record<ColloquyErrorCode, Advice>> = {
   'airplane-mode': '/airplane off ends it.',
   'queue-held':
     '/queue run sends the held messages first, /queue drop takes them out of the queue.',
+  'turn-waiting': '/calls shows what waits, and asks about it.',
   'context-overflow': '/new begins a shorter conversation.',
   'database-failed': 'Name another file with --database, if this one cannot be used.',
   'database-too-new': 'Or name another file with --database.',
   'database-too-old': 'Or name another file with --database.',
   'database-gone': 'Start again, or name another file with --database.',
+}
+
+/** Messages in the words of this chat, for those that name functions of the engine. */
+const WORDS: Partial<Record<ColloquyErrorCode, string>> = {
+  'turn-waiting': 'A call in this conversation waits for your answer.',
 }
 
 /** What an endpoint did, for failures without a status of HTTP. */
@@ -55,7 +61,9 @@ export function explain(error: unknown, endpoint?: Endpoint): string {
 }
 
 /** A failure in one line, as it is kept with its turn. */
-export function sentence({ message, retryAfterMs }: ErrorRecord): string {
+export function sentence({ code, message, retryAfterMs }: ErrorRecord): string {
+  const words = WORDS[code]
+  if (words !== undefined) return words
   if (retryAfterMs === undefined) return message
   return `${message.replace(/ ?Try again later\.$/, '')} Try again in ${duration(retryAfterMs)}.`
 }

@@ -52,6 +52,23 @@ export class Library {
     return this.#listed.map((_, index) => String(index + 1))
   }
 
+  /** The conversations in which a call waits for an answer, the one that waits longest first. */
+  async waiting(): Promise<readonly ConversationRecord[]> {
+    const calls = await this.#engine.listWaitingCalls()
+    const ids = [...new Set(calls.map(({ conversationId }) => conversationId))]
+    const records = await Promise.all(ids.map((id) => this.#engine.getConversation(id)))
+    return records.filter((record) => record !== undefined)
+  }
+
+  /** Says that calls wait, and where. Nothing without such calls. */
+  async tellWaiting(): Promise<void> {
+    const [first, ...rest] = await this.waiting()
+    if (first === undefined) return
+    const others = rest.length === 0 ? '' : `, and calls in ${rest.length} more conversations`
+    const name = await this.#nameOf(first)
+    this.#terminal.note(`A call waits for your answer in "${name}"${others}: /calls asks.`)
+  }
+
   /** Opens a conversation and shows the end of it. */
   async open(record: ConversationRecord, { show }: { readonly show: boolean }): Promise<void> {
     const messages = await this.#engine.listMessages(record.id)
@@ -80,7 +97,7 @@ export class Library {
         ? entries
         : lastScreenful(entries, { columns, rows: Math.max(rows - FREE_ROWS, 5) })
     const earlier = entries.slice(0, entries.length - shown.length)
-    const count = earlier.filter(({ by }) => by !== 'mark').length
+    const count = earlier.filter(({ by, continues }) => by !== 'mark' && !continues).length
     if (count > 0) this.#terminal.note(`… ${count} earlier messages: /show has all`)
     for (const entry of shown) this.#print(entry)
   }

@@ -6,10 +6,16 @@ import type { Completion } from './completion.ts'
 import type { History } from './history.ts'
 
 /**
- * A message may be a command and have several lines. A choice is an answer to a question. A rewrite
- * is another text for a message: it may have several lines, and is no command.
+ * A message may be a command and have several lines. A choice is an answer to a question. A decision is
+ * one that nobody asked for: a text that was being typed is no part of it. A rewrite is another text for
+ * a message: it may have several lines, and is no command.
  */
-export type InputKind = 'message' | 'choice' | 'rewrite'
+export type InputKind = 'message' | 'choice' | 'decision' | 'rewrite'
+
+/** True of the kinds that answer a question: such a line is one line, and is not remembered. */
+export function isAnswer(kind: InputKind): boolean {
+  return kind === 'choice' || kind === 'decision'
+}
 
 export interface Lines {
   /** True if a person types the lines and sees the prompt. */
@@ -73,7 +79,7 @@ export function readLines(source: Readable, { leaving, ask }: ReadOptions): Line
   const next = async (prompt = 'you> ', kind: InputKind = 'message') => {
     ask?.(prompt)
     let text = await read()
-    if (ask === undefined || kind === 'choice') return text
+    if (ask === undefined || isAnswer(kind)) return text
     for (;;) {
       const start = text === undefined ? undefined : goesOn(text)
       if (start === undefined) return text === undefined ? undefined : unwrapBlock(text)

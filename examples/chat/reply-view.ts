@@ -1,8 +1,9 @@
-/** One reply on the terminal: a spinner, then reasoning and text as they grow, then the cost. */
-import type { FilePart, Message, Snapshot, Usage } from 'colloquy'
+/** One reply on the terminal: a spinner, then reasoning, text and tool calls as they come, then the cost. */
+import type { FilePart, Message, Snapshot, ToolCallPart, ToolResultPart, Usage } from 'colloquy'
 import { plainLine } from './plain-text.ts'
 import { Spinner } from './spinner.ts'
 import type { Terminal } from './terminal.ts'
+import { toolLine } from './tool-lines.ts'
 
 export class ReplyView {
   readonly #terminal: Terminal
@@ -17,6 +18,9 @@ export class ReplyView {
   /** True if reasoning was shown: then the answer needs a mark even where it stands alone. */
   #hasThought = false
   #hasSpoken = false
+  /** The ids of the calls and of the results that are on the screen. */
+  readonly #calls = new Set<string>()
+  readonly #results = new Set<string>()
 
   constructor(terminal: Terminal, speaker: string | undefined) {
     this.#terminal = terminal
@@ -26,9 +30,13 @@ export class ReplyView {
   }
 
   /** Shows the content that a snapshot adds to the one before. */
-  show({ parts }: Snapshot): void {
+  show({ parts, calls = [] }: Snapshot): void {
     this.#spinner.stop()
+    const judged = new Set(calls.map(({ toolCallId }) => toolCallId))
     for (const [index, part] of parts.entries()) {
+      // Calls grow side by side, so that one may be complete after a later one has begun.
+      if (part.type === 'tool-call' && judged.has(part.toolCallId)) this.#call(part)
+      if (part.type === 'tool-result') this.#result(part, parts)
       if (index < this.#part) continue
       if (index > this.#part) {
         this.#terminal.endLine()
@@ -42,6 +50,29 @@ export class ReplyView {
       if (part.type === 'text') this.#answer(piece)
       else this.#thought(piece)
     }
+  }
+
+  #call(part: ToolCallPart): void {
+    if (this.#calls.has(part.toolCallId)) return
+    this.#calls.add(part.toolCallId)
+    this.#tell(part)
+  }
+
+  /** Shows a result, and before it a call that was over before it was seen. */
+  #result(part: ToolResultPart, parts: Snapshot['parts']): void {
+    if (this.#results.has(part.toolCallId)) return
+    this.#results.add(part.toolCallId)
+    const call = parts.find(
+      (other) => other.type === 'tool-call' && other.toolCallId === part.toolCallId,
+    )
+    if (call?.type === 'tool-call') this.#call(call)
+    this.#tell(part)
+  }
+
+  #tell(part: ToolCallPart | ToolResultPart): void {
+    this.#terminal.note(toolLine(part))
+    // The text that follows is marked again.
+    this.#hasSpoken = false
   }
 
   #answer(piece: string): void {

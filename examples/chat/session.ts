@@ -1,6 +1,7 @@
 /** The open conversation of a person, and the reply that streams in it. */
 import { ColloquyError } from 'colloquy'
 import type { ConversationRecord, Engine, InputPart, Message, Turn } from 'colloquy'
+import { Approvals } from './approvals.ts'
 import { retryNote } from './explanation.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { Lines } from './lines.ts'
@@ -11,7 +12,8 @@ import type { Selection } from './selection.ts'
 import type { Terminal } from './terminal.ts'
 import { nameOf } from './transcript.ts'
 
-export type Outcome = 'replied' | 'stopped'
+/** `waiting`: a call of the turn waits for an answer that the person did not give yet. */
+export type Outcome = 'replied' | 'stopped' | 'waiting'
 
 export interface SessionOptions {
   readonly terminal: Terminal
@@ -33,6 +35,7 @@ export class Session {
   readonly queue: MessageQueue
   readonly #engine: Engine
   readonly #options: SessionOptions
+  readonly #approvals: Approvals
   #system: string | undefined
   #isReplying = false
 
@@ -42,6 +45,7 @@ export class Session {
     this.#system = options.system
     const { terminal, lines } = options
     this.queue = new MessageQueue(engine, { terminal, editing: lines.editing })
+    this.#approvals = new Approvals(engine, { terminal, lines })
   }
 
   /** True while a reply streams, and further messages are queued behind it. */
@@ -55,8 +59,8 @@ export class Session {
   }
 
   /**
-   * Sends a message and shows the reply as it streams. While the queue is held, the text returns to the
-   * line: the messages in the queue were entered before it.
+   * Sends a message and shows the reply as it streams. While the queue is held, or a call waits, the text
+   * returns to the line: the messages in the queue, or the call, come before it.
    *
    * @throws the error that ended the reply
    */
@@ -64,8 +68,10 @@ export class Session {
     try {
       return await this.#show((signal) => this.#send(text, signal))
     } catch (error) {
-      const isHeld = error instanceof ColloquyError && error.code === 'queue-held'
-      if (isHeld) this.#options.lines.editing?.giveBack([text])
+      const isEarly =
+        error instanceof ColloquyError &&
+        (error.code === 'queue-held' || error.code === 'turn-waiting')
+      if (isEarly) this.#options.lines.editing?.giveBack([text])
       throw error
     }
   }
@@ -84,13 +90,22 @@ export class Session {
     const next = await this.queue.next()
     if (next === undefined) return
     this.#options.terminal.said('you> ', next.text)
-    return this.#show(async (signal) => {
-      const turn = await next.turn
-      const stop = () => void this.queue.stop(turn)
-      if (signal.aborted) stop()
-      else signal.addEventListener('abort', stop, { once: true })
-      return turn
-    })
+    return this.#show(async (signal) => this.#stoppedBy(signal, await next.turn))
+  }
+
+  /**
+   * Asks about the calls that wait in the open conversation, and shows how the reply goes on. Where nobody
+   * can be asked they are only shown.
+   *
+   * @throws as `ask` does
+   */
+  async answerCalls(): Promise<Outcome | void> {
+    const { conversation } = this
+    if (conversation === undefined) return
+    if (!this.#options.lines.interactive) return this.#approvals.list(conversation.id)
+    const turn = await this.#engine.currentTurn(conversation.id)
+    if (turn?.phase !== 'waiting') return
+    return this.#show(async (signal) => this.#stoppedBy(signal, turn))
   }
 
   /** A reply did not come to its end: the rest of the queue is held, and that is said. */
@@ -171,7 +186,10 @@ export class Session {
       this.#isReplying = true
       lines.editing?.handOver()
       this.#tellTroubles(turn, endpoint.name)
-      for await (const snapshot of turn.snapshots()) view.show(snapshot)
+      for await (const snapshot of turn.snapshots()) {
+        view.show(snapshot)
+        if (snapshot.status === 'waiting' && !(await this.#askedAbout(turn))) return 'waiting'
+      }
       view.finished((await turn.reply).message)
       return 'replied'
     } catch (error) {
@@ -184,6 +202,32 @@ export class Session {
       this.#isReplying = false
       interrupts.workEnded()
     }
+  }
+
+  /**
+   * Asks about the waiting calls of a turn. Ctrl-C then leaves the turn as it is. Queued messages return to the
+   * line: sent later, they would be answered where nobody sees it.
+   */
+  async #askedAbout(turn: Turn): Promise<boolean> {
+    const { interrupts } = this.#options
+    const { conversationId } = turn
+    interrupts.workEnded()
+    const isAnswered = await this.#approvals.ask(conversationId)
+    if (isAnswered) {
+      interrupts.forget()
+      this.#stoppedBy(this.queue.whenWritten(interrupts.workBegins()), turn)
+    } else if (this.queue.isRunning && !interrupts.leaving.aborted) {
+      await this.queue.drop(conversationId)
+    }
+    return isAnswered
+  }
+
+  /** Stops a turn when the signal aborts. */
+  #stoppedBy(signal: AbortSignal, turn: Turn): Turn {
+    const stop = () => void this.queue.stop(turn)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+    return turn
   }
 
   async #send(text: string, signal: AbortSignal): Promise<Turn> {

@@ -3,6 +3,7 @@ import type { ConversationRecord, Message, TurnRecord } from 'colloquy'
 import { sentence } from './explanation.ts'
 import { plainLine } from './plain-text.ts'
 import { textWidth } from './text-width.ts'
+import { toolLine } from './tool-lines.ts'
 
 const MOMENT = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' })
 
@@ -28,6 +29,8 @@ export interface Entry {
   readonly text: string
   /** The name of the model that spoke, if it is known. */
   readonly model?: string | undefined
+  /** True of a text that another entry of the same message comes before. */
+  readonly continues?: true
 }
 
 /** A conversation as a line of the list. */
@@ -89,11 +92,30 @@ function turnEntries(
 }
 
 function messageEntries(message: Message, turn: TurnRecord | undefined): readonly Entry[] {
-  const { role, text, status, model } = message
-  const body = text === '' ? picturesIn(message) : text
-  if (role !== 'assistant') return [{ by: 'person', text: body }]
-  const shown: readonly Entry[] = body === '' ? [] : [{ by: 'model', text: body, model }]
-  return [...shown, ...mark(MARKS, status, turn)]
+  const { role, text, status } = message
+  if (role !== 'assistant') return [{ by: 'person', text: text || picturesIn(message) }]
+  return [...replyEntries(message), ...mark(MARKS, status, turn)]
+}
+
+/** The texts of a reply, with a line for each call and each result between them. */
+function replyEntries(message: Message): readonly Entry[] {
+  const { parts, model } = message
+  const entries: Entry[] = []
+  let text = ''
+  const endText = () => {
+    const continues = entries.some(({ by }) => by === 'model') && ({ continues: true } as const)
+    if (text !== '') entries.push({ by: 'model', text, model, ...continues })
+    text = ''
+  }
+  for (const part of parts) {
+    if (part.type === 'text') text += part.text
+    if (part.type !== 'tool-call' && part.type !== 'tool-result') continue
+    endText()
+    entries.push({ by: 'mark', text: toolLine(part) })
+  }
+  endText()
+  const pictures = entries.length === 0 ? picturesIn(message) : ''
+  return pictures === '' ? entries : [{ by: 'model', text: pictures, model }]
 }
 
 function mark(

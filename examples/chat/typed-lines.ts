@@ -12,7 +12,7 @@ import { goesOn, unwrapBlock } from './continuation.ts'
 import { History } from './history.ts'
 import type { Interrupts } from './interrupts.ts'
 import { Keys, type Key, type KeyName } from './keys.ts'
-import type { Editing, InputKind, Lines } from './lines.ts'
+import { isAnswer, type Editing, type InputKind, type Lines } from './lines.ts'
 import { plain } from './plain-text.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -42,6 +42,8 @@ export class TypedLines implements Lines, Editing {
   /** The lines that were entered before the chat asked for them. */
   #early: string[] = []
   #asked: Asked | undefined
+  /** What was being typed when a decision was asked for. It returns after the answer. */
+  #aside = ''
   #ended = false
   #suspended = false
   /** True while another program of the chat's own, such as an editor, has the terminal. */
@@ -72,6 +74,10 @@ export class TypedLines implements Lines, Editing {
     if (this.#ended) return Promise.resolve(undefined)
     return new Promise((answer) => {
       this.#asked = { prompt, kind, answer }
+      if (kind === 'decision') {
+        this.#aside = this.#draft.text
+        this.#draft.set('')
+      }
       this.#show()
     })
   }
@@ -214,7 +220,7 @@ export class TypedLines implements Lines, Editing {
 
   #enter(): void {
     const { text, cursor } = this.#draft
-    const isMessage = this.#asked === undefined || this.#asked.kind !== 'choice'
+    const isMessage = this.#asked === undefined || !isAnswer(this.#asked.kind)
     if (isMessage && cursor === text.length) {
       const rest = goesOn(text)
       if (rest !== undefined) return this.#draft.set(rest)
@@ -231,6 +237,10 @@ export class TypedLines implements Lines, Editing {
   #answer(line: string | undefined): void {
     const asked = this.#asked
     this.#asked = undefined
+    if (asked?.kind === 'decision') {
+      this.#draft.set(this.#aside)
+      this.#aside = ''
+    }
     this.#show()
     if (line !== undefined && asked !== undefined) this.#terminal.said(asked.prompt, line)
     asked?.answer(line)
@@ -241,7 +251,8 @@ export class TypedLines implements Lines, Editing {
     else if (this.#draft.text !== '') {
       // On a line with text, Ctrl-C clears the line, and the next one counts as the first. The
       // arrow keys bring the text back.
-      if (this.#asked?.kind !== 'choice') this.history.add(this.#draft.text)
+      if (this.#asked === undefined || !isAnswer(this.#asked.kind))
+        this.history.add(this.#draft.text)
       this.#draft.set('')
       this.#interrupts.forget()
       // The text was there before the person typed anything: one Ctrl-C leaves the message as it is.

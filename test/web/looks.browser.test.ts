@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startPracticeProvider } from '../../examples/practice-provider.ts'
-import { PAGE_TOOLS } from '../../examples/web/tools.ts'
+import { exampleTools } from '../../examples/tools.ts'
 import { chatReply, errorReply, steps } from '../../src/testing.ts'
 import { testEngine } from '../support/engine.ts'
 import { CHROMIUM, launch } from './chromium.ts'
@@ -64,7 +64,7 @@ async function overflow(page: Page): Promise<number> {
 async function practiceHost() {
   const provider = await startPracticeProvider(0)
   onTestFinished(() => provider.close())
-  const engine = await testEngine({ tools: PAGE_TOOLS })
+  const engine = await testEngine({ tools: exampleTools(() => {}) })
   for (const name of ['online', 'airplane']) {
     await engine.putEndpoint(name, { url: provider.url, model: provider.model })
   }

@@ -1,6 +1,6 @@
-/** The tools of the page's engine. */
+/** The tools that the chat page and the terminal chat offer. */
 import type { AnyTool } from 'colloquy'
-import { plainLine } from '../chat/plain-text.ts'
+import { plainLine } from './chat/plain-text.ts'
 
 /** Tells the time. It needs nothing beyond this machine, so it runs in airplane mode too. */
 const time: AnyTool = {
@@ -23,9 +23,9 @@ const time: AnyTool = {
   },
 }
 
-/** Has an effect that is seen outside the page, so somebody is asked first. */
-const note: AnyTool = {
-  description: 'Prints a short note in the terminal in which the server of this page runs',
+/** Has an effect that is seen outside the conversation, so somebody is asked first. */
+const note = (print: (line: string) => void): AnyTool => ({
+  description: 'Prints a short note in the terminal in which this program runs',
   inputSchema: {
     type: 'object',
     properties: { text: { type: 'string', maxLength: 200 } },
@@ -35,9 +35,15 @@ const note: AnyTool = {
   local: true,
   needsApproval: true,
   execute: ({ text }: { readonly text: string }) => {
-    console.log(`Note: ${plainLine(text, 200)}`)
+    print(`Note: ${plainLine(text, 200)}`)
     return { printed: true }
   },
-}
+})
 
-export const PAGE_TOOLS: Readonly<Record<string, AnyTool>> = { time, note }
+/** The tools that run without a question. */
+export const FREE_TOOLS: Readonly<Record<string, AnyTool>> = { time }
+
+/** All tools. @param print - writes a line in the terminal of the program */
+export function exampleTools(print: (line: string) => void): Readonly<Record<string, AnyTool>> {
+  return { ...FREE_TOOLS, note: note(print) }
+}
