@@ -62,7 +62,7 @@ const FAULTY: Readonly<
   'two outcomes': {
     code: 'invalid-option',
     tool: 'place',
-    ask: (engine, callId) => engine.supply(callId, { output: 1, error: 'no' } as never),
+    ask: (engine, callId) => engine.supply(callId, { output: 1, error: 'no' }),
   },
   'an error that is no text': {
     code: 'invalid-option',
