@@ -172,6 +172,29 @@ test('a model that repeats the id and the arguments of an approved call gets it 
   expect(ran).toHaveLength(1)
 })
 
+test('no call that asks a model takes a tool of its own that would wait', async () => {
+  const { provider, engine, id } = await waitingChat({ pay: noting([]) })
+  provider.next(done)
+  const { turn } = await (await engine.send(id, 'hi')).reply
+  const input = (await engine.listMessages(id))[0]?.id ?? ''
+  for (const tool of [noting([]), { execute: 'client' } as const]) {
+    const options = { tools: { own: tool } }
+    for (const ask of [
+      () => engine.send(id, 'more', { ...options, sendPolicy: 'queue' }),
+      () => engine.edit(input, 'other', options),
+      () => engine.regenerate(input, options),
+      () => engine.retry(id, options),
+    ]) {
+      await expect(ask()).rejects.toMatchObject({
+        code: 'invalid-option',
+        message: expect.stringContaining('createEngine'),
+      })
+    }
+  }
+  expect(provider.requests).toHaveLength(1)
+  expect((await engine.listTurns(id)).map((each) => each.id)).toEqual([turn.id])
+})
+
 test('an output that comes late, or for a turn that has ended, is told so and not taken', async () => {
   let offset = 0
   const clock: Clock = {
