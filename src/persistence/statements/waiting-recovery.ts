@@ -80,11 +80,16 @@ export async function endExpired(tx: Connection, at: number): Promise<void> {
   for (const id of new Set(expired.map(({ turn_id }) => turn_id))) await END_WAIT.run(tx, { id })
 }
 
+/** An output that came, and a time that was up. A decision is in a column of its own. */
+const ANSWERED: ReadonlySet<CallRow['state']> = new Set(['finished', 'failed', 'expired'])
+
 /** Returns true if a turn that was running waits again for its calls. */
 export async function waitsAgain(tx: Connection, id: string): Promise<boolean> {
   const calls = await SELECT_NEWEST_CALLS.all(tx, { turn_id: id })
   const hasStarted = calls.some(({ state }) => state === 'started')
-  const wasAnswered = calls.some(({ approved }) => approved !== null)
+  const wasAnswered = calls.some(({ approved, waits_for, state }) => {
+    return approved !== null || (waits_for !== null && ANSWERED.has(state))
+  })
   const isOpen = calls.some(
     ({ state, approved }) => state === 'waiting' || (state === 'pending' && approved === 1),
   )

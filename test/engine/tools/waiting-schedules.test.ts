@@ -1,22 +1,25 @@
-/** Calls that finish, fail, wait, expire, are answered twice, steered and cancelled, in schedules of fast-check. */
+/**
+ * Calls that finish, fail, wait, expire, are answered twice, steered and cancelled, and engines that are
+ * closed and opened again, in schedules of fast-check.
+ */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ConversationEvent, Engine, Receipt, Tool, Turn } from '../../../src/index.ts'
 import { violations } from '../../support/chat-rules.ts'
-import { testEngine, testProvider } from '../../support/engine.ts'
+import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { Inspection } from '../../support/inspection.ts'
 import { eventLog, outcomeOf, ticks } from '../../support/waiting.ts'
 import { calling, done, resultsOf } from './tool-chat.ts'
 
 const KINDS = ['finish', 'throw', 'progress', 'slow', 'ask', 'ask', 'client'] as const
 
-/** Each action comes after a number of turns of the event loop. */
+/** Each action comes after a number of turns of the event loop, or once the turn waits or has ended. */
 const actions = fc.array(
   fc.record({
-    wait: fc.nat(4),
+    wait: fc.oneof(fc.nat(4), fc.constant('rest' as const)),
     what: fc.oneof(
       { weight: 6, arbitrary: fc.constantFrom('yes', 'no', 'twice', 'output') },
-      { weight: 2, arbitrary: fc.constantFrom('expire', 'steer', 'cancel') },
+      { weight: 3, arbitrary: fc.constantFrom('expire', 'steer', 'cancel', 'reopen') },
     ),
     call: fc.nat(5),
   }),
@@ -32,6 +35,7 @@ const schedule = fc.record({
 })
 
 const ENDS = ['turn.done', 'turn.cancelled', 'turn.failed', 'turn.interrupted']
+const RESTS = new Set(['waiting', 'done', 'cancelled', 'failed', 'interrupted'])
 const isTerminal = ({ type }: ConversationEvent): boolean => ENDS.includes(type)
 
 /** How often each event of the machines may come, by what the turn has seen. */
@@ -68,9 +72,9 @@ test('whatever answers come and when, each call has one result, and nothing star
     setTimeout: (fn: () => void, ms: number) => setTimeout(fn, ms),
     clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
   }
-  const engines = new Map<number, Engine>()
-  for (const parallelTools of [1, 2, 3]) {
-    const engine = await testEngine({
+  const opened = async (parallelTools: number, database: string) =>
+    await testEngine({
+      database,
       clock,
       sleepAfterMs: 1,
       limits: { parallelTools },
@@ -84,29 +88,41 @@ test('whatever answers come and when, each call has one result, and nothing star
         client: { execute: 'client' },
       },
     })
+  const engines = new Map<number, { engine: Engine; readonly database: string }>()
+  for (const parallelTools of [1, 2, 3]) {
+    const database = await testDatabase()
+    const engine = await opened(parallelTools, database)
     await engine.putEndpoint('online', { url: provider.url, model: 'm' })
-    engines.set(parallelTools, engine)
+    engines.set(parallelTools, { engine, database })
   }
   const seen = new Set<string>()
 
   await fc.assert(
     fc.asyncProperty(schedule, async (plan) => {
-      const engine = engines.get(plan.parallel) as Engine
+      const place = engines.get(plan.parallel) as { engine: Engine; readonly database: string }
+      let { engine } = place
       slow = plan.slow
       const { id } = await engine.startConversation()
       const events = eventLog(engine, id)
+      let reopenings = 0
       const inspection = new Inspection(engine)
       const asked = provider.requests.length
       provider.next(calling(...plan.kinds.map((name) => ({ name }))))
       provider.always(done)
-      const turn = await engine.send(id, 'go')
-      const receipts: Promise<Receipt>[] = []
+      let turn = await engine.send(id, 'go')
+      const receipts: ReturnType<typeof outcomeOf<Receipt>>[] = []
       let steering: Turn | undefined
       for (const { wait, what, call: n } of plan.actions) {
-        await ticks(wait)
+        if (wait !== 'rest') await ticks(wait)
+        else while (!RESTS.has(turn.phase)) await ticks()
+        if (what === 'reopen') {
+          reopenings += 1
+          await reopen()
+          continue
+        }
         const waiting = await engine.listWaitingCalls({ conversationId: id })
         const call = waiting[n % Math.max(1, waiting.length)]
-        if (what === 'cancel') receipts.push(turn.cancel())
+        if (what === 'cancel') receipts.push(outcomeOf(turn.cancel()))
         else if (what === 'steer') {
           steering ??= await engine.send(id, 'left', { sendPolicy: 'steer' })
         } else if (call !== undefined) await answer(engine, call.callId, what)
@@ -123,7 +139,9 @@ test('whatever answers come and when, each call has one result, and nothing star
       // After a cancel the queue is held.
       if ('error' in reply) await engine.cancel(id, { queued: 'cancel' })
       if (steering !== undefined) await outcomeOf(steering.reply)
-      const answers = await Promise.all(receipts)
+      const answers = (await Promise.all(receipts)).flatMap((each) =>
+        'value' in each ? each.value : [],
+      )
       await ticks(4)
       inspection.stop()
 
@@ -171,14 +189,47 @@ test('whatever answers come and when, each call has one result, and nothing star
         .filter(({ turnId, type }) => turnId === turn.id && type !== 'tool.late')
         .map(({ seq }) => seq)
       expect(seqs).toEqual([...new Set(seqs)].toSorted((one, other) => one - other))
-      if (steering === undefined && answers.length === 0) {
+      if (steering === undefined && receipts.length === 0 && reopenings === 0) {
         const types = inspection.machineEvents.filter((type) => !/wake|asleep|sleep/.test(type))
         expect(types).toHaveLength(expectedEvents(types))
+      }
+
+      /** Closes the engine and opens its file again, which starts nothing. */
+      async function reopen(): Promise<void> {
+        const before = outcomeOf(turn.reply)
+        await engine.close()
+        const requests = provider.requests.length
+        const runs = started.length
+        engine = place.engine = await opened(plan.parallel, place.database)
+        engine.events(id).subscribe((event) => events.push(event))
+        await ticks(4)
+        expect(provider.requests).toHaveLength(requests)
+        expect(started).toHaveLength(runs)
+        const { status } = (await engine.getTurn(turn.id)) ?? {}
+        const old = await before
+        const isWaiting = status === 'waiting'
+        seen.add(isWaiting ? 'waits again' : 'ended before')
+        const isTold = 'error' in old && (old.error as { code?: string }).code === 'turn-waiting'
+        expect(isTold).toBe(isWaiting)
+        expect((await engine.currentTurn(id))?.id).toBe(isWaiting ? turn.id : undefined)
+        const waiting = await engine.listWaitingCalls({ conversationId: id })
+        expect(waiting.length > 0).toBe(isWaiting)
+        turn = await engine.attachTurn(turn.id)
+        if (isWaiting) expect(turn.phase).toBe('waiting')
       }
     }),
     { numRuns: Number(process.env['SCHEDULES'] ?? 60) },
   )
-  for (const each of ['done', 'cancelled', 'denied', 'expired', 'not-run', 'none', 'failed']) {
+  for (const each of [
+    'waits again',
+    'done',
+    'cancelled',
+    'denied',
+    'expired',
+    'not-run',
+    'none',
+    'failed',
+  ]) {
     expect(seen).toContain(each)
   }
 

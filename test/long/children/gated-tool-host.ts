@@ -4,10 +4,11 @@
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { filter, firstValueFrom } from 'rxjs'
 import { createEngine, type Dialect, type Tool } from '../../../src/index.ts'
 import type { Entry } from '../ledger-tools.ts'
 
-const [url, database, ledger, gate, dialect] = process.argv.slice(2)
+const [url, database, ledger, gate, dialect, answer] = process.argv.slice(2)
 if (url === undefined || database === undefined || ledger === undefined) {
   throw new Error('Name a url, a database, a ledger, a gate and a dialect.')
 }
@@ -18,7 +19,17 @@ function stopAt(moment: string): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** Stops before and after the commits of a step and of its results. */
+/** The commits to stop at, by the writes of their transactions. The first that fits counts. */
+const COMMITS: Readonly<Record<string, readonly string[]>> = {
+  'the step': ['insert into "step"'],
+  'the wait': [`update "turn" set "status" = 'waiting', "options" = `],
+  'the resume': [`update "turn" set "status" = 'streaming', "epoch" = `],
+  'the decision': ['"decided_by" = '],
+  'the start': [`update "call" set "state" = 'started'`],
+  'a result': ['insert into "checkpoint"', 'update "call"'],
+}
+
+/** Stops before and after a commit. */
 function watchCommits(): void {
   const memory = new Database(':memory:')
   const statements = Object.getPrototypeOf(memory.prepare('select 1')) as Database.Statement
@@ -32,15 +43,14 @@ function watchCommits(): void {
       written.push(source)
       return run.apply(this, values)
     }
-    const writes = (text: string) => written.some((each) => each.includes(text))
-    const isStep = writes('insert into "step"')
-    const isResult = !isStep && writes('insert into "checkpoint"') && writes('update "call"')
+    const [name] =
+      Object.entries(COMMITS).find(([, texts]) =>
+        texts.every((text) => written.some((each) => each.includes(text))),
+      ) ?? []
     written = []
-    if (isStep) stopAt('before the step is committed')
-    if (isResult) stopAt('before a result is committed')
+    stopAt(`before ${name} is committed`)
     const result = run.apply(this, values)
-    if (isStep) stopAt('the step is committed')
-    if (isResult) stopAt('a result is committed')
+    stopAt(`${name} is committed`)
     return result
   }
 }
@@ -65,10 +75,28 @@ const engine = await createEngine({
     report: { execute },
     again: { execute, afterCrash: 'again' },
     slow: { execute: () => new Promise(() => {}) },
+    ask: { execute, needsApproval: true },
+    client: { execute: 'client' },
   },
 })
 await engine.putEndpoint('online', { url, model: 'm', dialect: dialect as Dialect })
 await engine.startConversation({ id: 'chat' })
-await (
-  await engine.send('chat', 'go')
-).reply
+const turn = await engine.send('chat', 'go')
+
+/** Answers the first call that waits. */
+async function giveAnswer(): Promise<unknown> {
+  const call = (await engine.listCalls(turn.id)).find(({ state }) => state === 'waiting')
+  if (call === undefined) throw new Error('No call waits.')
+  if (answer === 'cancel') return await turn.cancel()
+  if (answer === 'output') return await engine.supply(call.callId, { output: 'seen' })
+  return await engine.decide(call.callId, { approved: answer === 'yes' })
+}
+
+if (answer !== 'none') {
+  // A decision without a resume comes while another tool runs.
+  const isEarly = gate?.endsWith('the decision is committed') === true
+  const moment = isEarly ? 'approval.needed' : 'turn.waiting'
+  await firstValueFrom(turn.events.pipe(filter(({ type }) => type === moment)))
+  await giveAnswer()
+}
+await turn.reply
