@@ -6,13 +6,16 @@ import type * as Colloquy from '../../src/index.ts'
 import type { Engine, EngineOptions } from '../../src/index.ts'
 import { API_KEY, type ClientOptions, MODEL } from './client.ts'
 
+/** The URL of an entry of the build. */
+export function builtEntry(build: string, file: string): string {
+  return pathToFileURL(join(build, file)).href
+}
+
 export async function openEngine(
   { url, directory, build }: ClientOptions,
   options: EngineOptions = {},
 ): Promise<Engine> {
-  const { createEngine } = (await import(
-    pathToFileURL(join(build, 'index.js')).href
-  )) as typeof Colloquy
+  const { createEngine } = (await import(builtEntry(build, 'index.js'))) as typeof Colloquy
   const engine = await createEngine({
     database: join(directory, 'chat.db'),
     durability: 'full',

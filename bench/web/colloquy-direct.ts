@@ -1,7 +1,7 @@
 /** The handler by its short way, `handler.node`. */
 import type { Engine } from '../../src/index.ts'
 import type * as Http from '../../src/http.ts'
-import { builtModule, openEngine } from '../clients/colloquy-engine.ts'
+import { builtEntry, openEngine } from '../clients/colloquy-engine.ts'
 import type { Task } from '../measures/task.ts'
 import { listen, type OpenServer, type WebServer } from './web-server.ts'
 
@@ -10,7 +10,7 @@ const OWNER = 'ada'
 /** An engine with a handler that takes as many streams as a measure opens. */
 export async function openHandler(task: Task) {
   const engine = await openEngine(task)
-  const { createHandler } = (await import(builtModule(task.build, 'http.js'))) as typeof Http
+  const { createHandler } = (await import(builtEntry(task.build, 'http.js'))) as typeof Http
   const frameMs = task.options['frameMs']
   const handler = createHandler(engine, {
     authorize: () => ({ owner: OWNER }),
