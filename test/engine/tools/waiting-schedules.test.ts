@@ -9,7 +9,7 @@ import { violations } from '../../support/chat-rules.ts'
 import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import { Inspection } from '../../support/inspection.ts'
 import { eventLog, outcomeOf, ticks } from '../../support/waiting.ts'
-import { calling, done, resultsOf } from './tool-chat.ts'
+import { bodyOf, calling, done, resultsOf } from './tool-chat.ts'
 
 const KINDS = ['finish', 'throw', 'progress', 'slow', 'ask', 'ask', 'client'] as const
 
@@ -35,6 +35,8 @@ const schedule = fc.record({
 })
 
 const ENDS = ['turn.done', 'turn.cancelled', 'turn.failed', 'turn.interrupted']
+type Told = readonly { readonly content: unknown }[]
+
 const RESTS = new Set(['waiting', 'done', 'cancelled', 'failed', 'interrupted'])
 const isTerminal = ({ type }: ConversationEvent): boolean => ENDS.includes(type)
 
@@ -107,8 +109,12 @@ test('whatever answers come and when, each call has one result, and nothing star
       let reopenings = 0
       const inspection = new Inspection(engine)
       const asked = provider.requests.length
-      provider.next(calling(...plan.kinds.map((name) => ({ name }))))
-      provider.always(done)
+      const withCalls = calling(...plan.kinds.map((name) => ({ name })))
+      // By its content: a turn that is cancelled early asks nothing, and leaves no answer to others.
+      provider.always((exchange) => {
+        const messages = bodyOf(provider, provider.requests.length - 1)['messages'] as Told
+        return (messages.at(-1)?.content === 'go' ? withCalls : done)(exchange)
+      })
       let turn = await engine.send(id, 'go')
       const receipts: ReturnType<typeof outcomeOf<Receipt>>[] = []
       let steering: Turn | undefined
