@@ -90,8 +90,12 @@ export class TypedLines implements Lines, Editing {
 
   giveBack(texts: readonly string[]): void {
     if (texts.length === 0) return
-    const typed = this.#draft.text === '' ? [] : [this.#draft.text]
-    this.#draft.set([...texts, ...typed].join('\n'))
+    // What was meant as a message must not become an answer.
+    const isAside = this.#asked?.kind === 'decision'
+    const typed = isAside ? this.#aside : this.#draft.text
+    const text = [...texts, ...(typed === '' ? [] : [typed])].join('\n')
+    if (isAside) this.#aside = text
+    else this.#draft.set(text)
     this.#show()
   }
 
