@@ -133,7 +133,12 @@ export class WordWrap {
     const hang = this.#hang()
     const hangWidth = textWidth(hang)
     if (this.#wordText === '') {
-      if (this.column > hangWidth || gap !== '') this.#row(hang, hangWidth)
+      if (this.column + gap.length > hangWidth) this.#row(hang, hangWidth)
+      else {
+        // A word that begins its row anyway gains nothing from another one.
+        this.column += gap.length
+        this.#put(gap, this.#runStyle === style ? style : undefined)
+      }
     } else if (this.#wordStart > hangWidth) {
       this.#moveWord(hang, hangWidth)
     }
