@@ -158,6 +158,7 @@ class Page {
       (open.messages.length > 0 || state?.turn !== undefined || state?.connection.status !== 'live')
     this.#queue.show(open?.queue)
     this.#composer.setRunning(state?.turn !== undefined)
+    this.#announcer.turn(state?.turn?.id)
     this.#models.show(conversation)
     this.#bar.update(state?.connection)
     if (state?.connection.status === 'closed' && state.error !== undefined) {

@@ -13,9 +13,19 @@ const TEXT_OF: Readonly<Record<string, string>> = {
 export class Announcer {
   readonly element = h('div', { class: 'hidden', 'aria-live': 'polite' })
 
+  /** The turn whose beginning was told last. */
+  #begun: string | undefined
+
+  /** The turn that runs in the open conversation. It may have begun before the page listened. */
+  turn(id: string | undefined): void {
+    if (id === undefined || id === this.#begun) return
+    this.#begun = id
+    this.element.textContent = TEXTS.announceStart
+  }
+
   /** An event of the open conversation. */
   event(type: string): void {
-    const text = type === 'turn.accepted' ? TEXTS.announceStart : TEXT_OF[type]
+    const text = TEXT_OF[type]
     if (text !== undefined) this.element.textContent = text
   }
 }
