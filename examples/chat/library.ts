@@ -52,7 +52,7 @@ export class Library {
     return this.#listed.map((_, index) => String(index + 1))
   }
 
-  /** The conversations in which a call waits for an answer, the one that waits longest first. */
+  /** The conversations in which a call waits for an answer, the longest wait first. */
   async waiting(): Promise<readonly ConversationRecord[]> {
     const calls = await this.#engine.listWaitingCalls()
     const ids = [...new Set(calls.map(({ conversationId }) => conversationId))]

@@ -6,9 +6,11 @@ import type { Completion } from './completion.ts'
 import type { History } from './history.ts'
 
 /**
- * A message may be a command and have several lines. A choice is an answer to a question. A decision is
- * one that nobody asked for: a text that was being typed is no part of it. A rewrite is another text for
- * a message: it may have several lines, and is no command.
+ * - `message`: may be a command, and may have several lines.
+ * - `choice`: an answer to a question that follows a command.
+ * - `decision`: an answer to a question that the chat asks by itself. A text that was being typed does not
+ *   become part of it.
+ * - `rewrite`: another text for a message. It may have several lines, and is no command.
  */
 export type InputKind = 'message' | 'choice' | 'decision' | 'rewrite'
 
