@@ -6,7 +6,7 @@
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import type { Receipt, TurnPhase } from '../protocol/turn.ts'
 import type { AfterStep } from './tools-actor.ts'
-import type { CancelEvent, TurnResult } from './turn-events.ts'
+import type { CancelEvent, Outcome, TurnResult } from './turn-events.ts'
 
 export function answer(outcome: Receipt['outcome'], from: Receipt['from']) {
   return {
@@ -15,35 +15,32 @@ export function answer(outcome: Receipt['outcome'], from: Receipt['from']) {
   } as const
 }
 
+/** The actions that decide how the turn ends, and seal its reply. */
+export function conclude<const Decided extends Outcome>(outcome: Decided) {
+  return [
+    { type: 'decide', params: outcome },
+    { type: 'seal', params: { outcome } },
+  ] as const
+}
+
+/** The turn has this outcome, and is saved. */
+export function savesAs<const Decided extends Outcome>(outcome: Decided) {
+  return { target: '#turn.saving', actions: conclude(outcome) } as const
+}
+
 /** A cancel that stops the reply. */
 export function cancelsFrom(from: TurnPhase) {
   return {
     target: '#turn.saving',
-    actions: [
-      { type: 'decide', params: 'cancelled' },
-      { type: 'seal', params: { outcome: 'cancelled' } },
-      answer('cancelled', from),
-    ],
+    actions: [...conclude('cancelled'), answer('cancelled', from)],
   } as const
 }
 
 /** Another writer ended the turn while it ran: the save finds that out. */
-export const isLost = {
-  target: '#turn.saving',
-  actions: [
-    { type: 'decide', params: 'failed' },
-    { type: 'seal', params: { outcome: 'failed' } },
-  ],
-} as const
+export const isLost = savesAs('failed')
 
 /** The turn is done. */
-export const isDone = {
-  target: '#turn.saving',
-  actions: [
-    { type: 'decide', params: 'done' },
-    { type: 'seal', params: { outcome: 'done' } },
-  ],
-} as const
+export const isDone = savesAs('done')
 
 export function nextIs(next: AfterStep) {
   return {

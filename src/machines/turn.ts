@@ -48,6 +48,7 @@ import type { CancelAnswer, EnteredPhase, Outcome, TurnEvent, TurnResult } from 
 import {
   answer,
   cancelsFrom,
+  conclude,
   ends,
   isDone,
   isLost,
@@ -235,11 +236,7 @@ export const turnMachine = setup({
         },
         'input.unbound': {
           target: 'saving',
-          actions: [
-            'accept',
-            { type: 'decide', params: 'failed' },
-            { type: 'seal', params: { outcome: 'failed' } },
-          ],
+          actions: ['accept', ...conclude('failed')],
         },
         'input.refused': refused,
         'turn.cancel': {
@@ -253,19 +250,11 @@ export const turnMachine = setup({
       on: {
         'input.recorded': {
           target: 'saving',
-          actions: [
-            'accept',
-            { type: 'decide', params: 'cancelled' },
-            { type: 'seal', params: { outcome: 'cancelled' } },
-          ],
+          actions: ['accept', ...conclude('cancelled')],
         },
         'input.unbound': {
           target: 'saving',
-          actions: [
-            'accept',
-            { type: 'decide', params: 'cancelled' },
-            { type: 'seal', params: { outcome: 'cancelled' } },
-          ],
+          actions: ['accept', ...conclude('cancelled')],
         },
         // It leaves the queue again, which stays held.
         'input.queued': { target: 'rejected', actions: 'enqueue' },

@@ -3,7 +3,7 @@
  *
  * Between the two it has no machine. Knows nothing of what an answer is.
  */
-import { answer, cancelsFrom, isLost, timesOut } from './turn-transitions.ts'
+import { answer, cancelsFrom, isLost, savesAs, timesOut } from './turn-transitions.ts'
 
 const WAITING = { type: 'tellPhase', params: { phase: 'waiting' } } as const
 
@@ -33,26 +33,14 @@ export const restoring = {
   entry: 'restore',
   on: {
     'turn.restored': { target: 'runningTools', actions: [counts, 'startTimer'] },
-    'turn.unbound': {
-      target: 'saving',
-      actions: [
-        { type: 'decide', params: 'failed' },
-        { type: 'seal', params: { outcome: 'failed' } },
-      ],
-    },
+    'turn.unbound': savesAs('failed'),
     // Another answer came first, or the write failed: the turn is as it was.
     'turn.kept': 'kept',
     'turn.cancel': { target: 'restoringToCancel', actions: answer('cancelled', 'waiting') },
   },
 } as const
 
-const isCancelled = {
-  target: 'saving',
-  actions: [
-    { type: 'decide', params: 'cancelled' },
-    { type: 'seal', params: { outcome: 'cancelled' } },
-  ],
-} as const
+const isCancelled = savesAs('cancelled')
 
 /** Cancelled: the turn ends once it may be written. */
 export const restoringToCancel = {
