@@ -359,26 +359,27 @@ export class Turns {
       }
       return await live.calls.record()
     }
-    record().then(
-      (result) => {
-        if (result !== undefined) report(result)
-      },
-      (error: unknown) => {
-        // Ids or a clock of the host failed: the turn must end all the same.
-        live.fault = recordFault(error, this.#options.logger, 'A step could not be recorded.')
-        report({ type: 'turn.lost' })
-      },
-    )
+    this.#reportOf(live, record(), report, 'A step could not be recorded.')
   }
 
   #saveWait(live: LiveTurn, report: Report): void {
     const saved = live.calls?.saveWait() ?? Promise.resolve(undefined)
-    saved.then(
+    this.#reportOf(live, saved, report, 'A turn could not be let wait.')
+  }
+
+  /** Reports the result of a write, if it has one. If ids or a clock of the host failed, the turn must end. */
+  #reportOf(
+    live: LiveTurn,
+    write: Promise<TurnReport | undefined>,
+    report: Report,
+    fault: string,
+  ): void {
+    write.then(
       (result) => {
         if (result !== undefined) report(result)
       },
       (error: unknown) => {
-        live.fault = recordFault(error, this.#options.logger, 'A turn could not be let wait.')
+        live.fault = recordFault(error, this.#options.logger, fault)
         report({ type: 'turn.lost' })
       },
     )
