@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { fromSources, reporters } from './vitest.shared.ts'
 
 /** What has a script of its own: kills, leaks, floods and costs, many programs, a browser. */
 const APART = [
@@ -8,16 +9,8 @@ const APART = [
   'test/**/*.browser.test.ts',
 ]
 
-const report = process.env['TEST_REPORT']
-
 export default defineConfig({
-  // Examples import the package by its name. Tests run without a build.
-  resolve: {
-    alias: [
-      { find: /^colloquy$/, replacement: `${import.meta.dirname}/src/index.ts` },
-      { find: /^colloquy\/(http|client)$/, replacement: `${import.meta.dirname}/src/$1.ts` },
-    ],
-  },
+  resolve: fromSources,
   test: {
     include: ['test/**/*.test.ts'],
     exclude: APART,
@@ -29,6 +22,6 @@ export default defineConfig({
     // Engines share nothing, so files may share a process: loading the code for each of a hundred
     // takes as long as half of the tests.
     isolate: false,
-    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    reporters,
   },
 })

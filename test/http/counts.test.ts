@@ -1,29 +1,14 @@
 /** What many readers share: one serialization of each event, one timer, one subscription. */
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { Clock } from '../../src/index.ts'
 import { chatReply, steps } from '../../src/testing.ts'
+import { CountingClock } from '../support/counting-clock.ts'
 import { init, testHost } from './web-host.ts'
 import { StreamReader } from './stream-reader.ts'
 
 const READERS = 20
 
 test('turns a delta into bytes once for all readers, and has no timer for each of them', async () => {
-  const timers = new Set<unknown>()
-  const clock: Clock = {
-    now: () => Date.now(),
-    setTimeout: (fn, ms) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        fn()
-      }, ms)
-      timers.add(timer)
-      return timer
-    },
-    clearTimeout: (id) => {
-      timers.delete(id)
-      clearTimeout(id as NodeJS.Timeout)
-    },
-  }
+  const clock = new CountingClock()
   const host = await testHost({ clock })
   const { gate, step } = steps()
   host.provider.next(chatReply(['Once', ' upon', ' a time'], { gate }))
@@ -33,7 +18,7 @@ test('turns a delta into bytes once for all readers, and has no timer for each o
     Array.from({ length: READERS }, () => StreamReader.open(url, init({}))),
   )
   for (const reader of readers) await reader.event('state')
-  expect(timers.size).toBe(1)
+  expect(clock.pending).toBe(1)
   await host.ask(`/conversations/${id}/messages`, { json: { input: 'hi' } })
 
   const stringify = vi.spyOn(JSON, 'stringify')
@@ -47,5 +32,5 @@ test('turns a delta into bytes once for all readers, and has no timer for each o
   const told = stringify.mock.calls.filter(([value]) => Object.hasOwn(Object(value), 'ops'))
   expect(told).toHaveLength(texts.length)
   await host.handler.close()
-  expect(timers.size).toBe(0)
+  expect(clock.pending).toBe(0)
 })

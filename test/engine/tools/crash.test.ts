@@ -1,39 +1,11 @@
 /** What a crash leaves of calls, and how a retry goes on. The files of a killed process are a copy. */
-import { copyFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Engine, EngineOptions, Tool } from '../../../src/index.ts'
+import type { Tool } from '../../../src/index.ts'
 import { errorReply } from '../../../src/testing.ts'
 import { closedGate, endless } from '../../support/scripts.ts'
-import { testDirectory, testEngine, testProvider } from '../../support/engine.ts'
 import { nextEvent, shown, ticks } from '../../support/waiting.ts'
+import { mortalChat } from './mortal-chat.ts'
 import { calling, done, resultsOf } from './tool-chat.ts'
-
-/** An engine on a file, and the engine that opens the file as it was when the process died. */
-async function mortal(tools: Readonly<Record<string, Tool>>, options: EngineOptions = {}) {
-  const folder = await testDirectory()
-  const provider = await testProvider()
-  const open = async (name: string) => {
-    const engine = await testEngine({
-      database: join(folder, name),
-      tools,
-      checkpointMs: Infinity,
-      timeouts: { toolCloseMs: 0 },
-      ...options,
-    })
-    await engine.putEndpoint('online', { url: provider.url, model: 'm' })
-    return engine
-  }
-  const engine = await open('first.db')
-  const { id } = await engine.startConversation()
-  const afterDeath = async (): Promise<Engine> => {
-    for (const end of ['', '-wal']) {
-      await copyFile(join(folder, `first.db${end}`), join(folder, `second.db${end}`))
-    }
-    return await open('second.db')
-  }
-  return { provider, engine, id, afterDeath }
-}
 
 function hanging(): Tool {
   return { execute: () => new Promise(() => {}) }
@@ -41,7 +13,7 @@ function hanging(): Tool {
 
 test('a crash leaves unknown what had started, not-run what waited, and keeps what had finished', async () => {
   const gate = closedGate()
-  const { provider, engine, id, afterDeath } = await mortal(
+  const { provider, engine, id, afterDeath } = await mortalChat(
     { quick: { execute: () => 'fast' }, slow: { execute: () => gate.opened } },
     { limits: { parallelTools: 2 } },
   )
@@ -72,7 +44,7 @@ test('a crash leaves unknown what had started, not-run what waited, and keeps wh
 
 test('a retry goes on from the last step: the model is told, and no tool runs again', async () => {
   const ran: string[] = []
-  const { provider, engine, id, afterDeath } = await mortal({
+  const { provider, engine, id, afterDeath } = await mortalChat({
     slow: {
       execute: (_, { toolCallId }) => {
         ran.push(toolCallId)
@@ -106,7 +78,7 @@ test('a retry goes on from the last step: the model is told, and no tool runs ag
 test('a tool that may runs again after a crash, once, with the same key', async () => {
   const keys: [string, number][] = []
   let hangs = true
-  const { provider, engine, id, afterDeath } = await mortal({
+  const { provider, engine, id, afterDeath } = await mortalChat({
     slow: {
       afterCrash: 'again',
       execute: (_, { idempotencyKey, attempt }) => {
@@ -134,7 +106,7 @@ test('a tool that may runs again after a crash, once, with the same key', async 
 })
 
 test('the outcome that a host supplies is what the model is told', async () => {
-  const { provider, engine, id, afterDeath } = await mortal({ slow: hanging() })
+  const { provider, engine, id, afterDeath } = await mortalChat({ slow: hanging() })
   provider.next(calling({ name: 'slow' }), done)
   const turn = await engine.send(id, 'hi')
   await nextEvent(turn.events, 'tool.started')
@@ -156,7 +128,7 @@ test('the outcome that a host supplies is what the model is told', async () => {
 
 test('a crash while the next step streams keeps the results, and retry asks from there', async () => {
   const ran: number[] = []
-  const { provider, engine, id, afterDeath } = await mortal({
+  const { provider, engine, id, afterDeath } = await mortalChat({
     note: { execute: () => ran.push(1) },
   })
   provider.next(calling({ name: 'note' }), endless('word '), done)
@@ -171,7 +143,7 @@ test('a crash while the next step streams keeps the results, and retry asks from
 })
 
 test('a crash before the step was written starts nothing, and calls of a cut stream have no row', async () => {
-  const { provider, engine, id, afterDeath } = await mortal(
+  const { provider, engine, id, afterDeath } = await mortalChat(
     { slow: hanging() },
     { checkpointMs: 1 },
   )
@@ -185,7 +157,7 @@ test('a crash before the step was written starts nothing, and calls of a cut str
 
 test('a turn that failed in its second step is retried from there; from the start if it is told so', async () => {
   const ran: number[] = []
-  const { provider, engine, id } = await mortal({ note: { execute: () => ran.push(1) } })
+  const { provider, engine, id } = await mortalChat({ note: { execute: () => ran.push(1) } })
   provider.next(calling({ name: 'note' }), errorReply(400, 'no'), done, done)
   await expect((await engine.send(id, 'hi')).reply).rejects.toMatchObject({ status: 400 })
   const { message } = await (await engine.retry(id)).reply

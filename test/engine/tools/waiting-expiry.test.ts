@@ -1,10 +1,12 @@
 /** Waits that end by themselves, and what a waiting turn leaves behind. */
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/index.ts'
+import { CountingClock } from '../../support/counting-clock.ts'
 import { driverCalls } from '../../support/driver-calls.ts'
 import { ticks } from '../../support/waiting.ts'
 import { calling, done, resultsOf } from './tool-chat.ts'
-import { noting, waitingChat, waits } from './waiting-chat.ts'
+import { mortalChat } from './mortal-chat.ts'
+import { noting, waits } from './waiting-chat.ts'
 
 /** The system's clock, an hour ahead. */
 const later: Clock = {
@@ -13,30 +15,9 @@ const later: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 }
 
-/** The system's clock, with the timers that are set on it. */
-function counted() {
-  const timers = new Set<unknown>()
-  const clock: Clock = {
-    now: () => Date.now(),
-    setTimeout: (fn, ms) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        fn()
-      }, ms)
-      timers.add(timer)
-      return timer
-    },
-    clearTimeout: (timer) => {
-      timers.delete(timer)
-      clearTimeout(timer as NodeJS.Timeout)
-    },
-  }
-  return { clock, timers }
-}
-
 test('a call that nobody answers in time is denied, and the turn goes on', async () => {
   const ran: unknown[] = []
-  const { provider, engine, id } = await waitingChat(
+  const { provider, engine, id } = await mortalChat(
     { pay: noting(ran) },
     { timeouts: { approvalMs: 30, toolCloseMs: 0 } },
   )
@@ -58,7 +39,7 @@ test('a call that nobody answers in time is denied, and the turn goes on', async
 test('an answer that comes after the time is refused, even before the timer', async () => {
   const ran: unknown[] = []
   const clock = { ...later, now: () => Date.now() }
-  const { provider, engine, id } = await waitingChat(
+  const { provider, engine, id } = await mortalChat(
     { pay: noting(ran) },
     { clock, timeouts: { approvalMs: 3_000_000, toolCloseMs: 0 } },
   )
@@ -74,7 +55,7 @@ test('an answer that comes after the time is refused, even before the timer', as
 })
 
 test('the time of a call ends while other tools run', async () => {
-  const { provider, engine, id } = await waitingChat(
+  const { provider, engine, id } = await mortalChat(
     {
       pay: noting([]),
       slow: { execute: async (_, { signal }) => await untilAborted(signal), timeoutMs: 150 },
@@ -93,7 +74,7 @@ function untilAborted(signal: AbortSignal): Promise<unknown> {
 
 test('a wait that ended while no engine was open ends its turn at the opening, and asks nobody', async () => {
   const timeouts = { approvalMs: 1_000_000, toolCloseMs: 0 }
-  const { provider, engine, id, restarted } = await waitingChat({ pay: noting([]) }, { timeouts })
+  const { provider, engine, id, restarted } = await mortalChat({ pay: noting([]) }, { timeouts })
   provider.next(calling({ name: 'pay' }), done)
   const turn = await engine.send(id, 'pay')
   const [call] = await waits(turn)
@@ -111,7 +92,7 @@ test('a wait that ended while no engine was open ends its turn at the opening, a
 
 test('a restart keeps the time: the timer of the next engine ends the wait', async () => {
   const timeouts = { approvalMs: 400, toolCloseMs: 0 }
-  const { provider, engine, id, restarted } = await waitingChat({ pay: noting([]) }, { timeouts })
+  const { provider, engine, id, restarted } = await mortalChat({ pay: noting([]) }, { timeouts })
   provider.next(calling({ name: 'pay' }), done)
   await waits(await engine.send(id, 'pay'))
   const second = await restarted({ timeouts: { toolCloseMs: 0 } })
@@ -122,22 +103,22 @@ test('a restart keeps the time: the timer of the next engine ends the wait', asy
 })
 
 test('close() leaves no timer of a turn that waits', async () => {
-  const { clock, timers } = counted()
-  const { provider, engine, id } = await waitingChat(
+  const clock = new CountingClock()
+  const { provider, engine, id } = await mortalChat(
     { pay: noting([]) },
     { clock, timeouts: { approvalMs: 1_000_000, toolCloseMs: 0 } },
   )
   provider.next(calling({ name: 'pay' }))
   const turn = await engine.send(id, 'pay')
   await waits(turn)
-  expect(timers.size).toBeGreaterThan(0)
+  expect(clock.pending).toBeGreaterThan(0)
   await engine.close()
-  expect(timers.size).toBe(0)
+  expect(clock.pending).toBe(0)
   await expect(turn.reply).rejects.toMatchObject({ code: 'turn-waiting' })
 })
 
 test('an opening with waiting turns runs the same statements as one with none', async () => {
-  const { provider, engine, restarted } = await waitingChat({ pay: noting([]) })
+  const { provider, engine, restarted } = await mortalChat({ pay: noting([]) })
   const { run } = driverCalls()
   /** The statements of an opening, with what follows it by itself. */
   const opening = async () => {

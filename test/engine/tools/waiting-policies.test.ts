@@ -4,7 +4,8 @@ import type { CallRecord, SendPolicy } from '../../../src/index.ts'
 import { closedGate } from '../../support/scripts.ts'
 import { nextEvent, ticks } from '../../support/waiting.ts'
 import { bodyOf, calling, done, resultsOf } from './tool-chat.ts'
-import { noting, waitingChat, waits } from './waiting-chat.ts'
+import { mortalChat } from './mortal-chat.ts'
+import { noting, waits } from './waiting-chat.ts'
 
 function idOf(call: CallRecord | undefined): string {
   return call?.callId ?? ''
@@ -13,7 +14,7 @@ function idOf(call: CallRecord | undefined): string {
 /** A turn that waits, in memory or only on disk. */
 async function waitingTurn(place: 'in memory' | 'after a restart') {
   const ran: unknown[] = []
-  const chat = await waitingChat({ pay: noting(ran) })
+  const chat = await mortalChat({ pay: noting(ran) })
   const { provider, id } = chat
   provider.next(calling({ name: 'pay' }))
   const turn = await chat.engine.send(id, 'pay')
@@ -178,7 +179,7 @@ describe.each(['in memory', 'after a restart'] as const)('where a turn waits, %s
 
 test('in airplane mode a turn that is bound to airplane goes on, with its local tools', async () => {
   const ran: unknown[] = []
-  const { provider, engine, id } = await waitingChat({ pay: noting(ran, { local: true }) })
+  const { provider, engine, id } = await mortalChat({ pay: noting(ran, { local: true }) })
   await engine.putEndpoint('airplane', { url: provider.url, model: 'm' })
   await engine.setAirplaneMode(true)
   provider.next(calling({ name: 'pay' }), done)
@@ -191,7 +192,7 @@ test('in airplane mode a turn that is bound to airplane goes on, with its local 
 
 test('a steering send ends a running turn at the end of its step', async () => {
   const gate = closedGate()
-  const { provider, engine, id } = await waitingChat({
+  const { provider, engine, id } = await mortalChat({
     slow: { execute: () => gate.opened.then(() => 'late') },
     pay: noting([]),
   })
@@ -217,7 +218,7 @@ test('a steering send ends a running turn at the end of its step', async () => {
 test('the policy of the conversation counts where the send names none', async () => {
   const policies: readonly SendPolicy[] = ['queue', 'replace']
   for (const sendPolicy of policies) {
-    const { provider, engine, id } = await waitingChat({ pay: noting([]) })
+    const { provider, engine, id } = await mortalChat({ pay: noting([]) })
     await engine.updateConversation(id, { sendPolicy })
     provider.next(calling({ name: 'pay' }), done)
     const turn = await engine.send(id, 'pay')

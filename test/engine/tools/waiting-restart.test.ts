@@ -4,7 +4,8 @@ import type { CallRecord, ConversationEvent } from '../../../src/index.ts'
 import { closedGate } from '../../support/scripts.ts'
 import { nextEvent, ticks } from '../../support/waiting.ts'
 import { bodyOf, calling, done, resultsOf } from './tool-chat.ts'
-import { noting, waitingChat, waits } from './waiting-chat.ts'
+import { mortalChat } from './mortal-chat.ts'
+import { noting, waits } from './waiting-chat.ts'
 
 function idOf(call: CallRecord | undefined): string {
   return call?.callId ?? ''
@@ -12,7 +13,7 @@ function idOf(call: CallRecord | undefined): string {
 
 test('a kill leaves a waiting turn waiting; nothing is asked at the opening, and an answer goes on', async () => {
   const ran: unknown[] = []
-  const { provider, engine, id, afterDeath } = await waitingChat({ pay: noting(ran) })
+  const { provider, engine, id, afterDeath } = await mortalChat({ pay: noting(ran) })
   provider.next(calling({ name: 'pay', input: { sum: 1 } }), done)
   const turn = await engine.send(id, 'pay', { idempotencyKey: 'k', system: 'Be brief.' })
   const [call] = await waits(turn)
@@ -55,7 +56,7 @@ test('a kill leaves a waiting turn waiting; nothing is asked at the opening, and
 
 test('close() leaves a waiting turn as it is: its reply rejects, and the next opening has it', async () => {
   const ran: unknown[] = []
-  const { provider, engine, id, restarted } = await waitingChat({ pay: noting(ran) })
+  const { provider, engine, id, restarted } = await mortalChat({ pay: noting(ran) })
   provider.next(calling({ name: 'pay' }), done)
   const turn = await engine.send(id, 'pay')
   const [call] = await waits(turn)
@@ -74,7 +75,7 @@ test('close() leaves a waiting turn as it is: its reply rejects, and the next op
 
 test('close({ running: "wait" }) does not wait for a turn that begins to wait', async () => {
   const gate = closedGate()
-  const { provider, engine, id, restarted } = await waitingChat({
+  const { provider, engine, id, restarted } = await mortalChat({
     pay: noting([]),
     slow: { execute: () => gate.opened },
   })
@@ -93,7 +94,7 @@ test('a decision whose tool had not started before a kill is kept: the same answ
   const gate = closedGate()
   const ran: string[] = []
   const slots = { limits: { parallelToolsTotal: 1 } }
-  const { provider, engine, id, afterDeath } = await waitingChat(
+  const { provider, engine, id, afterDeath } = await mortalChat(
     {
       pay: noting([], {
         execute: () => {
@@ -137,7 +138,7 @@ test('a decision whose tool had not started before a kill is kept: the same answ
 })
 
 test('a kill while other tools run ends the turn: what waited did not run, and a retry tells the model', async () => {
-  const { provider, engine, id, afterDeath } = await waitingChat({
+  const { provider, engine, id, afterDeath } = await mortalChat({
     pay: noting([]),
     slow: { execute: () => new Promise(() => {}) },
   })
@@ -160,7 +161,7 @@ test('a kill while other tools run ends the turn: what waited did not run, and a
 })
 
 test('a denial that was committed is the result, even if a kill came before it was written', async () => {
-  const { provider, engine, id, afterDeath } = await waitingChat({
+  const { provider, engine, id, afterDeath } = await mortalChat({
     pay: noting([]),
     slow: { execute: () => new Promise(() => {}) },
   })
@@ -176,7 +177,7 @@ test('a denial that was committed is the result, even if a kill came before it w
 
 test('a tool that is gone or has changed since is told to the model, and does not run', async () => {
   const ran: unknown[] = []
-  const { provider, engine, id, afterDeath } = await waitingChat({ pay: noting(ran) })
+  const { provider, engine, id, afterDeath } = await mortalChat({ pay: noting(ran) })
   provider.next(calling({ name: 'pay', input: { sum: 'ten' } }))
   const turn = await engine.send(id, 'pay')
   const [call] = await waits(turn)
@@ -201,7 +202,7 @@ test('a tool that is gone or has changed since is told to the model, and does no
 
 test('an endpoint that is gone refuses a yes and changes nothing; a no ends the turn with the reason', async () => {
   const ran: unknown[] = []
-  const { provider, engine, id, afterDeath } = await waitingChat({ pay: noting(ran) })
+  const { provider, engine, id, afterDeath } = await mortalChat({ pay: noting(ran) })
   await engine.putEndpoint('other', { url: provider.url, model: 'm' })
   provider.next(calling({ name: 'pay' }))
   const turn = await engine.send(id, 'pay', { endpoint: 'other' })
@@ -221,7 +222,7 @@ test('an endpoint that is gone refuses a yes and changes nothing; a no ends the 
 })
 
 test('an engine that only reads shows the waiting turn, and answers nothing', async () => {
-  const { provider, engine, id, reader } = await waitingChat({ pay: noting([]) })
+  const { provider, engine, id, reader } = await mortalChat({ pay: noting([]) })
   provider.next(calling({ name: 'pay' }))
   const turn = await engine.send(id, 'pay')
   const [call] = await waits(turn)
@@ -240,7 +241,7 @@ test('an engine that only reads shows the waiting turn, and answers nothing', as
 describe('a turn that sleeps', () => {
   test('goes on like one in memory, for the same promise and the same handle', async () => {
     const ran: unknown[] = []
-    const { provider, engine, id } = await waitingChat({ pay: noting(ran) }, { sleepAfterMs: 1 })
+    const { provider, engine, id } = await mortalChat({ pay: noting(ran) }, { sleepAfterMs: 1 })
     provider.next(calling({ name: 'pay' }), done)
     const turn = await engine.send(id, 'pay', { idempotencyKey: 'k' })
     const [call] = await waits(turn)
