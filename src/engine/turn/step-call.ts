@@ -7,6 +7,7 @@ import type { ToolsFigures } from '../../machines/tools-actor.ts'
 import type { CallWait, NewCall } from '../../persistence/ports/call-write.ts'
 import type { ContinuedTurn } from '../../persistence/ports/turn-store.ts'
 import type { CallRecord } from '../../protocol/call.ts'
+import type { TurnHappening } from '../../protocol/event.ts'
 import type { Part, ToolCallPart } from '../../protocol/message.ts'
 import type { CallProgress, CallState, ToolResultCode } from '../../protocol/tool.ts'
 import type { ToolRun } from '../../tools/tool-run.ts'
@@ -43,6 +44,11 @@ export interface StepCall {
 
 /** The states of a call that runs, or will. */
 export const MAY_START: ReadonlySet<CallState> = new Set<CallState>(['pending', 'started'])
+
+/** True until the call has a result. */
+export function isOpen({ state }: Pick<StepCall, 'state'>): boolean {
+  return MAY_START.has(state) || state === 'waiting'
+}
 
 /** A call as it comes into the list of its step. */
 type Begun = Pick<StepCall, 'part' | 'record'>
@@ -147,20 +153,48 @@ export function figuresOf(calls: readonly StepCall[], step: number): ToolsFigure
 
 /** The calls as snapshots show them. */
 export function progressOf(calls: readonly StepCall[]): readonly CallProgress[] {
-  return calls.map(({ record, state, progress, wait }): CallProgress => {
-    const { callId, toolCallId, toolName } = record
-    const { value } = progress
-    const { waitsFor, expiresAt } = (state === 'waiting' ? wait : undefined) ?? {}
-    return {
-      callId,
-      toolCallId,
-      toolName,
-      state,
-      ...(value !== undefined && { progress: value }),
-      ...(waitsFor !== undefined && { waitsFor }),
-      ...(expiresAt !== undefined && { expiresAt }),
-    }
+  return calls.map(({ record, state, progress, wait }) => {
+    const shown = shownCall(record, state, wait)
+    return progress.value === undefined ? shown : { ...shown, progress: progress.value }
   })
+}
+
+/** The same of calls from their rows. */
+export function storedProgress(calls: readonly CallRecord[]): readonly CallProgress[] {
+  return calls.map((record) => shownCall(record, record.state, record))
+}
+
+function shownCall(
+  { callId, toolCallId, toolName }: Pick<CallRecord, 'callId' | 'toolCallId' | 'toolName'>,
+  state: CallState,
+  wait: Partial<Pick<CallWait, 'waitsFor' | 'expiresAt'>> | undefined,
+): CallProgress {
+  const { waitsFor, expiresAt } = (state === 'waiting' ? wait : undefined) ?? {}
+  return {
+    callId,
+    toolCallId,
+    toolName,
+    state,
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  }
+}
+
+/** The event that tells of a decision. `undefined` if none was made. */
+export function decidedEvent({
+  callId,
+  approved,
+  by,
+  reason,
+}: CallRecord): TurnHappening | undefined {
+  if (approved === undefined) return undefined
+  return {
+    type: 'approval.decided',
+    callId,
+    approved,
+    ...(by !== undefined && { by }),
+    ...(reason !== undefined && { reason }),
+  }
 }
 
 /** The record of a call that waits, as it is on disk. */

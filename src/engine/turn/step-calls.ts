@@ -32,6 +32,8 @@ import {
   callsAgain,
   figuresOf,
   finishedCalls,
+  decidedEvent,
+  isOpen,
   MAY_START,
   progressOf,
   type StepCall,
@@ -177,7 +179,7 @@ export class StepCalls implements RunningCalls {
     }
     this.#isRecorded = true
     for (const call of this.#calls) {
-      if (!MAY_START.has(call.state) && call.state !== 'waiting') this.#isOnDisk(call)
+      if (!isOpen(call)) this.#isOnDisk(call)
     }
     if (this.#isStopped) return undefined
     const { step, finishReason, usage } = this.#step.record('tools')
@@ -257,7 +259,7 @@ export class StepCalls implements RunningCalls {
     this.#stopWaiting?.()
     this.#writes.stop()
     for (const call of this.#calls) {
-      if (!MAY_START.has(call.state) && call.state !== 'waiting') continue
+      if (!isOpen(call)) continue
       const hasBegun = this.#stopRun(call)
       if (hasBegun) count.stopped += 1
       else count.notRun += 1
@@ -301,7 +303,7 @@ export class StepCalls implements RunningCalls {
 
   /** True once each call has a result. */
   get #isOver(): boolean {
-    return this.#calls.every(({ state }) => !MAY_START.has(state) && state !== 'waiting')
+    return !this.#calls.some(isOpen)
   }
 
   /** True if nothing runs or will, and a call needs an answer. */
@@ -355,11 +357,7 @@ export class StepCalls implements RunningCalls {
   /** The outcome of all calls, if the step itself rules that none may run. */
   #verdictOnStep(): CallOutcome | undefined {
     const { finishReason } = this.#step.end
-    if (this.#step.isLast) {
-      this.#next = 'end'
-      return plainOutcome('not-run')
-    }
-    if (finishReason === 'content-filter') {
+    if (this.#step.isLast || finishReason === 'content-filter') {
       this.#next = 'end'
       return plainOutcome('not-run')
     }
@@ -421,8 +419,7 @@ export class StepCalls implements RunningCalls {
     const call = this.#calls.find((one) => one.record.callId === record.callId)
     if (call === undefined) return undefined
     asStored(call, record)
-    const { state, isSaved } = call
-    if (MAY_START.has(state) || state === 'waiting' || isSaved) return call
+    if (isOpen(call) || call.isSaved) return call
     call.isEndOnDisk = true
     if (this.#live.replyFeed.hasResult(record.toolCallId)) {
       call.isSaved = true
@@ -577,15 +574,11 @@ export class StepCalls implements RunningCalls {
     this.#port.expires(call.wait?.expiresAt)
   }
 
-  #tellDecision({ callId, approved, by, reason, state }: CallRecord): void {
-    if (approved === undefined || state === 'finished' || state === 'failed') return
-    this.#publish({
-      type: 'approval.decided',
-      callId,
-      approved,
-      ...(by !== undefined && { by }),
-      ...(reason !== undefined && { reason }),
-    })
+  #tellDecision(record: CallRecord): void {
+    // An output that comes later is no decision.
+    if (record.state === 'finished' || record.state === 'failed') return
+    const decided = decidedEvent(record)
+    if (decided !== undefined) this.#publish(decided)
   }
 
   #recordOf(call: StepCall): CallRecord {

@@ -8,13 +8,13 @@ import type { StoredWait } from '../../persistence/ports/wait-store.ts'
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import { ONLINE } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
-import type { CallProgress } from '../../protocol/tool.ts'
 import type { TurnRecord } from '../../protocol/turn.ts'
 import { runsAny } from '../../tools/toolbox.ts'
 import type { Binder } from '../endpoints/binding.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { LiveTurn } from './live-turn.ts'
 import { fromStored, type Sealer } from './queued-options.ts'
+import { storedProgress } from './step-call.ts'
 import type { ResumeWish } from './turn-in-wait.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
 
@@ -84,18 +84,7 @@ export function takeWait(
     },
   }
   live.waitRecord = turn
-  const shown = calls.map(({ callId, toolCallId, toolName, state, waitsFor, expiresAt }) => {
-    const isWaiting = state === 'waiting'
-    return {
-      callId,
-      toolCallId,
-      toolName,
-      state,
-      ...(isWaiting && waitsFor !== undefined && { waitsFor }),
-      ...(isWaiting && expiresAt !== undefined && { expiresAt }),
-    } satisfies CallProgress
-  })
-  live.replyFeed.restore(deltas, shown, lastSeqs)
+  live.replyFeed.restore(deltas, storedProgress(calls), lastSeqs)
 }
 
 export interface Rebinding {

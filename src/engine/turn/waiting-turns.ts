@@ -24,6 +24,7 @@ import type { LiveTurns } from './live-turns.ts'
 import type { Sealer } from './queued-options.ts'
 import { Rests } from './rests.ts'
 import { boundAgain, type Rebinding, storedRequest, takeWait } from './stored-turn-in-wait.ts'
+import { decidedEvent } from './step-call.ts'
 import { StepCalls } from './step-calls.ts'
 import type { StepCallsPort } from './step-calls-port.ts'
 import { type StepPort, Step } from './step.ts'
@@ -237,17 +238,8 @@ export class WaitingTurns {
       live.calls = StepCalls.waited(live, live.step as Step, this.#parts.calls(), calls)
       const { replyFeed } = live
       if (answered !== undefined && wish.answer?.kind === 'decision') {
-        const { approved, by, reason } = wish.answer
-        replyFeed.publish(
-          {
-            type: 'approval.decided',
-            callId: answered.callId,
-            approved,
-            ...(by !== undefined && { by }),
-            ...(reason !== undefined && { reason }),
-          },
-          options.steadyClock,
-        )
+        const decided = decidedEvent(answered)
+        if (decided !== undefined) replyFeed.publish(decided, options.steadyClock)
       }
       replyFeed.publish({ type: 'turn.resumed', turn }, options.steadyClock)
       if (answered?.state === 'waiting') {
