@@ -226,9 +226,12 @@ export class Chat {
       this.#set(without(this.#state, 'reply'))
       return this.#restart()
     }
-    this.#state = { ...this.#state, reply: growing(turnId, turn.replyId, parts) }
+    const state = { ...this.#state, reply: growing(turnId, turn.replyId, parts) }
+    const { calls } = state
+    if (calls === undefined) return this.#set(state)
     const answered = parts.flatMap((part) => (part.type === 'tool-result' ? part.toolCallId : []))
-    this.#wait(this.#state.calls?.filter((call) => !answered.includes(call.toolCallId)) ?? [])
+    this.#state = state
+    this.#wait(calls.filter(({ toolCallId }) => !answered.includes(toolCallId)))
   }
 
   /** These calls need an answer. */

@@ -8,7 +8,7 @@ import type { MessagePage, MessageView } from '../protocol/web.ts'
 import { ClientError, type Requests } from './request.ts'
 
 export interface LineEvents {
-  readonly onLoaded: (messages: readonly MessageView[]) => void
+  readonly onLoaded: () => void
   readonly onFailed: (error: ClientError) => void
 }
 
@@ -62,7 +62,7 @@ export class MessageLine {
         const had = known.get(each.id)
         return had !== undefined && JSON.stringify(had) === JSON.stringify(each) ? had : each
       })
-      this.#events.onLoaded(this.#messages)
+      this.#events.onLoaded()
     } catch (error) {
       if (!(error instanceof ClientError)) throw error
       this.#events.onFailed(error)
