@@ -14,9 +14,8 @@ export async function openTurns(
   if (someCall !== undefined) {
     await Promise.all(
       conversationIds.map(async (conversationId) => {
-        // One call is enough, and bounds what is read: arguments may be long.
-        const [call] = await view.listWaitingCalls({ conversationId, limit: 1 })
-        if (call !== undefined) open.set(conversationId, { id: call.turnId, phase: 'waiting' })
+        const waiting = await waitingTurn(view, conversationId)
+        if (waiting !== undefined) open.set(conversationId, waiting)
       }),
     )
   }
@@ -28,5 +27,12 @@ export async function openTurn(
   view: OwnerView,
   conversationId: string,
 ): Promise<OpenTurn | undefined> {
-  return (await openTurns(view, [conversationId])).get(conversationId)
+  const waiting = await waitingTurn(view, conversationId)
+  return view.runningTurn(conversationId) ?? waiting
+}
+
+async function waitingTurn(view: OwnerView, conversationId: string): Promise<OpenTurn | undefined> {
+  // One call is enough, and bounds what is read: arguments may be long.
+  const [call] = await view.listWaitingCalls({ conversationId, limit: 1 })
+  return call && { id: call.turnId, phase: 'waiting' }
 }
