@@ -25,6 +25,12 @@ import type { Message } from './views.ts'
 /** Where the focus on a box brings no keyboard up over half of the screen. */
 const HAS_KEYBOARD = matchMedia('(hover: hover) and (pointer: fine)')
 
+interface ConversationEvent {
+  readonly conversationId?: string
+  readonly turnId?: string
+  readonly change?: string
+}
+
 class Page {
   readonly #draw = oncePerFrame(() => this.#update())
   readonly #drafts = new Drafts()
@@ -102,10 +108,10 @@ class Page {
     )
     this.#transcript.element.firstElementChild?.append(this.#welcome.element)
     client.conversations.subscribe((event) => {
-      const { conversationId, change } = event.data as Readonly<Record<string, unknown>>
+      const { conversationId, turnId, change } = event.data as ConversationEvent
       if (conversationId === undefined || conversationId !== this.#open?.id) return
       this.#open.event(event)
-      this.#announcer.event(event.type)
+      this.#announcer.event(event.type, turnId)
       if (change === 'deleted') this.#go(undefined)
     })
     addEventListener('popstate', () => this.#show(conversationIn(location.pathname)))
@@ -158,7 +164,7 @@ class Page {
       (open.messages.length > 0 || state?.turn !== undefined || state?.connection.status !== 'live')
     this.#queue.show(open?.queue)
     this.#composer.setRunning(state?.turn !== undefined)
-    this.#announcer.turn(state?.turn?.id)
+    this.#announcer.turn(state?.turn?.id, state?.phase)
     this.#models.show(conversation)
     this.#bar.update(state?.connection)
     if (state?.connection.status === 'closed' && state.error !== undefined) {

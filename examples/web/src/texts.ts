@@ -184,6 +184,7 @@ export const TEXTS = {
   connectNow: 'Connect now',
   announceStart: 'The reply begins.',
   announceEnd: 'The reply is complete.',
+  announceResumed: 'The reply goes on.',
   announceQuestion: 'The reply waits for your answer.',
   announceStopped: 'The reply was stopped.',
   announceFailed: 'The reply failed.',
