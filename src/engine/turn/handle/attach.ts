@@ -11,7 +11,7 @@ import type { TurnRecord } from '../../../protocol/turn.ts'
 import type { Turn } from '../../api/turn.ts'
 import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
-import type { CancelCall } from '../methods/sends.ts'
+import type { CancelCall } from '../live-turn/cancel.ts'
 import { StoredTurn } from './stored-turn.ts'
 
 interface AttachParts {

@@ -3,11 +3,19 @@
  *
  * Ends nothing itself, and knows nothing of requests: the machine decides what a cancel does.
  */
+import type { Viewer } from '../../../persistence/ports/conversation-store.ts'
 import type { Message } from '../../../protocol/message.ts'
 import type { Receipt, TurnRecord } from '../../../protocol/turn.ts'
 import type { Actors } from '../../actors/actors.ts'
 import type { CancelCause } from './cancel-cause.ts'
 import type { LiveTurn } from './live-turn.ts'
+
+/** Cancels a turn of a conversation that the viewer sees. */
+export type CancelCall = (
+  conversationId: string,
+  turnId: string,
+  viewer?: Viewer,
+) => Promise<Receipt>
 
 interface CancelOptions {
   readonly turnId?: string | undefined

@@ -13,13 +13,12 @@ import type { QueueStore } from '../../../persistence/ports/queue-store.ts'
 import type { StoredTurnParts, TurnStore } from '../../../persistence/ports/turn-store.ts'
 import { ColloquyError, hasCode } from '../../../protocol/errors.ts'
 import type { Message } from '../../../protocol/message.ts'
-import type { Receipt } from '../../../protocol/turn.ts'
 import { Registry } from '../../../registry.ts'
 import type { Actors } from '../../actors/actors.ts'
 import type { Turn } from '../../api/turn.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { onAbort } from '../../host-signal.ts'
-import { cancelTurn } from '../live-turn/cancel.ts'
+import { type CancelCall, cancelTurn } from '../live-turn/cancel.ts'
 import { TurnHandle } from '../handle/handle.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { TurnRequest } from '../request/turn-request.ts'
@@ -31,13 +30,6 @@ import type { Turns } from '../turns.ts'
 type InputLike = Pick<Message, 'role' | 'parts'>
 
 type SendRequest = Omit<TurnRequest, 'turnId' | 'replyId'>
-
-/** Cancels a turn of a conversation that the viewer sees. */
-export type CancelCall = (
-  conversationId: string,
-  turnId: string,
-  viewer?: Viewer,
-) => Promise<Receipt>
 
 interface SendsParts {
   readonly store: TurnStore & QueueStore

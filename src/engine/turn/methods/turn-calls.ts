@@ -16,11 +16,11 @@ import { checked } from '../../options/check.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { attachTurn } from '../handle/attach.ts'
 import { listWaitingCalls } from './call-list.ts'
-import { cancelTurn, restedReceipt } from '../live-turn/cancel.ts'
+import { type CancelCall, cancelTurn, restedReceipt } from '../live-turn/cancel.ts'
 import { TurnHandle } from '../handle/handle.ts'
 import { type LiveTurn, seen } from '../live-turn/live-turn.ts'
 import type { QueueCalls } from './queue-calls.ts'
-import type { CancelCall, Sends } from './sends.ts'
+import type { Sends } from './sends.ts'
 import type { Turns } from '../turns.ts'
 
 interface TurnCallsParts {
