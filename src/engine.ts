@@ -98,7 +98,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     const answers = new Answers({ store, turns, binder, options: steady })
     const expiries = new Expiries(store, steady, (call) => answers.expire(call))
     const actors = new Actors({
-      machine: turns.machine(),
+      machine: turns.machine,
       clock: steadyClock,
       logger,
       sleepAfterMs: options.sleepAfterMs,

@@ -620,3 +620,15 @@ export class StepCalls implements RunningCalls {
     this.#live.replyFeed.showCalls(this.shown)
   }
 }
+
+/** Writes a finished step with its calls. A failed write is made again with the same calls. */
+export async function recordStep(
+  live: LiveTurn,
+  port: StepCallsPort,
+): Promise<TurnReport | undefined> {
+  const step = live.step as Step
+  if (live.calls?.step !== step || live.calls.isContinued) {
+    live.calls = StepCalls.finished(live, step, port)
+  }
+  return await live.calls.record()
+}

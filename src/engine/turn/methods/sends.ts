@@ -23,7 +23,6 @@ import { TurnHandle } from '../handle/handle.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { TurnRequest } from '../request/turn-request.ts'
 import { StoredTurn } from '../handle/stored-turn.ts'
-import { notSent } from '../turns.ts'
 import type { Turns } from '../turns.ts'
 
 /** An input, or the message that was made of it. A turn on a stored input has none. */
@@ -248,6 +247,13 @@ function assertSame(first: InputLike | undefined, second: InputLike | undefined)
  */
 function assertSameMessage(first: string | undefined, second: string | undefined): void {
   if (first !== undefined && second !== undefined && first !== second) throw conflict()
+}
+
+function notSent(): ColloquyError {
+  return new ColloquyError(
+    'cancelled',
+    'The send was cancelled before it was accepted; nothing was stored.',
+  )
 }
 
 function conflict(): ColloquyError {

@@ -16,9 +16,7 @@ import type { LiveTurns } from '../live-turn/live-turns.ts'
 interface QueueInputsParts {
   readonly store: QueueStore
   readonly options: ResolvedOptions
-  readonly find: (turnId: string) => LiveTurn | undefined
   readonly live: LiveTurns
-  readonly forget: (live: LiveTurn) => void
   readonly restore: (stored: readonly StoredQueuedTurn[]) => unknown
   /** The number of queued turns before this one. */
   readonly ahead: (live: LiveTurn) => number
@@ -35,11 +33,11 @@ export class QueueInputs {
 
   /** The input of a send is on disk, in a turn that was queued before: its caller gets that turn. */
   joined(live: LiveTurn, { turnId, input, turns }: PlacedTurn): void {
-    const { find, restore, forget } = this.#parts
+    const { live: all, restore } = this.#parts
     restore(turns)
     live.isQueued = false
-    forget(live)
-    const turn = find(turnId)
+    all.remove(live)
+    const turn = all.get(turnId)
     if (turn === undefined) {
       live.accepted.reject(unreadable())
       live.over.resolve()

@@ -27,11 +27,9 @@ interface QueueParts {
   readonly feed: Feed
   readonly options: ResolvedOptions
   readonly sealer: Sealer
-  readonly find: (turnId: string) => LiveTurn | undefined
   readonly live: LiveTurns
-  readonly create: (request: TurnRequest) => LiveTurn
-  readonly forget: (live: LiveTurn) => void
   readonly onIdle: (conversationId: string) => void
+  readonly isClosing: () => boolean
   readonly cancel: (live: LiveTurn, cause: CancelCause) => void
 }
 
@@ -53,7 +51,7 @@ export class TurnQueue {
   restore(stored: readonly StoredQueuedTurn[]): readonly string[] {
     const ids: string[] = []
     for (const queued of stored) {
-      const live = this.#parts.find(queued.turn.id) ?? this.#restored(queued)
+      const live = this.#parts.live.get(queued.turn.id) ?? this.#restored(queued)
       // A stored list may be older than a withdrawal or a start.
       if (live.isQueued && !live.isWithdrawn) ids.push(live.turnId)
     }
@@ -67,7 +65,7 @@ export class TurnQueue {
   othersOf({ queue, turns }: PlacedTurn): readonly string[] {
     this.restore(turns)
     return queue.filter((turnId) => {
-      const live = this.#parts.find(turnId)
+      const live = this.#parts.live.get(turnId)
       return live !== undefined && live.isQueued && !live.isWithdrawn
     })
   }
@@ -78,6 +76,14 @@ export class TurnQueue {
       .in(conversationId)
       .filter(({ isQueued }) => isQueued)
       .toSorted((one, other) => placeOf(one) - placeOf(other))
+  }
+
+  /** The first queued turn of a conversation, if it was sent to take over. */
+  steering(conversationId: string): string | undefined {
+    if (this.#parts.isClosing()) return undefined
+    const [first] = this.waitingIn(conversationId)
+    if (first === undefined || first.isWithdrawn || first.queued === undefined) return undefined
+    return first.queued.turn.sendPolicy === 'steer' ? first.turnId : undefined
   }
 
   /** The input is on disk in a queue: tells subscribers and the caller of its send. */
@@ -209,7 +215,7 @@ export class TurnQueue {
       unusable = error
     }
     const input = messages.at(-1)
-    const live = this.#parts.create({
+    const live = this.#parts.live.create({
       turnId,
       replyId,
       conversationId,
@@ -250,7 +256,7 @@ export class TurnQueue {
     if (end !== undefined) live.replyFeed.publish(end, this.#parts.options.steadyClock)
     // The events are delivered by then.
     setImmediate(() => {
-      this.#parts.forget(live)
+      this.#parts.live.remove(live)
       live.reply.reject(error)
       live.started.reject(error)
       live.replyFeed.end(error)

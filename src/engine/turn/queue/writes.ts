@@ -7,6 +7,7 @@ import type { ConversationMachineEvent } from '../../../machines/conversation-ev
 import type { PlacedTurn } from '../../../persistence/ports/placement.ts'
 import type { TurnStore } from '../../../persistence/ports/turn-store.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
+import type { LiveTurns } from '../live-turn/live-turns.ts'
 import type { TurnQueue } from './queue.ts'
 import type { TurnRecording } from '../record/recording.ts'
 
@@ -20,8 +21,8 @@ interface QueueWritesParts {
   readonly store: TurnStore
   readonly recording: TurnRecording
   readonly queue: TurnQueue
-  readonly runningIn: (conversationId: string) => LiveTurn | undefined
-  /** Rejects the send of a turn, and forgets it. */
+  readonly live: LiveTurns
+  /** Rejects the send of a turn. */
   readonly refuse: (live: LiveTurn) => void
   readonly tell: (conversationId: string, event: ConversationMachineEvent) => void
   readonly onIdle: (conversationId: string) => void
@@ -56,6 +57,7 @@ export class QueueWrites {
       live.isQueued = false
       live.refusal = error
       refuse(live)
+      this.#parts.live.remove(live)
       live.settleCancels()
       live.over.resolve()
       this.#tellPlaced(live, conversation, 'joined')
@@ -68,20 +70,20 @@ export class QueueWrites {
     conversation: Receiver,
     place: PlacedTurn['place'],
   ): void {
-    const { runningIn, onIdle, isClosing } = this.#parts
+    const { live, onIdle, isClosing } = this.#parts
     // Its actor may have failed.
     if (isClosing() || conversation.getSnapshot().status !== 'active') return
     if (place === 'joined') conversation.send({ type: 'conversation.not-queued', turnId })
     else if (place !== 'replacing')
       conversation.send({ type: 'conversation.queued', turnId, place })
     else {
-      const cancel = runningIn(conversationId)?.requestCancel('replacement')
+      const cancel = live.runningIn(conversationId)?.requestCancel('replacement')
       cancel?.receipt.catch(() => {})
       const request = cancel?.request
       conversation.send({ type: 'conversation.replaced', turnId, request })
     }
     // It may have been told to sleep meanwhile.
-    if (runningIn(conversationId) === undefined) onIdle(conversationId)
+    if (live.runningIn(conversationId) === undefined) onIdle(conversationId)
   }
 
   /** Tells the conversation that a turn is queued still. */

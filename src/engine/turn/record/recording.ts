@@ -13,11 +13,11 @@ import type {
   TurnStart,
 } from '../../../persistence/ports/turn-store.ts'
 import type { ConversationRecord } from '../../../protocol/conversation.ts'
-import { ColloquyError } from '../../../protocol/errors.ts'
 import type { Binder } from '../../endpoints/binding.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { recordFault } from '../../options/logging.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
+import { type LiveTurns, repeatedId } from '../live-turn/live-turns.ts'
 import { fromStored, haveSameOptions, type Sealer, toStored } from '../request/stored-options.ts'
 import { Step, type StepPort } from '../step/step.ts'
 import type { Bound, TurnRequest } from '../request/turn-request.ts'
@@ -29,7 +29,7 @@ interface RecordingParts {
   readonly options: ResolvedOptions
   readonly steps: StepPort
   readonly sealer: Sealer
-  readonly find: (turnId: string) => LiveTurn | undefined
+  readonly live: LiveTurns
   /** Called once, before the first content is delivered. */
   readonly onContent: (live: LiveTurn) => void
 }
@@ -144,7 +144,7 @@ export class TurnRecording {
       options: () => toStored(request.options, start.turnId, sealer),
       mayJoin: (turnId: string, stored: StoredTurnOptions) =>
         this.#mayJoin(request, turnId, stored),
-      isLive: (turnId: string) => this.#parts.find(turnId) !== undefined,
+      isLive: (turnId: string) => this.#parts.live.get(turnId) !== undefined,
     }
     if (input === undefined) {
       const continues = this.#continues(live)
@@ -167,7 +167,7 @@ export class TurnRecording {
   }
 
   #mayJoin({ options }: TurnRequest, turnId: string, stored: StoredTurnOptions): boolean {
-    const live = this.#parts.find(turnId)
+    const live = this.#parts.live.get(turnId)
     if (live !== undefined) {
       const isWaiting = live.isQueued && !live.isWithdrawn && live.unusable === undefined
       const isFull = (live.queued?.messages.length ?? 0) >= INPUTS_PER_TURN
@@ -199,11 +199,4 @@ export class TurnRecording {
 /** True if a turn may have steps to go on from: only a turn whose tools were run has any. */
 function mayHaveSteps({ tools }: ResolvedOptions, { options }: TurnRequest): boolean {
   return tools.size > 0 || options.tools instanceof Map
-}
-
-export function repeatedId(): ColloquyError {
-  return new ColloquyError(
-    'invalid-option',
-    'The newId function of createEngine returned an id twice. Return another id with each call.',
-  )
 }

@@ -29,7 +29,6 @@ import { StepCalls } from '../calls/step-calls.ts'
 import type { StepCallsPort } from '../calls/port.ts'
 import { type StepPort, Step } from '../step/step.ts'
 import type { ResumeEnd, ResumeWish, TurnInWait } from '../live-turn/turn-in-wait.ts'
-import type { TurnRequest } from '../request/turn-request.ts'
 import type { TurnTools } from '../request/turn-tools.ts'
 import { needsMemory } from '../record/wait-mark.ts'
 
@@ -42,8 +41,7 @@ interface WaitingTurnsParts {
   readonly checkpoints: Checkpoints
   readonly live: LiveTurns
   readonly steps: StepPort
-  readonly calls: () => StepCallsPort
-  readonly create: (request: TurnRequest, reply?: PromiseWithResolvers<Reply>) => LiveTurn
+  readonly calls: StepCallsPort
   /** Makes the queued turns of a conversation live, and returns their ids. */
   readonly restoreQueue: (conversationId: string) => Promise<readonly string[]>
   readonly tell: (conversationId: string, event: ConversationMachineEvent) => void
@@ -98,7 +96,7 @@ export class WaitingTurns {
     }
     options.logger.debug({ turnId, conversationId }, 'A turn waits for an answer to its calls.')
     this.#rests.add(live)
-    const steering = calls().steeredBy(live)
+    const steering = calls.steeredBy(live)
     if (steering === undefined) onIdle(conversationId)
     else void this.#steer(live.turnId)
   }
@@ -134,7 +132,7 @@ export class WaitingTurns {
       return old
     }
     const { request, unusable } = storedRequest(stored, this.#parts.sealer)
-    const turn = this.#parts.create(request, asleep?.reply)
+    const turn = live.create(request, asleep?.reply)
     takeWait(turn, stored, options, unusable)
     feed.openReply(turn.replyFeed, stored.ownerId)
     turn.rest()
@@ -235,7 +233,7 @@ export class WaitingTurns {
       if (resumed === undefined || binding === undefined) return this.#keep(live, wish, undefined)
       const { turn, calls, answered } = resumed
       this.#goOn(live, wait, binding)
-      live.calls = StepCalls.waited(live, live.step as Step, this.#parts.calls(), calls)
+      live.calls = StepCalls.waited(live, live.step as Step, this.#parts.calls, calls)
       const { replyFeed } = live
       if (answered !== undefined && wish.answer?.kind === 'decision') {
         const decided = decidedEvent(answered)
@@ -244,7 +242,7 @@ export class WaitingTurns {
       replyFeed.publish({ type: 'turn.resumed', turn }, options.steadyClock)
       if (answered?.state === 'waiting') {
         replyFeed.publish({ type: 'output.needed', call: answered }, options.steadyClock)
-        this.#parts.calls().expires(answered.expiresAt)
+        this.#parts.calls.expires(answered.expiresAt)
       }
       wish.end.resolve({ kind: 'resumed', answered })
       if (binding.failure !== undefined && wish.aim !== 'end') {
