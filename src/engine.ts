@@ -15,10 +15,10 @@ import type { EngineOptions } from './engine/options/options.ts'
 import { type ResolvedOptions, resolveOptions } from './engine/options/resolve-options.ts'
 import { ReadOnlyEngine } from './engine/read-only-engine.ts'
 import { assertRuntime } from './engine/runtime.ts'
-import { Answers } from './engine/turn/answers.ts'
-import { Drains } from './engine/turn/drains.ts'
-import { Expiries } from './engine/turn/expiries.ts'
-import { LateTools } from './engine/turn/late-tools.ts'
+import { Answers } from './engine/turn/methods/answers.ts'
+import { Drains } from './engine/turn/record/drains.ts'
+import { Expiries } from './engine/turn/wait/expiries.ts'
+import { LateTools } from './engine/turn/calls/late-tools.ts'
 import { Turns } from './engine/turn/turns.ts'
 import { Feed } from './feed/feed.ts'
 import type { ConversationStore } from './persistence/ports/conversation-store.ts'
@@ -98,7 +98,7 @@ export async function createEngine(given: EngineOptions = {}): Promise<Engine> {
     const answers = new Answers({ store, turns, binder, options: steady })
     const expiries = new Expiries(store, steady, (call) => answers.expire(call))
     const actors = new Actors({
-      machine: turns.machine(),
+      machine: turns.machine,
       clock: steadyClock,
       logger,
       sleepAfterMs: options.sleepAfterMs,

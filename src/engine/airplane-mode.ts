@@ -8,8 +8,8 @@ import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
 import type { OneShots } from './one-shots/one-shots.ts'
-import { cancelTurn } from './turn/cancel.ts'
-import type { Drains } from './turn/drains.ts'
+import { cancelTurn } from './turn/live-turn/cancel.ts'
+import type { Drains } from './turn/record/drains.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface OnlineWork {

@@ -22,9 +22,9 @@ import { checked } from './options/check.ts'
 import { parseInitialMessage } from './options/input.ts'
 import { assertNoOwner, assertUnguessable, ownedBy } from './ownership.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
-import { cancelTurn } from './turn/cancel.ts'
-import type { Drains } from './turn/drains.ts'
-import { seen } from './turn/live-turn.ts'
+import { cancelTurn } from './turn/live-turn/cancel.ts'
+import type { Drains } from './turn/record/drains.ts'
+import { seen } from './turn/live-turn/live-turn.ts'
 import type { Turns } from './turn/turns.ts'
 
 interface ConversationsParts {

@@ -40,11 +40,11 @@ import { checked } from './options/check.ts'
 import { quiet } from './quiet.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import type { Tree } from './tree/tree.ts'
-import type { Answers } from './turn/answers.ts'
-import { getCall } from './turn/call-list.ts'
-import type { QueueCalls } from './turn/queue-calls.ts'
-import type { SendCalls } from './turn/send-calls.ts'
-import type { TurnCalls } from './turn/turn-calls.ts'
+import type { Answers } from './turn/methods/answers.ts'
+import { getCall } from './turn/methods/call-list.ts'
+import type { QueueCalls } from './turn/methods/queue-calls.ts'
+import type { SendCalls } from './turn/methods/send-calls.ts'
+import type { TurnCalls } from './turn/methods/turn-calls.ts'
 
 interface OwnedEngineParts {
   readonly store: Store

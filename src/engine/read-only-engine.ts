@@ -30,9 +30,9 @@ import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { ReadOnlyView } from './read-only-view.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
-import { attachTurn } from './turn/attach.ts'
-import { getCall, listWaitingCalls } from './turn/call-list.ts'
-import { listQueue } from './turn/queue-list.ts'
+import { attachTurn } from './turn/handle/attach.ts'
+import { getCall, listWaitingCalls } from './turn/methods/call-list.ts'
+import { listQueue } from './turn/methods/queue-list.ts'
 
 export class ReadOnlyEngine implements Engine {
   readonly #store: Store

@@ -24,8 +24,8 @@ import { eventSelection } from './event-selection.ts'
 import * as requests from './options/call-schemas.ts'
 import { checked } from './options/check.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
-import { getCall, listWaitingCalls } from './turn/call-list.ts'
-import { listQueue } from './turn/queue-list.ts'
+import { getCall, listWaitingCalls } from './turn/methods/call-list.ts'
+import { listQueue } from './turn/methods/queue-list.ts'
 
 interface ReadOnlyViewParts {
   readonly store: Store

@@ -22,7 +22,7 @@ import type { Binder, Binding, Route } from '../endpoints/binding.ts'
 import { onAbort } from '../host-signal.ts'
 import { recordFault } from '../options/logging.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import { type PlannedAttempt, RouteChain } from '../turn/route-chain.ts'
+import { type PlannedAttempt, RouteChain } from '../turn/routes/route-chain.ts'
 import { turnTimeout } from '../turn/turn-timeout.ts'
 
 interface OneShotInput {

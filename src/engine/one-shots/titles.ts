@@ -12,7 +12,7 @@ import { textOf } from '../../protocol/message.ts'
 import type { Binder } from '../endpoints/binding.ts'
 import type { Preferences } from '../endpoints/preferences.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import type { LiveTurn } from '../turn/live-turn.ts'
+import type { LiveTurn } from '../turn/live-turn/live-turn.ts'
 import type { OneShots } from './one-shots.ts'
 import { cleanTitle, fallbackTitle, titlePrompt } from './title.ts'
 

@@ -17,7 +17,7 @@ import { checked } from '../options/check.ts'
 import { parseInput } from '../options/input.ts'
 import { ownedBy } from '../ownership.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
-import type { Sends } from '../turn/sends.ts'
+import type { Sends } from '../turn/methods/sends.ts'
 import type { Turns } from '../turn/turns.ts'
 
 interface TreeParts {

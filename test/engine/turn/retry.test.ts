@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { SimulatedClock } from 'xstate'
 import { describe, expect, test } from 'vitest'
-import { nextAttempt } from '../../../src/engine/turn/retry-policy.ts'
+import { nextAttempt } from '../../../src/engine/turn/routes/retry-policy.ts'
 import type {
   ConversationEvent,
   EngineOptions,
