@@ -8,7 +8,7 @@
 import { ColloquyError } from '../protocol/errors.ts'
 import type { Engine } from '../index.ts'
 import type { Call } from './routes/call.ts'
-import { assertKnown } from './requests/fields.ts'
+import { assertKnown, isId } from './requests/fields.ts'
 import { Hub } from './streams/hub.ts'
 import type { Answer, Incoming } from './requests/incoming.ts'
 import type { Identity } from './options/handler-options.ts'
@@ -104,6 +104,8 @@ export class Service {
     checkOrigin(options, incoming, changes ? 'change' : route.isStream === true ? 'stream' : 'read')
     const conversationId = matched.params['id'] ?? ''
     const read = conversationId === '' ? conversationOf(incoming, route.isStream) : conversationId
+    // As in a path: `authorize` never sees an id that cannot be one.
+    if (read !== '' && !isId(read)) throw new Refusal('conversation-not-found')
     const identity = await this.#identify(incoming, {
       action: route.action === 'list' && read !== '' ? 'read' : route.action,
       ...(read !== '' && { conversationId: read }),

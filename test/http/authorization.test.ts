@@ -108,6 +108,21 @@ test('finds nothing of another owner by a query, or by an id in a body of its ow
   expect(await host.engine.as('bob').listMessages(own)).toEqual([])
 })
 
+test('shows authorize no id that cannot be one, of a path or of a query', async () => {
+  const seen: unknown[] = []
+  const host = await testHost({
+    authorize: (_request, { conversationId }) => {
+      seen.push(conversationId)
+      return { owner: 'ada' }
+    },
+  })
+  for (const id of ['%00', 'a%0d%0ab', 'a%2fb', '%27%20or%201%3d1', 'x'.repeat(201)]) {
+    expect((await host.ask(`/events?conversation=${id}`)).status).toBe(404)
+    expect((await host.ask(`/conversations/${id}/events`)).status).toBe(404)
+  }
+  expect(seen).toEqual([])
+})
+
 test('takes the owner from authorize only', async () => {
   const host = await testHost()
   const ids = await adasChat(host)
@@ -176,12 +191,12 @@ test('shows models and settings to an administrator', async () => {
     json: { airplaneMode: true, modelPreferences: { chat: 'm2' } },
   })
   expect(changed.json).toEqual({ airplaneMode: true, modelPreferences: { chat: 'm2' } })
-  const wrong = await host.ask('/settings', {
-    user: 'root',
-    method: 'PUT',
-    json: { modelPreferences: { toString: 'm' } },
-  })
-  expect([wrong.status, wrong.json.field]).toEqual([400, 'modelPreferences'])
+  for (const modelPreferences of [{ toString: 'm' }, [], ['m'], null, 'm']) {
+    const json = { airplaneMode: false, modelPreferences }
+    const wrong = await host.ask('/settings', { user: 'root', method: 'PUT', json })
+    expect([wrong.status, wrong.json.field]).toEqual([400, 'modelPreferences'])
+  }
+  expect((await host.ask('/settings', { user: 'root' })).json).toEqual(changed.json)
 })
 
 test('lists the models that everybody may choose', async () => {

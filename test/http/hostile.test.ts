@@ -87,19 +87,36 @@ test.for(RAW)('survives a request with %s', async ([, request, status]) => {
   expect((await host.ask('/conversations')).status).toBe(200)
 })
 
-test('counts a body that a middleware parsed', async () => {
+const deep = () => {
+  let value: unknown = []
+  for (let depth = 0; depth < 100_000; depth += 1) value = [value]
+  return { title: value }
+}
+
+test.for([
+  ['a value that is too large', { title: 'x'.repeat(200) }, [413, 'body-too-large']],
+  [
+    'a text of few letters and many bytes',
+    '{"title":"' + '道'.repeat(50) + '"}',
+    [413, 'body-too-large'],
+  ],
+  ['a value that is nested too deep', deep(), [400, 'body-invalid']],
+  ['bytes that are no UTF-8', Buffer.from('{"title":"\xff"}', 'latin1'), [400, 'body-invalid']],
+  ['a list', [{ title: 'x' }], [400, 'body-invalid']],
+  ['bytes', Buffer.from('{"title":"道"}'), [201, null]],
+] as const)('checks a body that a middleware read: %s', async ([, body, expected]) => {
   const host = await testHost()
   const handler = createHandler(host.engine, { authorize: byHeader, limits: { bodyBytes: 100 } })
   const server = await listening(
     createServer((request, response) => {
       request.resume().on('end', () => {
-        Object.assign(request, { body: { title: 'x'.repeat(200) } })
+        Object.assign(request, { body })
         handler.node(request, response)
       })
     }),
   )
   const answer = await fetch(`${originOf(server)}/api/conversations`, init({ json: {} }))
-  expect([answer.status, answer.headers.get('colloquy-error')]).toEqual([413, 'body-too-large'])
+  expect([answer.status, answer.headers.get('colloquy-error')]).toEqual(expected)
 })
 
 test('a session that is revoked loses its stream, and gets no other', async () => {

@@ -4,7 +4,7 @@ import { createHandler, type HandlerOptions } from '../../src/http.ts'
 import { PUBLIC_ERRORS, problemOf } from '../../src/http/refusals/public-errors.ts'
 import { testEngine } from '../support/engine.ts'
 import { chatReply, hang } from '../../src/testing.ts'
-import { byHeader, type Host, rawRequest, testHost } from './web-host.ts'
+import { byHeader, type Host, init, rawRequest, testHost } from './web-host.ts'
 
 const CROSS: readonly Readonly<Record<string, string>>[] = [
   { origin: 'https://evil.example' },
@@ -90,8 +90,12 @@ test('refuses hosts that are not its own', async () => {
   const host = await testHost({ hosts: ['localhost'] })
   const refused = await host.ask('/conversations')
   expect([refused.status, refused.json.code]).toEqual([421, 'host-refused'])
-  const open = await testHost({ hosts: ['127.0.0.1'] })
+  const open = await testHost({ hosts: ['127.0.0.1', 'Chat.Example'] })
   expect((await open.ask('/conversations')).status).toBe(200)
+  for (const name of ['chat.example', 'CHAT.example:8080']) {
+    const request = new Request(`http://${name}/api/conversations`, init({}))
+    expect((await open.handler(request)).status).toBe(200)
+  }
 })
 
 test('knows its methods and paths, and nothing else', async () => {

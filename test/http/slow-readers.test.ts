@@ -1,5 +1,6 @@
 /** Readers of real sockets that stop reading: they get what they missed, and slow nobody. */
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { chatReply, steps } from '../../src/testing.ts'
@@ -71,6 +72,24 @@ test('a socket that is not read gets what it missed in few pieces, and slows no 
   await Promise.all([slow.event('turn.done'), fast.event('turn.done')])
   expect(slow.text).toBe(PIECE.repeat(PIECES))
 }, 60_000)
+
+test('a socket that does not read the state is cut, though nothing comes after it', async () => {
+  const host = await testHost({ limits: { behindMs: 100 } })
+  const { gate, step } = steps()
+  host.provider.next(chatReply([PIECE.repeat(PIECES), 'the end'], { gate }))
+  const id = await host.conversation()
+  const turn = await host.engine.as('ada').send(id, 'hi')
+  step(1)
+  await shown(turn, PIECES * PIECE.length)
+  const socket = connect((host.server.address() as AddressInfo).port, '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => undefined).pause()
+  socket.write(`GET /api/conversations/${id}/events HTTP/1.0\r\nx-user: ada\r\n\r\n`)
+  const [, response] = (await once(host.server, 'request')) as [unknown, ServerResponse]
+  await once(response, 'close')
+  expect(response.writableFinished).toBe(false)
+  expect(turn.phase).toBe('receiving')
+})
 
 test('a socket that is never read is cut, and its turn is done', async () => {
   const host = await testHost({ frameMs: 0, limits: { behindMs: 100 } })

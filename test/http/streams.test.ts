@@ -307,6 +307,23 @@ test('limits the streams of an owner', async () => {
   await theirs.event('state')
 })
 
+test('begins no turn whose stream it refuses', async () => {
+  const host = await testHost({ limits: { streamsPerOwner: 1 } })
+  const id = await host.conversation()
+  const reader = await StreamReader.open(`${host.url}/conversations/${id}/events`, init({}))
+  await reader.event('state')
+  const sent = { json: { input: 'hi' }, headers: { accept: 'text/event-stream' } }
+  const refused = await host.ask(`/conversations/${id}/messages`, sent)
+  expect([refused.status, refused.json.code]).toEqual([429, 'too-many-streams'])
+  expect(await host.engine.listMessages(id)).toEqual([])
+  reader.leave()
+  // A send that is refused, or answered by the host, takes no place.
+  const missing = await host.ask('/conversations/nothing-there-at-all/messages', sent)
+  expect(missing.status).toBe(404)
+  const accepted = await host.ask(`/conversations/${id}/messages`, sent)
+  expect([accepted.status, accepted.text.includes('event: turn.done')]).toEqual([200, true])
+})
+
 test('keeps one event of a provider one event, whatever its text holds', async () => {
   const host = await testHost()
   const text = 'a\n\ndata: x\r\nevent: end\n\n\u2028\u0000\ud83d'

@@ -139,7 +139,7 @@ export function resolveOptions(engine: Engine, options: HandlerOptions): Resolve
     publicOrigin,
     origins: origins('origins', options.origins),
     cors: cors(options.cors),
-    hosts: options.hosts === undefined ? undefined : strings('hosts', options.hosts),
+    hosts: options.hosts && strings('hosts', options.hosts).map((each) => each.toLowerCase()),
     limits: { ...LIMITS, ...defined(limits) },
     frameMs,
     heartbeatMs,

@@ -20,8 +20,8 @@ export interface Incoming {
 
 /** The body of a request. */
 export interface IncomingBody {
-  /** The text of a body that a middleware has read and parsed. */
-  readonly parsedText: string | undefined
+  /** What a middleware made of a body that it has read: a text, bytes or a value of JSON. */
+  readonly parsed: unknown
   /** True if it was read already, and what was read is gone. */
   readonly isGone: boolean
   /**

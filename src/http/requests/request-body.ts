@@ -47,10 +47,22 @@ export async function readBody(
   const { body } = incoming
   if (Number(incoming.header('content-length')) > limits.bodyBytes) throw tooLarge()
   if (body.isGone) throw new Refusal('internal', { log: GONE })
-  const text = body.parsedText ?? (await readText(body, limits, clock, closing))
-  if (text === undefined) return undefined
-  if (text.length > limits.bodyBytes) throw tooLarge()
-  return parsed(text)
+  if (body.parsed !== undefined) {
+    const text = textOf(body.parsed)
+    if (Buffer.byteLength(text) > limits.bodyBytes) throw tooLarge()
+    return parsed(text)
+  }
+  const text = await readText(body, limits, clock, closing)
+  return text === undefined ? undefined : parsed(text)
+}
+
+/** The text of a body that a middleware has read. */
+function textOf(body: unknown): string {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array) return decoded(body)
+  // JSON.stringify would overflow the stack.
+  if (isTooDeep(body)) throw new Refusal('body-invalid')
+  return JSON.stringify(body)
 }
 
 async function readText(
@@ -79,8 +91,12 @@ async function readText(
   } finally {
     if (timer !== undefined) clock.clearTimeout(timer)
   }
+  return decoded(Buffer.concat(pieces))
+}
+
+function decoded(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw new Refusal('body-invalid')
   }
@@ -103,6 +119,18 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
     throw new Refusal('body-invalid')
   }
   return value as Readonly<Record<string, unknown>>
+}
+
+/** Returns true if arrays and objects of a value are nested too deep. */
+function isTooDeep(value: unknown): boolean {
+  let level = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > DEEPEST) return true
+    level = level.flatMap((each) =>
+      typeof each === 'object' && each !== null ? Object.values(each) : [],
+    )
+  }
+  return false
 }
 
 /** How deep arrays and objects are nested in JSON text. */

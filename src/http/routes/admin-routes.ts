@@ -52,7 +52,9 @@ async function changeSettings({ engine, isAdmin, body }: Call): Promise<Answer> 
 
 function preferencesIn(value: unknown): readonly (readonly [ModelPurpose, string | null])[] {
   if (value === undefined) return []
-  if (typeof value !== 'object' || value === null) throw invalid('modelPreferences')
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid('modelPreferences')
+  }
   return Object.entries(value).map(([purpose, model]: [string, unknown]) => {
     const isKnown = Object.hasOwn(PURPOSES, purpose)
     const isModel = model === null || (typeof model === 'string' && model !== '')

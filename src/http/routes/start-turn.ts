@@ -14,6 +14,8 @@ import { acceptedView } from '../views/views.ts'
 
 const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/
 
+type Begin = (input: string | readonly InputPart[], options: TurnOptions) => Promise<Turn>
+
 /**
  * Begins a turn, and answers once its input is on disk.
  *
@@ -22,26 +24,45 @@ const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/
 export async function startTurn(
   call: Call,
   input: BrowserInput | undefined,
-  begin: (input: string | readonly InputPart[], options: TurnOptions) => Promise<Turn>,
+  begin: Begin,
 ): Promise<Answer> {
-  const { owner, conversationId, options, view } = call
-  const idempotencyKey = keyOf(call.incoming.header('idempotency-key'))
+  const { owner, conversationId, view, hub } = call
+  // The place of a stream is taken before the turn begins: a refusal must not have changed anything.
+  const leavePlace = wantsStream(call) ? hub.takePlace(owner) : undefined
+  try {
+    const turn = await begun(call, input, begin)
+    if (turn instanceof Response) {
+      leavePlace?.()
+      return { response: turn, headers: {} }
+    }
+    const headers = turn.isRepeat ? { 'idempotency-replayed': 'true' } : {}
+    if (leavePlace === undefined) return json(202, acceptedView(turn), headers)
+    const reader = hub.open({ owner, view, conversationId, turnId: turn.id }, leavePlace)
+    return { status: 200, headers: { ...STREAM_HEADERS, ...headers }, reader }
+  } catch (error) {
+    leavePlace?.()
+    throw error
+  }
+}
+
+/** @returns the turn, or the answer of a host that refuses the input */
+async function begun(
+  { incoming, options, owner, conversationId, turns, view }: Call,
+  input: BrowserInput | undefined,
+  begin: Begin,
+): Promise<Turn | Response> {
+  const idempotencyKey = keyOf(incoming.header('idempotency-key'))
   let sent = input ?? ''
   if (input !== undefined && options.beforeSend !== undefined) {
     const result = await options.beforeSend(input, { owner, conversationId })
-    if (result instanceof Response) return { response: result, headers: {} }
+    if (result instanceof Response) return result
     sent = result
   }
-  const turn = await call.turns.during(view, () => begin(sent, { idempotencyKey }))
-  return answer(call, turn, turn.isRepeat ? { 'idempotency-replayed': 'true' } : {})
+  return turns.during(view, () => begin(sent, { idempotencyKey }))
 }
 
-function answer(call: Call, turn: Turn, headers: Readonly<Record<string, string>>): Answer {
-  const { owner, view, conversationId } = call
-  const wantsStream = call.incoming.header('accept')?.includes('text/event-stream') === true
-  if (!wantsStream) return json(202, acceptedView(turn), headers)
-  const reader = call.hub.open({ owner, view, conversationId, turnId: turn.id })
-  return { status: 200, headers: { ...STREAM_HEADERS, ...headers }, reader }
+function wantsStream({ incoming }: Call): boolean {
+  return incoming.header('accept')?.includes('text/event-stream') === true
 }
 
 /** @throws `invalid-option` */

@@ -1,6 +1,6 @@
 /** The routes of turns, and the streams. Knows nothing of HTTP servers. */
 import { type Call, json, nothing, type Route } from './call.ts'
-import { idField, invalid, isId, textField } from '../requests/fields.ts'
+import { idField, invalid, textField } from '../requests/fields.ts'
 import type { Answer } from '../requests/incoming.ts'
 import { Refusal } from '../refusals/refusal.ts'
 import { STREAM_HEADERS } from '../streams/sse.ts'
@@ -80,11 +80,7 @@ function conversationEvents(call: Call): Promise<Answer> {
 }
 
 function listEvents(call: Call): Promise<Answer> {
-  const conversationId = call.query.get('conversation') ?? undefined
-  if (conversationId !== undefined && !isId(conversationId)) {
-    throw new Refusal('conversation-not-found')
-  }
-  return stream(call, conversationId, true)
+  return stream(call, call.query.get('conversation') ?? undefined, true)
 }
 
 async function stream(

@@ -89,15 +89,12 @@ class NodeBody implements IncomingBody {
     this.#request = request
   }
 
-  get parsedText(): string | undefined {
-    const { body } = this.#request as Extended
-    if (!this.isRead || body === undefined) return undefined
-    if (typeof body === 'string') return body
-    return Buffer.isBuffer(body) ? body.toString() : JSON.stringify(body)
+  get parsed(): unknown {
+    return this.isRead ? (this.#request as Extended).body : undefined
   }
 
   get isGone(): boolean {
-    return this.isRead && (this.#request as Extended).body === undefined
+    return this.isRead && this.parsed === undefined
   }
 
   private get isRead(): boolean {

@@ -42,7 +42,7 @@ class WebIncoming implements Incoming {
 }
 
 class WebBody implements IncomingBody {
-  readonly parsedText = undefined
+  readonly parsed = undefined
   readonly #request: Request
 
   constructor(request: Request) {

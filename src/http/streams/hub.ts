@@ -34,7 +34,8 @@ const ROTATE: StreamEnd = { reason: 'rotate', reconnect: true }
 export class Hub {
   readonly #options: ResolvedOptions
   readonly #readers = new Set<Reader>()
-  readonly #perOwner = new Map<string, number>()
+  readonly #places = new Map<string, number>()
+  #taken = 0
   readonly #conversations = new Map<string, ConversationSource>()
   readonly #lists = new Map<string, ListSource>()
   #timer: unknown
@@ -48,14 +49,33 @@ export class Hub {
     return this.#readers.size
   }
 
-  /** @throws `too-many-streams` */
-  open(request: StreamRequest): Reader {
-    const { owner, conversationId } = request
-    const { streams, streamsPerOwner, readerBytes } = this.#options.limits
-    const count = this.#perOwner.get(owner) ?? 0
-    if (count >= streamsPerOwner || this.#readers.size >= streams) {
-      throw new Refusal('too-many-streams')
+  /**
+   * Takes the place of one stream, before anything is done for it.
+   *
+   * @returns a function that gives the place back, to be called once
+   * @throws `too-many-streams`
+   */
+  takePlace(owner: string): () => void {
+    const { streams, streamsPerOwner } = this.#options.limits
+    const count = this.#places.get(owner) ?? 0
+    if (count >= streamsPerOwner || this.#taken >= streams) throw new Refusal('too-many-streams')
+    this.#places.set(owner, count + 1)
+    this.#taken += 1
+    return () => {
+      const left = (this.#places.get(owner) ?? 1) - 1
+      if (left === 0) this.#places.delete(owner)
+      else this.#places.set(owner, left)
+      this.#taken -= 1
     }
+  }
+
+  /**
+   * @param leavePlace - gives back the place that the stream has
+   * @throws `too-many-streams`
+   */
+  open(request: StreamRequest, leavePlace = this.takePlace(request.owner)): Reader {
+    const { owner, conversationId } = request
+    const { readerBytes } = this.#options.limits
     const conversation =
       conversationId === undefined ? undefined : this.#conversation(request, conversationId)
     const list = request.list === true ? this.#list(request) : undefined
@@ -69,14 +89,16 @@ export class Hub {
       readerBytes,
       now: () => this.#options.clock.now(),
       id: () => conversation?.id() ?? '-',
-      onLeft: () => this.#left(reader, conversation, list),
+      onLeft: () => {
+        leavePlace()
+        this.#left(reader, conversation, list)
+      },
       onFailed: (error) => {
         const name = error instanceof Error ? error.name : typeof error
         this.#options.logger.warn({ error: name }, 'A stream was cut: its state was not readable.')
       },
     })
     this.#readers.add(reader)
-    this.#perOwner.set(owner, count + 1)
     conversation?.channel.add(reader)
     list?.channel.add(reader)
     this.#watch()
@@ -119,9 +141,6 @@ export class Hub {
     list: ListSource | undefined,
   ): void {
     this.#readers.delete(reader)
-    const count = (this.#perOwner.get(reader.owner) ?? 1) - 1
-    if (count === 0) this.#perOwner.delete(reader.owner)
-    else this.#perOwner.set(reader.owner, count)
     conversation?.channel.remove(reader)
     if (conversation?.channel.size === 0) {
       conversation.stop()
@@ -160,9 +179,8 @@ export class Hub {
     const { clock, heartbeatMs, limits } = this.#options
     const now = clock.now()
     for (const reader of this.#readers) {
-      if (reader.behindSince !== undefined && now - reader.behindSince >= limits.behindMs) {
-        reader.cut()
-      } else if (reader.rotates && now - reader.openedAt >= limits.streamMs) reader.end(ROTATE)
+      if (reader.stuckMs(now) >= limits.behindMs) reader.cut()
+      else if (reader.rotates && now - reader.openedAt >= limits.streamMs) reader.end(ROTATE)
       else if (now - reader.wroteAt >= heartbeatMs) reader.heartbeat()
     }
   }

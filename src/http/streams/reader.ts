@@ -60,7 +60,9 @@ export class Reader implements StreamSource {
   #ended: Uint8Array | undefined
   wroteAt: number
   /** Since when it has been behind, because its client reads too slowly. */
-  behindSince: number | undefined
+  #behindSince: number | undefined
+  /** Since when too much has been unread. A state alone may be that much, without a frame after it. */
+  #fullSince: number | undefined
 
   constructor(options: ReaderOptions) {
     this.#options = options
@@ -108,10 +110,18 @@ export class Reader implements StreamSource {
     if (this.#state === 'live') this.write(HEARTBEAT)
   }
 
+  /** How long the client has read too slowly. Asked for now and then, which is when it looks. */
+  stuckMs(now: number): number {
+    if (this.#isFull) this.#fullSince ??= now
+    else this.#fullSince = undefined
+    return now - Math.min(this.#fullSince ?? now, this.#behindSince ?? now)
+  }
+
   /** The client has read all that was written. */
   drained(): void {
-    if (this.#state !== 'behind' || this.behindSince === undefined) return
-    this.behindSince = undefined
+    this.#fullSince = undefined
+    if (this.#state !== 'behind' || this.#behindSince === undefined) return
+    this.#behindSince = undefined
     this.#catchUp()
   }
 
@@ -128,7 +138,7 @@ export class Reader implements StreamSource {
 
   end(end: StreamEnd): void {
     if (this.#state === 'over') return
-    const isStuck = (this.#sink?.unsent ?? 0) > this.#options.readerBytes
+    const isStuck = this.#isFull
     this.#ended = eventBytes(this.#options.id(), 'end', end)
     this.write(this.#ended)
     const sink = this.#sink
@@ -137,15 +147,20 @@ export class Reader implements StreamSource {
     else sink?.end()
   }
 
+  /** True if the client leaves too much unread. */
+  get #isFull(): boolean {
+    return (this.#sink?.unsent ?? 0) > this.#options.readerBytes
+  }
+
   #take(frame: Frame): void {
     const { conversationId, turnId } = this.#options
     // The list tells of the open conversation too. Its own channel tells more.
     if (frame.isOfList && frame.conversationId === conversationId) return
     if (turnId !== undefined && frame.turnId !== turnId) return
     if (this.#state === 'behind') return this.#miss(frame)
-    if ((this.#sink?.unsent ?? 0) > this.#options.readerBytes) {
+    if (this.#isFull) {
       this.#state = 'behind'
-      this.behindSince = this.#options.now()
+      this.#behindSince = this.#options.now()
       this.#gap = { turnId: frame.turnId, missed: new Map(), endedTurnId: undefined }
       return this.#miss(frame)
     }
