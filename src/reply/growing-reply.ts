@@ -75,8 +75,8 @@ export class GrowingReply {
    * not small.
    */
   #calls: Map<string, number> | undefined
-  /** The ids of all calls of earlier steps. Made with the second step. */
-  #earlierIds: Set<string> | undefined
+  /** The ids of all calls so far. Made with the second step: in the first one no id is changed. */
+  #takenIds: Set<string> | undefined
   #laterSteps: LaterStep[] | undefined
   /** How many of them `take` has returned. */
   #takenSteps = 0
@@ -157,10 +157,7 @@ export class GrowingReply {
   }
 
   #beginStep(step: number): number {
-    this.#earlierIds ??= new Set()
-    for (const index of this.#calls?.values() ?? []) {
-      this.#earlierIds.add((this.#parts[index] as GrowingCall).toolCallId)
-    }
+    this.#takenIds ??= new Set(this.#calls?.keys())
     this.#calls = undefined
     this.#laterSteps ??= []
     this.#laterSteps.push({ step, firstPart: this.#parts.length })
@@ -180,7 +177,7 @@ export class GrowingReply {
 
   /** A call of a later step may have another id here than in its step. */
   #named(delta: PartDelta, index: number): PartDelta {
-    if (delta.type !== 'tool-call' || this.#earlierIds === undefined) return delta
+    if (delta.type !== 'tool-call' || this.#takenIds === undefined) return delta
     return { ...delta, toolCallId: (this.#parts[index] as GrowingCall).toolCallId }
   }
 
@@ -206,16 +203,17 @@ export class GrowingReply {
     const known = this.#calls.get(toolCallId)
     if (known !== undefined) return known
     const id = this.#freeId(toolCallId)
+    this.#takenIds?.add(id)
     const part = { type, toolCallId: id, toolName, input: undefined, ...nothing() }
     const index = this.#parts.push(part) - 1
     this.#calls.set(toolCallId, index)
     return index
   }
 
-  /** The id of a call, or the id with a number if an earlier step has a call of that id. */
+  /** The id of a call, or the id with a number if another call has that id in the reply. */
   #freeId(toolCallId: string): string {
     let id = toolCallId
-    for (let n = 2; this.#earlierIds?.has(id) === true; n += 1) id = `${toolCallId}~${n}`
+    for (let n = 2; this.#takenIds?.has(id) === true; n += 1) id = `${toolCallId}~${n}`
     return id
   }
 }

@@ -35,7 +35,7 @@ const HANGING: Readonly<Record<string, Tool>> = {
 }
 
 const call = fc.record({
-  id: fc.constantFrom('a', 'b', 'c'),
+  id: fc.constantFrom('a', 'b', 'a~2'),
   name: fc.constantFrom('ok', 'bad', 'strict', 'late', 'unknown'),
   arguments: fc.constantFrom('{}', '{"n":1}'),
 })
@@ -171,5 +171,25 @@ test.each(DIALECTS)('an id that stands twice in one step of %s is two calls', as
   expect(resultsOf(message).map(({ toolCallId }) => toolCallId)).toEqual(
     made.map(({ toolCallId }) => toolCallId),
   )
+  expectAccepted(provider)
+})
+
+test('an id that looks like the number of a repeated one is a call of its own', async () => {
+  const got: unknown[] = []
+  const { provider, engine, id } = await toolChat({
+    tools: { note: { inputSchema: anything, execute: (input) => got.push(input) } },
+  })
+  provider.next(
+    calling({ name: 'note', id: 'a', input: { n: 1 } }),
+    calling({ name: 'note', id: 'a', input: { n: 2 } }, { name: 'note', id: 'a~2' }),
+    calling({ name: 'note', id: 'a~2' }, { name: 'note', id: 'a', input: { n: 3 } }),
+    done,
+  )
+  const { message } = await (await engine.send(id, 'hi')).reply
+
+  const made = message.parts.filter((part) => part.type === 'tool-call')
+  expect(got).toHaveLength(5)
+  expect(new Set(made.map(({ toolCallId }) => toolCallId)).size).toBe(5)
+  expect(new Set(resultsOf(message).map(({ toolCallId }) => toolCallId)).size).toBe(5)
   expectAccepted(provider)
 })
