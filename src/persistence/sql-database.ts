@@ -1,9 +1,10 @@
 /**
  * One open database: transactions and reads over one connection.
  *
- * A read waits until no transaction is open, so it never sees half of one. With SQLite this wait
- * costs nothing: a transaction never spans a turn of the event loop. Knows nothing of the meaning
- * of tables, and of a kind of database only its `DatabaseKind`.
+ * A read waits until no transaction is open, and a transaction until no read is under way. So a read of
+ * several statements sees one state of the database, and never half of a transaction. With SQLite these
+ * waits cost nothing: neither spans a turn of the event loop. Knows nothing of the meaning of tables, and
+ * of a kind of database only its `DatabaseKind`.
  */
 import type { ColloquyError } from '../protocol/errors.ts'
 import { Command, type Connection } from './statements/statement.ts'
@@ -29,6 +30,8 @@ interface DatabaseKind {
    * Sets whether the next transactions must survive a power cut. Until the first call, they must.
    */
   readonly setLasting?: ((isLasting: boolean) => void) | undefined
+  /** True if others write to the database meanwhile: then each read is a transaction of its own. */
+  readonly isShared?: boolean | undefined
   readonly disconnect: () => Promise<void>
 }
 
@@ -40,9 +43,12 @@ interface TransactionOptions {
 export class SqlDatabase {
   readonly #connection: Connection
   readonly #kind: DatabaseKind
-  /** The number of reads that have not finished. */
+  /** The number of reads that have not finished, and of those that wait for no transaction any more. */
   #reads = 0
+  #readsUnderWay = 0
   #onceRead: (() => void) | undefined
+  /** Called when no read is under way any more. A transaction waits for that. */
+  #onceStill: (() => void) | undefined
   /** Settles when the open transaction has ended; `undefined` while none is open. */
   #open: Promise<void> | undefined
 
@@ -63,8 +69,10 @@ export class SqlDatabase {
   ): Promise<T> {
     while (this.#open !== undefined) await this.#open
     const { promise, resolve } = Promise.withResolvers<void>()
+    // Later reads wait from here on, so that the transaction need not wait for them.
     this.#open = promise
     try {
+      if (this.#readsUnderWay > 0) await new Promise<void>((still) => (this.#onceStill = still))
       return isCheckpoint ? await this.#relaxed(work) : await this.#committed(work)
     } catch (error) {
       throw this.#kind.classify(error)
@@ -74,11 +82,17 @@ export class SqlDatabase {
     }
   }
 
-  /** Runs a read, which sees all earlier commits. */
+  /**
+   * Runs a read, which sees all earlier commits. All of its statements see the same state.
+   *
+   * Contract: as for `transaction`, the work uses nothing but its connection.
+   */
   async read<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     this.#reads += 1
     try {
-      return await (this.#open === undefined ? work(this.#connection) : this.#readLater(work))
+      if (this.#kind.isShared === true) return await this.transaction(work)
+      while (this.#open !== undefined) await this.#open
+      return await this.#readNow(work)
     } catch (error) {
       throw this.#kind.classify(error)
     } finally {
@@ -117,8 +131,13 @@ export class SqlDatabase {
     }
   }
 
-  async #readLater<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    while (this.#open !== undefined) await this.#open
-    return await work(this.#connection)
+  async #readNow<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    this.#readsUnderWay += 1
+    try {
+      return await work(this.#connection)
+    } finally {
+      this.#readsUnderWay -= 1
+      if (this.#readsUnderWay === 0) this.#onceStill?.()
+    }
   }
 }

@@ -10,6 +10,7 @@ import {
   type NoParameters,
   Statement,
 } from '../../src/persistence/statements/statement.ts'
+import { ticks } from '../support/waiting.ts'
 
 const BEGIN = new Command('begin immediate')
 const INSERT = new Statement<{ readonly value: string }>((db, { value }) =>
@@ -85,6 +86,41 @@ test('a read waits for the transaction that is open, and sees all of it', async 
 
   expect(await read).toEqual({ notes: 2 })
   await written
+})
+
+test('a transaction waits for the reads that have begun: all their statements see one state', async () => {
+  const opened = await database()
+  const begun = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+
+  const read = opened.read(async (connection) => {
+    const before = await COUNT.one(connection, {})
+    begun.resolve()
+    await goOn.promise
+    return [before, await COUNT.one(connection, {})]
+  })
+  await begun.promise
+  const written = opened.transaction((tx) => INSERT.run(tx, { value: 'a' }))
+  // A read that comes while a transaction waits does not hold it up.
+  const later = count(opened)
+  await ticks()
+  goOn.resolve()
+
+  expect(await read).toEqual([{ notes: 0 }, { notes: 0 }])
+  expect(await later).toEqual({ notes: 1 })
+  await written
+})
+
+test('a read that fails holds up no transaction', async () => {
+  const opened = await database()
+  const cause = new TypeError('a bug')
+
+  const read = opened.read(() => Promise.reject(cause))
+  const written = opened.transaction((tx) => INSERT.run(tx, { value: 'a' }))
+
+  await expect(read).rejects.toMatchObject({ code: 'database-failed', cause })
+  await written
+  expect(await count(opened)).toEqual({ notes: 1 })
 })
 
 test('what is thrown inside a transaction comes out with its own cause', async () => {

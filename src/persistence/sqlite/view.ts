@@ -24,7 +24,7 @@ const MEMORY = ':memory:'
 /** The longest wait, in milliseconds, while another process opens or closes the file. */
 const PATIENCE_MS = 1_000
 
-/** Never executed, because nothing is written. */
+/** Its first statement fixes the state that the others see. */
 const BEGIN = new Command('begin')
 
 /**
@@ -62,6 +62,7 @@ export async function openSqliteView(database: string, logger?: Logger): Promise
   const view = new SqlDatabase(connection, {
     begin: BEGIN,
     classify: databaseError,
+    isShared: true,
     disconnect: async () => void opened.close(),
   })
   const writer = new WriterQueue<Connection>(() => Promise.reject(readOnly()))

@@ -1,5 +1,6 @@
 /** A read-only store: it refuses every write. */
-import { expect, onTestFinished, test } from 'vitest'
+import type Database from 'better-sqlite3'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openSqliteView } from '../../../src/persistence/sqlite/view.ts'
 import { accept, conversation, end } from '../records.ts'
 import { connect, fileWithTurn } from '../sqlite-files.ts'
@@ -29,4 +30,23 @@ test('refuses every write by itself, and reads on', async () => {
   expect(await view.listMessages('c')).toHaveLength(2)
   expect(await view.listConversations({})).toMatchObject([{ id: 'c' }])
   expect(epoch.get()).toBe('1')
+})
+
+test('a read of several statements sees one state, whatever another process writes meanwhile', async () => {
+  const file = await fileWithTurn()
+  const view = await openSqliteView(file)
+  onTestFinished(() => view.close())
+  const writer = connect(file)
+  const statements = Object.getPrototypeOf(writer.prepare('select 1')) as Database.Statement
+  const first = vi.spyOn(statements, 'get')
+  first.mockImplementationOnce(function get(this: unknown, ...values) {
+    // The call after it goes to the driver again.
+    const row: unknown = (this as Database.Statement).get(...values)
+    writer.exec('delete from message')
+    return row
+  })
+  onTestFinished(() => first.mockRestore())
+
+  expect(await view.listMessages('c')).toHaveLength(2)
+  expect(await view.listMessages('c')).toEqual([])
 })
