@@ -130,7 +130,7 @@ export class TurnBeginning {
     live.replyFeed.endStep()
     calls.checkpoints.beginAfter(live)
     if (continued.again.length === 0) return
-    live.calls = StepCalls.again(live, live.step as Step, calls, continued)
+    live.calls = StepCalls.again({ live, step: live.step as Step, port: calls }, continued)
   }
 
   /** The input is on no line and in no queue. */

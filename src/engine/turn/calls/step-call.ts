@@ -3,12 +3,10 @@
  *
  * Knows nothing of when a call is judged, run or written.
  */
-import type { ToolsFigures } from '../../../machines/tools-actor.ts'
 import type { CallWait, NewCall } from '../../../persistence/ports/call-write.ts'
-import type { ContinuedTurn } from '../../../persistence/ports/turn-store.ts'
 import type { CallRecord } from '../../../protocol/call.ts'
 import type { TurnHappening } from '../../../protocol/event.ts'
-import type { Part, ToolCallPart } from '../../../protocol/message.ts'
+import type { ToolCallPart } from '../../../protocol/message.ts'
 import type { CallProgress, CallState, ToolResultCode } from '../../../protocol/tool.ts'
 import type { ToolRun } from '../../../tools/tool-run.ts'
 import type { ReadyTool, Toolbox } from '../../../tools/toolbox.ts'
@@ -51,7 +49,7 @@ export function isOpen({ state }: Pick<StepCall, 'state'>): boolean {
 }
 
 /** A call as it comes into the list of its step. */
-type Begun = Pick<StepCall, 'part' | 'record'>
+export type Begun = Pick<StepCall, 'part' | 'record'>
 
 export function stepCall(
   { part, record }: Begun,
@@ -80,45 +78,10 @@ export function stepCall(
   }
 }
 
-/** The calls of a step that has finished. */
-export function finishedCalls(parts: readonly Part[], newId: () => string): readonly Begun[] {
-  return parts
-    .filter((part) => part.type === 'tool-call')
-    .map((part, index) => {
-      const { toolCallId, toolName } = part
-      const callId = newId()
-      const names = { callId, toolCallId, toolName, idempotencyKey: callId }
-      return { part, record: { ...names, n: index + 1, attempt: 1 } }
-    })
-}
-
-/** The calls of an earlier turn that are run again. */
-export function callsAgain(
-  parts: readonly Part[],
-  { again }: Pick<ContinuedTurn, 'again'>,
-): readonly Begun[] {
-  return joined(parts, again)
-}
-
-/** The calls of a turn that goes on after a wait. */
-export function waitedCalls(
-  parts: readonly Part[],
-  calls: readonly CallRecord[],
-): readonly Begun[] {
-  return joined(
-    parts,
-    calls.map((record, index) => ({ ...record, n: index + 1 })),
-  )
-}
-
-function joined(parts: readonly Part[], calls: readonly Begun['record'][]): readonly Begun[] {
-  const byId = new Map(
-    parts.flatMap((part) => (part.type === 'tool-call' ? [[part.toolCallId, part] as const] : [])),
-  )
-  return calls.flatMap((record) => {
-    const part = byId.get(record.toolCallId)
-    return part === undefined ? [] : [{ part, record }]
-  })
+/** The end of the call is on disk. */
+export function setOnDisk(call: StepCall): void {
+  call.isSaved = true
+  call.saved.resolve()
 }
 
 /** Takes over what a row says of a call that waited. */
@@ -134,29 +97,10 @@ export function asStored(call: StepCall, stored: CallRecord): void {
   call.given = givenInput === undefined ? call.given : { value: givenInput }
 }
 
-export function figuresOf(calls: readonly StepCall[], step: number): ToolsFigures {
-  const count = (...states: readonly CallState[]) =>
-    calls.filter(({ state }) => states.includes(state)).length
-  const started = calls.filter(({ state, run }) => state === 'started' && run).length
-  const waiting = count('waiting')
-  const open = count('pending', 'started')
-  return {
-    step,
-    pending: open - started,
-    waiting,
-    started,
-    settled: calls.length - open - waiting,
-    failed: count('failed'),
-    toolNames: [...new Set(calls.map(({ part }) => part.toolName))],
-  }
-}
-
-/** The calls as snapshots show them. */
-export function progressOf(calls: readonly StepCall[]): readonly CallProgress[] {
-  return calls.map(({ record, state, progress, wait }) => {
-    const shown = shownCall(record, state, wait)
-    return progress.value === undefined ? shown : { ...shown, progress: progress.value }
-  })
+/** A call as snapshots show it. */
+export function progressOf({ record, state, progress, wait }: StepCall): CallProgress {
+  const shown = shownCall(record, state, wait)
+  return progress.value === undefined ? shown : { ...shown, progress: progress.value }
 }
 
 /** The same of calls from their rows. */

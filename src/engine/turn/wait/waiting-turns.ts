@@ -233,7 +233,10 @@ export class WaitingTurns {
       if (resumed === undefined || binding === undefined) return this.#keep(live, wish, undefined)
       const { turn, calls, answered } = resumed
       this.#goOn(live, wait, binding)
-      live.calls = StepCalls.waited(live, live.step as Step, this.#parts.calls, calls)
+      live.calls = StepCalls.waited(
+        { live, step: live.step as Step, port: this.#parts.calls },
+        calls,
+      )
       const { replyFeed } = live
       if (answered !== undefined && wish.answer?.kind === 'decision') {
         const decided = decidedEvent(answered)
