@@ -1,9 +1,9 @@
 /** `colloquy/client`, over real sockets. */
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Chat, type ChatState, ClientError, createClient } from '../../src/client.ts'
 import { chatReply, steps } from '../../src/testing.ts'
 import { listening, originOf, testHost } from '../http/web-host.ts'
@@ -14,6 +14,9 @@ async function stateOf(chat: Chat, fits: (state: ChatState) => boolean): Promise
   for await (const state of chat.states()) if (fits(state)) return state
   throw new Error('The states ended.')
 }
+
+const isLive = ({ connection, conversation }: ChatState) =>
+  connection.status === 'live' && conversation !== undefined
 
 const isIdle = ({ turn, reply, messages }: ChatState) =>
   turn === undefined && reply === undefined && messages.length > 0
@@ -175,10 +178,7 @@ test('tells the list by the connection of the open conversation', async () => {
   const client = createClient({ baseUrl: host.url, headers })
   const chat = client.conversation(await host.conversation())
   onTestFinished(chat.subscribe(() => undefined))
-  await stateOf(
-    chat,
-    ({ connection, conversation }) => connection.status === 'live' && conversation !== undefined,
-  )
+  await stateOf(chat, isLive)
   const created = new Promise((resolve) => {
     onTestFinished(
       client.conversations.subscribe(
@@ -189,6 +189,95 @@ test('tells the list by the connection of the open conversation', async () => {
   const other = await host.conversation()
   expect(await created).toMatchObject({ change: 'created', conversationId: other })
   expect(streams).toBe(1)
+})
+
+test('tells the list also after the open conversation was deleted', async () => {
+  const host = await testHost()
+  const client = createClient({ baseUrl: host.url, headers })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  let created: (data: unknown) => void = () => undefined
+  let listed: () => void = () => undefined
+  const list = new Promise<void>((resolve) => (listed = resolve))
+  const news = new Promise((resolve) => (created = resolve))
+  await stateOf(chat, isLive)
+  onTestFinished(
+    client.conversations.subscribe(({ type, data }) => {
+      if (type === 'list') listed()
+      if ((data as { readonly change?: string }).change === 'created') created(data)
+    }),
+  )
+  await host.engine.as('ada').deleteConversation(chat.id)
+  await stateOf(chat, ({ connection }) => connection.status === 'closed')
+  await list
+  const other = await host.conversation()
+  expect(await news).toMatchObject({ conversationId: other })
+})
+
+test('shows a load that its own headers keep from being asked as an error', async () => {
+  const host = await testHost()
+  const mine = new Error('no token')
+  let asked = 0
+  const client = createClient({
+    baseUrl: host.url,
+    headers: () => {
+      asked += 1
+      if (asked === 2) throw mine
+      return headers()
+    },
+  })
+  const id = await host.conversation()
+  await host.ask(`/conversations/${id}/messages`, { json: { input: 'hi' } })
+  const chat = client.conversation(id)
+  onTestFinished(chat.subscribe(() => undefined))
+  const { error } = await stateOf(chat, (state) => state.error !== undefined)
+  expect(error?.cause).toBe(mine)
+  expect((await stateOf(chat, isIdle)).messages).toHaveLength(2)
+})
+
+describe('when something else than the handler answers', () => {
+  async function answering(answer: (response: ServerResponse) => void) {
+    let count = 0
+    const server = await listening(
+      createServer((_request, response) => {
+        count += 1
+        answer(response)
+      }),
+    )
+    return { client: createClient({ baseUrl: originOf(server) }), asked: () => count }
+  }
+
+  test('says so, and repeats nothing', async () => {
+    const { client, asked } = await answering((response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>')
+    })
+    const chat = client.conversation('some-conversation')
+    const refused = { code: 'internal', status: 200, message: /baseUrl/ }
+    const expected = { ...refused, message: expect.stringMatching(refused.message) }
+    await expect(chat.send('hi')).rejects.toMatchObject(expected)
+    await expect(client.conversations.list()).rejects.toMatchObject(expected)
+    expect(asked()).toBe(2)
+    const statuses: string[] = []
+    onTestFinished(chat.subscribe(() => statuses.push(chat.state.connection.status)))
+    const { error } = await stateOf(chat, (state) => state.connection.status === 'waiting')
+    expect(error).toMatchObject(expected)
+    expect(statuses).not.toContain('live')
+  })
+
+  test('waits no longer than 30 seconds to repeat a POST, and reads a wait as a date', async () => {
+    for (const wait of ['31', new Date(Date.now() + 3_600_000).toUTCString()]) {
+      const { client, asked } = await answering((response) => {
+        response.writeHead(503, { 'retry-after': wait }).end('busy')
+      })
+      const error = await client
+        .conversation('some-conversation')
+        .send('hi')
+        .catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ status: 503 })
+      expect((error as ClientError).retryAfterMs).toBeGreaterThan(30_000)
+      expect(asked()).toBe(1)
+    }
+  })
 })
 
 test('lets its connection go while the page is hidden, and catches up when it is shown', async () => {
