@@ -214,6 +214,70 @@ test('tells the list also after the open conversation was deleted', async () => 
   expect(await news).toMatchObject({ conversationId: other })
 })
 
+test('stops the turn that it shows, and not the one after it', async () => {
+  const host = await testHost()
+  const { gate, step } = steps()
+  host.provider.next(chatReply(['Once', ' upon'], { gate }), chatReply(['Next', ' one'], { gate }))
+  let lost = 0
+  const client = createClient({
+    baseUrl: host.url,
+    headers,
+    fetch: async (url, request) => {
+      const response = await fetch(url, request)
+      if (!(url as string).endsWith('/stop') || lost++ > 0) return response
+      // The answer is lost, and the next turn runs before the stop is repeated.
+      await host.engine.as('ada').send(chat.id, 'another')
+      throw new TypeError('The answer was lost.')
+    },
+  })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, isLive)
+  await chat.send('hi')
+  step(1)
+  await stateOf(chat, ({ reply }) => reply?.text === 'Once')
+  expect(await chat.stop()).toMatchObject({ outcome: 'not-running' })
+  step(2)
+  const { messages } = await stateOf(chat, (state) => isIdle(state) && state.messages.length === 4)
+  expect(messages.map(({ text }) => text)).toEqual(['hi', 'Once', 'another', 'Next one'])
+})
+
+test('shows what tools do that have no result yet, also to who comes later', async () => {
+  let report: (value: unknown) => void = () => undefined
+  let finish: (value: unknown) => void = () => undefined
+  const look = {
+    inputSchema: { type: 'object' },
+    execute: (_input: unknown, context: { readonly progress: (value: unknown) => void }) => {
+      report = context.progress
+      return new Promise<unknown>((resolve) => (finish = resolve))
+    },
+  }
+  const host = await testHost({}, { tools: { look } })
+  const call = { id: 'c1', name: 'look', arguments: '{}' }
+  host.provider.next(chatReply([''], { toolCalls: [call] }), chatReply(['Seen.']))
+  const client = createClient({ baseUrl: host.url, headers })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, isLive)
+  await chat.send('hi')
+  const runs = ({ tools }: ChatState) => tools?.[0]?.state === 'started'
+  const started = await stateOf(chat, runs)
+  expect(started.tools).toMatchObject([{ toolCallId: 'c1', toolName: 'look' }])
+  expect(started.calls).toBe(undefined)
+  report('half')
+  const half = ({ tools }: ChatState) => tools?.[0]?.progress === 'half'
+  await stateOf(chat, half)
+  const late = createClient({ baseUrl: host.url, headers }).conversation(chat.id)
+  onTestFinished(late.subscribe(() => undefined))
+  expect((await stateOf(late, half)).tools).toMatchObject([{ toolCallId: 'c1', state: 'started' }])
+  finish('all')
+  for (const each of [chat, late]) {
+    const { tools, messages } = await stateOf(each, isIdle)
+    expect(tools).toBe(undefined)
+    expect(messages.at(-1)?.text).toBe('Seen.')
+  }
+})
+
 test('shows a load that its own headers keep from being asked as an error', async () => {
   const host = await testHost()
   const mine = new Error('no token')
@@ -233,6 +297,23 @@ test('shows a load that its own headers keep from being asked as an error', asyn
   const { error } = await stateOf(chat, (state) => state.error !== undefined)
   expect(error?.cause).toBe(mine)
   expect((await stateOf(chat, isIdle)).messages).toHaveLength(2)
+})
+
+test('asks for a conversation below its own path, whatever its id', async () => {
+  const paths: string[] = []
+  const client = createClient({
+    fetch: (url) => {
+      paths.push(url as string)
+      return Promise.resolve(Response.json({ messages: [] }))
+    },
+  })
+  const id = '../models?x=/#a b'
+  await client.conversation(id).send('hi')
+  await client.conversation(id).branches('m')
+  await client.conversations.get(id)
+  await client.conversations.update(id, { title: 'x' })
+  const path = '/api/conversations/..%2Fmodels%3Fx%3D%2F%23a%20b'
+  expect(paths).toEqual([`${path}/messages`, `${path}/messages/m/branches`, path, path])
 })
 
 describe('when something else than the handler answers', () => {
