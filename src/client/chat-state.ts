@@ -26,6 +26,11 @@ export interface ChatState {
   readonly phase?: RunningTurnView['phase']
   /** The calls of tools that need an answer; absent if none does. */
   readonly calls?: readonly CallProgressView[]
+  /**
+   * The calls of tools that have no result yet, with what each does now; absent if there is none. Those
+   * of `calls` are in it.
+   */
+  readonly tools?: readonly CallProgressView[]
   readonly connection: ConnectionState
   /** Why the connection or the last load failed. */
   readonly error?: ClientError
@@ -69,7 +74,7 @@ export function growing(
 /** A state without some of its optional fields. */
 export function without(
   state: ChatState,
-  ...fields: ('reply' | 'turn' | 'phase' | 'calls' | 'error')[]
+  ...fields: ('reply' | 'turn' | 'phase' | 'calls' | 'tools' | 'error')[]
 ): ChatState {
   const rest: { -readonly [Name in keyof ChatState]: ChatState[Name] } = { ...state }
   for (const field of fields) delete rest[field]

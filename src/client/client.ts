@@ -62,16 +62,24 @@ export class Client {
       },
       onEvent: (type, data) => {
         chat.take(type, data)
-        if ([...this.#open.values()][0] === connection) this.#tellList(type, data)
+        if (this.#teller === connection) this.#tellList(type, data)
       },
-      onState: (state, error) => chat.connection(state, error, (why) => connection.restart(why)),
+      onState: (state, error) => {
+        chat.connection(state, error, (why) => connection.restart(why))
+        if (state.status === 'closed') this.#balance()
+      },
     })
     return connection
   }
 
-  /** A stream of its own for the list only where no conversation is open. */
+  /** The stream of an open conversation that tells of the list too. One that was given up tells nothing. */
+  get #teller(): Connection | undefined {
+    return [...this.#open.values()].find((each) => !each.isClosed)
+  }
+
+  /** A stream of its own for the list only where no other one tells of it. */
   #balance(): void {
-    if (!this.#listListeners.isEmpty && this.#open.size === 0) this.#list.open()
+    if (!this.#listListeners.isEmpty && this.#teller === undefined) this.#list.open()
     else this.#list.close()
   }
 

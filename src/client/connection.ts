@@ -4,7 +4,7 @@
  * Knows nothing of what the events mean.
  */
 import { createParser } from 'eventsource-parser'
-import { ClientError, errorOf, lost, type Requests } from './request.ts'
+import { ClientError, errorOf, hasType, lost, type Requests } from './request.ts'
 
 /** What a connection does now. */
 export interface ConnectionState {
@@ -57,12 +57,18 @@ export class Connection {
     this.#events = events
   }
 
+  get isClosed(): boolean {
+    return this.#status === 'closed'
+  }
+
   open(): void {
-    if (this.#status !== 'closed') return
+    if (!this.isClosed) return
     const page = globalThis as unknown as Page
     page.addEventListener?.('online', this.#wake)
     page.document?.addEventListener('visibilitychange', this.#seen)
     this.#connect()
+    // A page may be opened behind others, and never be seen.
+    this.#seen()
   }
 
   close(): void {
@@ -72,7 +78,7 @@ export class Connection {
 
   /** Connects anew, because what came does not fit together: at once, unless that happens again. */
   restart(error?: ClientError): void {
-    if (this.#status === 'closed' || this.#status === 'paused') return
+    if (this.isClosed || this.#status === 'paused') return
     this.#again(isFinal(error), this.#failures === 0 ? 0 : undefined, error)
   }
 
@@ -93,7 +99,7 @@ export class Connection {
   }
 
   readonly #wake = () => {
-    if (this.#status !== 'waiting' && this.#status !== 'paused') return
+    if (this.#status !== 'waiting' && (this.#status !== 'paused' || isHidden())) return
     this.#abort()
     this.#connect()
   }
@@ -101,8 +107,7 @@ export class Connection {
   readonly #seen = () => {
     const { clock } = this.#requests
     clock.clearTimeout(this.#hiddenTimer)
-    const isHidden = (globalThis as unknown as Page).document?.visibilityState === 'hidden'
-    if (!isHidden) return this.#wake()
+    if (!isHidden()) return this.#wake()
     this.#hiddenTimer = clock.setTimeout(() => {
       this.#abort()
       this.#set({ status: 'paused' })
@@ -132,7 +137,7 @@ export class Connection {
       this.#watch()
       const accept = 'text/event-stream'
       response = await this.#requests.fetch('GET', this.#events.path(), { accept, signal })
-      if (!response.ok) {
+      if (!response.ok || !hasType(response, 'text/event-stream')) {
         error = await errorOf(response)
         isOver = isFinal(error)
         waitMs = error.retryAfterMs
@@ -192,6 +197,10 @@ export class Connection {
     this.#set({ status: 'waiting', retryAt: now + wait }, error)
     this.#timer = clock.setTimeout(() => this.#connect(), wait)
   }
+}
+
+function isHidden(): boolean {
+  return (globalThis as unknown as Page).document?.visibilityState === 'hidden'
 }
 
 /** Returns true for a refusal that a repeat cannot change. */

@@ -41,7 +41,7 @@ export class ConversationList {
   }
 
   get(id: string): Promise<ConversationView> {
-    return this.#requests.get(`/conversations/${id}`)
+    return this.#requests.get(pathOf(id))
   }
 
   create(options: NewConversation = {}): Promise<ConversationView> {
@@ -58,15 +58,19 @@ export class ConversationList {
       readonly endpoint?: string
     },
   ): Promise<ConversationView> {
-    return this.#requests.change('PATCH', `/conversations/${id}`, changes)
+    return this.#requests.change('PATCH', pathOf(id), changes)
   }
 
   delete(id: string): Promise<void> {
-    return this.#requests.change('DELETE', `/conversations/${id}`)
+    return this.#requests.change('DELETE', pathOf(id))
   }
 
   /** Tells of changes while it is subscribed. @returns a function that unsubscribes */
   subscribe(listener: (event: ListEvent) => void): () => void {
     return this.#listeners.add(listener)
   }
+}
+
+function pathOf(id: string): string {
+  return `/conversations/${encodeURIComponent(id)}`
 }

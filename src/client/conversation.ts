@@ -28,12 +28,14 @@ import { Listeners } from './listeners.ts'
 import { MessageLine } from './message-line.ts'
 import { grownParts, haveOf } from './reply.ts'
 import type { ClientError, Requests } from './request.ts'
+import { type CallEventData, openCalls, toldCalls } from './tool-calls.ts'
 
 /** A conversation; see `client.conversation`. */
 export class Chat {
   readonly id: string
   readonly #requests: Requests
   readonly #listeners: Listeners<void>
+  readonly #path: string
   readonly #line: MessageLine
   #state: ChatState = { messages: [], connection: { status: 'closed' } }
   #restart: (error?: ClientError) => void = () => undefined
@@ -43,7 +45,8 @@ export class Chat {
     this.id = id
     this.#requests = requests
     this.#listeners = new Listeners(() => changed(this))
-    this.#line = new MessageLine(requests, `/conversations/${id}/messages`, {
+    this.#path = `/conversations/${encodeURIComponent(id)}`
+    this.#line = new MessageLine(requests, `${this.#path}/messages`, {
       onLoaded: () => this.#loaded(),
       onFailed: (error) => {
         this.#set({ ...this.#state, error })
@@ -93,9 +96,12 @@ export class Chat {
     return this.#post('/messages', { input, ...options })
   }
 
-  /** Stops the running turn. What has arrived of the reply is kept. */
+  /**
+   * Stops the running turn: while somebody subscribes the one of the state, so that a stop that comes
+   * late does not hit the turn after it. What has arrived of the reply is kept.
+   */
   stop(): Promise<ReceiptView> {
-    return this.#post('/stop', {})
+    return this.#post('/stop', this.isWanted ? { turnId: this.#state.turn?.id } : {})
   }
 
   /**
@@ -130,7 +136,7 @@ export class Chat {
 
   /** A message and its siblings, oldest first. */
   async branches(messageId: string): Promise<readonly MessageView[]> {
-    const path = `/conversations/${this.id}/messages/${messageId}/branches`
+    const path = `${this.#path}/messages/${messageId}/branches`
     return (await this.#requests.get<{ readonly messages: readonly MessageView[] }>(path)).messages
   }
 
@@ -173,12 +179,8 @@ export class Chat {
       return this.#set({ ...this.#state, phase: event.phase })
     }
     if (event.turnId === this.#state.turn?.id) {
-      if (event.call !== undefined) return this.#wait([...(this.#state.calls ?? []), event.call])
-      if (event.calls !== undefined) return this.#wait(event.calls)
-      if (type === 'approval.decided') {
-        const { calls = [] } = this.#state
-        return this.#wait(calls.filter(({ callId }) => callId !== event.callId))
-      }
+      const tools = toldCalls(this.#state.tools ?? [], type, event)
+      if (tools !== undefined) return this.#showTools(tools)
     }
     if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) return this.#end(event)
     if (type === 'turn.usage') return this.#line.load()
@@ -190,8 +192,7 @@ export class Chat {
 
   #join({ conversation, head, turn, reply }: ConversationState): void {
     const had = this.#state.reply
-    const state = without(this.#state, 'reply', 'turn', 'phase', 'calls')
-    const calls = reply?.calls?.filter((call) => call.state === 'waiting') ?? []
+    const state = without(this.#state, 'reply', 'turn', 'phase', 'calls', 'tools')
     // A reply that ended meanwhile stays until the line is loaded that has it.
     const kept = turn === undefined || had?.turnId === turn.id ? had : undefined
     const whole = reply?.parts
@@ -199,13 +200,13 @@ export class Chat {
       turn === undefined || (reply !== undefined && whole === undefined)
         ? kept
         : whole && growing(turn.id, turn.replyId, whole)
-    this.#set({
+    this.#state = {
       ...state,
       conversation,
       ...(turn !== undefined && { turn, phase: turn.phase }),
       ...(grown !== undefined && { reply: grown }),
-      ...(calls.length > 0 && { calls }),
-    })
+    }
+    this.#showTools(reply?.calls ?? [])
     if (reply !== undefined && grown === undefined) return this.#restart()
     const isMissing = head !== (this.#line.lastId ?? null)
     if (isMissing || (turn === undefined && grown !== undefined)) this.#line.load()
@@ -226,23 +227,28 @@ export class Chat {
       this.#set(without(this.#state, 'reply'))
       return this.#restart()
     }
-    const state = { ...this.#state, reply: growing(turnId, turn.replyId, parts) }
-    const { calls } = state
-    if (calls === undefined) return this.#set(state)
-    const answered = parts.flatMap((part) => (part.type === 'tool-result' ? part.toolCallId : []))
-    this.#state = state
-    this.#wait(calls.filter(({ toolCallId }) => !answered.includes(toolCallId)))
+    const { tools } = this.#state
+    this.#state = { ...this.#state, reply: growing(turnId, turn.replyId, parts) }
+    if (tools === undefined) this.#set(this.#state)
+    else this.#showTools(tools)
   }
 
-  /** These calls need an answer. */
-  #wait(calls: readonly CallProgressView[]): void {
-    const state = without(this.#state, 'calls')
-    this.#set(calls.length > 0 ? { ...state, calls } : state)
+  /** Shows those of these calls that have no result. */
+  #showTools(calls: readonly CallProgressView[]): void {
+    const tools = openCalls(calls, this.#state.reply?.parts ?? [])
+    const waiting = tools.filter(({ state }) => state === 'waiting')
+    this.#set({
+      ...without(this.#state, 'calls', 'tools'),
+      ...(tools.length > 0 && { tools }),
+      ...(waiting.length > 0 && { calls: waiting }),
+    })
   }
 
   #end({ turnId, message }: TurnEventData): void {
     const isOwn = this.#state.turn?.id === turnId
-    const state = isOwn ? without(this.#state, 'reply', 'turn', 'phase', 'calls') : this.#state
+    const state = isOwn
+      ? without(this.#state, 'reply', 'turn', 'phase', 'calls', 'tools')
+      : this.#state
     if (message !== undefined) this.#line.append(message)
     this.#set({ ...state, messages: this.#line.messages })
   }
@@ -254,7 +260,7 @@ export class Chat {
   }
 
   #post<Value>(path: string, body: object): Promise<Value> {
-    return this.#requests.post(`/conversations/${this.id}${path}`, body)
+    return this.#requests.post(this.#path + path, body)
   }
 
   #set(state: ChatState): void {
@@ -263,16 +269,13 @@ export class Chat {
   }
 }
 
-interface TurnEventData {
+interface TurnEventData extends CallEventData {
   readonly conversationId?: string
   readonly turnId: string
   readonly replyId?: string
   readonly phase?: RunningTurnView['phase']
   readonly message?: MessageView
   readonly ops?: readonly ReplyOp[]
-  readonly callId?: string
-  readonly call?: CallProgressView
-  readonly calls?: readonly CallProgressView[]
   readonly change?: string
   readonly conversation?: ConversationView
 }

@@ -26,7 +26,10 @@ export class Listeners<Value> {
   }
 
   tell(value: Value): void {
-    for (const listener of this.#listeners) {
+    // A listener may unsubscribe others, or subscribe again: who comes now has seen this change.
+    const present = [...this.#listeners]
+    for (const listener of present) {
+      if (!this.#listeners.has(listener)) continue
       try {
         listener(value)
       } catch (error) {

@@ -5,7 +5,7 @@
  * Knows nothing of the reply that is being written.
  */
 import type { MessagePage, MessageView } from '../protocol/web.ts'
-import { ClientError, type Requests } from './request.ts'
+import { ClientError, lost, type Requests } from './request.ts'
 
 export interface LineEvents {
   readonly onLoaded: () => void
@@ -64,8 +64,7 @@ export class MessageLine {
       })
       this.#events.onLoaded()
     } catch (error) {
-      if (!(error instanceof ClientError)) throw error
-      this.#events.onFailed(error)
+      this.#events.onFailed(error instanceof ClientError ? error : lost(error))
     } finally {
       this.#isLoading = false
     }

@@ -51,6 +51,8 @@ export class ClientError extends Error {
 }
 
 const REPEATS = 3
+/** Nobody watches a request for longer. */
+const LONGEST_WAIT_MS = 30_000
 const systemClock: ClientClock = {
   now: () => Date.now(),
   setTimeout: (fn, ms) => setTimeout(fn, ms),
@@ -87,7 +89,7 @@ export class Requests {
       } catch (error) {
         const { status, retryAfterMs = 0 } = error as ClientError
         const isLost = error instanceof ClientError && /^(0|50[234])$/.test(String(status))
-        if (!isLost || repeats === REPEATS) throw error
+        if (!isLost || repeats === REPEATS || retryAfterMs > LONGEST_WAIT_MS) throw error
         await this.#wait(Math.max(retryAfterMs, 500 * 2 ** repeats * Math.random()))
       }
     }
@@ -125,6 +127,7 @@ export class Requests {
   async #checked(response: Response): Promise<unknown> {
     if (!response.ok) throw await errorOf(response)
     if (response.status === 204) return undefined
+    if (!hasType(response, 'json')) throw await errorOf(response)
     try {
       return await response.json()
     } catch (cause) {
@@ -143,11 +146,17 @@ export function lost(cause: unknown): ClientError {
   return new ClientError({ code: 'connection-failed', status: 0, detail }, { cause })
 }
 
+/** Returns false for an answer that something else gave: a sign-in page, or the page of an application. */
+export function hasType({ headers }: Response, type: string): boolean {
+  return headers.get('content-type')?.includes(type) === true
+}
+
 /** The error of an answer, even of one that a proxy made. */
 export async function errorOf(response: Response): Promise<ClientError> {
   const { status } = response
-  const seconds = Number(response.headers.get('retry-after') ?? NaN)
-  const asked = seconds >= 0 ? { retryAfterMs: seconds * 1_000 } : {}
+  const after = response.headers.get('retry-after') ?? ''
+  const ms = /^\d+$/.test(after) ? Number(after) * 1_000 : Date.parse(after) - Date.now()
+  const asked = ms >= 0 ? { retryAfterMs: ms } : {}
   const text = await response.text().catch(() => '')
   try {
     const problem = JSON.parse(text) as Problem
@@ -155,6 +164,8 @@ export async function errorOf(response: Response): Promise<ClientError> {
   } catch {
     // Not ours: the status is all that is known.
   }
-  const detail = `The server answered with status ${status}.`
+  const detail = response.ok
+    ? 'Something else than the handler answered. Check baseUrl, and whether you are signed in.'
+    : `The server answered with status ${status}.`
   return new ClientError({ ...asked, code: 'internal', status, detail })
 }

@@ -1,9 +1,9 @@
 /** `colloquy/client`, over real sockets. */
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Chat, type ChatState, ClientError, createClient } from '../../src/client.ts'
 import { chatReply, steps } from '../../src/testing.ts'
 import { listening, originOf, testHost } from '../http/web-host.ts'
@@ -14,6 +14,9 @@ async function stateOf(chat: Chat, fits: (state: ChatState) => boolean): Promise
   for await (const state of chat.states()) if (fits(state)) return state
   throw new Error('The states ended.')
 }
+
+const isLive = ({ connection, conversation }: ChatState) =>
+  connection.status === 'live' && conversation !== undefined
 
 const isIdle = ({ turn, reply, messages }: ChatState) =>
   turn === undefined && reply === undefined && messages.length > 0
@@ -175,10 +178,7 @@ test('tells the list by the connection of the open conversation', async () => {
   const client = createClient({ baseUrl: host.url, headers })
   const chat = client.conversation(await host.conversation())
   onTestFinished(chat.subscribe(() => undefined))
-  await stateOf(
-    chat,
-    ({ connection, conversation }) => connection.status === 'live' && conversation !== undefined,
-  )
+  await stateOf(chat, isLive)
   const created = new Promise((resolve) => {
     onTestFinished(
       client.conversations.subscribe(
@@ -189,6 +189,176 @@ test('tells the list by the connection of the open conversation', async () => {
   const other = await host.conversation()
   expect(await created).toMatchObject({ change: 'created', conversationId: other })
   expect(streams).toBe(1)
+})
+
+test('tells the list also after the open conversation was deleted', async () => {
+  const host = await testHost()
+  const client = createClient({ baseUrl: host.url, headers })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  let created: (data: unknown) => void = () => undefined
+  let listed: () => void = () => undefined
+  const list = new Promise<void>((resolve) => (listed = resolve))
+  const news = new Promise((resolve) => (created = resolve))
+  await stateOf(chat, isLive)
+  onTestFinished(
+    client.conversations.subscribe(({ type, data }) => {
+      if (type === 'list') listed()
+      if ((data as { readonly change?: string }).change === 'created') created(data)
+    }),
+  )
+  await host.engine.as('ada').deleteConversation(chat.id)
+  await stateOf(chat, ({ connection }) => connection.status === 'closed')
+  await list
+  const other = await host.conversation()
+  expect(await news).toMatchObject({ conversationId: other })
+})
+
+test('stops the turn that it shows, and not the one after it', async () => {
+  const host = await testHost()
+  const { gate, step } = steps()
+  host.provider.next(chatReply(['Once', ' upon'], { gate }), chatReply(['Next', ' one'], { gate }))
+  let lost = 0
+  const client = createClient({
+    baseUrl: host.url,
+    headers,
+    fetch: async (url, request) => {
+      const response = await fetch(url, request)
+      if (!(url as string).endsWith('/stop') || lost++ > 0) return response
+      // The answer is lost, and the next turn runs before the stop is repeated.
+      await host.engine.as('ada').send(chat.id, 'another')
+      throw new TypeError('The answer was lost.')
+    },
+  })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, isLive)
+  await chat.send('hi')
+  step(1)
+  await stateOf(chat, ({ reply }) => reply?.text === 'Once')
+  expect(await chat.stop()).toMatchObject({ outcome: 'not-running' })
+  step(2)
+  const { messages } = await stateOf(chat, (state) => isIdle(state) && state.messages.length === 4)
+  expect(messages.map(({ text }) => text)).toEqual(['hi', 'Once', 'another', 'Next one'])
+})
+
+test('shows what tools do that have no result yet, also to who comes later', async () => {
+  let report: (value: unknown) => void = () => undefined
+  let finish: (value: unknown) => void = () => undefined
+  const look = {
+    inputSchema: { type: 'object' },
+    execute: (_input: unknown, context: { readonly progress: (value: unknown) => void }) => {
+      report = context.progress
+      return new Promise<unknown>((resolve) => (finish = resolve))
+    },
+  }
+  const host = await testHost({}, { tools: { look } })
+  const call = { id: 'c1', name: 'look', arguments: '{}' }
+  host.provider.next(chatReply([''], { toolCalls: [call] }), chatReply(['Seen.']))
+  const client = createClient({ baseUrl: host.url, headers })
+  const chat = client.conversation(await host.conversation())
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, isLive)
+  await chat.send('hi')
+  const runs = ({ tools }: ChatState) => tools?.[0]?.state === 'started'
+  const started = await stateOf(chat, runs)
+  expect(started.tools).toMatchObject([{ toolCallId: 'c1', toolName: 'look' }])
+  expect(started.calls).toBe(undefined)
+  report('half')
+  const half = ({ tools }: ChatState) => tools?.[0]?.progress === 'half'
+  await stateOf(chat, half)
+  const late = createClient({ baseUrl: host.url, headers }).conversation(chat.id)
+  onTestFinished(late.subscribe(() => undefined))
+  expect((await stateOf(late, half)).tools).toMatchObject([{ toolCallId: 'c1', state: 'started' }])
+  finish('all')
+  for (const each of [chat, late]) {
+    const { tools, messages } = await stateOf(each, isIdle)
+    expect(tools).toBe(undefined)
+    expect(messages.at(-1)?.text).toBe('Seen.')
+  }
+})
+
+test('shows a load that its own headers keep from being asked as an error', async () => {
+  const host = await testHost()
+  const mine = new Error('no token')
+  let asked = 0
+  const client = createClient({
+    baseUrl: host.url,
+    headers: () => {
+      asked += 1
+      if (asked === 2) throw mine
+      return headers()
+    },
+  })
+  const id = await host.conversation()
+  await host.ask(`/conversations/${id}/messages`, { json: { input: 'hi' } })
+  const chat = client.conversation(id)
+  onTestFinished(chat.subscribe(() => undefined))
+  const { error } = await stateOf(chat, (state) => state.error !== undefined)
+  expect(error?.cause).toBe(mine)
+  expect((await stateOf(chat, isIdle)).messages).toHaveLength(2)
+})
+
+test('asks for a conversation below its own path, whatever its id', async () => {
+  const paths: string[] = []
+  const client = createClient({
+    fetch: (url) => {
+      paths.push(url as string)
+      return Promise.resolve(Response.json({ messages: [] }))
+    },
+  })
+  const id = '../models?x=/#a b'
+  await client.conversation(id).send('hi')
+  await client.conversation(id).branches('m')
+  await client.conversations.get(id)
+  await client.conversations.update(id, { title: 'x' })
+  const path = '/api/conversations/..%2Fmodels%3Fx%3D%2F%23a%20b'
+  expect(paths).toEqual([`${path}/messages`, `${path}/messages/m/branches`, path, path])
+})
+
+describe('when something else than the handler answers', () => {
+  async function answering(answer: (response: ServerResponse) => void) {
+    let count = 0
+    const server = await listening(
+      createServer((_request, response) => {
+        count += 1
+        answer(response)
+      }),
+    )
+    return { client: createClient({ baseUrl: originOf(server) }), asked: () => count }
+  }
+
+  test('says so, and repeats nothing', async () => {
+    const { client, asked } = await answering((response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>')
+    })
+    const chat = client.conversation('some-conversation')
+    const refused = { code: 'internal', status: 200, message: /baseUrl/ }
+    const expected = { ...refused, message: expect.stringMatching(refused.message) }
+    await expect(chat.send('hi')).rejects.toMatchObject(expected)
+    await expect(client.conversations.list()).rejects.toMatchObject(expected)
+    expect(asked()).toBe(2)
+    const statuses: string[] = []
+    onTestFinished(chat.subscribe(() => statuses.push(chat.state.connection.status)))
+    const { error } = await stateOf(chat, (state) => state.connection.status === 'waiting')
+    expect(error).toMatchObject(expected)
+    expect(statuses).not.toContain('live')
+  })
+
+  test('waits no longer than 30 seconds to repeat a POST, and reads a wait as a date', async () => {
+    for (const wait of ['31', new Date(Date.now() + 3_600_000).toUTCString()]) {
+      const { client, asked } = await answering((response) => {
+        response.writeHead(503, { 'retry-after': wait }).end('busy')
+      })
+      const error = await client
+        .conversation('some-conversation')
+        .send('hi')
+        .catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ status: 503 })
+      expect((error as ClientError).retryAfterMs).toBeGreaterThan(30_000)
+      expect(asked()).toBe(1)
+    }
+  })
 })
 
 test('lets its connection go while the page is hidden, and catches up when it is shown', async () => {

@@ -139,6 +139,44 @@ test('connects at once when the page is shown, and lets go only of a page that s
   await status(chat, 'live')
 })
 
+test('lets go of a page that is hidden from its beginning, also after the browser was online again', async () => {
+  const { clock, chat, streams, until } = await handmade()
+  const { show, online } = page()
+  show('hidden')
+  onTestFinished(chat.subscribe(() => undefined))
+  await stateOf(chat, isJoined)
+  clock.advance(30_000)
+  expect(chat.state.connection).toEqual({ status: 'paused' })
+  online()
+  expect(chat.state.connection).toEqual({ status: 'paused' })
+  show('visible')
+  await until(2)
+  await status(chat, 'live')
+  expect(streams).toHaveLength(2)
+})
+
+test('tells the listeners that there are at a change, whatever they do at it', async () => {
+  const { chat } = await handmade()
+  const told: string[] = []
+  let leave = chat.subscribe(() => undefined)
+  const again = () => {
+    told.push('again')
+    leave()
+    leave = chat.subscribe(again)
+  }
+  leave()
+  leave = chat.subscribe(again)
+  onTestFinished(() => leave())
+  const leaver = chat.subscribe(() => {
+    told.push('leaver')
+    leaver()
+    gone()
+  })
+  const gone = chat.subscribe(() => told.push('gone'))
+  await stateOf(chat, isJoined)
+  expect(told.filter((each) => each !== 'again')).toEqual(['leaver'])
+})
+
 test('waits longer after each failure, up to 30 seconds, and briefly again after 10 seconds of life', async () => {
   longWaits()
   const { clock, chat, streams, until } = await handmade()
