@@ -43,7 +43,8 @@ const LONGEST_LIST = 1_000
 export async function judge(call: ToolCallPart, options: JudgeOptions): Promise<Verdict> {
   const { tools, isAvailable, inputBytes, late } = options
   const tool = tools.get(call.toolName)
-  if (tool === undefined && options.isLet) {
+  // The tools may have changed since the call was let: what is left of it may be nothing to run.
+  if (options.isLet && typeof tool?.tool.execute !== 'function') {
     return { kind: 'refused', outcome: plainOutcome('unavailable') }
   }
   if (tool === undefined) {

@@ -190,7 +190,7 @@ export class TurnRecording {
       newId: options.newId,
       runsAgain: (name) => {
         const tool = live.tools?.tools.get(name)?.tool
-        return tool?.execute !== undefined && tool.afterCrash === 'again'
+        return typeof tool?.execute === 'function' && tool.afterCrash === 'again'
       },
     }
   }

@@ -51,10 +51,10 @@ export function isOpen({ state }: Pick<StepCall, 'state'>): boolean {
 }
 
 /** A call as it comes into the list of its step. */
-type Begun = Pick<StepCall, 'part' | 'record'>
+export type Begun = Pick<StepCall, 'part' | 'record'> & Partial<Pick<StepCall, 'given'>>
 
 export function stepCall(
-  { part, record }: Begun,
+  { part, record, given }: Begun,
   tools: Toolbox | undefined,
   progress: CallProgressTimer,
   isAgain: boolean,
@@ -69,7 +69,7 @@ export function stepCall(
     state: isAgain ? 'started' : 'pending',
     code: undefined,
     wait: undefined,
-    given: undefined,
+    given,
     isLet: isAgain,
     input: undefined,
     run: undefined,
@@ -111,13 +111,18 @@ export function waitedCalls(
   )
 }
 
-function joined(parts: readonly Part[], calls: readonly Begun['record'][]): readonly Begun[] {
+function joined(
+  parts: readonly Part[],
+  calls: readonly (Begun['record'] & Pick<CallRecord, 'givenInput'>)[],
+): readonly Begun[] {
   const byId = new Map(
     parts.flatMap((part) => (part.type === 'tool-call' ? [[part.toolCallId, part] as const] : [])),
   )
   return calls.flatMap((record) => {
     const part = byId.get(record.toolCallId)
-    return part === undefined ? [] : [{ part, record }]
+    if (part === undefined) return []
+    const { givenInput } = record
+    return [{ part, record, given: givenInput === undefined ? undefined : { value: givenInput } }]
   })
 }
 

@@ -29,6 +29,7 @@ import type { Step } from './step.ts'
 import type { StepCallsPort } from './step-calls-port.ts'
 import {
   asStored,
+  type Begun,
   callsAgain,
   figuresOf,
   finishedCalls,
@@ -97,7 +98,7 @@ export class StepCalls implements RunningCalls {
     live: LiveTurn,
     step: Step,
     port: StepCallsPort,
-    calls: readonly Pick<StepCall, 'part' | 'record'>[],
+    calls: readonly Begun[],
     origin: Origin,
   ) {
     this.#live = live
@@ -377,7 +378,9 @@ export class StepCalls implements RunningCalls {
     if (this.#isStopped) return
     for (const [index, verdict] of verdicts.entries()) {
       const call = calls[index] as StepCall
-      if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
+      // An earlier run may have taken effect: only that it does not run again is certain.
+      if (verdict.kind === 'refused' && call.isAgain) this.#stopRun(call)
+      else if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
       if (verdict.kind === 'run') call.input = verdict.input
       if (verdict.kind !== 'wait') continue
       call.state = 'waiting'
