@@ -49,7 +49,7 @@ export async function judge(call: ToolCallPart, options: JudgeOptions): Promise<
   }
   if (tool === undefined) {
     const names = [...tools.values()].filter(isAvailable).map(({ name }) => name)
-    const list = names.join(', ').slice(0, LONGEST_LIST)
+    const list = names.length === 0 ? 'none' : names.join(', ').slice(0, LONGEST_LIST)
     return refused('no-such-tool', `There is no tool of this name. There are: ${list}.`)
   }
   if (tool.tool.execute === undefined) return { kind: 'host' }

@@ -358,7 +358,7 @@ export class StepCalls implements RunningCalls {
   /** The outcome of all calls, if the step itself rules that none may run. */
   #verdictOnStep(): CallOutcome | undefined {
     const { finishReason } = this.#step.end
-    if (this.#step.isLast || finishReason === 'content-filter') {
+    if (this.#step.isWithoutCalls || finishReason === 'content-filter') {
       this.#next = 'end'
       return plainOutcome('not-run')
     }
