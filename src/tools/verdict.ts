@@ -43,12 +43,13 @@ const LONGEST_LIST = 1_000
 export async function judge(call: ToolCallPart, options: JudgeOptions): Promise<Verdict> {
   const { tools, isAvailable, inputBytes, late } = options
   const tool = tools.get(call.toolName)
-  if (tool === undefined && options.isLet) {
+  // The tools may have changed since the call was let: what is left of it may be nothing to run.
+  if (options.isLet && typeof tool?.tool.execute !== 'function') {
     return { kind: 'refused', outcome: plainOutcome('unavailable') }
   }
   if (tool === undefined) {
     const names = [...tools.values()].filter(isAvailable).map(({ name }) => name)
-    const list = names.join(', ').slice(0, LONGEST_LIST)
+    const list = names.length === 0 ? 'none' : names.join(', ').slice(0, LONGEST_LIST)
     return refused('no-such-tool', `There is no tool of this name. There are: ${list}.`)
   }
   if (tool.tool.execute === undefined) return { kind: 'host' }

@@ -1,7 +1,7 @@
 /** Turns, from their accept to their end, as the engine reads and writes them. */
 import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { UnplacedDelta } from '../../protocol/delta.ts'
-import type { StepRecord } from '../../protocol/call.ts'
+import type { CallRecord, StepRecord } from '../../protocol/call.ts'
 import type { CallEnd, NewCall } from './call-write.ts'
 import type { NewConversation, Place, Viewer } from './conversation-store.ts'
 import type { PlacedTurn, Placement } from './placement.ts'
@@ -66,8 +66,12 @@ export interface ContinuedTurn {
   /** The number of the last finished step. */
   readonly step: number
   /** The calls to run again, which are on disk as started. */
-  readonly again: readonly NewCall[]
+  readonly again: readonly CallAgain[]
 }
+
+/** A call that runs again, with the decision that let it run before. */
+export type CallAgain = NewCall &
+  Pick<CallRecord, 'waitsFor' | 'approved' | 'by' | 'reason' | 'givenInput'>
 
 /** An accepted turn, as it was written. */
 export interface AcceptedTurn {

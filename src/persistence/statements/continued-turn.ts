@@ -8,16 +8,15 @@
 import type { CallRecord } from '../../protocol/call.ts'
 import type { Part, ToolResultPart } from '../../protocol/message.ts'
 import { deltaOf } from '../../reply/part-delta.ts'
-import type { NewCall } from '../ports/call-write.ts'
-import type { ContinuedTurn, TurnContinue } from '../ports/turn-store.ts'
-import type { CheckpointRow, TurnRow } from '../schema/schema.ts'
+import type { CallAgain, ContinuedTurn, TurnContinue } from '../ports/turn-store.ts'
+import type { CallRow, CheckpointRow, TurnRow } from '../schema/schema.ts'
 import { callRecord, callRow } from './call-row.ts'
 import { SELECT_CALLS, writeCalls } from './calls.ts'
 import { literal } from './compile.ts'
 import { messageRecord } from './message-row.ts'
 import { SELECT_REPLY } from './messages.ts'
 import { type Connection, Statement } from './statement.ts'
-import { toJson } from './stored-text.ts'
+import { toJson, toTextOrNull } from './stored-text.ts'
 import { ANY_VIEWER } from './visible.ts'
 
 /** The newest turn on an input that has started. */
@@ -47,6 +46,22 @@ export const BEGIN_CONTINUED = new Statement<Pick<TurnRow, 'id'>>((db, { id }) =
     .where('id', '=', id),
 )
 
+/** A call that runs again was decided on before. */
+export const KEEP_DECISION = new Statement<
+  Pick<CallRow, 'id' | 'waits_for' | 'approved' | 'decided_by' | 'reason' | 'given_input'>
+>((db, marks) =>
+  db
+    .updateTable('call')
+    .set({
+      waits_for: marks.waits_for,
+      approved: marks.approved,
+      decided_by: marks.decided_by,
+      reason: marks.reason,
+      given_input: marks.given_input,
+    })
+    .where('id', '=', marks.id),
+)
+
 /** Returns `undefined` if there is nothing to go on with. */
 export async function continuedTurn(
   tx: Connection,
@@ -65,7 +80,7 @@ export async function continuedTurn(
   if (end === -1) return undefined
   const rows = await SELECT_CALLS.all(tx, { turn_id: last.id, ...ANY_VIEWER })
   const calls = rows.map((each) => ({ n: each.n, record: callRecord(each) }))
-  const again = calls.flatMap(({ n, record }): readonly NewCall[] =>
+  const again = calls.flatMap(({ n, record }): readonly CallAgain[] =>
     record.state === 'unknown' && runsAgain(record.toolName)
       ? [{ ...record, n, callId: newId(), state: 'started', attempt: record.attempt + 1 }]
       : [],
@@ -114,4 +129,18 @@ export async function writeContinued(
     tx,
     again.map((call) => callRow(turnId, step, call, at)),
   )
+  for (const call of again) {
+    if (call.approved !== undefined) await KEEP_DECISION.run(tx, decisionOf(call))
+  }
+}
+
+function decisionOf({ callId, waitsFor, approved, by, reason, givenInput }: CallAgain) {
+  return {
+    id: callId,
+    waits_for: waitsFor ?? null,
+    approved: approved === true ? 1 : 0,
+    decided_by: toTextOrNull(by),
+    reason: toTextOrNull(reason),
+    given_input: givenInput === undefined ? null : toJson(givenInput, 'input'),
+  }
 }

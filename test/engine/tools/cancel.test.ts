@@ -162,6 +162,26 @@ test('in airplane mode only local tools are offered and run', async () => {
   expect(resultsOf(message).find(({ toolName }) => toolName === 'far')?.code).toBe('unavailable')
 })
 
+test('in airplane mode a choice of a tool that is not local is refused', async () => {
+  const { provider, engine, id } = await toolChat({
+    tools: { near: { local: true, execute: () => 1 }, far: { execute: () => 1 } },
+  })
+  await engine.putEndpoint('airplane', { url: provider.url, model: 'm' })
+  await engine.setAirplaneMode(true)
+  const refused = { code: 'invalid-option', message: expect.stringContaining('toolChoice') }
+  for (const options of [
+    { toolChoice: { tool: 'far' } },
+    { toolChoice: 'required', tools: ['far'] },
+  ] as const) {
+    await expect(engine.send(id, 'hi', options)).rejects.toMatchObject(refused)
+  }
+  expect(await engine.listMessages(id)).toEqual([])
+  await (
+    await engine.send(id, 'hi', { toolChoice: { tool: 'near' } })
+  ).reply
+  expect(provider.requests[0]?.body?.tool_choice).toMatchObject({ function: { name: 'near' } })
+})
+
 test('airplane mode stops the calls of a turn that is bound to it, except those of local tools', async () => {
   const gate = closedGate()
   const { provider, engine, id } = await toolChat({

@@ -6,6 +6,7 @@ import { closedGate, endless } from '../../support/scripts.ts'
 import { nextEvent, shown, ticks } from '../../support/waiting.ts'
 import { mortalChat } from './mortal-chat.ts'
 import { calling, done, resultsOf } from './tool-chat.ts'
+import { noting, waits } from './waiting-chat.ts'
 
 function hanging(): Tool {
   return { execute: () => new Promise(() => {}) }
@@ -103,6 +104,55 @@ test('a tool that may runs again after a crash, once, with the same key', async 
   expect(await second.listCalls(again.id)).toMatchObject([
     { state: 'finished', attempt: 2, step: 1 },
   ])
+})
+
+test('a tool that runs again after a crash gets the arguments that were approved', async () => {
+  const got: unknown[] = []
+  let hangs = true
+  const { provider, engine, id, afterDeath } = await mortalChat({
+    pay: noting([], {
+      afterCrash: 'again',
+      execute: (input) => {
+        got.push(input)
+        return hangs ? new Promise(() => {}) : 'paid'
+      },
+    }),
+  })
+  provider.next(calling({ name: 'pay', input: { sum: 1000 } }), done)
+  const turn = await engine.send(id, 'pay')
+  const [call] = await waits(turn)
+  const started = nextEvent(turn.events, 'tool.started')
+  await engine.decide(call?.callId ?? '', { approved: true, by: 'ann', input: { sum: 1 } })
+  await started
+  await ticks(2)
+  const second = await afterDeath()
+  hangs = false
+  const again = await second.retry(id)
+  const { message } = await again.reply
+
+  expect(got).toEqual([{ sum: 1 }, { sum: 1 }])
+  expect(resultsOf(message)).toMatchObject([
+    { output: 'paid', content: expect.stringContaining('were changed before it ran: {"sum":1}') },
+  ])
+  expect(await second.listCalls(again.id)).toMatchObject([
+    { state: 'finished', attempt: 2, approved: true, by: 'ann', givenInput: { sum: 1 } },
+  ])
+})
+
+test.each<[string, Tool]>([
+  ['takes other arguments by now', { inputSchema: { type: 'object', required: ['to'] } }],
+  ['is run by a client by now', { execute: 'client' }],
+])('a call of unknown outcome stays unknown where its tool %s', async (_, change) => {
+  const slow: Tool = { ...hanging(), afterCrash: 'again' }
+  const { provider, engine, id, afterDeath } = await mortalChat({ slow })
+  provider.next(calling({ name: 'slow' }), done)
+  const turn = await engine.send(id, 'hi')
+  await nextEvent(turn.events, 'tool.started')
+  await ticks(2)
+  const second = await afterDeath({ tools: { slow: { ...slow, ...change } } })
+  const { message } = await (await second.retry(id)).reply
+
+  expect(resultsOf(message)).toMatchObject([{ code: 'unknown' }])
 })
 
 test('the outcome that a host supplies is what the model is told', async () => {

@@ -1,6 +1,7 @@
 /** Faults in a later step, the host's prepareStep, the cost of a step, and what stays secret. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
+import type { ToolResultCode, TurnOptions } from '../../../src/index.ts'
 import { chatReply, errorReply, messagesReply } from '../../../src/testing.ts'
 import { driverCalls } from '../../support/driver-calls.ts'
 import { testDatabase, testProvider } from '../../support/engine.ts'
@@ -93,11 +94,38 @@ test.each([
   ['throws', () => Promise.reject(new Error('broken'))],
   ['names a tool that the turn does not have', () => ({ tools: ['other'] })],
   ['returns something else', () => 'stop' as never],
+  ['chooses a tool that it leaves out', () => ({ tools: [], toolChoice: { tool: 'note' } })],
 ])('a prepareStep that %s fails the turn', async (_, prepareStep) => {
   const { engine, id } = await toolChat({ tools: { note }, prepareStep })
   await expect((await engine.send(id, 'hi')).reply).rejects.toMatchObject({
     code: 'prepare-failed',
   })
+})
+
+test.each<[string, TurnOptions, ToolResultCode]>([
+  ['that prepareStep left out', { prepareStep: () => ({ tools: ['other'] }) }, 'no-such-tool'],
+  ['in a step that allows no calls', { toolChoice: 'none' }, 'not-run'],
+  ['where prepareStep allows no calls', { prepareStep: () => ({ toolChoice: 'none' }) }, 'not-run'],
+])('a tool that the model calls %s does not run', async (_, options, code) => {
+  const ran: string[] = []
+  const { provider, engine, id } = await toolChat({
+    tools: { note: { execute: () => ran.push('note') }, other: note },
+  })
+  provider.next(calling({ name: 'note' }))
+  provider.always(done)
+  const { message } = await (await engine.send(id, 'hi', options)).reply
+  expect(ran).toEqual([])
+  expect(resultsOf(message).map((result) => result.code)).toEqual([code])
+})
+
+test('a choice of a tool that prepareStep left out is not sent', async () => {
+  const { provider, engine, id } = await toolChat({ tools: { note, other: note } })
+  const prepareStep = () => ({ tools: ['other'] })
+  await (
+    await engine.send(id, 'hi', { toolChoice: { tool: 'note' }, prepareStep })
+  ).reply
+  expect(bodyOf(provider, 0)).not.toHaveProperty('tool_choice')
+  expect(bodyOf(provider, 0)['tools']).toMatchObject([{ function: { name: 'other' } }])
 })
 
 test('a step of three calls takes two transactions and at most 13 statements', async () => {

@@ -197,6 +197,14 @@ test('a tool that is gone or has changed since is told to the model, and does no
   expect(resultsOf((await other?.reply)?.message ?? { parts: [] })).toMatchObject([
     { code: 'invalid-input' },
   ])
+
+  const hosts = await afterDeath({ tools: { pay: {}, other: noting([]) } })
+  provider.next(done)
+  const unrun = await hosts.currentTurn(id)
+  await hosts.decide(idOf(call), { approved: true })
+  expect(resultsOf((await unrun?.reply)?.message ?? { parts: [] })).toMatchObject([
+    { code: 'unavailable', isError: true },
+  ])
   expect(ran).toEqual([])
 })
 

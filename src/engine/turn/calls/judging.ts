@@ -82,8 +82,8 @@ export class CallJudging {
   }
 
   /** The outcome of all calls, if the step itself rules that none may run. */
-  #outcomeOfAll({ isLast, end: { finishReason } }: Step): CallOutcome | undefined {
-    if (isLast || finishReason === 'content-filter') {
+  #outcomeOfAll({ isWithoutCalls, end: { finishReason } }: Step): CallOutcome | undefined {
+    if (isWithoutCalls || finishReason === 'content-filter') {
       this.#next = 'end'
       return plainOutcome('not-run')
     }
@@ -101,12 +101,19 @@ export class CallJudging {
   #give(calls: readonly StepCall[], verdicts: readonly CallVerdict[]): void {
     for (const [index, verdict] of verdicts.entries()) {
       const call = calls[index] as StepCall
-      if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
+      // An earlier run may have taken effect: only that it does not run again is certain.
+      if (verdict.kind === 'refused' && call.isAgain) this.#leaveUnknown(call)
+      else if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
       if (verdict.kind === 'run') call.input = verdict.input
       if (verdict.kind !== 'wait') continue
       call.state = 'waiting'
       call.wait = verdict.wait
     }
+  }
+
+  #leaveUnknown(call: StepCall): void {
+    call.state = 'unknown'
+    this.#parts.events.result(call, plainOutcome('unknown'))
   }
 
   #refuse(call: StepCall, outcome: CallOutcome): void {

@@ -136,12 +136,17 @@ function finishedCalls(parts: readonly Part[], newId: () => string): readonly Be
 }
 
 /** The calls with their parts of the reply. */
-function joined(parts: readonly Part[], calls: readonly Begun['record'][]): readonly Begun[] {
+function joined(
+  parts: readonly Part[],
+  calls: readonly (Begun['record'] & Pick<CallRecord, 'givenInput'>)[],
+): readonly Begun[] {
   const byId = new Map(
     parts.flatMap((part) => (part.type === 'tool-call' ? [[part.toolCallId, part] as const] : [])),
   )
   return calls.flatMap((record) => {
     const part = byId.get(record.toolCallId)
-    return part === undefined ? [] : [{ part, record }]
+    if (part === undefined) return []
+    const { givenInput } = record
+    return [{ part, record, given: givenInput === undefined ? undefined : { value: givenInput } }]
   })
 }

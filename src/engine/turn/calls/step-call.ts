@@ -49,10 +49,10 @@ export function isOpen({ state }: Pick<StepCall, 'state'>): boolean {
 }
 
 /** A call as it comes into the list of its step. */
-export type Begun = Pick<StepCall, 'part' | 'record'>
+export type Begun = Pick<StepCall, 'part' | 'record'> & Partial<Pick<StepCall, 'given'>>
 
 export function stepCall(
-  { part, record }: Begun,
+  { part, record, given }: Begun,
   tools: Toolbox | undefined,
   progress: CallProgressTimer,
   isAgain: boolean,
@@ -67,7 +67,7 @@ export function stepCall(
     state: isAgain ? 'started' : 'pending',
     code: undefined,
     wait: undefined,
-    given: undefined,
+    given,
     isLet: isAgain,
     input: undefined,
     run: undefined,

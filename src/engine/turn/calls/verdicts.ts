@@ -63,8 +63,10 @@ async function verdictOn(
   const { limits, steadyClock, timeouts, warnings } = options
   // Arguments that were stored, or given with the decision, are the ones that run.
   const input = given ?? (isLet && wait !== undefined ? { value: wait.input } : undefined)
+  // A call that was let was offered when it was made.
+  const tools = isLet ? live.tools?.tools : live.step?.tools
   const verdict = await judge(part, {
-    tools: live.tools?.tools ?? new Map(),
+    tools: tools ?? new Map(),
     isAvailable,
     inputBytes: limits.toolInputBytes,
     late: () => late,

@@ -191,7 +191,7 @@ function finishReasonOf({ step, calls, replyFeed, endedBy }: LiveTurn): FinishRe
   if (step.isEndedByHost || endedBy !== undefined) return 'other'
   const { finishReason } = step.end
   // Calls of a request that allowed none did not run: what the model said is the answer.
-  const isAnswer = calls?.step === step && step.isLast && finishReason === 'tool-calls'
+  const isAnswer = calls?.step === step && step.isWithoutCalls && finishReason === 'tool-calls'
   return isAnswer && textOf(replyFeed.stepParts()).trim() !== '' ? 'stop' : finishReason
 }
 

@@ -99,7 +99,13 @@ export class TurnRecording {
     const { options } = live.request
     const binding = binder.bind({ ...options, purpose: 'chat', conversation })
     live.bound = { ...binding, conversation }
-    const tools = turnTools(engine.tools, options, conversation, engine.limits.steps)
+    const tools = turnTools(
+      engine.tools,
+      options,
+      conversation,
+      engine.limits.steps,
+      ({ tool }) => tool.local === true || !binder.isAirplaneMode,
+    )
     live.tools = tools
     const record = toolsRecord(tools)
     const bound = { endpoint: binding.target.endpoint, model: binding.model }
@@ -190,7 +196,7 @@ export class TurnRecording {
       newId: options.newId,
       runsAgain: (name) => {
         const tool = live.tools?.tools.get(name)?.tool
-        return tool?.execute !== undefined && tool.afterCrash === 'again'
+        return typeof tool?.execute === 'function' && tool.afterCrash === 'again'
       },
     }
   }

@@ -19,6 +19,7 @@ export interface ToolOptions {
   readonly tools?: readonly string[] | Toolbox | undefined
   readonly toolChoice?: ToolChoice | undefined
   readonly limits?: { readonly steps?: number | undefined } | undefined
+  readonly providerTools?: readonly unknown[] | undefined
 }
 
 export interface TurnTools {
@@ -32,6 +33,7 @@ export interface TurnTools {
 /**
  * The tools that the send names, else those of the conversation, else all of the engine.
  *
+ * @param isOffered - returns true if the tool is offered in the present mode
  * @throws `invalid-option`
  */
 export function turnTools(
@@ -39,12 +41,13 @@ export function turnTools(
   options: ToolOptions,
   conversation: ConversationRecord,
   mostSteps: number,
+  isOffered: (tool: ReadyTool) => boolean,
 ): TurnTools {
-  const { tools: given, toolChoice, limits } = options
+  const { tools: given, limits } = options
   const tools = chosen(engine, given, conversation)
   const areRun = runsAny(tools)
   const steps = limits?.steps ?? mostSteps
-  assertChoice(toolChoice, tools, areRun && steps === 1)
+  assertChoice(options, tools, isOffered, areRun && steps === 1)
   return { tools, areRun, steps }
 }
 
@@ -91,7 +94,12 @@ export function narrowed(engine: Toolbox, names: readonly string[], what: string
   return some
 }
 
-function assertChoice(choice: ToolChoice | undefined, tools: Toolbox, isLastStep: boolean): void {
+function assertChoice(
+  { toolChoice: choice, providerTools = [] }: ToolOptions,
+  tools: Toolbox,
+  isOffered: (tool: ReadyTool) => boolean,
+  isLastStep: boolean,
+): void {
   if (choice === undefined || choice === 'auto' || choice === 'none') return
   if (choice !== 'required' && !tools.has(choice.tool)) {
     throw new ColloquyError(
@@ -99,7 +107,14 @@ function assertChoice(choice: ToolChoice | undefined, tools: Toolbox, isLastStep
       `send: toolChoice names the tool ${JSON.stringify(choice.tool.slice(0, 64))}, which is not offered. Name one of tools.`,
     )
   }
-  if (tools.size === 0) {
+  const some = [...tools.values()].filter(isOffered)
+  if (choice !== 'required' && !some.some(({ name }) => name === choice.tool)) {
+    throw new ColloquyError(
+      'invalid-option',
+      `send: toolChoice names the tool ${JSON.stringify(choice.tool)}, which is not offered in airplane mode. Give it local: true if it reaches nothing beyond this machine, or leave toolChoice out.`,
+    )
+  }
+  if (some.length === 0 && providerTools.length === 0) {
     throw new ColloquyError(
       'invalid-option',
       'send: toolChoice demands a call, but no tool is offered. Give tools, or leave it out.',

@@ -38,9 +38,16 @@ export async function stepPlan(
   const { toolChoice: choice } = plan
   const demanded = typeof choice === 'object' ? [choice.tool] : []
   const unknown = [...(plan.tools ?? []), ...demanded].find((name) => !tools.has(name))
-  if (unknown === undefined) return plan
+  if (unknown !== undefined) {
+    throw new ColloquyError(
+      'prepare-failed',
+      `prepareStep named the tool ${JSON.stringify(unknown.slice(0, 64))}, which the turn does not have. It can only narrow the tools of the turn.`,
+    )
+  }
+  const left = demanded.find((name) => plan.tools?.includes(name) === false)
+  if (left === undefined) return plan
   throw new ColloquyError(
     'prepare-failed',
-    `prepareStep named the tool ${JSON.stringify(unknown.slice(0, 64))}, which the turn does not have. It can only narrow the tools of the turn.`,
+    `prepareStep chose the tool ${JSON.stringify(left)}, which it left out of tools. Name it there too, or choose another.`,
   )
 }

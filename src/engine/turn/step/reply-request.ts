@@ -65,7 +65,7 @@ export async function replyRequest(asked: AskedStep): Promise<ReplyRequest> {
       ...withoutUndefined(plan.settings ?? {}),
     },
     tools: asked.tools,
-    toolChoice: asked.toolChoice === 'none' ? 'none' : (plan.toolChoice ?? asked.toolChoice),
+    toolChoice: asked.toolChoice,
     parallelToolCalls: options.parallelToolCalls,
     providerTools: options.providerTools,
     extraBody: options.extraBody,

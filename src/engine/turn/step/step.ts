@@ -13,7 +13,9 @@ import type { ProviderDelta, ReplyEnd, ReplySink } from '../../../protocol/delta
 import { ColloquyError, type ErrorRecord } from '../../../protocol/errors.ts'
 import type { Message, Usage } from '../../../protocol/message.ts'
 import type { StepRecord } from '../../../protocol/call.ts'
+import type { ToolChoice } from '../../../protocol/tool.ts'
 import type { AttemptRecord, TurnRecord } from '../../../protocol/turn.ts'
+import type { Toolbox } from '../../../tools/toolbox.ts'
 import type { ReplyFigures, ReplyHandle } from '../../../transport/reply-request.ts'
 import type { Transport } from '../../../transport/transport.ts'
 import type { TransportReports } from '../../actors/transport-actor.ts'
@@ -166,6 +168,26 @@ export class Step {
   get isLast(): boolean {
     const { tools, stepsBefore } = this.#turn
     return tools.areRun && this.number - stepsBefore >= tools.steps
+  }
+
+  /** The tools of the turn that the step is asked with, whatever the mode. */
+  get tools(): Toolbox {
+    const { tools } = this.#turn.tools
+    const names = this.#plan?.tools
+    if (names === undefined) return tools
+    return new Map([...tools].filter(([name]) => names.includes(name)))
+  }
+
+  /** True if the step is asked without calls. */
+  get isWithoutCalls(): boolean {
+    return this.#toolChoice === 'none'
+  }
+
+  get #toolChoice(): ToolChoice | undefined {
+    const { stepsBefore, request } = this.#turn
+    if (this.isLast) return 'none'
+    const isFirst = this.number === stepsBefore + 1
+    return this.#plan?.toolChoice ?? (isFirst ? request.options.toolChoice : undefined)
   }
 
   /** True if a request was made. */
@@ -439,8 +461,11 @@ export class Step {
 
   #request(prepare: ResolvedOptions['prepare']): ReturnType<typeof replyRequest> {
     const { store, binder } = this.#port
-    const { request, place, tools, stepsBefore, replyFeed } = this.#turn
-    const isFirst = this.number === stepsBefore + 1
+    const { request, place, replyFeed } = this.#turn
+    const tools = offered(this.tools, ({ tool }) => tool.local === true || !binder.isAirplaneMode)
+    const choice = this.#toolChoice
+    // Airplane mode, or the host's prepareStep, may have left it out since it was chosen.
+    const isGone = typeof choice === 'object' && !Object.hasOwn(tools ?? {}, choice.tool)
     return replyRequest({
       request,
       bound: this.bound,
@@ -452,13 +477,8 @@ export class Step {
       step: this.number,
       plan: this.#plan,
       running: this.number === 1 ? [] : replyFeed.parts().slice(0, replyFeed.stepStart),
-      tools: offered(
-        tools.tools,
-        ({ name, tool }) =>
-          (tool.local === true || !binder.isAirplaneMode) &&
-          (this.#plan?.tools?.includes(name) ?? true),
-      ),
-      toolChoice: this.isLast ? 'none' : isFirst ? request.options.toolChoice : undefined,
+      tools,
+      toolChoice: isGone ? undefined : choice,
     })
   }
 

@@ -73,6 +73,9 @@ update "turn" set "status" = 'streaming', "steps" = 0 where "id" = $1;
 -- continued-turn.ts: INSERT_FIRST_PIECE (turn_id, n, parts)
 insert into "checkpoint" ("turn_id", "n", "parts") values ($1, $2, $3);
 
+-- continued-turn.ts: KEEP_DECISION (waits_for, approved, decided_by, reason, given_input, id)
+update "call" set "waits_for" = $1, "approved" = $2, "decided_by" = $3, "reason" = $4, "given_input" = $5 where "id" = $6;
+
 -- continued-turn.ts: SELECT_TURN_ON_INPUT (conversation_id, input_message_id)
 select "id", "status" from "turn" where "conversation_id" = $1 and "input_message_id" = $2 and "status" != 'queued' order by "position" desc limit 1;
 

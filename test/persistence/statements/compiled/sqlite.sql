@@ -73,6 +73,9 @@ update "turn" set "status" = 'streaming', "steps" = 0 where "id" = ?;
 -- continued-turn.ts: INSERT_FIRST_PIECE (turn_id, n, parts)
 insert into "checkpoint" ("turn_id", "n", "parts") values (?, ?, ?);
 
+-- continued-turn.ts: KEEP_DECISION (waits_for, approved, decided_by, reason, given_input, id)
+update "call" set "waits_for" = ?, "approved" = ?, "decided_by" = ?, "reason" = ?, "given_input" = ? where "id" = ?;
+
 -- continued-turn.ts: SELECT_TURN_ON_INPUT (conversation_id, input_message_id)
 select "id", "status" from "turn" where "conversation_id" = ? and "input_message_id" = ? and "status" != 'queued' order by "position" desc limit 1;
 
