@@ -37,6 +37,8 @@ interface QueueParts {
 
 export class TurnQueue {
   readonly #parts: QueueParts
+  /** The turns whose end before their start was told. */
+  readonly #finished = new WeakSet<LiveTurn>()
   /** The inputs of turns that have several. */
   readonly inputs: QueueInputs
 
@@ -176,13 +178,20 @@ export class TurnQueue {
     putBack()
   }
 
-  /** Rejects the replies of a deleted conversation's queued turns. Their rows are gone. */
-  forgetConversation(conversationId: string, error: ColloquyError): void {
-    for (const live of this.#parts.live.in(conversationId)) {
-      if (!live.isQueued) continue
+  /**
+   * Rejects the replies of a deleted conversation's queued turns, whose rows are gone, and returns their
+   * ids. One that is still being written is left out: its write comes after the deletion, and finds no
+   * conversation, or a new one.
+   */
+  forgetConversation(conversationId: string, error: ColloquyError): readonly string[] {
+    const gone = this.#parts.live
+      .in(conversationId)
+      .filter(({ isQueued, isWriting }) => isQueued && !isWriting)
+    for (const live of gone) {
       const ended = this.#endedRecord(live, 'cancelled', error)
       this.#finish(live, error, ended && { type: 'turn.cancelled', turn: ended })
     }
+    return gone.map(({ turnId }) => turnId)
   }
 
   /** Rejects the replies of all queued turns, which stay queued in the database. */
@@ -245,8 +254,11 @@ export class TurnQueue {
     return queued && { ...queued.turn, status, error: errorRecord(error), endedAt }
   }
 
+  /** Tells the end of a turn, once: its conversation may be deleted while the end is being written. */
   #finish(live: LiveTurn, error: ColloquyError | undefined, end?: TurnHappening): void {
     live.isQueued = false
+    if (this.#finished.has(live)) return
+    this.#finished.add(live)
     if (end !== undefined) live.replyFeed.publish(end, this.#parts.options.steadyClock)
     // The events are delivered by then.
     setImmediate(() => {
