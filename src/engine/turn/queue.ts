@@ -171,6 +171,9 @@ export class TurnQueue {
     live.replyFeed.wait()
     if (live.isCancelled) return void this.withdraw(live, putBack)
     if (hasCode(live.refusal, 'turn-not-found')) return this.#lose(live)
+    if (hasCode(live.refusal, 'conversation-not-found')) {
+      return this.#forget(live, live.refusal as ColloquyError)
+    }
     recordFault(live.refusal, this.#parts.options.logger, 'A queued turn could not be started.')
     live.refusal = undefined
     live.recording = undefined
@@ -187,10 +190,7 @@ export class TurnQueue {
     const gone = this.#parts.live
       .in(conversationId)
       .filter(({ isQueued, isWriting }) => isQueued && !isWriting)
-    for (const live of gone) {
-      const ended = this.#endedRecord(live, 'cancelled', error)
-      this.#finish(live, error, ended && { type: 'turn.cancelled', turn: ended })
-    }
+    for (const live of gone) this.#forget(live, error)
     return gone.map(({ turnId }) => turnId)
   }
 
@@ -233,6 +233,12 @@ export class TurnQueue {
     live.replyFeed.wait()
     if (input !== undefined) live.accepted.resolve(input)
     return live
+  }
+
+  /** The turn went with its conversation. */
+  #forget(live: LiveTurn, error: ColloquyError): void {
+    const turn = this.#endedRecord(live, 'cancelled', error)
+    this.#finish(live, error, turn && { type: 'turn.cancelled', turn })
   }
 
   /** Another writer ended or deleted the turn. */

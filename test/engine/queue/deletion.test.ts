@@ -52,6 +52,26 @@ test('a conversation that gets the id of a deleted one runs its own queue only',
   }
 })
 
+test('a queued turn that is being started while its conversation is deleted was cancelled', async () => {
+  const chat = await testChat({ sendPolicy: 'queue' })
+  const { engine } = chat
+  const outcomes: unknown[] = []
+  for (let steps = 0; steps < 16; steps += 1) {
+    const id = `conversation-${steps}`
+    const { queued } = await heldQueue(chat, id)
+    const resumed = outcomeOf(engine.resumeQueue(id))
+    for (let step = 0; step < steps; step += 1) await Promise.resolve()
+    const deleted = engine.deleteConversation(id)
+    await Promise.all([resumed, deleted])
+    outcomes.push(...(await Promise.all(queued.map(({ reply }) => outcomeOf(reply)))))
+  }
+
+  for (const outcome of outcomes) {
+    const code: unknown = expect.stringMatching(/^(cancelled|conversation-not-found)$/)
+    expect(outcome).toMatchObject({ error: { code } })
+  }
+})
+
 test('a queued turn that is being cancelled while its conversation is deleted ends once', async () => {
   const chat = await testChat({ sendPolicy: 'queue' })
   const { engine } = chat
