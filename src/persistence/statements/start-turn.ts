@@ -91,7 +91,9 @@ export function startQueuedJob(
     assertNewest(conversation.epoch, epoch)
     if (conversation.waiting_turn !== null) throw turnWaiting(conversation.waiting_turn)
     const turn = await SELECT_TURN.first(tx, { id: start.turnId })
-    if (turn?.status !== 'queued') return undefined
+    // Turns are deleted with their conversation only. There is a new one with its id.
+    if (turn === undefined) throw conversationNotFound(start.conversationId)
+    if (turn.status !== 'queued') return undefined
     const inputs = await readInputs(tx, turn)
     const bound = bindingOf(start, conversation, turn)
     const on = { tx, start, conversation, turn, epoch, ...bound }
