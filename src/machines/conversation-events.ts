@@ -43,6 +43,8 @@ export type ConversationMachineEvent =
       /** All queued turns, in the order in which they start. */
       readonly queue: readonly string[]
     }
+  /** The named turns are in no queue any more: they were deleted with their conversation. */
+  | { readonly type: 'conversation.lost'; readonly turnIds: readonly string[] }
   /** Starts no further turn: the queue stays on disk. */
   | { readonly type: 'conversation.hold' }
   | { readonly type: 'conversation.sleep' }

@@ -36,6 +36,7 @@ import type {
 import {
   adds,
   goesOn,
+  loses,
   notQueued,
   places,
   putsBack,
@@ -132,6 +133,10 @@ export const conversationMachine = setup({
     }),
     remove: assign({
       queued: ({ context }, turnId: string) => without(context.queued, turnId),
+    }),
+    drop: assign({
+      queued: ({ context }, turnIds: readonly string[]) =>
+        context.queued.filter((id) => !turnIds.includes(id)),
     }),
     insert: assign({
       queued: ({ context }, { turnId, index }: { turnId: string; index: number }) =>
@@ -328,6 +333,7 @@ export const conversationMachine = setup({
         },
         'conversation.withdraw': withdraws(false),
         'conversation.put-back': putsBack(false),
+        'conversation.lost': loses,
         'conversation.hold': { actions: { type: 'adopt', params: [] } },
         'turn.cancel': [
           {

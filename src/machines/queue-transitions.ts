@@ -114,6 +114,14 @@ export const notQueued = {
   },
 } as const
 
+/** The named turns are gone. Those who asked for the deletion know. */
+export const loses = {
+  actions: {
+    type: 'drop',
+    params: ({ event }: { event: { turnIds: readonly string[] } }) => event.turnIds,
+  },
+} as const
+
 /** A state that accepts a send. Turns that are queued in it are held. */
 export function restState(state: RestState) {
   return {
@@ -131,6 +139,7 @@ export function restState(state: RestState) {
       'conversation.not-queued': notQueued,
       'conversation.withdraw': withdraws(true),
       'conversation.put-back': putsBack(true),
+      'conversation.lost': loses,
       'conversation.resume-queue': {
         ...goesOn,
         actions: [
@@ -163,6 +172,7 @@ export const waitingState = {
     'conversation.replaced': { actions: [...replaces, telling(false)] },
     'conversation.withdraw': withdraws(false),
     'conversation.put-back': putsBack(false),
+    'conversation.lost': loses,
     'conversation.resume-turn': resumes,
     'conversation.sleep': { guard: 'maySleep', target: 'asleep' },
   },

@@ -111,6 +111,11 @@ export class Actors {
     awake.actor.send(event)
   }
 
+  /** Sends an event to a conversation that is awake. One that sleeps knows nothing that it would change. */
+  tell(conversationId: string, event: ConversationMachineEvent): void {
+    this.#awake.get(conversationId)?.actor.send(event)
+  }
+
   /** Notes that a conversation has nothing to do. If that lasts, it is put to sleep. */
   rest(conversationId: string): void {
     if (!this.#awake.has(conversationId)) return
@@ -122,7 +127,7 @@ export class Actors {
   /** Puts a conversation to sleep now, if it rests. */
   sleep(conversationId: string): void {
     this.#resting.delete(conversationId)
-    this.#awake.get(conversationId)?.actor.send({ type: 'conversation.sleep' })
+    this.tell(conversationId, { type: 'conversation.sleep' })
   }
 
   inspect(observer: InspectionObserver): { unsubscribe(): void } {

@@ -8,8 +8,10 @@ import type { Clock } from '../../protocol/clock.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
 import { ignoreRejection } from './host-result.ts'
 
-/** An id has 74 random bits. */
+/** An id has 62 random bits, and the digits of a counter that begins at a random number. */
 const RANDOM_BYTES = 10
+const COUNT_DIGITS = 3
+const LARGEST_COUNT = 16 ** COUNT_DIGITS - 1
 /**
  * The system's randomness costs the same for one id as for many. Each read of it costs more than
  * all other work on an id.
@@ -23,44 +25,40 @@ const VARIANT: Readonly<Record<string, string>> = Object.fromEntries(
 )
 
 /**
- * Returns a function that makes ids of the clock's present time.
+ * Returns a function that makes ids of the clock's present time. They sort in the order in which they
+ * were made, also within a millisecond and where the clock goes back: lists that end a tie by the id have
+ * the older record first.
  *
  * @param random - for replays. Without it, the system's cryptographic randomness is used, so that
  *   nobody can guess the id of another user's conversation.
  */
 export function uuidV7Source(clock: Clock, random?: () => number): () => string {
-  if (random !== undefined) return replayableSource(clock, random)
-  const digits = systemDigits()
-  return () => uuidV7(clock.now(), digits())
-}
-
-/**
- * The host's function may return the same number again and again while its clock stands still. Each
- * id is a new one all the same: it counts.
- */
-function replayableSource(clock: Clock, random: () => number): () => string {
-  let last = ''
-  let repeats = 0
+  const digits = random === undefined ? systemDigits() : () => digitsOf(random)
+  let last = -1
+  let count = 0
   return () => {
-    const id = uuidV7(clock.now(), digitsOf(random))
-    repeats = id === last ? repeats + 1 : 0
-    last = id
-    return repeats === 0 ? id : id.slice(0, -8) + repeats.toString(16).padStart(8, '0')
+    const ms = Math.trunc(Math.min(Math.max(clock.now(), 0), LATEST))
+    const own = digits()
+    count += 1
+    if (ms > last || count > LARGEST_COUNT) {
+      last = Math.min(Math.max(ms, last + 1), LATEST)
+      // From the lower half: so the others of this millisecond have room above.
+      count = Number.parseInt(own.slice(0, COUNT_DIGITS), 16) >> 1
+    }
+    return uuidV7(last, count.toString(16).padStart(COUNT_DIGITS, '0') + own.slice(COUNT_DIGITS))
   }
 }
 
 /**
- * Layout: RFC 9562, section 5.7.
+ * Layout: RFC 9562, section 5.7, with a counter of method 1 in section 6.2.
  *
  * @param ms - UTC epoch milliseconds
- * @param random - 20 random hexadecimal digits; the last one is not used
+ * @param digits - 20 hexadecimal digits, of which the last one is not used: the counter, then random ones
  */
-function uuidV7(ms: number, random: string): string {
-  const time = Math.trunc(Math.min(Math.max(ms, 0), LATEST))
-    .toString(16)
-    .padStart(12, '0')
-  const variant = VARIANT[random[3] as string]
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`
+function uuidV7(ms: number, digits: string): string {
+  const time = ms.toString(16).padStart(12, '0')
+  const variant = VARIANT[digits[3] as string]
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${digits.slice(0, 3)}-${variant}${digits.slice(4, 7)}-${digits.slice(7, 19)}`
 }
 
 /**

@@ -54,7 +54,8 @@ export interface QueueStore {
   /**
    * Puts the first turn of a queue on the active line, all in one transaction.
    *
-   * @throws `turn-not-found` if it is not queued; `cancelled` if it was withdrawn
+   * @throws `turn-not-found` if it is not queued; `conversation-not-found` if it was deleted with its
+   *   conversation, also if there is a new one with the id; `cancelled` if it was withdrawn
    */
   startQueued(start: QueuedStart): Promise<StartedTurn>
 

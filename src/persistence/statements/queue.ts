@@ -147,7 +147,7 @@ export async function readQueuedTurn(
 
 /**
  * The inputs of a turn, in their order: a chain that ends in the last one. A turn that answers a stored
- * message has that one.
+ * message has that one, as other turns may have too.
  *
  * @throws `database-failed` if there is none
  */
@@ -161,17 +161,17 @@ export async function readInputs(
 
 function chainOf(
   { id, input_message_id }: Pick<TurnRow, 'id' | 'input_message_id'>,
-  inputs: Map<string, MessageRow>,
+  inputs: ReadonlyMap<string, MessageRow>,
 ): readonly MessageRow[] {
-  const chain: MessageRow[] = []
+  const chain = new Set<MessageRow>()
   let row = inputs.get(input_message_id)
-  while (row !== undefined) {
-    chain.push(row)
-    inputs.delete(row.id)
+  // Rows that another program changed must not go in a circle.
+  while (row !== undefined && !chain.has(row)) {
+    chain.add(row)
     row = row.depth === null && row.parent_id !== null ? inputs.get(row.parent_id) : undefined
   }
-  if (chain.length === 0) readRow('turn', id, noInput)
-  return chain.toReversed()
+  if (chain.size === 0) readRow('turn', id, noInput)
+  return [...chain].toReversed()
 }
 
 function noInput(): never {

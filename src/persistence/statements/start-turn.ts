@@ -4,7 +4,7 @@
  * Does not decide which turn starts, or when.
  */
 import { sql } from 'kysely'
-import { turnWaiting } from '../../protocol/errors.ts'
+import { conversationNotFound, turnWaiting } from '../../protocol/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Place } from '../ports/conversation-store.ts'
 import type { QueuedStart, StartedTurn } from '../ports/queue-store.ts'
@@ -75,7 +75,11 @@ interface Parent extends FollowedPlace {
   readonly id: string
 }
 
-/** The job returns `undefined` if there is no such queued turn. */
+/**
+ * The job returns `undefined` if there is no such queued turn.
+ *
+ * @throws `conversation-not-found`, `turn-waiting`
+ */
 export function startQueuedJob(
   start: QueuedStart,
   epoch: number,
@@ -83,11 +87,13 @@ export function startQueuedJob(
   const id = toText(start.conversationId)
   return async (tx) => {
     const conversation = await SELECT_ACCEPTING.first(tx, { id, ...ANY_VIEWER })
-    if (conversation === undefined) return undefined
+    if (conversation === undefined) throw conversationNotFound(start.conversationId)
     assertNewest(conversation.epoch, epoch)
     if (conversation.waiting_turn !== null) throw turnWaiting(conversation.waiting_turn)
     const turn = await SELECT_TURN.first(tx, { id: start.turnId })
-    if (turn?.status !== 'queued') return undefined
+    // Turns are deleted with their conversation only. There is a new one with its id.
+    if (turn === undefined) throw conversationNotFound(start.conversationId)
+    if (turn.status !== 'queued') return undefined
     const inputs = await readInputs(tx, turn)
     const bound = bindingOf(start, conversation, turn)
     const on = { tx, start, conversation, turn, epoch, ...bound }

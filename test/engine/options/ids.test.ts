@@ -32,6 +32,23 @@ test('at least 60 bits of an id are random, also while the clock stands still', 
   expect(even.filter(Boolean).length).toBeGreaterThanOrEqual(60)
 })
 
+test.each([
+  ['stands still', () => 1_700_000_000_000],
+  ['goes back', (n: number) => 1_700_000_000_000 - n],
+])('ids sort in the order in which they were made, also where the clock %s', async (_, now) => {
+  let made = 0
+  const clock = Object.assign(new SimulatedClock(), { now: () => now((made += 1)) })
+  const engine = await testEngine({ clock })
+
+  // More than one millisecond has numbers for.
+  const messages = Array.from({ length: 5_000 }, () => ({ role: 'user', content: 'a' }) as const)
+  const { id } = await engine.startConversation({ messages })
+
+  const ids = (await engine.listMessages(id)).map((message) => message.id)
+  expect(ids).toEqual(ids.toSorted())
+  expect(new Set(ids).size).toBe(ids.length)
+})
+
 test('ids differ even where the clock stands still and the randomness is always the same', async () => {
   const engine = await testEngine({ clock: new SimulatedClock(), random: () => 0.5 })
 

@@ -7,7 +7,8 @@ import { testDatabase, testEngine, testProvider } from '../../support/engine.ts'
 import type { Script } from '../../support/provider.ts'
 import { closedGate, hang, streamed } from '../../support/scripts.ts'
 import { ticks } from '../../support/waiting.ts'
-import { queueOf } from './chat.ts'
+import { foreignWriter } from '../../support/foreign-writer.ts'
+import { busyChat, ids, queueOf } from './chat.ts'
 
 interface Report {
   readonly running: string
@@ -88,4 +89,34 @@ test('after a kill between a saved reply and the next start, the next turn is qu
     'two',
     're: two',
   ])
+})
+
+test('after a kill amid two regenerations of one message that replace, both are queued', async () => {
+  const database = await testDatabase()
+  const { engine: first, provider, running } = await busyChat({ database })
+  const { conversationId, id: messageId } = running.userMessage
+  const turns = await Promise.all(
+    [1, 2].map(() => first.regenerate(messageId, { sendPolicy: 'replace' })),
+  )
+  await first.close()
+  // What a kill leaves that comes before the ends of those that were replaced.
+  const writer = foreignWriter(database)
+  for (const [n, { id }] of turns.entries()) {
+    writer.run(
+      "update turn set status = 'queued', queue_place = ?, send_policy = 'replace', ended_at = null where id = ?",
+      n,
+      id,
+    )
+  }
+  writer.close()
+  const engine = await testEngine({ database })
+
+  await engine.putEndpoint('online', { url: provider.url, apiKey: 'sk-test-key', model: 'm' })
+
+  expect(await queueOf(engine, conversationId)).toEqual(ids(turns))
+  await engine.resumeQueue(conversationId)
+  for (const { id } of turns) {
+    const { message } = await (await engine.attachTurn(id)).reply
+    expect(message).toMatchObject({ parentId: messageId, text: 're: running' })
+  }
 })

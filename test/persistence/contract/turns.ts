@@ -62,6 +62,23 @@ export function turnContract(open: OpenStore): void {
     expect(await store.turnParts('t')).toEqual({ turn, input, reply: message, lastSeqs })
   })
 
+  test('tells a turn that was deleted with its conversation from one that is not queued', async () => {
+    const store = await openWith(open, 'c')
+    const { bind } = accept('c', 't')
+    await store.acceptTurn(accept('c', 't'))
+    const start = (conversationId: string, turnId: string) =>
+      store.startQueued({ conversationId, turnId, at: new Date(START), bind })
+
+    await expect(start('c', 't')).rejects.toMatchObject({ code: 'turn-not-found' })
+    for (const [conversationId, turnId] of [
+      ['c', 'gone'],
+      ['gone', 'gone'],
+    ] as const) {
+      const code = 'conversation-not-found'
+      await expect(start(conversationId, turnId)).rejects.toMatchObject({ code })
+    }
+  })
+
   test('takes a key once in a conversation, whatever else is in its transaction', async () => {
     const store = await openWith(open, 'c', 'other')
     const keyed = (id: string, turnId: string) =>

@@ -35,6 +35,8 @@ interface QueueParts {
 
 export class TurnQueue {
   readonly #parts: QueueParts
+  /** The turns whose end before their start was told. */
+  readonly #finished = new WeakSet<LiveTurn>()
   /** The inputs of turns that have several. */
   readonly inputs: QueueInputs
 
@@ -175,6 +177,9 @@ export class TurnQueue {
     live.replyFeed.wait()
     if (live.isCancelled) return void this.withdraw(live, putBack)
     if (hasCode(live.refusal, 'turn-not-found')) return this.#lose(live)
+    if (hasCode(live.refusal, 'conversation-not-found')) {
+      return this.#forget(live, live.refusal as ColloquyError)
+    }
     recordFault(live.refusal, this.#parts.options.logger, 'A queued turn could not be started.')
     live.refusal = undefined
     live.recording = undefined
@@ -182,13 +187,17 @@ export class TurnQueue {
     putBack()
   }
 
-  /** Rejects the replies of a deleted conversation's queued turns. Their rows are gone. */
-  forgetConversation(conversationId: string, error: ColloquyError): void {
-    for (const live of this.#parts.live.in(conversationId)) {
-      if (!live.isQueued) continue
-      const ended = this.#endedRecord(live, 'cancelled', error)
-      this.#finish(live, error, ended && { type: 'turn.cancelled', turn: ended })
-    }
+  /**
+   * Rejects the replies of a deleted conversation's queued turns, whose rows are gone, and returns their
+   * ids. One that is still being written is left out: its write comes after the deletion, and finds no
+   * conversation, or a new one.
+   */
+  forgetConversation(conversationId: string, error: ColloquyError): readonly string[] {
+    const gone = this.#parts.live
+      .in(conversationId)
+      .filter(({ isQueued, isWriting }) => isQueued && !isWriting)
+    for (const live of gone) this.#forget(live, error)
+    return gone.map(({ turnId }) => turnId)
   }
 
   /** Rejects the replies of all queued turns, which stay queued in the database. */
@@ -232,6 +241,12 @@ export class TurnQueue {
     return live
   }
 
+  /** The turn went with its conversation. */
+  #forget(live: LiveTurn, error: ColloquyError): void {
+    const turn = this.#endedRecord(live, 'cancelled', error)
+    this.#finish(live, error, turn && { type: 'turn.cancelled', turn })
+  }
+
   /** Another writer ended or deleted the turn. */
   #lose(live: LiveTurn): void {
     const error = new ColloquyError(
@@ -251,8 +266,11 @@ export class TurnQueue {
     return queued && { ...queued.turn, status, error: errorRecord(error), endedAt }
   }
 
+  /** Tells the end of a turn, once: its conversation may be deleted while the end is being written. */
   #finish(live: LiveTurn, error: ColloquyError | undefined, end?: TurnHappening): void {
     live.isQueued = false
+    if (this.#finished.has(live)) return
+    this.#finished.add(live)
     if (end !== undefined) live.replyFeed.publish(end, this.#parts.options.steadyClock)
     // The events are delivered by then.
     setImmediate(() => {
