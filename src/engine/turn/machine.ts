@@ -32,7 +32,7 @@ import { phaseReport } from './live-turn/phase.ts'
 import type { TurnQueue } from './queue/queue.ts'
 import type { QueueWrites } from './queue/writes.ts'
 import type { TurnEnding } from './record/ending.ts'
-import { noFigures } from './step/step.ts'
+import { noFigures } from './step/exchange.ts'
 import type { WaitingTurns } from './wait/waiting-turns.ts'
 
 interface MachineParts {

@@ -12,8 +12,9 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { migrate } from '../schema/migrate.ts'
 import { ENTITIES } from '../schema/schema.ts'
+import { PATIENCE_MS } from '../sql-access.ts'
 import { SqlDatabase } from '../sql-database.ts'
-import { PATIENCE_MS, SqlStore } from '../sql-store.ts'
+import { type SqlStore, sqlStore } from '../sql-store.ts'
 import { recoveryJob } from '../statements/recovery.ts'
 import { Command, type Connection } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
@@ -98,7 +99,10 @@ export async function openUnguarded(
     if (interrupted > 0) {
       options.logger?.info({ interrupted }, 'Turns of a process that had died were ended.')
     }
-    return new SqlStore(database, writer, epoch, {
+    return sqlStore({
+      database,
+      writer,
+      epoch,
       release,
       isLocked: () => lock?.isHeld ?? true,
       logger: options.logger,

@@ -10,7 +10,7 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import type { Logger } from '../../protocol/logger.ts'
 import { isBehind } from '../schema/migrate.ts'
 import { SqlDatabase } from '../sql-database.ts'
-import { SqlStore } from '../sql-store.ts'
+import { type SqlStore, sqlStore } from '../sql-store.ts'
 import { Command, type Connection } from '../statements/statement.ts'
 import { WriterQueue } from '../writer/writer-queue.ts'
 import { SqliteConnection } from './connection.ts'
@@ -59,14 +59,14 @@ export async function openSqliteView(database: string, logger?: Logger): Promise
     )
   }
   const connection = new SqliteConnection(opened)
-  const view = new SqlDatabase(connection, {
+  const reading = new SqlDatabase(connection, {
     begin: BEGIN,
     classify: databaseError,
     isShared: true,
     disconnect: async () => void opened.close(),
   })
   const writer = new WriterQueue<Connection>(() => Promise.reject(readOnly()))
-  return new SqlStore(view, writer, 0, { isLocked: () => false, logger })
+  return sqlStore({ database: reading, writer, epoch: 0, isLocked: () => false, logger })
 }
 
 function openReadable(path: string): Database.Database {

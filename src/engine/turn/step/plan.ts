@@ -9,8 +9,7 @@ import type { Toolbox } from '../../../tools/toolbox.ts'
 import { checked, group, settings, text } from '../../options/check.ts'
 import type { PrepareStep, StepInfo, StepPlan } from '../../options/options.ts'
 import { toolChoice } from '../../options/tool-schemas.ts'
-
-export type { StepInfo, StepPlan }
+import type { SteppedTurn } from './port.ts'
 
 const planSchema = group({
   tools: v.optional(v.array(v.string())),
@@ -21,15 +20,57 @@ const planSchema = group({
   stop: v.optional(v.boolean()),
 })
 
-/** @throws `prepare-failed` */
-export async function stepPlan(
-  ask: PrepareStep,
+export class HostPlan {
+  readonly #turn: SteppedTurn
+  readonly #ask: PrepareStep | undefined
+  #plan: StepPlan | undefined
+
+  /** @param byDefault - the `prepareStep` of the engine, for a send that has none */
+  constructor(turn: SteppedTurn, byDefault: PrepareStep | undefined) {
+    this.#turn = turn
+    this.#ask = turn.request.options.prepareStep ?? byDefault
+  }
+
+  /** The plan, once it is made. All attempts of the step have the same. */
+  get plan(): StepPlan | undefined {
+    return this.#plan
+  }
+
+  /** True if the host has a `prepareStep`. */
+  get isWanted(): boolean {
+    return this.#ask !== undefined
+  }
+
+  /**
+   * Asks the host, which may be done once.
+   *
+   * @throws `prepare-failed`
+   */
+  async make(step: number, asked: Pick<StepInfo, 'endpoint' | 'model'>): Promise<StepPlan> {
+    const { request, replyFeed, bound, tools, usage: usageSoFar } = this.#turn
+    const parts = replyFeed.parts()
+    const usage = usageSoFar()
+    const info: StepInfo = {
+      turnId: request.turnId,
+      conversation: bound.conversation,
+      ...asked,
+      step,
+      calls: parts.filter((part) => part.type === 'tool-call'),
+      ...(usage !== undefined && { usage }),
+    }
+    this.#plan = await answerOf(this.#ask, info, tools.tools)
+    return this.#plan
+  }
+}
+
+async function answerOf(
+  ask: PrepareStep | undefined,
   info: StepInfo,
   tools: Toolbox,
 ): Promise<StepPlan> {
   let given: unknown
   try {
-    given = await ask(info)
+    given = await ask?.(info)
   } catch (cause) {
     throw new ColloquyError('prepare-failed', 'The prepareStep function threw.', { cause })
   }
