@@ -121,6 +121,69 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     await page.locator('.queue').waitFor({ state: 'hidden' })
   })
 
+  test('shows the queue as it is, whichever answer of the server comes last', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    provider.next(chatReply(['slow', ' one'], { gate }), chatReply(['to the second']))
+    const page = await openPage(browser, url)
+    await say(page, 'one')
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['slow'])
+    // Answers to what was asked while nothing was queued come after all others.
+    const early = Promise.withResolvers<void>()
+    let held = 0
+    await page.route('**/queue', async (route) => {
+      const response = await route.fetch()
+      if (/"queued":\[\]/.test(await response.text())) {
+        held += 1
+        await early.promise
+      }
+      await route.fulfill({ response })
+    })
+    await page.reload()
+    await expect.poll(() => held).toBeGreaterThan(0)
+    for (const text of ['two', 'three']) {
+      await say(page, text)
+      await expect.poll(() => messageBox(page).inputValue()).toBe('')
+    }
+    early.resolve()
+    const waiting = page.locator('.queue li')
+    await expect.poll(() => waiting.allInnerTexts()).toEqual(['two', 'three'])
+    await page.unrouteAll({ behavior: 'wait' })
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))')
+    expect(await waiting.allInnerTexts()).toEqual(['two', 'three'])
+    provider.next(chatReply(['to the third']))
+    step(1)
+    await page.locator('.queue').waitFor({ state: 'hidden' })
+  })
+
+  test('takes a double click for one', async () => {
+    const { provider, url } = await pageHost()
+    provider.next(chatReply(['first']), chatReply(['second']))
+    const page = await openPage(browser, url)
+    await say(page, 'hello')
+    await expect.poll(() => replies(page)).toEqual(['first'])
+    let asked = 0
+    await page.route('**/regenerate', (route) => {
+      asked += 1
+      return route.continue()
+    })
+    await button(page, 'Regenerate').dblclick()
+    await expect.poll(() => replies(page)).toEqual(['second'])
+    expect(asked).toBe(1)
+    await button(page, 'Edit').click()
+    await page.route('**/edit', (route) => {
+      asked += 1
+      return route.continue()
+    })
+    provider.next(chatReply(['third']))
+    await page.getByRole('textbox', { name: 'Edit your message' }).fill('another')
+    await button(page, 'Send again').dblclick()
+    await expect.poll(() => replies(page)).toEqual(['third'])
+    expect(asked).toBe(2)
+    expect(await page.locator('.toast').count()).toBe(0)
+  })
+
   test('holds the queue after a stop, until it is told to go on', async () => {
     const { provider, url } = await pageHost()
     const { gate, step } = steps()
@@ -184,6 +247,24 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     expect(await messageBox(page).inputValue()).toBe('')
   })
 
+  test('keeps the first text of a conversation that was refused, also over a reload', async () => {
+    const { provider, url } = await pageHost()
+    const page = await openPage(browser, url, { allow: /status of 500/ })
+    await page.route('**/messages', (route) => route.fulfill({ status: 500, body: 'no' }))
+    await say(page, 'do not lose this')
+    await page.locator('.composer .failure').waitFor()
+    expect(new URL(page.url()).pathname).toMatch(/^\/c\//)
+    await page.unroute('**/messages')
+    await page.reload()
+    await expect.poll(() => messageBox(page).inputValue()).toBe('do not lose this')
+    provider.next(chatReply(['it was not lost']))
+    await messageBox(page).press('Enter')
+    await expect.poll(() => replies(page)).toEqual(['it was not lost'])
+    await page.reload()
+    await expect.poll(() => replies(page)).toEqual(['it was not lost'])
+    expect(await messageBox(page).inputValue()).toBe('')
+  })
+
   test('folds reasoning once it is over, and says how long it took', async () => {
     const { provider, url } = await pageHost()
     const { gate, step } = steps()
@@ -194,11 +275,19 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     const details = page.locator('.reasoning')
     await expect.poll(() => details.innerText()).toContain('Let me')
     expect(await details.getAttribute('open')).toBe('')
-    step(2)
-    await expect.poll(() => details.locator('summary').innerText()).toMatch(/^Thought for /)
-    expect(await details.getAttribute('open')).toBe(null)
+    // Its beginning was seen before the reload.
     await page.reload()
-    await expect.poll(() => details.locator('summary').innerText()).toBe('Reasoning')
+    await expect.poll(() => details.locator('summary').innerText()).toBe('Thinking…')
+    step(2)
+    const summary = () => details.locator('summary').innerText()
+    await expect.poll(summary).toMatch(/^Thought for /)
+    expect(await details.getAttribute('open')).toBe(null)
+    const told = await summary()
+    await page.reload()
+    await expect.poll(summary).toBe(told)
+    // Another browser has not seen it.
+    const other = await openPage(browser, page.url())
+    await expect.poll(() => other.locator('.reasoning summary').innerText()).toBe('Reasoning')
   })
 
   test('shows a tool with its arguments, state and result', async () => {
@@ -215,6 +304,9 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     await expect.poll(() => card.innerText()).toMatch(/weather\s+Runs…/)
     await card.locator('summary').click()
     await expect.poll(() => card.innerText()).toContain('"city": "Oslo"')
+    await page.reload()
+    await expect.poll(() => card.innerText()).toMatch(/weather\s+Runs…/)
+    await card.locator('summary').click()
     finish({ celsius: 21 })
     await expect.poll(() => card.innerText()).toMatch(/weather\s+Done/)
     await expect.poll(() => card.innerText()).toContain('"celsius": 21')

@@ -131,6 +131,29 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
     await expect.poll(() => messageBox(page).inputValue()).toBe('draft of one')
   })
 
+  test('leaves a box alone whose conversation was opened during a send of another', async () => {
+    const { engine, url } = await pageHost()
+    const one = await engine.startConversation({ title: 'One' })
+    await engine.startConversation({ title: 'Two' })
+    const page = await openPage(browser, `${url}c/${one.id}`, { allow: /status of 500/ })
+    const refused = Promise.withResolvers<void>()
+    await page.route('**/messages', async (route) => {
+      if (route.request().method() !== 'POST') return route.continue()
+      await refused.promise
+      return route.fulfill({ status: 500, body: 'no' })
+    })
+    await say(page, 'to the first')
+    await page.getByRole('link', { name: 'Two' }).click()
+    await messageBox(page).fill('for the second')
+    expect(await button(page, 'Send').isEnabled()).toBe(true)
+    refused.resolve()
+    await page.getByText('The server answered with status 500.').waitFor()
+    expect(await page.locator('.composer .failure').isVisible()).toBe(false)
+    expect(await messageBox(page).inputValue()).toBe('for the second')
+    await page.getByRole('link', { name: 'One' }).click()
+    expect(await messageBox(page).inputValue()).toBe('to the first')
+  })
+
   test('shows a reply in two tabs within a second, and stops it from either', async () => {
     const { provider, url } = await pageHost()
     const { gate, step } = steps()
@@ -164,13 +187,16 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
     await expect.poll(() => titles(page)).toEqual(['Gone'])
     await engine.deleteConversation(id)
     await expect.poll(() => new URL(page.url()).pathname).toBe('/')
+    await page.getByText('This conversation does not exist').waitFor()
     await page.goto(`${url}c/${id}`)
     await page.getByText('This conversation does not exist').waitFor()
   })
 
   test('shows more of the list, and earlier messages, when asked', async () => {
-    const { engine, url } = await pageHost()
-    for (let n = 0; n < 52; n += 1) await engine.startConversation({ title: `Number ${n}` })
+    const { engine, provider, url } = await pageHost()
+    const first = await engine.startConversation({ title: 'Number 0' })
+    const more = Array.from({ length: 109 }, (_, n) => `Number ${n + 1}`)
+    await Promise.all(more.map((title) => engine.startConversation({ title })))
     const messages = Array.from({ length: 210 }, (_, n) => ({
       role: n % 2 === 0 ? ('user' as const) : ('assistant' as const),
       content: `message ${n}`,
@@ -180,7 +206,12 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
     await expect.poll(() => page.locator('.message').count()).toBe(200)
     await expect.poll(() => page.locator('nav .conversations li').count()).toBe(50)
     await button(page, 'Show older').click()
-    await expect.poll(() => page.locator('nav .conversations li').count()).toBe(53)
+    await expect.poll(() => page.locator('nav .conversations li').count()).toBe(100)
+    // A conversation that the list has not seen makes it load again.
+    provider.next(chatReply(['hello']))
+    await engine.send(first.id, 'hello')
+    await expect.poll(async () => (await titles(page))[0]).toBe('Number 0')
+    expect(await page.locator('nav .conversations li').count()).toBe(100)
     await button(page, 'Show earlier messages').click()
     await expect.poll(() => page.locator('.message').count()).toBe(210)
     expect(await page.locator('.message').first().innerText()).toContain('message 0')
@@ -210,8 +241,20 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
     await engine.putEndpoint('airplane', { url: provider.url, model: 'tiny' })
     const page = await openPage(browser, url)
     const control = page.getByRole('switch', { name: 'Airplane mode' })
+    // An answer that was on its way during the click tells nothing any more.
+    const early = Promise.withResolvers<void>()
+    await page.route('**/settings', async (route) => {
+      const response = await route.fetch()
+      if (route.request().method() === 'GET') await early.promise
+      await route.fulfill({ response })
+    })
+    await page.evaluate("dispatchEvent(new Event('focus'))")
     await control.click()
     await expect.poll(() => control.getAttribute('aria-checked')).toBe('true')
+    early.resolve()
+    await page.unrouteAll({ behavior: 'wait' })
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))')
+    expect(await control.getAttribute('aria-checked')).toBe('true')
     provider.next(chatReply(['from here']))
     await say(page, 'hello')
     await expect.poll(() => replies(page)).toEqual(['from here'])

@@ -59,7 +59,7 @@ class Page {
       await this.#open?.chat.edit(message.id, withFiles(message, text))
       this.#transcript.scrolling.toEnd()
     },
-    regenerate: (message) => void this.#try(() => this.#open?.chat.regenerate(message.id)),
+    regenerate: (message) => void this.#once(() => this.#open?.chat.regenerate(message.id)),
     turnTo: (message, step) => void this.#turnTo(message, step),
     remedy: (failure) => void this.#mend(failure),
     answer: (callId, approved) =>
@@ -72,6 +72,7 @@ class Page {
   readonly #composer = new Composer(
     {
       send: (text) => this.#send(text),
+      failed: this.#fail,
       stop: () => void this.#stop(),
       editLast: () => this.#transcript.editLast(),
       changed: (text) => this.#drafts.write(this.#open?.id, text),
@@ -86,6 +87,8 @@ class Page {
     [this.#models.element],
   )
   #open: OpenChat | undefined
+  /** How often another place was shown. */
+  #shown = 0
 
   start(): void {
     const { scrolling } = this.#transcript
@@ -112,7 +115,9 @@ class Page {
       if (conversationId === undefined || conversationId !== this.#open?.id) return
       this.#open.event(event)
       this.#announcer.event(event.type, turnId)
-      if (change === 'deleted') this.#go(undefined)
+      if (change !== 'deleted') return
+      this.#toasts.show({ text: TEXTS.gone })
+      this.#go(undefined)
     })
     addEventListener('popstate', () => this.#show(conversationIn(location.pathname)))
     addEventListener('keydown', (event) => this.#key(event))
@@ -143,10 +148,11 @@ class Page {
 
   #show(id: string | undefined): void {
     if (id === this.#open?.id && id !== undefined) return
+    this.#shown += 1
     const had = this.#open
     this.#open = id === undefined ? undefined : new OpenChat(id, this.#draw)
     had?.close()
-    this.#composer.setText(this.#drafts.read(id))
+    this.#composer.open(id, this.#drafts.read(id))
     this.#transcript.open(this.#open)
     this.#draw()
   }
@@ -173,24 +179,31 @@ class Page {
     }
   }
 
-  async #send(text: string): Promise<void> {
-    const open = this.#open ?? (await this.#begin())
+  async #send(text: string): Promise<string> {
+    const id = this.#open?.id ?? (await this.#begin(text))
     this.#transcript.scrolling.toEnd()
-    await open.chat.send(text, { clientId: crypto.randomUUID(), sendPolicy: 'queue' })
-    this.#drafts.write(open.id, '')
+    const options = { clientId: crypto.randomUUID(), sendPolicy: 'queue' } as const
+    await client.conversation(id).send(text, options)
+    this.#drafts.write(id, '')
+    return id
   }
 
-  /** Makes a conversation for its first message. */
-  async #begin(): Promise<OpenChat> {
+  /** Makes a conversation for its first message, which is its draft until it is sent. */
+  async #begin(text: string): Promise<string> {
     const { endpoint, model } = this.#models.choice ?? {}
+    const shown = this.#shown
     const conversation = await client.conversations.create({ endpoint, model })
+    const { id } = conversation
     this.#conversations.put(conversation)
     this.#drafts.write(undefined, '')
-    const open = new OpenChat(conversation.id, this.#draw)
-    this.#open = open
-    history.pushState(null, '', addressOf(conversation.id))
-    this.#transcript.open(open)
-    return open
+    this.#drafts.write(id, text)
+    // Whoever went elsewhere meanwhile stays there.
+    if (shown !== this.#shown) return id
+    this.#composer.begun(id)
+    this.#open = new OpenChat(id, this.#draw)
+    history.pushState(null, '', addressOf(id))
+    this.#transcript.open(this.#open)
+    return id
   }
 
   async #stop(): Promise<void> {
@@ -212,6 +225,16 @@ class Page {
     }
   }
 
+  #isAsking = false
+
+  /** Asks for a turn, unless one is asked for already: a double click is one. */
+  async #once(work: () => Promise<unknown> | undefined): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    await this.#try(work)
+    this.#isAsking = false
+  }
+
   async #turnTo(message: Message, step: -1 | 1): Promise<void> {
     const chat = this.#open?.chat
     await this.#try(async () => {
@@ -226,7 +249,7 @@ class Page {
     if (remedy === 'new') return this.#go(undefined)
     if (remedy === 'model') return this.#models.focus()
     if (remedy === 'airplane') await this.#airplane.set(false)
-    await this.#try(() => this.#open?.chat.retry())
+    await this.#once(() => this.#open?.chat.retry())
   }
 
   async #chooseModel(choice: { readonly endpoint: string; readonly model: string }): Promise<void> {

@@ -6,6 +6,7 @@ export type Message = ChatState['messages'][number]
 export type Part = Message['parts'][number]
 export type ToolCallPart = Extract<Part, { type: 'tool-call' }>
 export type ToolResultPart = Extract<Part, { type: 'tool-result' }>
+export type ToolProgress = NonNullable<ChatState['tools']>[number]
 export type RunningTurn = NonNullable<ChatState['turn']>
 export type Phase = RunningTurn['phase']
 export type Accepted = Awaited<ReturnType<Chat['send']>>

@@ -6,8 +6,10 @@ import { refusalOf, type Failure } from './failures.ts'
 import { growingBox } from './growing-box.ts'
 
 export interface ComposerEvents {
-  /** Rejects if the server refused the text. */
-  send(text: string): Promise<void>
+  /** Rejects if the server refused the text. @returns the conversation that has it now */
+  send(text: string): Promise<string>
+  /** A send failed, and the box has the text of another conversation by now. */
+  failed(error: unknown): void
   stop(): void
   editLast(): boolean
   changed(text: string): void
@@ -24,6 +26,10 @@ export class Composer {
   readonly #events: ComposerEvents
   #isSending = false
   #isRunning = false
+  /** The conversation whose text is in the box. */
+  #place: string | undefined
+  /** How often the box got the text of another conversation. */
+  #moves = 0
 
   /** @param aside - what stands beside the buttons */
   constructor(events: ComposerEvents, above: readonly Node[], aside: readonly Node[]) {
@@ -62,8 +68,20 @@ export class Composer {
     this.setRunning(false)
   }
 
+  /** The new conversation, whose text is in the box, is there now. */
+  begun(place: string): void {
+    this.#place = place
+  }
+
   /** The text of another conversation. */
-  setText(text: string): void {
+  open(place: string | undefined, text: string): void {
+    this.#place = place
+    this.#moves += 1
+    this.#isSending = false
+    this.#setText(text)
+  }
+
+  #setText(text: string): void {
     this.#box.value = text
     this.#box.dispatchEvent(new Event('input'))
     this.#failure.show(undefined)
@@ -80,7 +98,7 @@ export class Composer {
   }
 
   submit(text: string): void {
-    this.setText(text)
+    this.#setText(text)
     void this.#submit()
   }
 
@@ -103,21 +121,27 @@ export class Composer {
   async #submit(): Promise<void> {
     const text = this.#box.value
     if (text.trim() === '' || this.#isSending) return
+    const moves = this.#moves
     this.#isSending = true
     this.#showButtons()
     try {
-      await this.#events.send(text)
-      this.#failure.show(undefined)
-      // What was typed meanwhile is not sent, and stays.
-      const { value } = this.#box
-      this.#box.value = value.startsWith(text) ? value.slice(text.length) : value
-      this.#box.dispatchEvent(new Event('input'))
+      const place = await this.#events.send(text)
+      if (place === this.#place) this.#clear(text)
     } catch (error) {
-      this.#failure.show(refusalOf(error))
+      if (moves === this.#moves) this.#failure.show(refusalOf(error))
+      else this.#events.failed(error)
     } finally {
-      this.#isSending = false
+      if (moves === this.#moves) this.#isSending = false
       this.#showButtons()
     }
+  }
+
+  /** What was typed meanwhile is not sent, and stays. */
+  #clear(sent: string): void {
+    this.#failure.show(undefined)
+    const { value } = this.#box
+    this.#box.value = value.startsWith(sent) ? value.slice(sent.length) : value
+    this.#box.dispatchEvent(new Event('input'))
   }
 
   async #remedy(failure: Failure): Promise<void> {

@@ -16,6 +16,7 @@ export class EditView {
   readonly #box = growingBox({ 'aria-label': TEXTS.editing })
   readonly #failure = new FailureView(() => void this.#save())
   readonly #events: EditEvents
+  #isSaving = false
 
   constructor(text: string, events: EditEvents) {
     this.#events = events
@@ -60,11 +61,14 @@ export class EditView {
 
   async #save(): Promise<void> {
     const text = this.#box.value
-    if (text.trim() === '') return
+    if (text.trim() === '' || this.#isSaving) return
+    this.#isSaving = true
     try {
       await this.#events.save(text)
     } catch (error) {
       this.#failure.show(refusalOf(error))
+    } finally {
+      this.#isSaving = false
     }
   }
 }

@@ -2,9 +2,8 @@
 import { copyButton } from '../copying.ts'
 import { h, iconButton, setChildren, setText } from '../elements.ts'
 import { PartsView } from '../reply/parts-view.ts'
-import type { CallProgress } from '../reply/tool-card.ts'
 import { count, fullTime, TEXTS } from '../texts.ts'
-import type { Message, Receipt, ToolResultPart, Usage } from '../views.ts'
+import type { Message, Receipt, ToolProgress, ToolResultPart, Usage } from '../views.ts'
 import { EditView } from './edit-view.ts'
 import type { LineItem } from './line.ts'
 
@@ -22,14 +21,14 @@ export interface MessageContext {
   readonly isBusy: boolean
   readonly receipt: Receipt | undefined
   readonly results: ReadonlyMap<string, ToolResultPart>
-  readonly progress: ReadonlyMap<string, CallProgress>
+  readonly tools: ReadonlyMap<string, ToolProgress>
   readonly questions: ReadonlyMap<string, (isApproved: boolean) => void>
 }
 
 export class MessageView {
   readonly element: HTMLElement
   readonly #actions: MessageActions
-  readonly #parts = new PartsView()
+  readonly #parts: PartsView
   readonly #text = h('div', { class: 'said', dir: 'auto' })
   readonly #note = h('p', { class: 'note' })
   readonly #figures = h('p', { class: 'figures' })
@@ -42,6 +41,7 @@ export class MessageView {
   constructor({ id, role }: LineItem, actions: MessageActions) {
     this.#actions = actions
     this.#isUser = role === 'user'
+    this.#parts = new PartsView(id)
     const speaker = h('h2', { class: 'hidden' }, this.#isUser ? TEXTS.you : TEXTS.reply)
     const body = this.#isUser ? this.#text : this.#parts.element
     this.element = h('li', { class: `message ${role}`, 'data-message': id })
@@ -67,7 +67,7 @@ export class MessageView {
         isGrowing: message === undefined,
         isRunning: context.isRunning,
         results: context.results,
-        progress: context.progress,
+        tools: context.tools,
         questions: context.questions,
       })
     }
@@ -89,7 +89,7 @@ export class MessageView {
       had.isBusy === context.isBusy &&
       had.isRunning === context.isRunning &&
       had.receipt === context.receipt &&
-      // Cards show what the stream tells of calls, which no message has.
+      // Cards show what calls do, which no message has.
       !context.isRunning &&
       had.results.size === context.results.size
     )

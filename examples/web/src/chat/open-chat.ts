@@ -50,6 +50,9 @@ export class OpenChat {
   readonly #close: () => void
   #isLive = false
   #isClosed = false
+  #isReadingQueue = false
+  /** The queue changed while it was read. */
+  #isQueueStale = false
 
   constructor(id: string, changed: () => void) {
     this.id = id
@@ -115,12 +118,21 @@ export class OpenChat {
     return undefined
   }
 
+  /** One read at a time: of two at once, the older answer may come last. */
   async readQueue(): Promise<void> {
+    this.#isQueueStale = true
+    if (this.#isReadingQueue) return
+    this.#isReadingQueue = true
     try {
-      this.queue = await ask<Queue>('GET', `/api/conversations/${this.id}/queue`)
+      while (this.#isQueueStale && !this.#isClosed) {
+        this.#isQueueStale = false
+        this.queue = await ask<Queue>('GET', `/api/conversations/${this.id}/queue`)
+      }
       if (!this.#isClosed) this.#changed()
     } catch {
       // The connection tells what is wrong. The queue is read again once it is live.
+    } finally {
+      this.#isReadingQueue = false
     }
   }
 

@@ -76,8 +76,10 @@ export class Transcript {
 
   #showMessages({ items, results }: Line, runningId: string | undefined): void {
     const chat = this.#chat
+    const { tools = [], calls = [] } = chat?.state ?? {}
+    const toolsById = new Map(tools.map((each) => [each.toolCallId, each]))
     const questions = new Map(
-      (chat?.state.calls ?? [])
+      calls
         .filter(({ waitsFor }) => waitsFor === 'decision')
         .map(({ toolCallId, callId }) => [
           toolCallId,
@@ -95,7 +97,7 @@ export class Transcript {
         isBusy: runningId !== undefined,
         receipt: chat?.receipts.get(item.turnId),
         results,
-        progress: chat?.progress.calls ?? new Map(),
+        tools: toolsById,
         questions,
       })
     }

@@ -1,33 +1,20 @@
 /**
- * What the running turn does, beyond its text: its phase with the time of the next attempt, and its
- * tool calls. Made of the events of the stream.
+ * What the running turn does, in words: its phase, with the time of the next attempt and the reason, which
+ * events of the stream tell.
  */
 import type { ListEvent } from 'colloquy/client'
-import type { CallProgress } from '../reply/tool-card.ts'
 import { secondsUntil, TEXTS } from '../texts.ts'
 import type { Phase } from '../views.ts'
 
 interface TurnEvent {
   readonly turnId?: string
-  readonly phase?: Phase
-  readonly attempt?: number
   readonly retryAt?: string
   readonly error?: { readonly message: string }
-  readonly callId?: string
-  readonly toolCallId?: string
-  readonly value?: unknown
 }
 
 export class TurnProgress {
   #turnId: string | undefined
   #waiting: { readonly retryAt: number; readonly message: string } | undefined
-  readonly #calls = new Map<string, CallProgress>()
-  /** The provider's id of a call, by the engine's. */
-  readonly #ids = new Map<string, string>()
-
-  get calls(): ReadonlyMap<string, CallProgress> {
-    return this.#calls
-  }
 
   /** True while a countdown is shown. */
   get isWaiting(): boolean {
@@ -37,7 +24,10 @@ export class TurnProgress {
   /** @returns true if something changed that is shown */
   take({ type, data }: ListEvent): boolean {
     const event = data as TurnEvent
-    if (event.turnId !== undefined && event.turnId !== this.#turnId) this.#begin(event.turnId)
+    if (event.turnId !== undefined && event.turnId !== this.#turnId) {
+      this.#turnId = event.turnId
+      this.#waiting = undefined
+    }
     if (type === 'turn.phase') {
       const { retryAt, error } = event
       this.#waiting =
@@ -46,31 +36,8 @@ export class TurnProgress {
           : { retryAt: Date.parse(retryAt), message: error?.message ?? '' }
       return true
     }
-    if (/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) {
-      this.#waiting = undefined
-      return true
-    }
-    return this.#takeCall(type, event)
-  }
-
-  #begin(turnId: string): void {
-    this.#turnId = turnId
+    if (!/^turn\.(done|cancelled|failed|interrupted)$/.test(type)) return false
     this.#waiting = undefined
-    this.#calls.clear()
-    this.#ids.clear()
-  }
-
-  #takeCall(type: string, { callId = '', toolCallId, value }: TurnEvent): boolean {
-    if (type === 'tool.started' && toolCallId !== undefined) {
-      this.#ids.set(callId, toolCallId)
-      this.#calls.set(toolCallId, { state: 'started' })
-      return true
-    }
-    const known = this.#ids.get(callId)
-    if (known === undefined) return false
-    if (type === 'tool.progress') this.#calls.set(known, { state: 'started', value })
-    else if (type === 'tool.finished') this.#calls.set(known, { state: 'finished' })
-    else return false
     return true
   }
 

@@ -2,9 +2,9 @@
 import { h, setChildren } from '../elements.ts'
 import { MarkdownView } from '../markdown/markdown-view.ts'
 import { TEXTS } from '../texts.ts'
-import type { Part, ToolResultPart } from '../views.ts'
+import type { Part, ToolProgress, ToolResultPart } from '../views.ts'
 import { ReasoningView } from './reasoning-view.ts'
-import { ToolCard, type CallProgress } from './tool-card.ts'
+import { ToolCard } from './tool-card.ts'
 
 export interface PartsContext {
   /** True while parts may grow. */
@@ -13,7 +13,8 @@ export interface PartsContext {
   readonly isRunning: boolean
   /** Results that came as messages of their own. */
   readonly results: ReadonlyMap<string, ToolResultPart>
-  readonly progress: ReadonlyMap<string, CallProgress>
+  /** What calls without a result do now, by the provider's id of the call. */
+  readonly tools: ReadonlyMap<string, ToolProgress>
   /** The answers that calls wait for, by the provider's id of the call. */
   readonly questions: ReadonlyMap<string, (isApproved: boolean) => void>
 }
@@ -25,10 +26,15 @@ interface PartView {
 }
 
 export class PartsView {
+  readonly #messageId: string
   readonly element = h('div', { class: 'parts' })
   readonly #views: PartView[] = []
   readonly #results = new Map<string, ToolResultPart>()
   #isFirst = true
+
+  constructor(messageId: string) {
+    this.#messageId = messageId
+  }
 
   update(parts: readonly Part[], context: PartsContext): void {
     const isFresh = this.#isFirst && parts.length <= 1
@@ -40,7 +46,7 @@ export class PartsView {
     for (const [index, part] of parts.entries()) {
       let view = this.#views[index]
       if (view?.type !== part.type)
-        view = this.#views[index] = this.#viewOf(part, isFresh, parts[index - 1])
+        view = this.#views[index] = this.#viewOf(part, index, isFresh, parts[index - 1])
       view.update(part, index === last, context)
     }
     this.#views.length = parts.length
@@ -50,12 +56,12 @@ export class PartsView {
     )
   }
 
-  #viewOf(part: Part, isFresh: boolean, before: Part | undefined): PartView {
+  #viewOf(part: Part, index: number, isFresh: boolean, before: Part | undefined): PartView {
     switch (part.type) {
       case 'text':
         return textView()
       case 'reasoning':
-        return reasoningView(isFresh || this.#views.length > 0)
+        return reasoningView(`${this.#messageId} ${index}`, isFresh || this.#views.length > 0)
       case 'tool-call':
         return this.#toolView(part.toolName)
       case 'tool-result':
@@ -76,15 +82,15 @@ export class PartsView {
       type: 'tool-call',
       element: card.element,
       update: (part, isLast, context) => {
-        const { isGrowing, isRunning, results, progress, questions } = context
+        const { isGrowing, isRunning, results, tools, questions } = context
         if (part.type !== 'tool-call') return
         const { toolCallId } = part
         card.update({
           call: part,
           result: this.#results.get(toolCallId) ?? results.get(toolCallId),
-          progress: progress.get(toolCallId),
+          progress: tools.get(toolCallId),
           isRunning,
-          isWritten: !isGrowing || !isLast || progress.has(toolCallId),
+          isWritten: !isGrowing || !isLast || tools.has(toolCallId),
           answer: questions.get(toolCallId),
         })
       },
@@ -103,8 +109,8 @@ function textView(): PartView {
   }
 }
 
-function reasoningView(isFresh: boolean): PartView {
-  const view = new ReasoningView()
+function reasoningView(key: string, isFresh: boolean): PartView {
+  const view = new ReasoningView(key)
   return {
     type: 'reasoning',
     element: view.element,

@@ -1,18 +1,12 @@
 /** The card of a tool call: its name, arguments, state and result. */
 import { h, icon, setChildren, setText } from '../elements.ts'
 import { TEXTS } from '../texts.ts'
-import type { ToolCallPart, ToolResultPart } from '../views.ts'
-
-/** What the stream tells of a call that runs. */
-export interface CallProgress {
-  readonly state: 'started' | 'finished'
-  readonly value?: unknown
-}
+import type { ToolCallPart, ToolProgress, ToolResultPart } from '../views.ts'
 
 export interface ToolCardState {
   readonly call: ToolCallPart
   readonly result: ToolResultPart | undefined
-  readonly progress: CallProgress | undefined
+  readonly progress: ToolProgress | undefined
   /** True while its turn runs. */
   readonly isRunning: boolean
   /** True if the arguments are whole. */
@@ -72,8 +66,8 @@ export class ToolCard {
     if (card.answer !== undefined && this.#answer === undefined) this.element.open = true
     this.#answer = card.answer
     if (card.answer !== undefined) sections.push(this.#question)
-    if (progress?.value !== undefined && result === undefined) {
-      this.#progress.show(valueText(progress.value))
+    if (progress?.progress !== undefined && result === undefined) {
+      this.#progress.show(valueText(progress.progress))
       sections.push(this.#progress.element)
     }
     if (result !== undefined) {
@@ -120,7 +114,9 @@ function stateOf(card: ToolCardState): { readonly label: string; readonly tone: 
   if (answer !== undefined) return { label: states.asking, tone: 'busy' }
   if (!isRunning) return { label: states.none, tone: 'quiet' }
   if (!isWritten) return { label: states.writing, tone: 'busy' }
-  return { label: states[progress?.state ?? 'pending'], tone: 'busy' }
+  const state = progress?.state
+  const label = state === 'started' || state === 'waiting' ? states[state] : states.pending
+  return { label, tone: 'busy' }
 }
 
 function argumentsText({ input, inputText }: ToolCallPart): string {

@@ -8,6 +8,8 @@ export class AirplaneSwitch {
   readonly #failed: (error: unknown) => void
   readonly #changed: (isOn: boolean) => void
   #isOn = false
+  /** Counts what was asked for: an answer to what came before tells nothing any more. */
+  #changes = 0
 
   constructor(changed: (isOn: boolean) => void, failed: (error: unknown) => void) {
     this.#failed = failed
@@ -29,25 +31,27 @@ export class AirplaneSwitch {
     addEventListener('focus', () => void this.read())
   }
 
-  async read(): Promise<void> {
-    try {
-      this.#show((await readSettings()).airplaneMode)
-    } catch (error) {
-      this.#failed(error)
-    }
+  read(): Promise<void> {
+    return this.#show(readSettings())
   }
 
   async set(isOn: boolean): Promise<void> {
+    this.#changes += 1
+    await this.#show(setAirplaneMode(isOn))
+    // A read that was on its way meanwhile may have been answered before the change.
+    this.#changes += 1
+  }
+
+  async #show(answer: ReturnType<typeof readSettings>): Promise<void> {
+    const asked = this.#changes
     try {
-      this.#show((await setAirplaneMode(isOn)).airplaneMode)
+      const { airplaneMode } = await answer
+      if (asked !== this.#changes) return
+      this.#isOn = airplaneMode
+      this.element.setAttribute('aria-checked', String(airplaneMode))
+      this.#changed(airplaneMode)
     } catch (error) {
       this.#failed(error)
     }
-  }
-
-  #show(isOn: boolean): void {
-    this.#isOn = isOn
-    this.element.setAttribute('aria-checked', String(isOn))
-    this.#changed(isOn)
   }
 }

@@ -10,6 +10,10 @@ import type { Conversation } from '../views.ts'
 /** The time in which a deletion can be undone. */
 export const UNDO_MS = 5_000
 
+const PAGE = 50
+/** The most that the server gives at once. */
+const MOST = 500
+
 interface ListEventData {
   readonly conversationId?: string
   readonly at?: string
@@ -72,7 +76,9 @@ export class Conversations {
     try {
       while (this.#isStale) {
         this.#isStale = false
-        const page = await client.conversations.list({ limit: 50 })
+        // As many as are shown: what was asked for with "Show older" stays.
+        const limit = Math.min(Math.max(PAGE, this.#known.size), MOST)
+        const page = await client.conversations.list({ limit })
         this.#known.clear()
         this.#marks.clear()
         this.#add(page)
@@ -89,7 +95,7 @@ export class Conversations {
   async loadOlder(): Promise<void> {
     if (this.#next === undefined) return
     try {
-      this.#add(await client.conversations.list({ limit: 50, after: this.#next }))
+      this.#add(await client.conversations.list({ limit: PAGE, after: this.#next }))
     } catch (error) {
       this.#failed(error)
     }
