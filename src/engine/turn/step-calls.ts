@@ -62,6 +62,8 @@ export class StepCalls implements RunningCalls {
   #isJudged = false
   #isRecorded: boolean
   #isStopped = false
+  /** True once a write has found that another writer ended the turn. */
+  #isLost = false
   #report: ((report: ToolsReport) => void) | undefined
   #next: AfterStep = 'ask'
   #stopWaiting: (() => void) | undefined
@@ -128,7 +130,10 @@ export class StepCalls implements RunningCalls {
       saved: (some) => {
         for (const call of some) this.#toldSaved(call)
       },
-      lost: () => this.#report?.({ type: 'turn.lost' }),
+      lost: () => {
+        this.#isLost = true
+        this.#report?.({ type: 'turn.lost' })
+      },
       idle: () => this.#settle(),
     })
   }
@@ -202,6 +207,8 @@ export class StepCalls implements RunningCalls {
 
   start(report: (report: ToolsReport) => void): void {
     this.#report = report
+    if (this.#isLost) return report({ type: 'turn.lost' })
+    this.#stopUnavailable()
     for (const call of this.#calls) if (call.hasSlot && call.run === undefined) this.#begin(call)
     this.#safely(this.#startLet())
   }
@@ -269,13 +276,24 @@ export class StepCalls implements RunningCalls {
   }
 
   stopOnline(): void {
-    for (const call of this.#calls) {
-      if (!MAY_START.has(call.state) || call.tool?.tool.local === true) continue
-      this.#stopRun(call)
-      this.#writes.add(call)
-    }
+    // The step is judged, or written, now. `start` finds the mode.
+    if (!this.#isRecorded) return
+    this.#stopUnavailable()
     this.#safely(this.#writes.save())
     this.#startNext()
+  }
+
+  /** Ends the calls whose tools may not run in the present mode. The caller writes them. */
+  #stopUnavailable(): void {
+    for (const call of this.#calls) {
+      const isGone = call.tool !== undefined && !this.#port.isAvailable(call.tool)
+      if (!isGone || !MAY_START.has(call.state)) continue
+      if (call.run === undefined && !call.isAgain) {
+        this.#refuse(call, plainOutcome('unavailable'))
+        this.#release(call)
+      } else this.#stopRun(call)
+      this.#writes.add(call)
+    }
   }
 
   get unsaved(): readonly CallEnd[] {
@@ -368,16 +386,21 @@ export class StepCalls implements RunningCalls {
     return plainOutcome('cut-off')
   }
 
-  async #judgeCalls(calls: readonly StepCall[]): Promise<void> {
+  /** Returns the calls that were refused. */
+  async #judgeCalls(calls: readonly StepCall[]): Promise<readonly StepCall[]> {
+    const refused: StepCall[] = []
     const verdicts = await verdictsOn(calls, {
       live: this.#live,
       port: this.#port,
       step: this.#number,
       stopped: this.#stopped.promise,
     })
-    if (this.#isStopped) return
+    if (this.#isStopped) return refused
     for (const [index, verdict] of verdicts.entries()) {
       const call = calls[index] as StepCall
+      // Airplane mode has ended it meanwhile.
+      if (!isOpen(call)) continue
+      if (verdict.kind === 'refused') refused.push(call)
       // An earlier run may have taken effect: only that it does not run again is certain.
       if (verdict.kind === 'refused' && call.isAgain) this.#stopRun(call)
       else if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
@@ -386,6 +409,7 @@ export class StepCalls implements RunningCalls {
       call.state = 'waiting'
       call.wait = verdict.wait
     }
+    return refused
   }
 
   #refuse(call: StepCall, outcome: CallOutcome): void {
@@ -501,10 +525,10 @@ export class StepCalls implements RunningCalls {
     })
     if (calls.length > 0) {
       for (const call of calls) this.#judged.add(call)
-      await this.#judgeCalls(calls)
+      const refused = await this.#judgeCalls(calls)
       if (this.#isStopped) return
       for (const call of calls) call.isLet = false
-      this.#writes.add(...calls.filter(({ state }) => !MAY_START.has(state)))
+      this.#writes.add(...refused)
     }
     this.#startNext()
     this.#safely(this.#writes.save())
