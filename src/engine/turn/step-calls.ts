@@ -453,7 +453,7 @@ export class StepCalls implements RunningCalls {
       call.saved.resolve()
       return call
     }
-    const outcome = answeredOutcome(call, record, this.#port.options)
+    const outcome = answeredOutcome(call, record, this.#port)
     if (outcome === undefined) return call
     this.#answer(call, outcome)
     this.#writes.add(call)
