@@ -16,12 +16,17 @@ export interface OutputOptions {
   readonly resultBytes: number
   /** Copies a value that JSON can hold. Throws for others. */
   readonly copyJson: (value: unknown) => unknown
+  /** Gets what `toModel` threw. */
+  readonly threw: (error: unknown) => void
 }
+
+/** The tool has had its effect. A model that were told of a failure would call it again. */
+const UNTOLD = 'The tool ran, but its output cannot be shown.'
 
 export function outputOutcome(
   value: unknown,
   { toModel }: Pick<AnyTool, 'toModel'>,
-  { resultBytes, copyJson }: OutputOptions,
+  { resultBytes, copyJson, threw }: OutputOptions,
 ): CallOutcome {
   let output: unknown
   let json: string
@@ -34,14 +39,20 @@ export function outputOutcome(
   if (json.length > LARGEST_OUTPUT) {
     return failedOutcome('failed', 'The tool returned more than 8 MiB.')
   }
-  const content = toModel === undefined ? undefined : contentOf(toModel(output))
-  if (content === undefined) {
+  if (toModel === undefined) {
     const text = typeof output === 'string' ? output : json
     return text.length > resultBytes
       ? { output, isError: false, content: shortened(text, resultBytes) }
       : { output, isError: false }
   }
-  return { output, isError: false, content: bounded(content, resultBytes) }
+  try {
+    const content = bounded(contentOf(toModel(output)), resultBytes)
+    return { output, isError: false, content }
+  } catch (error) {
+    threw(error)
+    // Not the output itself: `toModel` may be there to keep some of it from the model.
+    return { output, isError: false, content: UNTOLD }
+  }
 }
 
 /** @throws if `toModel` returned something else than text and files */

@@ -7,6 +7,7 @@
  * A tool that ignores its signal, or never settles, holds up nobody. Knows nothing of steps and of
  * where an outcome goes.
  */
+import { setImmediate as nextTask } from 'node:timers/promises'
 import type { Clock } from '../protocol/clock.ts'
 import { startTimer } from '../protocol/clock.ts'
 import { type CallOutcome, failedOutcome, timeoutOutcome } from '../protocol/call-outcome.ts'
@@ -17,6 +18,8 @@ import type { ReadyTool } from './toolbox.ts'
 /** The longest message of an error that a model is told. */
 const LONGEST_MESSAGE = 2_000
 const FAILED = 'The tool failed.'
+/** So many values of a generator are taken before timers and sockets have their turn. */
+const VALUES_AT_ONCE = 64
 
 export interface ToolRunPort extends OutputOptions {
   readonly clock: Clock
@@ -29,8 +32,6 @@ export interface ToolRunPort extends OutputOptions {
   readonly settled: (outcome: CallOutcome) => void
   /** Called if the tool settles after a timeout or a stop. */
   readonly late: (outcome: CallOutcome) => void
-  /** Gets what a tool threw. */
-  readonly threw: (error: unknown) => void
 }
 
 export class ToolRun {
@@ -100,7 +101,7 @@ export class ToolRun {
   /** The result of a generator, whose values are progress until then. */
   async #drawn(generator: AsyncGenerator): Promise<unknown> {
     let last: unknown
-    for (;;) {
+    for (let count = 1; ; count += 1) {
       const { done, value } = await generator.next()
       if (done === true) return value ?? last
       if (this.#isOver) {
@@ -109,6 +110,8 @@ export class ToolRun {
       }
       last = value
       this.#port.progress(value)
+      // A generator that never waits would keep its own timeout, and all else, from coming.
+      if (count % VALUES_AT_ONCE === 0) await nextTask()
     }
   }
 

@@ -64,7 +64,11 @@ export interface Tool<I = unknown, O = unknown> {
    * of a {@link ToolError} is told in any case. @defaultValue `true`
    */
   readonly exposeErrors?: boolean | undefined
-  /** What the model sees of the output. @defaultValue a string as it is, anything else as JSON */
+  /**
+   * What the model sees of the output. If it throws, the model is told only that the tool ran.
+   *
+   * @defaultValue a string as it is, anything else as JSON
+   */
   readonly toModel?: ((output: O) => string | readonly (TextPart | FilePart)[]) | undefined
 }
 

@@ -203,6 +203,65 @@ test('airplane mode stops the calls of a turn that is bound to it, except those 
   expect(codes).toContainEqual(['near', undefined])
 })
 
+test.each(['judged', 'judged after an approval'])(
+  'airplane mode that comes on while calls are %s ends those of tools that are not local, once',
+  async (moment) => {
+    const begun = Promise.withResolvers<void>()
+    const gate = closedGate()
+    const isLate = moment !== 'judged'
+    let checks = 0
+    const slowlyChecked = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: async (value: unknown) => {
+          checks += 1
+          if (checks > (isLate ? 1 : 0)) {
+            begun.resolve()
+            await gate.opened
+          }
+          return { value }
+        },
+        jsonSchema: { input: () => ({ type: 'object' }), output: () => ({ type: 'object' }) },
+      },
+    } as const
+    const ran: string[] = []
+    const { provider, engine, id } = await toolChat({
+      tools: {
+        near: { local: true, execute: () => ran.push('near') },
+        far: {
+          inputSchema: slowlyChecked,
+          needsApproval: isLate,
+          execute: () => ran.push('far'),
+        },
+      },
+    })
+    await engine.putEndpoint('airplane', { url: provider.url, model: 'm' })
+    provider.next(calling({ name: 'near' }, { name: 'far' }), done)
+    const turn = await engine.send(id, 'hi', { endpoint: 'airplane' })
+    if (isLate) {
+      const { calls } = await nextEvent(turn.events, 'turn.waiting')
+      await engine.decide(calls[0]?.callId ?? '', { approved: true })
+    }
+    await begun.promise
+    await engine.setAirplaneMode(true)
+    gate.open()
+    const { message } = await turn.reply
+    expect(ran).toEqual(['near'])
+    expect(resultsOf(message).map(({ toolName, code }) => [toolName, code])).toEqual(
+      expect.arrayContaining([
+        ['near', undefined],
+        ['far', 'unavailable'],
+      ]),
+    )
+    expect(resultsOf(message)).toHaveLength(2)
+    expect((await engine.listCalls(turn.id)).map(({ code }) => code)).toEqual([
+      undefined,
+      'unavailable',
+    ])
+  },
+)
+
 /** What a tool does when its turn comes. */
 const deed = fc.constantFrom('return', 'throw', 'progress', 'hang', 'timeout')
 

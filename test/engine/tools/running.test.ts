@@ -128,6 +128,16 @@ test('messages of errors are kept from the model if the tool says so, but not th
   expect(told.result?.output).toBe('No city.')
 })
 
+test.each<[string, Tool['toModel']]>([
+  ['throws', thrown(new Error('of undefined'))],
+  ['returns something else than text and files', () => 5 as never],
+])('a toModel that %s fails no call: the tool has run', async (_, toModel) => {
+  const { result, record, sent } = await resultOf({ execute: () => ({ pin: 1234 }), toModel })
+  expect(result).toMatchObject({ output: { pin: 1234 }, isError: false })
+  expect(record).toMatchObject({ state: 'finished' })
+  expect(sent).toBe('The tool ran, but its output cannot be shown.')
+})
+
 test('a tool that never settles has a timeout, and the turn goes on', async () => {
   const signals: AbortSignal[] = []
   const { result, record } = await resultOf({
@@ -172,6 +182,24 @@ test('the values of a generator are progress, and the last one is the output', a
   expect(resultsOf(message)[0]?.output).toBe('all')
   const values = events.flatMap((event) => (event.type === 'tool.progress' ? [event.value] : []))
   expect(values).toEqual(['half', 'all'])
+})
+
+test('a generator that never waits has a timeout, and holds up nobody', async () => {
+  const { provider, engine, id } = await toolChat({
+    tools: {
+      flood: {
+        timeoutMs: 5,
+        execute: async function* (_, { signal }) {
+          for (let n = 0; n < 200_000 && !signal.aborted; n += 1) yield n
+          return 'all'
+        },
+      },
+    },
+    emitIntervalMs: 100,
+  })
+  provider.next(calling({ name: 'flood' }), done)
+  const { message } = await (await engine.send(id, 'hi')).reply
+  expect(resultsOf(message).map(({ code }) => code)).toEqual(['timeout'])
 })
 
 test('10,000 calls of progress are at most one event each interval', async () => {

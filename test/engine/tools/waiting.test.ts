@@ -204,6 +204,22 @@ describe('the output of a client', () => {
     })
   })
 
+  test('is kept from the model if toModel fails to write it', async () => {
+    const toModel = () => {
+      throw new Error('no street')
+    }
+    const { provider, engine, id } = await toolChat({
+      tools: { place: { execute: 'client', toModel } },
+    })
+    provider.next(calling({ name: 'place' }), done)
+    const turn = await engine.send(id, 'where')
+    const [call] = await waits(turn)
+    await engine.supply(idOf(call), { output: { lat: 1 } })
+    const { message } = await turn.reply
+    expect(resultsOf(message)).toMatchObject([{ output: { lat: 1 }, isError: false }])
+    expect(JSON.stringify(bodyOf(provider, 1))).not.toContain('lat')
+  })
+
   test('may be an error, which the model is told', async () => {
     const { provider, engine, id } = await toolChat({ tools: { place: { execute: 'client' } } })
     provider.next(calling({ name: 'place' }), done)

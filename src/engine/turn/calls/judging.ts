@@ -11,7 +11,7 @@ import type { Step } from '../step/step.ts'
 import type { CallEvents } from './events.ts'
 import type { CallList } from './list.ts'
 import type { StepCallsPort } from './port.ts'
-import { MAY_START, type StepCall } from './step-call.ts'
+import { isOpen, MAY_START, type StepCall } from './step-call.ts'
 import { type CallVerdict, verdictsOn } from './verdicts.ts'
 import type { CallWrites } from './writes.ts'
 
@@ -76,9 +76,9 @@ export class CallJudging {
     for (const call of calls) this.#judged.add(call)
     const verdicts = await this.#verdictsOn(calls)
     if (writes.isStopped) return
-    this.#give(calls, verdicts)
+    const refused = this.#give(calls, verdicts)
     for (const call of calls) call.isLet = false
-    writes.add(...calls.filter(({ state }) => !MAY_START.has(state)))
+    writes.add(...refused)
   }
 
   /** The outcome of all calls, if the step itself rules that none may run. */
@@ -98,9 +98,14 @@ export class CallJudging {
     return verdictsOn(calls, { live, port, step, stopped: this.#stopped.promise })
   }
 
-  #give(calls: readonly StepCall[], verdicts: readonly CallVerdict[]): void {
+  /** Returns the calls that were refused. */
+  #give(calls: readonly StepCall[], verdicts: readonly CallVerdict[]): readonly StepCall[] {
+    const refused: StepCall[] = []
     for (const [index, verdict] of verdicts.entries()) {
       const call = calls[index] as StepCall
+      // Airplane mode has ended it meanwhile.
+      if (!isOpen(call)) continue
+      if (verdict.kind === 'refused') refused.push(call)
       // An earlier run may have taken effect: only that it does not run again is certain.
       if (verdict.kind === 'refused' && call.isAgain) this.#leaveUnknown(call)
       else if (verdict.kind === 'refused') this.#refuse(call, verdict.outcome)
@@ -109,6 +114,7 @@ export class CallJudging {
       call.state = 'waiting'
       call.wait = verdict.wait
     }
+    return refused
   }
 
   #leaveUnknown(call: StepCall): void {

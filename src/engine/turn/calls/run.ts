@@ -13,7 +13,6 @@ import { ToolRun } from '../../../tools/tool-run.ts'
 import type { ReadyTool } from '../../../tools/toolbox.ts'
 import { loggedError } from '../../options/logged-error.ts'
 import { plainJson } from '../../options/plain-json.ts'
-import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { StepCall } from './step-call.ts'
 import type { StepCallsPort } from './port.ts'
@@ -30,18 +29,16 @@ interface CallRun {
 export function answeredOutcome(
   { tool, given }: StepCall,
   record: CallRecord,
-  { limits }: Pick<ResolvedOptions, 'limits'>,
+  { options, redact }: Pick<StepCallsPort, 'options' | 'redact'>,
 ): CallOutcome | undefined {
   const outcome = outcomeOfCall(record)
   if (outcome === undefined || outcome.isError || tool === undefined) return outcome
-  const { resultBytes = limits.toolResultBytes } = tool.tool
-  let told: CallOutcome
-  try {
-    told = outputOutcome(outcome.output, tool.tool, { resultBytes, copyJson: plainJson })
-  } catch {
-    // The host's toModel threw. The output counts all the same.
-    told = outputOutcome(outcome.output, {}, { resultBytes, copyJson: plainJson })
-  }
+  const { resultBytes = options.limits.toolResultBytes } = tool.tool
+  const told = outputOutcome(outcome.output, tool.tool, {
+    resultBytes,
+    copyJson: plainJson,
+    threw: toolFailed(record, { options, redact }),
+  })
   return given === undefined ? told : withGivenInput(told, given.value)
 }
 
@@ -64,13 +61,20 @@ export function runOf(call: StepCall, tool: ReadyTool, { live, port, step, settl
     settled: (outcome) =>
       settled(given === undefined ? outcome : withGivenInput(outcome, given.value), run),
     late: (outcome) => void noteLate(call, outcome, run, { live, port }),
-    threw: (error) =>
-      options.failureLog.warn(
-        { turnId, callId, toolName, err: loggedError(error, port.redact) },
-        'A tool failed.',
-      ),
+    threw: toolFailed({ turnId, callId, toolName }, port),
   })
   return run
+}
+
+function toolFailed(
+  { turnId, callId, toolName }: Pick<CallRecord, 'turnId' | 'callId' | 'toolName'>,
+  { options, redact }: Pick<StepCallsPort, 'options' | 'redact'>,
+): (error: unknown) => void {
+  return (error) =>
+    options.failureLog.warn(
+      { turnId, callId, toolName, err: loggedError(error, redact) },
+      'A tool failed.',
+    )
 }
 
 function progressed(

@@ -90,6 +90,22 @@ export class CallRuns {
     return hasBegun
   }
 
+  /** Ends the calls whose tools may not run in the present mode, and returns them. */
+  endUnavailable(): readonly StepCall[] {
+    const { calls, port, events } = this.#parts
+    const gone = calls.all.filter(({ tool, state }) => {
+      return tool !== undefined && MAY_START.has(state) && !port.isAvailable(tool)
+    })
+    for (const call of gone) {
+      if (call.run === undefined && !call.isAgain) {
+        call.state = 'refused'
+        events.result(call, plainOutcome('unavailable'))
+        this.#release(call)
+      } else this.end(call)
+    }
+    return gone
+  }
+
   /** Returns true if the limits of the turn, and of its tools, let the call run now. */
   #fits(call: StepCall): boolean {
     const { calls, port } = this.#parts

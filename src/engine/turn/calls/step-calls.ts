@@ -25,7 +25,7 @@ import type { StepCallsPort } from './port.ts'
 import { CallProgressTimer } from './progress.ts'
 import { answeredOutcome } from './run.ts'
 import { CallRuns } from './runs.ts'
-import { asStored, type Begun, isOpen, MAY_START, setOnDisk, type StepCall } from './step-call.ts'
+import { asStored, type Begun, isOpen, setOnDisk, type StepCall } from './step-call.ts'
 import { CallWaits } from './waits.ts'
 import { CallWrites } from './writes.ts'
 
@@ -51,6 +51,8 @@ export class StepCalls implements RunningCalls {
   readonly #runs: CallRuns
   readonly #waits: CallWaits
   #report: ((report: ToolsReport) => void) | undefined
+  /** True once a write has found that another writer ended the turn. */
+  #isLost = false
 
   /** The calls of a step that has finished. */
   static finished(parts: StepCallsParts): StepCalls {
@@ -84,7 +86,10 @@ export class StepCalls implements RunningCalls {
     this.#port = port
     const calls = list((call) => this.#timer(call))
     const parts = { live, port, calls, step: this.#number }
-    const lost = () => this.#report?.({ type: 'turn.lost' })
+    const lost = () => {
+      this.#isLost = true
+      this.#report?.({ type: 'turn.lost' })
+    }
     const events = new CallEvents(parts)
     const writes = new CallWrites({
       live,
@@ -132,6 +137,8 @@ export class StepCalls implements RunningCalls {
 
   start(report: (report: ToolsReport) => void): void {
     this.#report = report
+    if (this.#isLost) return report({ type: 'turn.lost' })
+    this.#writes.add(...this.#runs.endUnavailable())
     this.#runs.startReserved()
     this.#safely(this.#startLet())
   }
@@ -184,11 +191,9 @@ export class StepCalls implements RunningCalls {
   }
 
   stopOnline(): void {
-    for (const call of this.#calls.all) {
-      if (!MAY_START.has(call.state) || call.tool?.tool.local === true) continue
-      this.#runs.end(call)
-      this.#writes.add(call)
-    }
+    // The step is judged, or written, now. `start` finds the mode.
+    if (!this.isRecorded) return
+    this.#writes.add(...this.#runs.endUnavailable())
     this.#safely(this.#writes.save())
     this.#runs.startNext()
   }
@@ -244,7 +249,7 @@ export class StepCalls implements RunningCalls {
       setOnDisk(call)
       return call
     }
-    const outcome = answeredOutcome(call, record, this.#port.options)
+    const outcome = answeredOutcome(call, record, this.#port)
     if (outcome === undefined) return call
     this.#events.result(call, outcome)
     this.#writes.add(call)
