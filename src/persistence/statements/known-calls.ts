@@ -34,6 +34,7 @@ import {
   SELECT_ALL_WAITING,
   SELECT_EXPIRED,
   SELECT_WAITING_IN,
+  SELECT_WAITING_OF_OWNER,
   writeAnswer,
 } from './waiting-calls.ts'
 
@@ -73,9 +74,11 @@ export async function readWaitingCalls(
   report: ReportBroken,
 ): Promise<readonly CallRecord[]> {
   const named = { limit, ...viewerParameters(viewer) }
+  const isOfOwner = viewer !== undefined && viewer.unowned !== true
+  const everywhere = isOfOwner ? SELECT_WAITING_OF_OWNER : SELECT_ALL_WAITING
   const rows =
     conversationId === undefined
-      ? await SELECT_ALL_WAITING.all(connection, named)
+      ? await everywhere.all(connection, named)
       : await SELECT_WAITING_IN.all(connection, {
           ...named,
           conversation_id: toText(conversationId),

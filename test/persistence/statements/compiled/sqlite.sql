@@ -373,6 +373,9 @@ select min("expires_at") as "expires_at" from "call" where "state" = 'waiting' a
 -- waiting-calls.ts: SELECT_WAITING_IN (conversation_id, reach, viewer, reach, conversation_id, conversation_id, limit)
 select "k".*, "t"."conversation_id" from "conversation" as "c" cross join "turn" as "t" cross join "call" as "k" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."id" = coalesce((select "w"."id" from "turn" as "w" where "w"."conversation_id" = ? and "w"."status" = 'waiting'), (select "r"."id" from "turn" as "r" where "r"."status" in ('pending', 'streaming') and ("r"."conversation_id" || '') = ? limit 1)) and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' order by "k"."step", "k"."n" limit ?;
 
+-- waiting-calls.ts: SELECT_WAITING_OF_OWNER (viewer, reach, viewer, reach, limit)
+select "k".*, "t"."conversation_id" from "conversation" as "c" cross join "turn" as "t" cross join "call" as "k" where "c"."owner_id" = ? and "c"."deleted_at" is null and "t"."conversation_id" = "c"."id" and "t"."status" = 'waiting' and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' union all select "k".*, "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" cross join "call" as "k" where "t"."status" in ('pending', 'streaming') and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' order by "id" limit ?;
+
 -- waiting-calls.ts: SELECT_WAITING_TURN (id, reach, viewer, reach)
 select "t"."id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = "c"."id" and "t"."status" = 'waiting';
 
