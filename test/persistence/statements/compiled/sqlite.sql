@@ -386,19 +386,19 @@ update "call" set "state" = ?, "code" = ?, "late_output" = ?, "late_error" = ?, 
 update "call" set "state" = ?, "code" = ?, "late_output" = ?, "late_error" = ?, "input" = null, "expires_at" = null, "ended_at" = ? where "id" = ? and "state" = 'waiting' and "waits_for" = 'output' and (expires_at is null or expires_at > ?) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
 
 -- waiting-recovery.ts: CLOSE_PENDING (ended_at, turn_id)
-update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'pending';
+update "call" set "state" = 'not-run', "code" = 'not-run', "input" = null, "ended_at" = ? where "turn_id" = ? and "state" = 'pending';
 
 -- waiting-recovery.ts: CLOSE_STARTED (ended_at, turn_id)
-update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = ? where "turn_id" = ? and "state" = 'started';
+update "call" set "state" = 'unknown', "code" = 'unknown', "input" = null, "ended_at" = ? where "turn_id" = ? and "state" = 'started';
 
 -- waiting-recovery.ts: CLOSE_WAITING (ended_at, turn_id)
-update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = ? where "turn_id" = ? and "state" = 'waiting';
+update "call" set "state" = 'not-run', "code" = 'not-run', "input" = null, "ended_at" = ? where "turn_id" = ? and "state" = 'waiting';
 
 -- waiting-recovery.ts: END_WAIT (id)
 update "turn" set "status" = 'streaming' where "id" = ? and "status" = 'waiting' and not exists (select 1 as "one" from "call" as "k" where "k"."turn_id" = "turn"."id" and "k"."state" = 'waiting');
 
 -- waiting-recovery.ts: EXPIRE_ALL (at, at)
-update "call" set "state" = 'expired', "code" = 'expired', "ended_at" = ? where "state" = 'waiting' and "expires_at" <= ? returning "turn_id";
+update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = ? where "state" = 'waiting' and "expires_at" <= ? returning "turn_id";
 
 -- waiting-recovery.ts: PUT_BACK_APPROVED (turn_id)
 update "call" set "state" = 'waiting' where "turn_id" = ? and "state" = 'pending' and "approved" = 1;
