@@ -11,6 +11,7 @@ import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api/endpoint-options.ts'
 import { apiKey, checked, count, functionValue, headers, text, group } from '../options/check.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 /** A fallback in either of its forms, as a record. */
 export const fallback = v.pipe(
@@ -47,7 +48,7 @@ export interface CheckedEndpoint extends Omit<
 /** @throws `invalid-option`, `invalid-url`, `credentials-in-url` */
 export function checkedEndpoint(name: string, options: EndpointOptions): CheckedEndpoint {
   checked(text, name, 'putEndpoint: name')
-  const what = `putEndpoint ${JSON.stringify(name)}`
+  const what = `putEndpoint ${quoted(name)}`
   const given = checked(optionsSchema, options, what)
   if (name === AIRPLANE && given.fallbacks.length > 0) {
     throw new ColloquyError(

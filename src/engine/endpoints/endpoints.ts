@@ -27,6 +27,7 @@ import {
 import { assertReadable, keyUnreadable } from './key-unreadable.ts'
 import { byName, type OpenedEndpoint, readEndpoints, recordOf } from './endpoint-records.ts'
 import { brokenEndpoint, originOf } from './stored-endpoint.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 /** An endpoint with its secrets, ready for use. It stays inside the engine. */
 export interface UsableEndpoint {
@@ -238,7 +239,7 @@ export class Endpoints {
   #warnOfDropped(name: string): void {
     this.#logger.warn(
       { endpoint: name },
-      `The encrypted key and headers of endpoint ${JSON.stringify(name)} were dropped from the database: it was put again by an engine that cannot read them. New ones are stored only by an engine that has secrets.encryptionKey.`,
+      `The encrypted key and headers of endpoint ${quoted(name)} were dropped from the database: it was put again by an engine that cannot read them. New ones are stored only by an engine that has secrets.encryptionKey.`,
     )
   }
 }
@@ -246,7 +247,7 @@ export class Endpoints {
 function endpointNotFound(name: string): ColloquyError {
   return new ColloquyError(
     'endpoint-not-found',
-    `There is no endpoint named ${JSON.stringify(name)}. Create it with engine.putEndpoint(${JSON.stringify(name)}, { url, model }).`,
+    `There is no endpoint named ${quoted(name)}. Create it with engine.putEndpoint(${quoted(name)}, { url, model }).`,
   )
 }
 

@@ -5,6 +5,7 @@
  */
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { HeldSecrets, LostSecrets } from './endpoint-secrets.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 const CAUSES: Readonly<Record<LostSecrets['reason'] | 'wrong-key', (lost: string) => string>> = {
   sealed: (lost) =>
@@ -30,7 +31,7 @@ export function keyUnreadable(
   const what = lost === undefined || lost.apiKey ? 'key' : 'secret'
   return new ColloquyError(
     'key-unreadable',
-    `The ${what} of endpoint ${JSON.stringify(name)} ${CAUSES[reason](piecesOf(lost, reason))}`,
+    `The ${what} of endpoint ${quoted(name)} ${CAUSES[reason](piecesOf(lost, reason))}`,
   )
 }
 

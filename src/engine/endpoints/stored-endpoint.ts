@@ -12,6 +12,7 @@ import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import { count, text } from '../options/check.ts'
 import { fallback } from './endpoint-options.ts'
 import { quirksOf, quirksSchema } from './quirks.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 const schema = v.object({
   url: v.pipe(
@@ -59,6 +60,6 @@ export function originOf(url: string): string {
 export function brokenEndpoint(name: string): ColloquyError {
   return new ColloquyError(
     'database-failed',
-    `The row ${JSON.stringify(name)} of the table "endpoint" cannot be read: another program changed it, or the file is damaged. Put the endpoint again with engine.putEndpoint.`,
+    `The row ${quoted(name)} of the table "endpoint" cannot be read: another program changed it, or the file is damaged. Put the endpoint again with engine.putEndpoint.`,
   )
 }

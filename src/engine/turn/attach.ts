@@ -13,6 +13,7 @@ import { TurnHandle } from './handle.ts'
 import type { LiveTurn } from './live-turn.ts'
 import type { CancelCall } from './sends.ts'
 import { StoredTurn } from './stored-turn.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 interface AttachParts {
   readonly store: TurnStore
@@ -52,7 +53,7 @@ export async function attachTurn(
   if (stored === undefined) {
     throw new ColloquyError(
       'turn-not-found',
-      `There is no turn ${JSON.stringify(turnId)}. It was never accepted, or its conversation was deleted.`,
+      `There is no turn ${quoted(turnId)}. It was never accepted, or its conversation was deleted.`,
     )
   }
   // The turn may have been accepted while the store was read.

@@ -19,6 +19,7 @@ import { checked } from '../options/check.ts'
 import { type LiveTurn, seen } from './live-turn.ts'
 import { listQueue } from './queue-list.ts'
 import type { Turns } from './turns.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 interface QueueCallsParts {
   readonly store: Store
@@ -88,7 +89,7 @@ export class QueueCalls {
     if (first !== undefined && !queue.includes(first)) {
       throw new ColloquyError(
         'turn-not-found',
-        `resumeQueue: first names no queued turn of this conversation: ${JSON.stringify(first)}.`,
+        `resumeQueue: first names no queued turn of this conversation: ${quoted(first)}.`,
       )
     }
     const { turns, actors } = this.#parts

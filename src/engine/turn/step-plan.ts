@@ -9,6 +9,7 @@ import type { Toolbox } from '../../tools/toolbox.ts'
 import { checked, group, settings, text } from '../options/check.ts'
 import type { PrepareStep, StepInfo, StepPlan } from '../options/options.ts'
 import { toolChoice } from '../options/tool-schemas.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 export type { StepInfo, StepPlan }
 
@@ -41,6 +42,6 @@ export async function stepPlan(
   if (unknown === undefined) return plan
   throw new ColloquyError(
     'prepare-failed',
-    `prepareStep named the tool ${JSON.stringify(unknown.slice(0, 64))}, which the turn does not have. It can only narrow the tools of the turn.`,
+    `prepareStep named the tool ${quoted(unknown)}, which the turn does not have. It can only narrow the tools of the turn.`,
   )
 }

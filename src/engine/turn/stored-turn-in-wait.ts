@@ -17,6 +17,7 @@ import { fromStored, type Sealer } from './queued-options.ts'
 import { storedProgress } from './step-call.ts'
 import type { ResumeWish } from './turn-in-wait.ts'
 import type { Bound, TurnRequest } from './turn-request.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 /** What a waiting turn was asked for. `unusable`: why it cannot be asked any more, if so. */
 export function storedRequest(
@@ -141,6 +142,6 @@ function namesOnly({ endpoint, model }: TurnRecord, conversation: ConversationRe
 export function elsewhere(endpoint: string): ColloquyError {
   return new ColloquyError(
     'airplane-mode',
-    `Airplane mode is on, and the turn that waits asks the endpoint ${JSON.stringify(endpoint)}. Switch the mode off to let it go on, deny the call, or cancel the turn.`,
+    `Airplane mode is on, and the turn that waits asks the endpoint ${quoted(endpoint)}. Switch the mode off to let it go on, deny the call, or cancel the turn.`,
   )
 }

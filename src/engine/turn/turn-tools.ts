@@ -13,6 +13,7 @@ import {
   runsAny,
   type Toolbox,
 } from '../../tools/toolbox.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 /** The options of a turn that concern its tools, as they were checked. */
 export interface ToolOptions {
@@ -69,7 +70,7 @@ function keptWhileWaiting(engine: Toolbox, given: Toolbox): Toolbox {
     if (!mayWait(tool) || engine.has(name)) continue
     throw new ColloquyError(
       'invalid-option',
-      `send: tools: ${JSON.stringify(name)} waits for an approval or a client, and would be gone after a restart. Give it to createEngine as a tool too.`,
+      `send: tools: ${quoted(name)} waits for an approval or a client, and would be gone after a restart. Give it to createEngine as a tool too.`,
     )
   }
   return given
@@ -83,7 +84,7 @@ export function narrowed(engine: Toolbox, names: readonly string[], what: string
     if (tool === undefined) {
       throw new ColloquyError(
         'invalid-option',
-        `${what}: the engine has no tool ${JSON.stringify(name.slice(0, 64))}. Give it to createEngine as a tool, or leave the name out.`,
+        `${what}: the engine has no tool ${quoted(name)}. Give it to createEngine as a tool, or leave the name out.`,
       )
     }
     some.set(name, tool)
@@ -96,7 +97,7 @@ function assertChoice(choice: ToolChoice | undefined, tools: Toolbox, isLastStep
   if (choice !== 'required' && !tools.has(choice.tool)) {
     throw new ColloquyError(
       'invalid-option',
-      `send: toolChoice names the tool ${JSON.stringify(choice.tool.slice(0, 64))}, which is not offered. Name one of tools.`,
+      `send: toolChoice names the tool ${quoted(choice.tool)}, which is not offered. Name one of tools.`,
     )
   }
   if (tools.size === 0) {

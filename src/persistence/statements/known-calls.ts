@@ -37,6 +37,7 @@ import {
   SELECT_WAITING_OF_OWNER,
   writeAnswer,
 } from './waiting-calls.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 function foundCall(row: FoundCallRow): FoundCall {
   return { call: callRecord(row), turnStatus: row.turn_status }
@@ -125,7 +126,7 @@ async function assertTurn(
   if (found !== undefined) return
   throw new ColloquyError(
     'turn-not-found',
-    `There is no turn ${JSON.stringify(id)}. It was never accepted, or its conversation was deleted.`,
+    `There is no turn ${quoted(id)}. It was never accepted, or its conversation was deleted.`,
   )
 }
 
