@@ -9,6 +9,7 @@
  */
 import type { CallRecord } from './call.ts'
 import type { Message } from './message.ts'
+import { quoted } from './quoted.ts'
 
 /** The kind of failure. Stable: hosts switch on it, so a value is never renamed. */
 export type ColloquyErrorCode =
@@ -178,7 +179,7 @@ export function errorFromRecord(record: ErrorRecord, partial?: Message): Colloqu
 export function conversationNotFound(id: string): ColloquyError {
   return new ColloquyError(
     'conversation-not-found',
-    `There is no conversation ${JSON.stringify(id)}. Start one with engine.startConversation().`,
+    `There is no conversation ${quoted(id)}. Start one with engine.startConversation().`,
   )
 }
 
@@ -203,7 +204,7 @@ export function turnWaiting(turnId: string, calls?: readonly CallRecord[]): Coll
 export function callNotFound(callId: string): ColloquyError {
   return new ColloquyError(
     'call-not-found',
-    `There is no call ${JSON.stringify(callId)}. It was never made, or its conversation was deleted.`,
+    `There is no call ${quoted(callId)}. It was never made, or its conversation was deleted.`,
   )
 }
 
@@ -211,7 +212,7 @@ export function callNotFound(callId: string): ColloquyError {
 export function messageNotFound(id: string): ColloquyError {
   return new ColloquyError(
     'message-not-found',
-    `There is no message ${JSON.stringify(id)} here. It was never stored, belongs to another conversation, or its conversation was deleted.`,
+    `There is no message ${quoted(id)} here. It was never stored, belongs to another conversation, or its conversation was deleted.`,
   )
 }
 

@@ -6,6 +6,7 @@
  */
 import { AIRPLANE, type FallbackRecord, ONLINE } from '../../protocol/endpoint.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
+import { quoted } from '../../protocol/quoted.ts'
 import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Warnings } from '../options/logging.ts'
 import type { Endpoints, UsableEndpoint } from './endpoints.ts'
@@ -60,7 +61,7 @@ export class Binder {
     if (model === undefined) {
       throw new ColloquyError(
         'model-missing',
-        `No model is named for endpoint ${JSON.stringify(name)}. Give one to send, startConversation, setModelPreference or putEndpoint.`,
+        `No model is named for endpoint ${quoted(name)}. Give one to send, startConversation, setModelPreference or putEndpoint.`,
       )
     }
     // Headers are secrets of the endpoint they were given for: no other endpoint gets them.
@@ -108,7 +109,7 @@ export class Binder {
       this.#warnings.warn(
         subject,
         { endpoint: name, code },
-        `The fallback endpoint ${JSON.stringify(name)} is left out: ${errorRecord(error).message}`,
+        `The fallback endpoint ${quoted(name)} is left out: ${errorRecord(error).message}`,
       )
       return undefined
     }
@@ -123,7 +124,7 @@ export class Binder {
     if (wish.endpoint !== undefined && wish.endpoint !== name) {
       throw new ColloquyError(
         'airplane-mode',
-        `Airplane mode is on: endpoint ${JSON.stringify(wish.endpoint)} is not asked. Name ${JSON.stringify(name)} or no endpoint, or switch the mode off.`,
+        `Airplane mode is on: endpoint ${quoted(wish.endpoint)} is not asked. Name ${quoted(name)} or no endpoint, or switch the mode off.`,
       )
     }
     return targetOf(this.#endpoints.use(name))

@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { AIRPLANE, DIALECTS, type FallbackRecord, type Quirks } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
+import { quoted } from '../../protocol/quoted.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api/endpoint-options.ts'
@@ -47,7 +48,7 @@ export interface CheckedEndpoint extends Omit<
 /** @throws `invalid-option`, `invalid-url`, `credentials-in-url` */
 export function checkedEndpoint(name: string, options: EndpointOptions): CheckedEndpoint {
   checked(text, name, 'putEndpoint: name')
-  const what = `putEndpoint ${JSON.stringify(name)}`
+  const what = `putEndpoint ${quoted(name)}`
   const given = checked(optionsSchema, options, what)
   if (name === AIRPLANE && given.fallbacks.length > 0) {
     throw new ColloquyError(

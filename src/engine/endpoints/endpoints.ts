@@ -10,6 +10,7 @@ import type { EndpointRecord, FallbackRecord, Quirks } from '../../protocol/endp
 import { ColloquyError } from '../../protocol/errors.ts'
 import type { SecretHolder } from '../../transport/redaction.ts'
 import type { Logger } from '../../protocol/logger.ts'
+import { quoted } from '../../protocol/quoted.ts'
 import { splitSecretQuery, withSecretQuery } from '../../transport/http/secret-query.ts'
 import type { KeySource } from '../../transport/provider-target.ts'
 import type { EndpointOptions } from '../api/endpoint-options.ts'
@@ -238,7 +239,7 @@ export class Endpoints {
   #warnOfDropped(name: string): void {
     this.#logger.warn(
       { endpoint: name },
-      `The encrypted key and headers of endpoint ${JSON.stringify(name)} were dropped from the database: it was put again by an engine that cannot read them. New ones are stored only by an engine that has secrets.encryptionKey.`,
+      `The encrypted key and headers of endpoint ${quoted(name)} were dropped from the database: it was put again by an engine that cannot read them. New ones are stored only by an engine that has secrets.encryptionKey.`,
     )
   }
 }
@@ -246,7 +247,7 @@ export class Endpoints {
 function endpointNotFound(name: string): ColloquyError {
   return new ColloquyError(
     'endpoint-not-found',
-    `There is no endpoint named ${JSON.stringify(name)}. Create it with engine.putEndpoint(${JSON.stringify(name)}, { url, model }).`,
+    `There is no endpoint named ${quoted(name)}. Create it with engine.putEndpoint(${quoted(name)}, { url, model }).`,
   )
 }
 

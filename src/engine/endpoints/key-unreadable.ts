@@ -4,6 +4,7 @@
  * Names headers and query fields, never their values. Knows nothing of how secrets are kept.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
+import { quoted } from '../../protocol/quoted.ts'
 import type { HeldSecrets, LostSecrets } from './endpoint-secrets.ts'
 
 const CAUSES: Readonly<Record<LostSecrets['reason'] | 'wrong-key', (lost: string) => string>> = {
@@ -30,7 +31,7 @@ export function keyUnreadable(
   const what = lost === undefined || lost.apiKey ? 'key' : 'secret'
   return new ColloquyError(
     'key-unreadable',
-    `The ${what} of endpoint ${JSON.stringify(name)} ${CAUSES[reason](piecesOf(lost, reason))}`,
+    `The ${what} of endpoint ${quoted(name)} ${CAUSES[reason](piecesOf(lost, reason))}`,
   )
 }
 

@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import type { StoredEndpoint } from '../../persistence/ports/endpoint-store.ts'
 import { DIALECTS } from '../../protocol/endpoint.ts'
 import { ColloquyError } from '../../protocol/errors.ts'
+import { quoted } from '../../protocol/quoted.ts'
 import { httpUrl } from '../../transport/http/endpoint-url.ts'
 import { count, text } from '../options/check.ts'
 import { fallback } from './endpoint-options.ts'
@@ -59,6 +60,6 @@ export function originOf(url: string): string {
 export function brokenEndpoint(name: string): ColloquyError {
   return new ColloquyError(
     'database-failed',
-    `The row ${JSON.stringify(name)} of the table "endpoint" cannot be read: another program changed it, or the file is damaged. Put the endpoint again with engine.putEndpoint.`,
+    `The row ${quoted(name)} of the table "endpoint" cannot be read: another program changed it, or the file is damaged. Put the endpoint again with engine.putEndpoint.`,
   )
 }

@@ -16,6 +16,8 @@ import { hiddenKind, namesOf, NotJson, plainJson } from './plain-json.ts'
 
 /** No option's name is longer. The keys of providers have 20 characters and more. */
 const LONGEST_NAME = 19
+/** So many names of a path are shown. */
+const LONGEST_PATH = 16
 
 /**
  * Returns the value if the schema accepts it.
@@ -73,8 +75,10 @@ export function unreadable(what: string, code: ColloquyErrorCode): ColloquyError
 function pathOf(issue: v.BaseIssue<unknown>): string | null {
   const items = issue.path ?? []
   const isBadName = items.at(-1)?.origin === 'key' && issue.type !== 'strict_object'
-  const path = (isBadName ? items.slice(0, -1) : items).map(nameOf).join('.')
-  return path === '' ? null : path
+  const named = isBadName ? items.slice(0, -1) : items
+  if (named.length === 0) return null
+  const path = named.slice(0, LONGEST_PATH).map(nameOf)
+  return [...path, ...(named.length > LONGEST_PATH ? ['…'] : [])].join('.')
 }
 
 /**

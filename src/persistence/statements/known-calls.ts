@@ -5,6 +5,7 @@
  */
 import type { CallRecord, StepRecord } from '../../protocol/call.ts'
 import { ColloquyError, turnWaiting } from '../../protocol/errors.ts'
+import { quoted } from '../../protocol/quoted.ts'
 import type { Viewer } from '../ports/conversation-store.ts'
 import type { LateOutcome } from '../ports/call-write.ts'
 import type {
@@ -34,6 +35,7 @@ import {
   SELECT_ALL_WAITING,
   SELECT_EXPIRED,
   SELECT_WAITING_IN,
+  SELECT_WAITING_OF_OWNER,
   writeAnswer,
 } from './waiting-calls.ts'
 
@@ -73,9 +75,11 @@ export async function readWaitingCalls(
   report: ReportBroken,
 ): Promise<readonly CallRecord[]> {
   const named = { limit, ...viewerParameters(viewer) }
+  const isOfOwner = viewer !== undefined && viewer.unowned !== true
+  const everywhere = isOfOwner ? SELECT_WAITING_OF_OWNER : SELECT_ALL_WAITING
   const rows =
     conversationId === undefined
-      ? await SELECT_ALL_WAITING.all(connection, named)
+      ? await everywhere.all(connection, named)
       : await SELECT_WAITING_IN.all(connection, {
           ...named,
           conversation_id: toText(conversationId),
@@ -122,7 +126,7 @@ async function assertTurn(
   if (found !== undefined) return
   throw new ColloquyError(
     'turn-not-found',
-    `There is no turn ${JSON.stringify(id)}. It was never accepted, or its conversation was deleted.`,
+    `There is no turn ${quoted(id)}. It was never accepted, or its conversation was deleted.`,
   )
 }
 

@@ -4,6 +4,7 @@
  * The counters may hold anything: another program may have changed them. Knows no table.
  */
 import { ColloquyError } from '../../protocol/errors.ts'
+import { quoted } from '../../protocol/quoted.ts'
 
 /** Half of the greatest safe integer: no conversation reaches it, and the next one is safe too. */
 const GREATEST = 4_503_599_627_370_496
@@ -18,6 +19,6 @@ export function numberAfter(last: number, conversationId: string): number {
   if (Number.isSafeInteger(last) && last >= 0 && last < GREATEST) return last + 1
   throw new ColloquyError(
     'database-failed',
-    `A counter of the conversation ${JSON.stringify(conversationId)} is out of bounds: another program changed it, or the file is damaged. Correct or delete the row, or restore a backup.`,
+    `A counter of the conversation ${quoted(conversationId)} is out of bounds: another program changed it, or the file is damaged. Correct or delete the row, or restore a backup.`,
   )
 }

@@ -203,6 +203,40 @@ export const SELECT_EXPIRED = new Statement<
 
 type Listed = { readonly limit: number } & ViewerParameters
 
+/**
+ * Of the conversations of one owner: by the owner's conversations that wait, and by all turns that run.
+ * It is sorted, since it costs what that owner has, and not what everybody has.
+ */
+export const SELECT_WAITING_OF_OWNER = new Statement<Listed, PlacedCallRow>((db, marks) =>
+  db
+    .selectFrom('conversation as c')
+    .crossJoin('turn as t')
+    .crossJoin('call as k')
+    .selectAll('k')
+    .select('t.conversation_id')
+    .where('c.owner_id', '=', sql<string>`${marks.viewer}`)
+    .where('c.deleted_at', 'is', null)
+    .whereRef('t.conversation_id', '=', 'c.id')
+    .where('t.status', '=', WAITING)
+    .whereRef('k.turn_id', '=', 't.id')
+    .where('k.state', '=', WAITING)
+    .unionAll(
+      db
+        .selectFrom('turn as t')
+        .crossJoin('conversation as c')
+        .crossJoin('call as k')
+        .selectAll('k')
+        .select('t.conversation_id')
+        .where('t.status', 'in', RUNNING)
+        .whereRef('c.id', '=', 't.conversation_id')
+        .where(() => visible(marks, 'c'))
+        .whereRef('k.turn_id', '=', 't.id')
+        .where('k.state', '=', WAITING),
+    )
+    .orderBy('id')
+    .limit(marks.limit),
+)
+
 /** Of all conversations that the viewer sees. */
 export const SELECT_ALL_WAITING = new Statement<Listed, PlacedCallRow>((db, marks) =>
   db

@@ -5,6 +5,7 @@
  * again, with the decision that was made. One whose answers did not come in time ends like a turn that
  * was running. Knows no provider, and starts nothing.
  */
+import { sql } from 'kysely'
 import type { CallRecord } from '../../protocol/call.ts'
 import { outcomeOfCall } from '../../protocol/call-outcome.ts'
 import type { Part } from '../../protocol/message.ts'
@@ -15,13 +16,14 @@ import { readable } from './checked-row.ts'
 import { literal } from './compile.ts'
 import { type Connection, Statement } from './statement.ts'
 
+const NULL = sql.lit(null)
 const WAITING = literal('waiting')
 
 export const EXPIRE_ALL = new Statement<{ readonly at: number }, Pick<CallRow, 'turn_id'>>(
   (db, { at }) =>
     db
       .updateTable('call')
-      .set({ state: literal('expired'), code: literal('expired'), ended_at: at })
+      .set({ state: literal('expired'), code: literal('expired'), input: NULL, ended_at: at })
       .where('state', '=', WAITING)
       .where('expires_at', '<=', at)
       .returning('turn_id'),
@@ -68,7 +70,7 @@ function closing(from: 'started' | 'pending' | 'waiting', to: 'unknown' | 'not-r
   return new Statement<Pick<CallRow, 'turn_id' | 'ended_at'>>((db, { turn_id, ended_at }) =>
     db
       .updateTable('call')
-      .set({ state: literal(to), code: literal(to), ended_at })
+      .set({ state: literal(to), code: literal(to), input: NULL, ended_at })
       .where('turn_id', '=', turn_id)
       .where('state', '=', literal(from)),
   )

@@ -435,3 +435,32 @@ test.each([undefined, null, 'x', 1])('%j is no observer', async (observer) => {
   const engine = await testEngine()
   await expectRefused(() => engine.inspect(observer as never), 'inspect: observer')
 })
+
+test('a refusal quotes a part of a long id, name or path', async () => {
+  const { engine, conversation } = await testChat()
+  const { id } = conversation
+  const long = 'x'.repeat(1_000_000)
+  let deep: unknown = new Map([[1, 2]])
+  for (let level = 0; level < 900; level += 1) deep = { in: deep }
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => engine.listMessages(long),
+    () => engine.listMessages(id, { before: long }),
+    () => engine.send(long, 'hello'),
+    () => engine.send(id, 'hello', { parentId: long }),
+    () => engine.send(id, 'hello', { endpoint: long }),
+    () => engine.send(id, 'hello', { tools: [long] }),
+    () => engine.updateConversation(id, { metadata: deep }),
+    () => engine.fork(long),
+    () => engine.attachTurn(long),
+    () => engine.listCalls(long),
+    () => engine.decide(long, { approved: true }),
+    () => engine.resumeQueue(id, { first: long }),
+    () => engine.getEndpoint(long).then(() => engine.listModels(long)),
+  ]
+
+  for (const call of calls) {
+    const { error } = (await outcomeOf(call())) as { readonly error: Error }
+    expect(error.message.length).toBeGreaterThan(20)
+    expect(error.message.length).toBeLessThan(700)
+  }
+})

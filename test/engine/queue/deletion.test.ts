@@ -62,9 +62,10 @@ test('a queued turn that is being started while its conversation is deleted was 
     const resumed = outcomeOf(engine.resumeQueue(id))
     for (let step = 0; step < steps; step += 1) await Promise.resolve()
     const deleted = engine.deleteConversation(id)
+    const cancelled = steps % 4 < 2 ? outcomeOf(engine.cancel(id)) : undefined
     // Its row may be missing in a conversation that is there again.
     const again = steps % 2 === 0 ? outcomeOf(engine.startConversation({ id })) : undefined
-    await Promise.all([resumed, deleted, again])
+    await Promise.all([resumed, deleted, cancelled, again])
     outcomes.push(...(await Promise.all(queued.map(({ reply }) => outcomeOf(reply)))))
   }
 

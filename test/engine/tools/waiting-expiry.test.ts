@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/index.ts'
 import { CountingClock } from '../../support/counting-clock.ts'
 import { driverCalls } from '../../support/driver-calls.ts'
-import { ticks } from '../../support/waiting.ts'
+import { nextEvent, ticks } from '../../support/waiting.ts'
 import { calling, done, resultsOf } from './tool-chat.ts'
 import { mortalChat } from './mortal-chat.ts'
 import { noting, waits } from './waiting-chat.ts'
@@ -88,6 +88,34 @@ test('a wait that ended while no engine was open ends its turn at the opening, a
   const { message } = await (await second.retry(id)).reply
   expect(resultsOf(message)).toMatchObject([{ code: 'expired' }])
   expect(message.text).toBe('Done.')
+})
+
+test('a call that an opening ends keeps no arguments: they are in the reply', async () => {
+  const timeouts = { approvalMs: 1_000_000, toolCloseMs: 0 }
+  const { provider, engine, id, afterDeath } = await mortalChat(
+    { pay: noting([]), slow: { execute: () => new Promise(() => {}) } },
+    { timeouts },
+  )
+  const call = { name: 'pay', input: { sum: 1 } }
+  provider.next(calling(call), calling(call, { name: 'slow' }))
+  const waiting = await engine.send(id, 'pay')
+  const [first] = await waits(waiting)
+  // One turn waits at the end of the process, and a tool of another one runs beside a call that waits.
+  const other = await engine.startConversation()
+  const running = await engine.send(other.id, 'pay')
+  await nextEvent(running.events, 'tool.started')
+  expect(first?.input).toEqual({ sum: 1 })
+
+  const second = await afterDeath({ clock: later })
+  for (const turn of [waiting, running]) {
+    const calls = await second.listCalls(turn.id)
+    expect(calls.map(({ state }) => state)).toEqual(
+      turn === waiting ? ['expired'] : ['expired', 'unknown'],
+    )
+    for (const each of calls) expect(each).not.toHaveProperty('input')
+    const reply = (await second.listMessages(turn.conversationId)).at(-1)
+    expect(reply?.parts[0]).toMatchObject({ type: 'tool-call', input: { sum: 1 } })
+  }
 })
 
 test('a restart keeps the time: the timer of the next engine ends the wait', async () => {

@@ -228,3 +228,30 @@ test('the policy of the conversation counts where the send names none', async ()
     if (sendPolicy === 'replace') await next.reply
   }
 })
+
+test.each(['steer', 'replace'] as const)(
+  'a %s send that a close meets leaves the turn waiting and its input queued, and is no fault',
+  async (sendPolicy) => {
+    const warned: string[] = []
+    const note = (_: unknown, text?: string) => void warned.push(text ?? '')
+    const logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+    const ends = new Set<string | undefined>()
+    for (let steps = 0; steps < 5; steps += 1) {
+      const { provider, engine, id, restarted } = await mortalChat({ pay: noting([]) }, { logger })
+      provider.next(calling({ name: 'pay' }))
+      const turn = await engine.send(id, 'pay')
+      await waits(turn)
+      const next = await engine.send(id, 'rather not', { sendPolicy })
+      for (let step = 0; step < steps; step += 1) await Promise.resolve()
+      const second = await restarted()
+
+      const { status } = (await second.getTurn(turn.id)) ?? {}
+      ends.add(status)
+      expect((await second.currentTurn(id))?.id).toBe(status === 'waiting' ? turn.id : undefined)
+      if (status === 'waiting') expect((await second.listQueue(id))[0]?.turnId).toBe(next.id)
+      await second.close()
+    }
+    expect(ends).toContain('waiting')
+    expect(warned).toEqual([])
+  },
+)

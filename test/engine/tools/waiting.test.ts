@@ -329,6 +329,27 @@ describe('an answer', () => {
     expect(ran).toEqual([])
   })
 
+  test('is asked for in the order of the calls, which come in one moment', async () => {
+    const { provider, engine } = await toolChat({ tools: { pay: noting([]) } })
+    const ann = engine.as('ann')
+    const asked: string[] = []
+    for (const n of [1, 2]) {
+      const { id } = await ann.startConversation()
+      const calls = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name: 'pay', id: name + n }))
+      provider.next(calling(...calls))
+      await waits(await ann.send(id, 'pay'))
+      asked.push(...calls.map((call) => call.id))
+    }
+    const { id } = await engine.as('bob').startConversation()
+    provider.next(calling({ name: 'pay', id: 'other' }))
+    await waits(await engine.send(id, 'pay'))
+
+    const namesOf = (calls: readonly CallRecord[]) => calls.map(({ toolCallId }) => toolCallId)
+    expect(namesOf(await engine.listWaitingCalls())).toEqual([...asked, 'other'])
+    expect(namesOf(await engine.listWaitingCalls({ ownerId: 'ann' }))).toEqual(asked)
+    expect(namesOf(await ann.listWaitingCalls({ limit: 8 }))).toEqual(asked.slice(0, 8))
+  })
+
   test('of another owner finds no call', async () => {
     const { provider, engine } = await toolChat({ tools: { pay: noting([]) } })
     const ann = engine.as('ann')

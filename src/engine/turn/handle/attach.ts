@@ -6,6 +6,7 @@
  */
 import type { Viewer } from '../../../persistence/ports/conversation-store.ts'
 import { ColloquyError } from '../../../protocol/errors.ts'
+import { quoted } from '../../../protocol/quoted.ts'
 import type { TurnStore } from '../../../persistence/ports/turn-store.ts'
 import type { TurnRecord } from '../../../protocol/turn.ts'
 import type { Turn } from '../../api/turn.ts'
@@ -52,7 +53,7 @@ export async function attachTurn(
   if (stored === undefined) {
     throw new ColloquyError(
       'turn-not-found',
-      `There is no turn ${JSON.stringify(turnId)}. It was never accepted, or its conversation was deleted.`,
+      `There is no turn ${quoted(turnId)}. It was never accepted, or its conversation was deleted.`,
     )
   }
   // The turn may have been accepted while the store was read.

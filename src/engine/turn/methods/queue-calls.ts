@@ -11,6 +11,7 @@ import {
   turnRunning,
   turnWaiting,
 } from '../../../protocol/errors.ts'
+import { quoted } from '../../../protocol/quoted.ts'
 import type { QueuedTurn } from '../../../protocol/turn.ts'
 import type { Actors } from '../../actors/actors.ts'
 import type { ResumeOptions } from '../../api/turn-options.ts'
@@ -88,7 +89,7 @@ export class QueueCalls {
     if (first !== undefined && !queue.includes(first)) {
       throw new ColloquyError(
         'turn-not-found',
-        `resumeQueue: first names no queued turn of this conversation: ${JSON.stringify(first)}.`,
+        `resumeQueue: first names no queued turn of this conversation: ${quoted(first)}.`,
       )
     }
     const { turns, actors } = this.#parts

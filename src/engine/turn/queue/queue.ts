@@ -9,7 +9,13 @@ import type { Feed } from '../../../feed/feed.ts'
 import type { QueueReport } from '../../../machines/conversation-events.ts'
 import type { PlacedTurn, StoredQueuedTurn } from '../../../persistence/ports/placement.ts'
 import type { QueueStore } from '../../../persistence/ports/queue-store.ts'
-import { ColloquyError, errorRecord, hasCode } from '../../../protocol/errors.ts'
+import type { TurnStore } from '../../../persistence/ports/turn-store.ts'
+import {
+  ColloquyError,
+  conversationNotFound,
+  errorRecord,
+  hasCode,
+} from '../../../protocol/errors.ts'
 import type { TurnHappening } from '../../../protocol/event.ts'
 import type { TurnRecord } from '../../../protocol/turn.ts'
 import { recordFault } from '../../options/logging.ts'
@@ -23,7 +29,7 @@ import { endingError } from '../handle/stored-turn.ts'
 import type { TurnRequest } from '../request/turn-request.ts'
 
 interface QueueParts {
-  readonly store: QueueStore
+  readonly store: QueueStore & Pick<TurnStore, 'getTurn'>
   readonly feed: Feed
   readonly options: ResolvedOptions
   readonly sealer: Sealer
@@ -147,7 +153,7 @@ export class TurnQueue {
         lastSeqs: live.replyFeed.lastSeqs,
         at: new Date(options.steadyClock.now()),
       })
-      if (ended === undefined) return this.#lose(live)
+      if (ended === undefined) return await this.#miss(live)
       const { turn, messages } = ended
       live.withdrawn = messages
       this.#finish(live, endingError(turn, undefined), {
@@ -175,11 +181,11 @@ export class TurnQueue {
   /** The start of a turn failed, or was withdrawn: nothing of it is on disk. */
   notStarted(live: LiveTurn, putBack: () => void): void {
     live.replyFeed.wait()
-    if (live.isCancelled) return void this.withdraw(live, putBack)
-    if (hasCode(live.refusal, 'turn-not-found')) return this.#lose(live)
     if (hasCode(live.refusal, 'conversation-not-found')) {
       return this.#forget(live, live.refusal as ColloquyError)
     }
+    if (live.isCancelled) return void this.withdraw(live, putBack)
+    if (hasCode(live.refusal, 'turn-not-found')) return this.#lose(live)
     recordFault(live.refusal, this.#parts.options.logger, 'A queued turn could not be started.')
     live.refusal = undefined
     live.recording = undefined
@@ -247,11 +253,18 @@ export class TurnQueue {
     this.#finish(live, error, turn && { type: 'turn.cancelled', turn })
   }
 
-  /** Another writer ended or deleted the turn. */
+  /** There is no such queued turn any more: it went with its conversation, or another writer has it. */
+  async #miss(live: LiveTurn): Promise<void> {
+    const { turnId, conversationId } = live
+    if ((await this.#parts.store.getTurn(turnId)) !== undefined) this.#lose(live)
+    else this.#forget(live, conversationNotFound(conversationId))
+  }
+
+  /** Another writer ended the turn. */
   #lose(live: LiveTurn): void {
     const error = new ColloquyError(
       'turn-lost',
-      'Another engine ended this queued turn, or its conversation was deleted.',
+      'Another engine ended this queued turn. Read it with engine.getTurn().',
     )
     const turn = this.#endedRecord(live, 'failed', error)
     this.#finish(live, error, turn && { type: 'turn.failed', turn })

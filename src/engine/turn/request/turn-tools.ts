@@ -5,6 +5,7 @@
  */
 import type { ConversationRecord } from '../../../protocol/conversation.ts'
 import { ColloquyError } from '../../../protocol/errors.ts'
+import { quoted } from '../../../protocol/quoted.ts'
 import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
 import {
   fingerprintOf,
@@ -72,7 +73,7 @@ function keptWhileWaiting(engine: Toolbox, given: Toolbox): Toolbox {
     if (!mayWait(tool) || engine.has(name)) continue
     throw new ColloquyError(
       'invalid-option',
-      `send: tools: ${JSON.stringify(name)} waits for an approval or a client, and would be gone after a restart. Give it to createEngine as a tool too.`,
+      `send: tools: ${quoted(name)} waits for an approval or a client, and would be gone after a restart. Give it to createEngine as a tool too.`,
     )
   }
   return given
@@ -86,7 +87,7 @@ export function narrowed(engine: Toolbox, names: readonly string[], what: string
     if (tool === undefined) {
       throw new ColloquyError(
         'invalid-option',
-        `${what}: the engine has no tool ${JSON.stringify(name.slice(0, 64))}. Give it to createEngine as a tool, or leave the name out.`,
+        `${what}: the engine has no tool ${quoted(name)}. Give it to createEngine as a tool, or leave the name out.`,
       )
     }
     some.set(name, tool)
@@ -104,14 +105,14 @@ function assertChoice(
   if (choice !== 'required' && !tools.has(choice.tool)) {
     throw new ColloquyError(
       'invalid-option',
-      `send: toolChoice names the tool ${JSON.stringify(choice.tool.slice(0, 64))}, which is not offered. Name one of tools.`,
+      `send: toolChoice names the tool ${quoted(choice.tool)}, which is not offered. Name one of tools.`,
     )
   }
   const some = [...tools.values()].filter(isOffered)
   if (choice !== 'required' && !some.some(({ name }) => name === choice.tool)) {
     throw new ColloquyError(
       'invalid-option',
-      `send: toolChoice names the tool ${JSON.stringify(choice.tool)}, which is not offered in airplane mode. Give it local: true if it reaches nothing beyond this machine, or leave toolChoice out.`,
+      `send: toolChoice names the tool ${quoted(choice.tool)}, which is not offered in airplane mode. Give it local: true if it reaches nothing beyond this machine, or leave toolChoice out.`,
     )
   }
   if (some.length === 0 && providerTools.length === 0) {

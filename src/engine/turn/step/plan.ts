@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { ColloquyError } from '../../../protocol/errors.ts'
+import { quoted } from '../../../protocol/quoted.ts'
 import type { Toolbox } from '../../../tools/toolbox.ts'
 import { checked, group, settings, text } from '../../options/check.ts'
 import type { PrepareStep, StepInfo, StepPlan } from '../../options/options.ts'
@@ -82,13 +83,13 @@ async function answerOf(
   if (unknown !== undefined) {
     throw new ColloquyError(
       'prepare-failed',
-      `prepareStep named the tool ${JSON.stringify(unknown.slice(0, 64))}, which the turn does not have. It can only narrow the tools of the turn.`,
+      `prepareStep named the tool ${quoted(unknown)}, which the turn does not have. It can only narrow the tools of the turn.`,
     )
   }
   const left = demanded.find((name) => plan.tools?.includes(name) === false)
   if (left === undefined) return plan
   throw new ColloquyError(
     'prepare-failed',
-    `prepareStep chose the tool ${JSON.stringify(left)}, which it left out of tools. Name it there too, or choose another.`,
+    `prepareStep chose the tool ${quoted(left)}, which it left out of tools. Name it there too, or choose another.`,
   )
 }

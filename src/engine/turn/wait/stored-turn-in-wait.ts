@@ -8,6 +8,7 @@ import type { StoredWait } from '../../../persistence/ports/wait-store.ts'
 import type { ConversationRecord } from '../../../protocol/conversation.ts'
 import { ONLINE } from '../../../protocol/endpoint.ts'
 import { ColloquyError } from '../../../protocol/errors.ts'
+import { quoted } from '../../../protocol/quoted.ts'
 import type { TurnRecord } from '../../../protocol/turn.ts'
 import { runsAny } from '../../../tools/toolbox.ts'
 import type { Binder } from '../../endpoints/binding.ts'
@@ -141,6 +142,6 @@ function namesOnly({ endpoint, model }: TurnRecord, conversation: ConversationRe
 export function elsewhere(endpoint: string): ColloquyError {
   return new ColloquyError(
     'airplane-mode',
-    `Airplane mode is on, and the turn that waits asks the endpoint ${JSON.stringify(endpoint)}. Switch the mode off to let it go on, deny the call, or cancel the turn.`,
+    `Airplane mode is on, and the turn that waits asks the endpoint ${quoted(endpoint)}. Switch the mode off to let it go on, deny the call, or cancel the turn.`,
   )
 }

@@ -320,6 +320,8 @@ export class WaitingTurns {
     try {
       await work
     } catch (error) {
+      // The turn waits on, and the input is queued before it: nothing is wrong.
+      if (this.#parts.isClosing()) return
       const { code } = errorRecord(error)
       this.#parts.options.logger.warn(
         { code },

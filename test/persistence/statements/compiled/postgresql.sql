@@ -376,6 +376,9 @@ select min("expires_at") as "expires_at" from "call" where "state" = 'waiting' a
 -- waiting-calls.ts: SELECT_WAITING_IN (conversation_id, reach, viewer, reach, conversation_id, conversation_id, limit)
 select "k".*, "t"."conversation_id" from "conversation" as "c" cross join "turn" as "t" cross join "call" as "k" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."id" = coalesce((select "w"."id" from "turn" as "w" where "w"."conversation_id" = $5 and "w"."status" = 'waiting'), (select "r"."id" from "turn" as "r" where "r"."status" in ('pending', 'streaming') and ("r"."conversation_id" || '') = $6 limit 1)) and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' order by "k"."step", "k"."n" limit $7;
 
+-- waiting-calls.ts: SELECT_WAITING_OF_OWNER (viewer, reach, viewer, reach, limit)
+select "k".*, "t"."conversation_id" from "conversation" as "c" cross join "turn" as "t" cross join "call" as "k" where "c"."owner_id" = $1 and "c"."deleted_at" is null and "t"."conversation_id" = "c"."id" and "t"."status" = 'waiting' and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' union all select "k".*, "t"."conversation_id" from "turn" as "t" cross join "conversation" as "c" cross join "call" as "k" where "t"."status" in ('pending', 'streaming') and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "k"."turn_id" = "t"."id" and "k"."state" = 'waiting' order by "id" limit $5;
+
 -- waiting-calls.ts: SELECT_WAITING_TURN (id, reach, viewer, reach)
 select "t"."id" from "conversation" as "c" cross join "turn" as "t" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null))) and "t"."conversation_id" = "c"."id" and "t"."status" = 'waiting';
 
@@ -386,19 +389,19 @@ update "call" set "state" = $1, "code" = $2, "late_output" = $3, "late_error" = 
 update "call" set "state" = $1, "code" = $2, "late_output" = $3, "late_error" = $4, "input" = null, "expires_at" = null, "ended_at" = $5 where "id" = $6 and "state" = 'waiting' and "waits_for" = 'output' and (expires_at is null or expires_at > $7) and exists (select 1 as "one" from "turn" as "t" inner join "conversation" as "c" on "c"."id" = "t"."conversation_id" where "t"."id" = "call"."turn_id" and ("c"."deleted_at" is null and ($8 = 0 or "c"."owner_id" = $9 or ($10 = 2 and "c"."owner_id" is null))) and "t"."status" = 'waiting');
 
 -- waiting-recovery.ts: CLOSE_PENDING (ended_at, turn_id)
-update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = $1 where "turn_id" = $2 and "state" = 'pending';
+update "call" set "state" = 'not-run', "code" = 'not-run', "input" = null, "ended_at" = $1 where "turn_id" = $2 and "state" = 'pending';
 
 -- waiting-recovery.ts: CLOSE_STARTED (ended_at, turn_id)
-update "call" set "state" = 'unknown', "code" = 'unknown', "ended_at" = $1 where "turn_id" = $2 and "state" = 'started';
+update "call" set "state" = 'unknown', "code" = 'unknown', "input" = null, "ended_at" = $1 where "turn_id" = $2 and "state" = 'started';
 
 -- waiting-recovery.ts: CLOSE_WAITING (ended_at, turn_id)
-update "call" set "state" = 'not-run', "code" = 'not-run', "ended_at" = $1 where "turn_id" = $2 and "state" = 'waiting';
+update "call" set "state" = 'not-run', "code" = 'not-run', "input" = null, "ended_at" = $1 where "turn_id" = $2 and "state" = 'waiting';
 
 -- waiting-recovery.ts: END_WAIT (id)
 update "turn" set "status" = 'streaming' where "id" = $1 and "status" = 'waiting' and not exists (select 1 as "one" from "call" as "k" where "k"."turn_id" = "turn"."id" and "k"."state" = 'waiting');
 
 -- waiting-recovery.ts: EXPIRE_ALL (at, at)
-update "call" set "state" = 'expired', "code" = 'expired', "ended_at" = $1 where "state" = 'waiting' and "expires_at" <= $2 returning "turn_id";
+update "call" set "state" = 'expired', "code" = 'expired', "input" = null, "ended_at" = $1 where "state" = 'waiting' and "expires_at" <= $2 returning "turn_id";
 
 -- waiting-recovery.ts: PUT_BACK_APPROVED (turn_id)
 update "call" set "state" = 'waiting' where "turn_id" = $1 and "state" = 'pending' and "approved" = 1;
