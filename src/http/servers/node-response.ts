@@ -4,10 +4,10 @@
  *
  * Knows nothing of routes.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http'
 import type { Answer, Incoming, IncomingBody } from '../requests/incoming.ts'
 import type { Service } from '../service.ts'
-import type { Sink, StreamSource } from '../streams/sink.ts'
+import type { SharedBytes, Sink, StreamSource } from '../streams/sink.ts'
 
 /** A handler for `node:http`. */
 export type NodeHandler = (
@@ -157,23 +157,36 @@ function stream(
   reader.open(new NodeSink(response))
 }
 
+/** Ends a body that is sent in chunks. */
+const LAST_CHUNK = '0\r\n\r\n'
+
+/** Returns true if the answer is sent in chunks, and nothing between us and Node looks into them. */
+function isSentInChunks(response: ServerResponse): boolean {
+  return response.chunkedEncoding && response.write === OutgoingMessage.prototype.write
+}
+
 class NodeSink implements Sink {
   readonly #response: ServerResponse
+  readonly #makesChunks: boolean
 
   constructor(response: ServerResponse) {
     this.#response = response
+    this.#makesChunks = isSentInChunks(response)
+    // The headers are sent: from here on, Node writes what it gets without a frame of its own.
+    if (this.#makesChunks) response.chunkedEncoding = false
   }
 
   get unsent(): number {
     return this.#response.writableLength
   }
 
-  write(bytes: Uint8Array): void {
-    this.#response.write(bytes)
+  write(bytes: SharedBytes): void {
+    this.#response.write(this.#makesChunks ? bytes.chunk : bytes.bare)
   }
 
   end(): void {
-    this.#response.end()
+    if (this.#makesChunks) this.#response.end(LAST_CHUNK)
+    else this.#response.end()
   }
 
   destroy(): void {

@@ -5,7 +5,7 @@
  */
 import type { Answer, Incoming, IncomingBody } from '../requests/incoming.ts'
 import type { Service } from '../service.ts'
-import type { Sink, StreamSource } from '../streams/sink.ts'
+import type { SharedBytes, Sink, StreamSource } from '../streams/sink.ts'
 
 export function webHandler(service: Service): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -136,9 +136,9 @@ class WebSink implements Sink {
     this.#unsent = 0
   }
 
-  write(bytes: Uint8Array): void {
-    this.#unsent += bytes.byteLength
-    this.#controller.enqueue(bytes)
+  write({ bare }: SharedBytes): void {
+    this.#unsent += bare.byteLength
+    this.#controller.enqueue(bare)
   }
 
   end(): void {

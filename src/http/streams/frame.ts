@@ -4,9 +4,10 @@
  * Knows nothing of the readers.
  */
 import type { ReplyOp } from '../../protocol/web.ts'
+import type { EventBytes } from './event-bytes.ts'
 
 export interface Frame {
-  readonly bytes: Uint8Array
+  readonly bytes: EventBytes
   readonly conversationId: string
   readonly turnId: string | undefined
   /** The operations of a piece of reply; absent on all other events. */

@@ -8,6 +8,7 @@
  */
 import type { StreamEnd } from '../../protocol/web.ts'
 import { type Missed, missOps } from './cursor.ts'
+import type { EventBytes } from './event-bytes.ts'
 import type { Frame } from './frame.ts'
 import type { Sink, StreamSource } from './sink.ts'
 import { eventBytes, GREETING, HEARTBEAT } from './sse.ts'
@@ -57,7 +58,7 @@ export class Reader implements StreamSource {
   #isStale = false
   #gap: Gap
   /** The last event, for a reader that is ended before its answer is open. */
-  #ended: Uint8Array | undefined
+  #ended: EventBytes | undefined
   wroteAt: number
   /** Since when it has been behind, because its client reads too slowly. */
   #behindSince: number | undefined
@@ -100,7 +101,7 @@ export class Reader implements StreamSource {
     }
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: EventBytes): void {
     if (this.#state === 'over') return
     this.wroteAt = this.#options.now()
     this.#sink?.write(bytes)

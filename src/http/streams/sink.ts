@@ -5,11 +5,18 @@
  */
 import type { StreamEnd } from '../../protocol/web.ts'
 
+/** Bytes that many streams are sent, in the forms that their connections take. */
+export interface SharedBytes {
+  readonly bare: Uint8Array
+  /** As one chunk of a body of HTTP/1.1: the length, the bytes, a line break. */
+  readonly chunk: Uint8Array
+}
+
 /** What is written to, for as long as a stream is open. */
 export interface Sink {
   /** The bytes that were written and not yet sent. */
   readonly unsent: number
-  write(bytes: Uint8Array): void
+  write(bytes: SharedBytes): void
   /** Writes what is left, and ends the answer. */
   end(): void
   /** Cuts the connection. */
