@@ -245,7 +245,10 @@ export class Chat {
   }
 
   #end({ turnId, message }: TurnEventData): void {
-    const isOwn = this.#state.turn?.id === turnId
+    const { turn } = this.#state
+    const isOwn = turn?.id === turnId
+    // The line may not be loaded yet.
+    if (isOwn) this.#line.append(turn.message)
     const state = isOwn
       ? without(this.#state, 'reply', 'turn', 'phase', 'calls', 'tools')
       : this.#state

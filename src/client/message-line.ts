@@ -36,12 +36,19 @@ export class MessageLine {
     return this.#messages.at(-1)?.id
   }
 
-  /** Adds a message, or loads the line if the message belongs elsewhere. */
+  /**
+   * Adds a message, which is the end of the line now, and loads the line if that changed more than its
+   * end. The message is there meanwhile: what was shown does not vanish.
+   */
   append(message: MessageView): void {
     if (this.#messages.some(({ id }) => id === message.id)) return
+    const { parentId } = message
     this.#isStale = true
-    if (message.parentId !== this.lastId) return this.load()
-    this.#messages = [...this.#messages, message]
+    if (parentId !== this.lastId) this.load()
+    const parent = this.#messages.findLastIndex(({ id }) => id === parentId)
+    // Without its parent something is missing before it.
+    const end = parent < 0 && parentId !== undefined ? this.#messages.length : parent + 1
+    this.#messages = [...this.#messages.slice(0, end), message]
   }
 
   load(): void {

@@ -214,6 +214,57 @@ test('tells the list also after the open conversation was deleted', async () => 
   expect(await news).toMatchObject({ conversationId: other })
 })
 
+test('shows what was said without a gap while the line is loaded, and no branch beside another', async () => {
+  const host = await testHost()
+  const { gate, step } = steps()
+  host.provider.next(chatReply(['before']), chatReply(['Once', ' upon'], { gate }))
+  const view = host.engine.as('ada')
+  const { id } = await view.startConversation()
+  await (
+    await view.send(id, 'first')
+  ).reply
+  const turn = await view.send(id, 'hi')
+  step(1)
+  const loads = Promise.withResolvers<void>()
+  const client = createClient({
+    baseUrl: host.url,
+    headers,
+    fetch: async (url, request) => {
+      const response = await fetch(url, request)
+      if (/messages$/.test(url as string) && request?.method === 'GET') await loads.promise
+      return response
+    },
+  })
+  const chat = client.conversation(id)
+  const said: string[][] = []
+  const note = () => {
+    const { messages, turn: running, reply } = chat.state
+    if (running === undefined && messages.length === 0) return
+    const question = running?.message
+    const isIn = messages.some((message) => message.id === question?.id)
+    said.push([
+      ...messages.map(({ text }) => text),
+      ...(question !== undefined && !isIn ? [question.text] : []),
+      ...(reply === undefined ? [] : [reply.text]),
+    ])
+  }
+  onTestFinished(chat.subscribe(note))
+  await stateOf(chat, ({ reply }) => reply?.text === 'Once')
+  step(1)
+  await turn.reply
+  await stateOf(chat, isIdle)
+  expect(said.filter((each) => !/^hi,?(Once)?( upon)?$/.test(each.join()))).toEqual([])
+  host.provider.next(chatReply(['Another']))
+  await (
+    await view.regenerate(turn.replyId)
+  ).reply
+  await stateOf(chat, ({ messages }) => messages.at(-1)?.text === 'Another')
+  expect(chat.state.messages.map(({ text }) => text)).toEqual(['hi', 'Another'])
+  loads.resolve()
+  const { messages } = await stateOf(chat, (state) => state.messages.length === 4)
+  expect(messages.map(({ text }) => text)).toEqual(['first', 'before', 'hi', 'Another'])
+})
+
 test('stops the turn that it shows, and not the one after it', async () => {
   const host = await testHost()
   const { gate, step } = steps()

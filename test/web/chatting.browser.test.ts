@@ -1,6 +1,7 @@
 /** A conversation on the chat page: replies that stream, are stopped, asked again, edited, queued. */
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { EngineOptions } from '../../src/index.ts'
 import { chatReply, errorReply, inOrder, reset, send, steps } from '../../src/testing.ts'
 import { chunk } from '../../src/testing.ts'
 import { block, message, textBlock } from '../support/messages-events.ts'
@@ -86,6 +87,9 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     const page = await openPage(browser, url)
     await say(page, 'first')
     await expect.poll(() => replies(page)).toEqual(['to the first'])
+    // Nothing can be edited while its reply is written, or with a text in the box.
+    await button(page, 'Edit').waitFor()
+    await expect.poll(() => messageBox(page).inputValue()).toBe('')
     await messageBox(page).press('ArrowUp')
     const box = page.getByRole('textbox', { name: 'Edit your message' })
     await expect.poll(() => box.inputValue()).toBe('first')
@@ -157,6 +161,73 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     await page.locator('.queue').waitFor({ state: 'hidden' })
   })
 
+  test('sends what was typed and entered while another text was sent', async () => {
+    const { provider, url } = await pageHost()
+    provider.always(chatReply(['ok']))
+    const page = await openPage(browser, url)
+    const sent = Promise.withResolvers<void>()
+    await page.route('**/messages', async (route) => {
+      if (route.request().method() === 'POST') await sent.promise
+      await route.continue()
+    })
+    await say(page, 'two')
+    // Enter once more is no text.
+    await messageBox(page).press('Enter')
+    await messageBox(page).fill('three')
+    await messageBox(page).press('Enter')
+    sent.resolve()
+    await expect.poll(() => questions(page)).toEqual(['two', 'three'])
+    await expect.poll(() => replies(page)).toEqual(['ok', 'ok'])
+    await expect.poll(() => messageBox(page).inputValue()).toBe('')
+  })
+
+  test('clears the box of a text that the server has, though its answer never comes', async () => {
+    const { provider, url } = await pageHost()
+    const { gate, step } = steps()
+    provider.next(chatReply(['Once', ' upon'], { gate }))
+    const page = await openPage(browser, url)
+    const over = Promise.withResolvers<void>()
+    await page.route('**/messages', async (route) => {
+      if (route.request().method() !== 'POST') return route.continue()
+      await route.fetch()
+      await over.promise
+      return route.abort().catch(() => undefined)
+    })
+    await say(page, 'a story')
+    step(1)
+    await expect.poll(() => replies(page)).toEqual(['Once'])
+    await expect.poll(() => messageBox(page).inputValue()).toBe('')
+    await messageBox(page).fill('and')
+    await page.reload()
+    await expect.poll(() => replies(page)).toEqual(['Once'])
+    expect(await messageBox(page).inputValue()).toBe('and')
+    over.resolve()
+    await page.unrouteAll({ behavior: 'wait' })
+    step(1)
+  })
+
+  test('clears the box also of a tab that was opened while the text was sent', async () => {
+    const { provider, url } = await pageHost()
+    provider.next(chatReply(['Once']))
+    const page = await openPage(browser, url)
+    const begin = Promise.withResolvers<void>()
+    await page.route('**/messages', async (route) => {
+      if (route.request().method() === 'POST') await begin.promise
+      await route.continue()
+    })
+    await say(page, 'a story')
+    await expect.poll(() => new URL(page.url()).pathname).toMatch(/^\/c\//)
+    const other = await page.context().newPage()
+    await other.goto(page.url())
+    await expect.poll(() => messageBox(other).inputValue()).toBe('a story')
+    begin.resolve()
+    for (const tab of [page, other]) {
+      await expect.poll(() => replies(tab)).toEqual(['Once'])
+      await expect.poll(() => messageBox(tab).inputValue()).toBe('')
+    }
+    await other.close()
+  })
+
   test('takes a double click for one', async () => {
     const { provider, url } = await pageHost()
     provider.next(chatReply(['first']), chatReply(['second']))
@@ -219,14 +290,30 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
   })
 
   test('counts down to the next attempt', async () => {
-    const { provider, url } = await pageHost({ retry: { maxAttempts: 2 } })
-    const busy = errorReply(429, 'Slow down.', { retryAfter: 3 })
+    let retry: () => void = () => undefined
+    // The time until the next attempt passes only as the test says.
+    const clock: EngineOptions['clock'] = {
+      now: () => Date.now(),
+      setTimeout: (fn, ms) => (ms === 50_000 ? (retry = fn) : setTimeout(fn, ms)),
+      clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+    }
+    const { provider, url } = await pageHost({
+      clock,
+      retry: { maxAttempts: 2, maxDelayMs: 60_000 },
+    })
+    const busy = errorReply(429, 'Slow down.', { retryAfter: 50 })
     provider.next(busy, chatReply(['at last']))
     const page = await openPage(browser, url)
     await say(page, 'hello')
     const status = page.locator('.status')
-    await expect.poll(() => status.innerText()).toMatch(/Next attempt in 3 s\.$/)
-    await expect.poll(() => status.innerText()).toMatch(/Next attempt in [12] s\.$/)
+    const seconds = async () => {
+      const [, count] = /Next attempt in (\d+) s\.$/.exec(await status.innerText()) ?? []
+      return Number(count)
+    }
+    await expect.poll(seconds).toBeGreaterThan(0)
+    const first = await seconds()
+    await expect.poll(seconds).toBeLessThan(first)
+    retry()
     await expect.poll(() => replies(page)).toEqual(['at last'])
   })
 
@@ -244,7 +331,7 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     provider.next(chatReply(['it was not lost']))
     await messageBox(page).press('Enter')
     await expect.poll(() => replies(page)).toEqual(['hello', 'it was not lost'])
-    expect(await messageBox(page).inputValue()).toBe('')
+    await expect.poll(() => messageBox(page).inputValue()).toBe('')
   })
 
   test('keeps the first text of a conversation that was refused, also over a reload', async () => {
@@ -260,6 +347,7 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     provider.next(chatReply(['it was not lost']))
     await messageBox(page).press('Enter')
     await expect.poll(() => replies(page)).toEqual(['it was not lost'])
+    await expect.poll(() => messageBox(page).inputValue()).toBe('')
     await page.reload()
     await expect.poll(() => replies(page)).toEqual(['it was not lost'])
     expect(await messageBox(page).inputValue()).toBe('')

@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { chatReply, steps } from '../../src/testing.ts'
+import { countingTime } from '../support/counting-time.ts'
 import { CHROMIUM, launch } from './chromium.ts'
 import { button, messageBox, openPage, pageHost, questions, replies, say } from './page-host.ts'
 
@@ -17,7 +18,7 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
   afterAll(() => browser.close())
 
   test('lists conversations, the newest activity first, and marks those that run', async () => {
-    const { engine, provider, url } = await pageHost()
+    const { engine, provider, url } = await pageHost({ clock: countingTime() })
     const { gate, step } = steps()
     const older = await engine.startConversation({ title: 'Older' })
     await engine.startConversation({ title: 'Newer' })
@@ -36,7 +37,10 @@ describe.skipIf(CHROMIUM === undefined)('the list of conversations', () => {
   test('marks a conversation that waits for an answer, also after a reload, until it is given', async () => {
     const { gate, step } = steps()
     const pay = { inputSchema: { type: 'object' }, needsApproval: true, execute: () => 'paid' }
-    const { engine, provider, url } = await pageHost({ tools: { pay } })
+    const { engine, provider, url } = await pageHost({
+      clock: countingTime(),
+      tools: { pay },
+    })
     const call = { id: 'c1', name: 'pay', arguments: '{}' }
     provider.next(chatReply([''], { toolCalls: [call] }), chatReply(['Done.'], { gate }))
     const { id } = await engine.startConversation({ title: 'Bill' })

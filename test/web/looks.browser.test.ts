@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { startPracticeProvider } from '../../examples/practice-provider.ts'
 import { exampleTools } from '../../examples/tools.ts'
 import { chatReply, errorReply, steps } from '../../src/testing.ts'
+import { countingTime } from '../support/counting-time.ts'
 import { testEngine } from '../support/engine.ts'
 import { CHROMIUM, launch } from './chromium.ts'
 import {
@@ -221,7 +222,7 @@ describe.skipIf(CHROMIUM === undefined)('the look of the chat page', () => {
   })
 
   test('is used by the keyboard alone', async () => {
-    const { engine, provider, url } = await pageHost()
+    const { engine, provider, url } = await pageHost({ clock: countingTime() })
     await engine.startConversation({ title: 'Older' })
     await engine.startConversation({ title: 'Newer' })
     provider.next(chatReply(['hello']))
@@ -329,7 +330,8 @@ describe.skipIf(CHROMIUM === undefined)('the look of the chat page', () => {
     await expect.poll(below).toBeLessThan(2)
     await page.locator('main').hover()
     await page.mouse.wheel(0, -400)
-    await expect.poll(below).toBeGreaterThan(300)
+    // A wheel scrolls smoothly: until it has come to its end, no place is the last one.
+    await expect.poll(below).toBeGreaterThan(398)
     const place = (await extentOf(page, 'main')).scrollTop
     step(10)
     await button(page, 'New text').waitFor()
@@ -344,11 +346,14 @@ describe.skipIf(CHROMIUM === undefined)('the look of the chat page', () => {
 
   test('waits as long as the provider asks before it offers another try', async () => {
     const { provider, url } = await pageHost()
-    provider.next(errorReply(429, 'Slow down.', { retryAfter: 3 }))
+    provider.next(errorReply(429, 'Slow down.', { retryAfter: 60 }))
     const page = await openPage(browser, url)
+    await page.clock.install()
     await say(page, 'hello')
-    await button(page, 'Wait 3 s').waitFor()
-    expect(await button(page, 'Wait 3 s').isDisabled()).toBe(true)
+    const wait = page.getByRole('button', { name: /^Wait \d+ s$/ })
+    await wait.waitFor()
+    expect(await wait.isDisabled()).toBe(true)
+    await page.clock.fastForward(60_000)
     provider.next(chatReply(['again']))
     await button(page, 'Try again').click()
     await expect.poll(() => replies(page)).toEqual(['again'])

@@ -79,7 +79,9 @@ export function button(page: Page, name: string) {
   return page.getByRole('button', { name, exact: true })
 }
 
+/** Sends a text, once the one before has left the box. */
 export async function say(page: Page, text: string): Promise<void> {
+  await expect.poll(() => messageBox(page).inputValue()).toBe('')
   await messageBox(page).fill(text)
   await messageBox(page).press('Enter')
 }

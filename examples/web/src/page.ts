@@ -4,6 +4,7 @@ import { Composer } from './chat/composer.ts'
 import { Drafts } from './chat/drafts.ts'
 import { refusalOf, type Failure } from './chat/failures.ts'
 import { OpenChat } from './chat/open-chat.ts'
+import { Outbox } from './chat/outbox.ts'
 import { QueueView } from './chat/queue-view.ts'
 import { Transcript } from './chat/transcript.ts'
 import { h } from './elements.ts'
@@ -86,6 +87,7 @@ class Page {
     [this.#queue.element],
     [this.#models.element],
   )
+  readonly #outbox = new Outbox(this.#drafts, (text) => this.#composer.accepted(text))
   #open: OpenChat | undefined
   /** How often another place was shown. */
   #shown = 0
@@ -152,7 +154,8 @@ class Page {
     const had = this.#open
     this.#open = id === undefined ? undefined : new OpenChat(id, this.#draw)
     had?.close()
-    this.#composer.open(id, this.#drafts.read(id))
+    this.#composer.open(this.#drafts.read(id))
+    this.#outbox.open(this.#open)
     this.#transcript.open(this.#open)
     this.#draw()
   }
@@ -169,6 +172,7 @@ class Page {
       open !== undefined &&
       (open.messages.length > 0 || state?.turn !== undefined || state?.connection.status !== 'live')
     this.#queue.show(open?.queue)
+    this.#outbox.update()
     this.#composer.setRunning(state?.turn !== undefined)
     this.#announcer.turn(state?.turn?.id, state?.phase)
     this.#models.show(conversation)
@@ -179,13 +183,10 @@ class Page {
     }
   }
 
-  async #send(text: string): Promise<string> {
+  async #send(text: string): Promise<void> {
     const id = this.#open?.id ?? (await this.#begin(text))
     this.#transcript.scrolling.toEnd()
-    const options = { clientId: crypto.randomUUID(), sendPolicy: 'queue' } as const
-    await client.conversation(id).send(text, options)
-    this.#drafts.write(id, '')
-    return id
+    await this.#outbox.send(id, text)
   }
 
   /** Makes a conversation for its first message, which is its draft until it is sent. */
@@ -199,8 +200,8 @@ class Page {
     this.#drafts.write(id, text)
     // Whoever went elsewhere meanwhile stays there.
     if (shown !== this.#shown) return id
-    this.#composer.begun(id)
     this.#open = new OpenChat(id, this.#draw)
+    this.#outbox.open(this.#open)
     history.pushState(null, '', addressOf(id))
     this.#transcript.open(this.#open)
     return id

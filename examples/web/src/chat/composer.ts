@@ -6,8 +6,8 @@ import { refusalOf, type Failure } from './failures.ts'
 import { growingBox } from './growing-box.ts'
 
 export interface ComposerEvents {
-  /** Rejects if the server refused the text. @returns the conversation that has it now */
-  send(text: string): Promise<string>
+  /** Rejects if the server refused the text. */
+  send(text: string): Promise<void>
   /** A send failed, and the box has the text of another conversation by now. */
   failed(error: unknown): void
   stop(): void
@@ -25,9 +25,9 @@ export class Composer {
   readonly #failure = new FailureView((failure) => void this.#remedy(failure))
   readonly #events: ComposerEvents
   #isSending = false
+  /** Enter was pressed while a text was sent, and nothing typed since: what is in the box is the next one. */
+  #isNextAsked = false
   #isRunning = false
-  /** The conversation whose text is in the box. */
-  #place: string | undefined
   /** How often the box got the text of another conversation. */
   #moves = 0
 
@@ -44,6 +44,7 @@ export class Composer {
     this.#stop.classList.add('stop')
     this.#box.addEventListener('keydown', (event) => this.#key(event))
     this.#box.addEventListener('input', () => {
+      this.#isNextAsked = false
       events.changed(this.#box.value)
       this.#showButtons()
     })
@@ -68,14 +69,8 @@ export class Composer {
     this.setRunning(false)
   }
 
-  /** The new conversation, whose text is in the box, is there now. */
-  begun(place: string): void {
-    this.#place = place
-  }
-
   /** The text of another conversation. */
-  open(place: string | undefined, text: string): void {
-    this.#place = place
+  open(text: string): void {
     this.#moves += 1
     this.#isSending = false
     this.#setText(text)
@@ -120,13 +115,16 @@ export class Composer {
 
   async #submit(): Promise<void> {
     const text = this.#box.value
-    if (text.trim() === '' || this.#isSending) return
+    if (text.trim() === '') return
+    this.#isNextAsked = this.#isSending
+    if (this.#isSending) return
     const moves = this.#moves
+    let isNextAsked = false
     this.#isSending = true
     this.#showButtons()
     try {
-      const place = await this.#events.send(text)
-      if (place === this.#place) this.#clear(text)
+      await this.#events.send(text)
+      isNextAsked = this.#isNextAsked && moves === this.#moves
     } catch (error) {
       if (moves === this.#moves) this.#failure.show(refusalOf(error))
       else this.#events.failed(error)
@@ -134,14 +132,17 @@ export class Composer {
       if (moves === this.#moves) this.#isSending = false
       this.#showButtons()
     }
+    if (isNextAsked) await this.#submit()
   }
 
-  /** What was typed meanwhile is not sent, and stays. */
-  #clear(sent: string): void {
+  /** The server has a text of the box. What was typed meanwhile is not sent, and stays. */
+  accepted(sent: string): void {
     this.#failure.show(undefined)
     const { value } = this.#box
+    const isNextAsked = this.#isNextAsked
     this.#box.value = value.startsWith(sent) ? value.slice(sent.length) : value
     this.#box.dispatchEvent(new Event('input'))
+    this.#isNextAsked = isNextAsked
   }
 
   async #remedy(failure: Failure): Promise<void> {

@@ -74,6 +74,16 @@ export class OpenChat {
     return isJoined ? [...this.#earlier, ...messages] : messages
   }
 
+  /** Returns true if the server has the input with this id. */
+  has(clientId: string): boolean {
+    const { messages, turn } = this.state
+    const queued = this.queue.queued.flatMap((each) => each.messages)
+    return (
+      turn?.message.clientId === clientId ||
+      [...messages, ...queued].some((message) => message.clientId === clientId)
+    )
+  }
+
   get hasEarlier(): boolean {
     return this.messages[0]?.parentId !== undefined
   }
