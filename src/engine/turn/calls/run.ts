@@ -15,8 +15,8 @@ import { loggedError } from '../../options/logged-error.ts'
 import { plainJson } from '../../options/plain-json.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
-import type { StepCall } from './step-call.ts'
 import type { StepCallsPort } from './port.ts'
+import type { StepCall } from './step-call.ts'
 
 interface CallRun {
   readonly live: LiveTurn
