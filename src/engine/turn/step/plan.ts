@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { ColloquyError } from '../../../protocol/errors.ts'
 import type { Toolbox } from '../../../tools/toolbox.ts'
 import { checked, group, settings, text } from '../../options/check.ts'
-import type { PrepareStep, StepInfo, StepPlan } from '../../options/options.ts'
+import type { PrepareStep, StepInfo, StepPlan } from '../../options/prepare.ts'
 import { toolChoice } from '../../options/tool-schemas.ts'
 import type { SteppedTurn } from './port.ts'
 

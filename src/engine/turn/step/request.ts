@@ -7,7 +7,7 @@
 import type { Message } from '../../../protocol/message.ts'
 import type { ReplyRequest } from '../../../transport/reply-request.ts'
 import type { Route } from '../../endpoints/binding.ts'
-import type { StepPlan } from '../../options/options.ts'
+import type { StepPlan } from '../../options/prepare.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { offered } from '../request/turn-tools.ts'
 import type { StepPort, SteppedTurn } from './port.ts'
