@@ -37,6 +37,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   'engine/api/endpoint-options': 'The engine, its turns and its calls',
   'engine/api/completion': 'The engine, its turns and its calls',
   'engine/options/options': 'Options of createEngine',
+  'engine/options/prepare': 'Options of createEngine',
   'transport/http/address-guard': 'Options of createEngine',
   'transport/http/dispatchers': 'Options of createEngine',
   'protocol/clock': 'Options of createEngine',

@@ -28,15 +28,17 @@ export type {
   DrainOptions,
   EngineOptions,
   LimitOptions,
+  RetryOptions,
+  SecretOptions,
+  TimeoutOptions,
+} from './engine/options/options.ts'
+export type {
   Prepare,
   PreparedTurn,
   PrepareStep,
-  RetryOptions,
-  SecretOptions,
   StepInfo,
   StepPlan,
-  TimeoutOptions,
-} from './engine/options/options.ts'
+} from './engine/options/prepare.ts'
 export type { AddressPolicy } from './transport/http/address-guard.ts'
 export type { RequestDispatcher } from './transport/http/dispatchers.ts'
 export { ColloquyError } from './protocol/errors.ts'

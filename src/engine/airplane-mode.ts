@@ -12,7 +12,7 @@ import { cancelTurn } from './turn/live-turn/cancel.ts'
 import type { Drains } from './turn/record/drains.ts'
 import type { Turns } from './turn/turns.ts'
 
-interface OnlineWork {
+export interface OnlineWork {
   readonly oneShots: OneShots
   readonly turns: Turns
   readonly drains: Drains

@@ -24,7 +24,6 @@ import type { InputPart, Message } from '../protocol/message.ts'
 import type { QueuedTurn, Receipt, TurnRecord } from '../protocol/turn.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Actors } from './actors/actors.ts'
-import { stopOnlineWork } from './airplane-mode.ts'
 import type { Completion, CompletionOptions } from './api/completion.ts'
 import type { ConversationOptions } from './api/conversation-options.ts'
 import type { EndpointOptions } from './api/endpoint-options.ts'
@@ -63,6 +62,7 @@ import { checked } from './options/check.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { OwnedEngine } from './owner-view.ts'
 import { quiet } from './quiet.ts'
+import { SettingCalls } from './setting-calls.ts'
 import { listBranches, listMessages } from './tree/reading.ts'
 import { Tree } from './tree/tree.ts'
 import type { Answers } from './turn/methods/answers.ts'
@@ -96,6 +96,7 @@ interface ConversationEngineParts {
 
 export class ConversationEngine implements Engine {
   readonly #parts: ConversationEngineParts
+  readonly #settingCalls: SettingCalls
   readonly #sendCalls: SendCalls
   readonly #turnCalls: TurnCalls
   readonly #queueCalls: QueueCalls
@@ -110,6 +111,7 @@ export class ConversationEngine implements Engine {
       this.#assertOpen()
       return this.#turnCalls.cancel(conversationId, { turnId }, viewer)
     }
+    this.#settingCalls = new SettingCalls(parts)
     const sends = new Sends({ ...parts, assertOpen, cancel })
     const conversations = new Conversations(parts)
     const queueCalls = new QueueCalls({ ...parts, assertOpen })
@@ -122,19 +124,12 @@ export class ConversationEngine implements Engine {
 
   async putEndpoint(name: string, options: EndpointOptions): Promise<EndpointRecord> {
     this.#assertOpen()
-    const { endpoints, feed } = this.#parts
-    const endpoint = await endpoints.put(name, options)
-    this.#logger.debug({ endpoint: name }, 'An endpoint was put.')
-    feed.announceSettings('endpoint', name)
-    return endpoint
+    return this.#settingCalls.putEndpoint(name, options)
   }
 
   async deleteEndpoint(name: string): Promise<void> {
     this.#assertOpen()
-    const { endpoints, feed } = this.#parts
-    await endpoints.delete(name)
-    this.#logger.debug({ endpoint: name }, 'An endpoint was deleted.')
-    feed.announceSettings('endpoint', name)
+    return this.#settingCalls.deleteEndpoint(name)
   }
 
   async listEndpoints(): Promise<readonly EndpointRecord[]> {
@@ -152,29 +147,17 @@ export class ConversationEngine implements Engine {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly string[]> {
     this.#assertOpen()
-    checked(requests.endpointName, endpoint, 'listModels: endpoint')
-    const { signal } = checked(requests.modelsOptions, options, 'listModels')
-    const { binder, oneShots } = this.#parts
-    return oneShots.listModels(binder.target({ endpoint }), signal)
+    return this.#settingCalls.listModels(endpoint, options)
   }
 
   async setAirplaneMode(on: boolean): Promise<void> {
     this.#assertOpen()
-    checked(requests.switchPosition, on, 'setAirplaneMode')
-    const { preferences, feed } = this.#parts
-    const isChanged = await preferences.setAirplaneMode(on, () => stopOnlineWork(this.#parts))
-    this.#logger.debug({ airplaneMode: on }, 'Airplane mode was set.')
-    if (isChanged) feed.announceSettings('airplane-mode')
+    return this.#settingCalls.setAirplaneMode(on)
   }
 
   async setModelPreference(purpose: ModelPurpose, model: string | null): Promise<void> {
     this.#assertOpen()
-    checked(requests.modelPurpose, purpose, 'setModelPreference: purpose')
-    checked(requests.modelName, model, 'setModelPreference: model')
-    const { preferences, feed } = this.#parts
-    const isChanged = await preferences.setModel(purpose, model)
-    this.#logger.debug({ purpose, model }, 'A model preference was set.')
-    if (isChanged) feed.announceSettings('model-preference', purpose)
+    return this.#settingCalls.setModelPreference(purpose, model)
   }
 
   get settingsChanges(): Observable<SettingsChange> {

@@ -1,5 +1,5 @@
 /**
- * The transitions that several states of the turn machine share.
+ * The transitions and waits that several states of the turn machine share.
  *
  * Knows nothing of which states have them.
  */
@@ -94,4 +94,27 @@ export const refused = {
 /** A final state: subscribers get the terminal event, then `reply` and the cancels settle. */
 export function ends(result: TurnResult) {
   return { type: 'final', entry: { type: 'settle', params: { result } }, output: result } as const
+}
+
+/** The wait before a save is retried: 100 ms, doubled each time, at most 5 s. */
+export function saveDelayMs(failures: number): number {
+  return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
+}
+
+/** The entry of a state that waits before a failed write is made again: tells the failure and the wait. */
+export function tellsFailure<
+  const Report extends string,
+  const Phase extends TurnPhase,
+  const Count extends string,
+>(report: Report, phase: Phase, count: Count) {
+  type Counted = { readonly context: Readonly<Record<Count, number>> }
+  const failure = ({ context }: Counted) => {
+    const failures = context[count]
+    return { failures, retryInMs: saveDelayMs(failures) }
+  }
+  const entered = ({ context }: Counted) => ({ phase, retryInMs: saveDelayMs(context[count]) })
+  return [
+    { type: report, params: failure },
+    { type: 'tellPhase', params: entered },
+  ] as const
 }

@@ -43,7 +43,7 @@
 import { assign, setup } from 'xstate'
 import type { ColloquyErrorCode } from '../protocol/errors.ts'
 import { noTransport, TRANSPORT_ACTOR_ID } from './transport-actor.ts'
-import { type AfterStep, noTools, TOOLS_ACTOR_ID } from './tools-actor.ts'
+import { type AfterStep, noTools } from './tools-actor.ts'
 import type { CancelAnswer, EnteredPhase, Outcome, TurnEvent, TurnResult } from './turn-events.ts'
 import {
   answer,
@@ -51,14 +51,14 @@ import {
   conclude,
   ends,
   isDone,
-  isLost,
-  lateCancelFrom,
   mayBackOff,
-  nextIs,
   refused,
+  saveDelayMs,
   timesOut,
 } from './turn-transitions.ts'
-import { restoring, restoringToCancel, savingWait, waits } from './waiting-states.ts'
+import { saving, waitingToSave } from './saving-states.ts'
+import { recordingStep, runningTools, waitingToRecord } from './step-states.ts'
+import { restoring, restoringToCancel, savingWait } from './waiting-states.ts'
 
 export interface TurnInput {
   readonly turnId: string
@@ -95,11 +95,6 @@ export interface TurnContext extends TurnInput {
 }
 
 type QueueOfTurn = Required<Pick<TurnContext, 'queue' | 'replaces'>> & Pick<TurnContext, 'waiting'>
-
-/** The wait before a save is retried: 100 ms, doubled each time, at most 5 s. */
-function saveDelayMs(failures: number): number {
-  return Math.min(100 * 2 ** Math.max(0, failures - 1), 5_000)
-}
 
 /** The number of the attempt under way in its turn. Each finished request took one. */
 function attemptOf({ failedAttempts, steps }: TurnContext): number {
@@ -338,105 +333,12 @@ export const turnMachine = setup({
       after: { backoff: 'replying' },
       on: { 'turn.cancel': cancelsFrom('backingOff'), 'turn.timed-out': timesOut },
     },
-    recordingStep: {
-      entry: [{ type: 'tellPhase', params: { phase: 'recordingStep' } }, 'recordStep'],
-      on: {
-        'step.recorded': [
-          { guard: nextIs('run'), target: 'runningTools' },
-          { guard: nextIs('ask'), target: 'replying' },
-          { guard: nextIs('wait'), ...waits },
-          isDone,
-        ],
-        'step.unsaved': { target: 'waitingToRecord', actions: 'countRecordFailure' },
-        'turn.lost': isLost,
-        'turn.cancel': cancelsFrom('recordingStep'),
-        'turn.timed-out': timesOut,
-      },
-    },
-    waitingToRecord: {
-      entry: [
-        {
-          type: 'reportRecordFailure',
-          params: ({ context }) => ({
-            failures: context.recordFailures,
-            retryInMs: saveDelayMs(context.recordFailures),
-          }),
-        },
-        {
-          type: 'tellPhase',
-          params: ({ context }) => ({
-            phase: 'waitingToRecord',
-            retryInMs: saveDelayMs(context.recordFailures),
-          }),
-        },
-      ],
-      on: { 'turn.cancel': cancelsFrom('waitingToRecord'), 'turn.timed-out': timesOut },
-      after: { nextRecord: 'recordingStep' },
-    },
-    runningTools: {
-      entry: { type: 'tellPhase', params: { phase: 'runningTools' } },
-      invoke: {
-        id: TOOLS_ACTOR_ID,
-        src: 'tools',
-        input: ({ context }) => ({ turnId: context.turnId, step: context.steps }),
-        onError: {
-          target: 'saving',
-          actions: [
-            { type: 'decide', params: 'failed' },
-            {
-              type: 'failTools',
-              params: ({ event }: { event: { error: unknown } }) => ({ error: event.error }),
-            },
-            { type: 'seal', params: { outcome: 'failed' } },
-          ],
-        },
-      },
-      on: {
-        'tools.settled': [
-          { guard: nextIs('ask'), target: 'replying' },
-          { guard: nextIs('wait'), target: 'savingWait' },
-          isDone,
-        ],
-        'turn.lost': isLost,
-        'turn.cancel': cancelsFrom('runningTools'),
-        'turn.timed-out': timesOut,
-      },
-    },
+    recordingStep,
+    waitingToRecord,
+    runningTools,
     savingWait,
-    saving: {
-      entry: ['stopTimer', { type: 'tellPhase', params: { phase: 'saving' } }, 'save'],
-      on: {
-        'turn.saved': [
-          { guard: { type: 'outcomeIs', params: 'done' }, target: 'done' },
-          { guard: { type: 'outcomeIs', params: 'cancelled' }, target: 'cancelled' },
-          { target: 'failed' },
-        ],
-        'turn.save-failed': { target: 'waitingToSave', actions: 'countSaveFailure' },
-        'turn.lost': 'failed',
-        'turn.cancel': lateCancelFrom('saving'),
-        'turn.give-up': 'unsaved',
-      },
-    },
-    waitingToSave: {
-      entry: [
-        {
-          type: 'reportSaveFailure',
-          params: ({ context }) => ({
-            failures: context.saveFailures,
-            retryInMs: saveDelayMs(context.saveFailures),
-          }),
-        },
-        {
-          type: 'tellPhase',
-          params: ({ context }) => ({
-            phase: 'waitingToSave',
-            retryInMs: saveDelayMs(context.saveFailures),
-          }),
-        },
-      ],
-      on: { 'turn.cancel': lateCancelFrom('waitingToSave'), 'turn.give-up': 'unsaved' },
-      after: { nextSave: 'saving' },
-    },
+    saving,
+    waitingToSave,
     done: ends('done'),
     failed: ends('failed'),
     cancelled: ends('cancelled'),

@@ -3,7 +3,7 @@ import type { Settings } from '../../protocol/conversation.ts'
 import type { ToolChoice, ToolDefinition } from '../../protocol/tool.ts'
 import type { SendPolicy } from '../../protocol/turn.ts'
 import type { AnyTool } from '../../tools/tool.ts'
-import type { PrepareStep } from '../options/options.ts'
+import type { PrepareStep } from '../options/prepare.ts'
 import type { ConversationOptions } from './conversation-options.ts'
 
 /** The options of every call that begins a turn. All are optional. */

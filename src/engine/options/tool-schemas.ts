@@ -9,7 +9,7 @@ import type { ToolChoice } from '../../protocol/tool.ts'
 import { UnusableSchema } from '../../tools/schema.ts'
 import type { AnyTool } from '../../tools/tool.ts'
 import { readyTool, type ReadyTool, TOOL_NAME, type Toolbox } from '../../tools/toolbox.ts'
-import type { PrepareStep } from './options.ts'
+import type { PrepareStep } from './prepare.ts'
 import { count, duration, functionValue, group, json, jsonRecord, record } from './check.ts'
 
 const isSchemaLike = (given: unknown): boolean =>

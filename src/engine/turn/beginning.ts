@@ -138,7 +138,7 @@ export class TurnBeginning {
     const { refusal } = live
     // The start of a queued turn: its send resolved long ago.
     if (live.queued !== undefined) return
-    if (live.cancelCause === 'replacement') {
+    if (live.cancels.cause === 'replacement') {
       return live.accepted.reject(errorFromRecord(cancelError('replacement')))
     }
     if (refusal instanceof ColloquyError) return live.accepted.reject(refusal)

@@ -118,7 +118,7 @@ export class TurnConclusion {
           live.reply.resolve({ message: live.ended.message, turn: live.ended.turn })
         }
         live.replyFeed.end(error)
-        live.settleCancels()
+        live.cancels.settle()
         live.left.resolve()
         live.over.resolve()
         onSettled(live, result)

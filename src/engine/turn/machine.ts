@@ -80,7 +80,7 @@ export function providedMachine(parts: MachineParts): typeof conversationMachine
         withTurn(turnId, (live) => void queueWrites.write(live, self)),
       withdrawQueued: (_, { turnId, request, index }) =>
         withTurn(turnId, (live) => {
-          live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
+          live.cancels.answer({ request, outcome: 'cancelled', from: 'queued' })
           queueWrites.withdraw(live, index)
         }),
       replaceQueued: (_, { turnIds }) =>
@@ -92,7 +92,7 @@ export function providedMachine(parts: MachineParts): typeof conversationMachine
       refuseSend: (_, { turnId }) => withTurn(turnId, (live) => beginning.refuseSecond(live)),
       refuseCancel: ({ context }, { request }) =>
         withTurn(context.turnId, (live) =>
-          live.answerCancel({ request, outcome: 'not-running', from: 'streaming' }),
+          live.cancels.answer({ request, outcome: 'not-running', from: 'streaming' }),
         ),
       abandonTurn: (_, { turnId, error }) =>
         withTurn(turnId, (live) => void conclusion.abandon(live, error)),
@@ -165,7 +165,7 @@ function providedTurnMachine(
       backOff: act((live) => live.step?.backOff()),
       flush: act((live) => live.step?.flush()),
       seal: act((live, { outcome, code }: Sealing) => conclusion.seal(live, outcome, code)),
-      answerCancel: act((live, answer: CancelAnswer) => live.answerCancel(answer)),
+      answerCancel: act((live, answer: CancelAnswer) => live.cancels.answer(answer)),
       saveWait: writes((live) => live.calls?.saveWait(), 'A turn could not be let wait.'),
       restore: work((live, report) => {
         all.run(live)

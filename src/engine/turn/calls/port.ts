@@ -9,10 +9,10 @@ import type { ToolSlots } from '../../../tools/slots.ts'
 import type { CallContext } from '../../../tools/tool.ts'
 import type { ReadyTool } from '../../../tools/toolbox.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
-import type { Checkpoints } from '../record/checkpointer.ts'
-import type { LateTools } from './late-tools.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
+import type { Checkpoints } from '../record/checkpointer.ts'
 import type { Sealer } from '../request/stored-options.ts'
+import type { LateTools } from './late-tools.ts'
 
 export interface StepCallsPort {
   readonly store: StepStore & ConversationStore & WaitStore & Pick<TurnStore, 'getTurn'>

@@ -3,8 +3,8 @@
  *
  * Knows nothing of who is told.
  */
-import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { plainJson } from '../../options/plain-json.ts'
+import type { ResolvedOptions } from '../../options/resolve-options.ts'
 
 /** The longest value, as JSON. */
 const LONGEST = 16 * 1024

@@ -14,8 +14,8 @@ import type { ReadyTool } from '../../../tools/toolbox.ts'
 import { loggedError } from '../../options/logged-error.ts'
 import { plainJson } from '../../options/plain-json.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
-import type { StepCall } from './step-call.ts'
 import type { StepCallsPort } from './port.ts'
+import type { StepCall } from './step-call.ts'
 
 interface CallRun {
   readonly live: LiveTurn

@@ -13,8 +13,8 @@ import type { LiveTurn } from '../live-turn/live-turn.ts'
 import { waitMark } from '../record/wait-mark.ts'
 import type { Step } from '../step/step.ts'
 import type { CallList } from './list.ts'
-import { isOpen, setOnDisk, type StepCall } from './step-call.ts'
 import type { StepCallsPort } from './port.ts'
+import { isOpen, setOnDisk, type StepCall } from './step-call.ts'
 
 interface CallWritesParts {
   readonly live: LiveTurn

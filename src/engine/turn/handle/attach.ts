@@ -10,9 +10,9 @@ import { quoted } from '../../../protocol/quoted.ts'
 import type { TurnStore } from '../../../persistence/ports/turn-store.ts'
 import type { TurnRecord } from '../../../protocol/turn.ts'
 import type { Turn } from '../../api/turn.ts'
-import { TurnHandle } from './handle.ts'
-import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { CancelCall } from '../live-turn/cancel.ts'
+import type { LiveTurn } from '../live-turn/live-turn.ts'
+import { TurnHandle } from './handle.ts'
 import { StoredTurn } from './stored-turn.ts'
 
 interface AttachParts {

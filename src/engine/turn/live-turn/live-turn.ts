@@ -18,19 +18,13 @@ import type { Message, Usage } from '../../../protocol/message.ts'
 import type { Receipt, SendPolicy, TurnRecord } from '../../../protocol/turn.ts'
 import type { PlacedTurn, StoredQueuedTurn } from '../../../persistence/ports/placement.ts'
 import type { Reply, Turn } from '../../api/turn.ts'
-import type { CancelCause } from './cancel-cause.ts'
-import type { RunningCalls } from './running-calls.ts'
-import type { Step } from '../step/step.ts'
 import type { Bound, TurnRequest } from '../request/turn-request.ts'
-import type { TurnInWait } from './turn-in-wait.ts'
 import type { TurnTools } from '../request/turn-tools.ts'
+import type { Step } from '../step/step.ts'
+import { Cancels } from './cancels.ts'
+import type { RunningCalls } from './running-calls.ts'
+import type { TurnInWait } from './turn-in-wait.ts'
 import { usageSum } from './usage-sum.ts'
-
-interface PendingCancel {
-  readonly cause: CancelCause | undefined
-  readonly settle: PromiseWithResolvers<Receipt>
-  answer?: CancelAnswer
-}
 
 export class LiveTurn {
   readonly request: TurnRequest
@@ -44,12 +38,7 @@ export class LiveTurn {
   /** Resolves when the turn leaves memory, over or not. */
   readonly left = Promise.withResolvers<void>()
   #rested: PromiseWithResolvers<void> | undefined
-  readonly #cancels = new Map<number, PendingCancel>()
-  #lastRequest = 0
-  /** True once a transition has answered a cancel by cancelling the turn. */
-  #isCancelled = false
-  /** Why the turn was cancelled: the first cancel that took effect decides. */
-  cancelCause: CancelCause | undefined
+  readonly cancels = new Cancels((answer) => this.#receipt(answer))
 
   /** What became of the send of this turn. */
   placed: Turn['placed'] = 'started'
@@ -250,48 +239,8 @@ export class LiveTurn {
     }
   }
 
-  /** Registers a cancel, whose receipt is handed out later. */
-  requestCancel(cause?: CancelCause): {
-    readonly request: number
-    readonly receipt: Promise<Receipt>
-  } {
-    const request = (this.#lastRequest += 1)
-    const settle = Promise.withResolvers<Receipt>()
-    this.#cancels.set(request, { cause, settle })
-    return { request, receipt: settle.promise }
-  }
-
-  /** Notes the answer to a cancel, given by a transition of the machine. */
-  answerCancel(answer: CancelAnswer): void {
-    const pending = this.#cancels.get(answer.request)
-    if (pending === undefined) return
-    pending.answer = answer
-    if (answer.outcome === 'cancelled' && !this.#isCancelled) {
-      this.#isCancelled = true
-      this.cancelCause = pending.cause
-    }
-    if (answer.outcome === 'not-running') this.#settleCancel(answer.request, pending)
-  }
-
-  /** Returns true once a cancel has taken effect. */
-  get isCancelled(): boolean {
-    return this.#isCancelled
-  }
-
-  /** A cancel could not be written: the turn goes on as it was. */
-  rejectCancels(error: unknown): void {
-    this.#isCancelled = false
-    for (const { settle } of this.#cancels.values()) settle.reject(error)
-    this.#cancels.clear()
-  }
-
-  /** Hands out the receipts, once the partial reply can be read from the store. */
-  settleCancels(): void {
-    for (const [request, pending] of this.#cancels) this.#settleCancel(request, pending)
-  }
-
-  #settleCancel(request: number, { settle, answer }: PendingCancel): void {
-    this.#cancels.delete(request)
+  /** The receipt of a cancel, once the turn has ended. */
+  #receipt(answer: CancelAnswer | undefined): Receipt {
     // An earlier answer of a failed machine is dropped: the turn did not end as it says.
     const truth = this.isAbandoned ? undefined : answer
     const { outcome, from: found } = truth ?? ({ outcome: 'already-done', from: 'failed' } as const)
@@ -299,7 +248,7 @@ export class LiveTurn {
     const from = this.withdrawn === undefined ? found : 'queued'
     const message = outcome === 'not-running' ? undefined : this.ended?.message
     const usage = message?.usage ?? (outcome === 'not-running' ? undefined : this.usage)
-    settle.resolve({
+    return {
       outcome,
       from,
       upstreamAborted: outcome === 'cancelled' && this.step?.wasAborted === true,
@@ -308,7 +257,7 @@ export class LiveTurn {
       partialChars: message?.text.length ?? 0,
       ...(usage && { usage }),
       ...(outcome === 'cancelled' && this.stoppedCalls && { tools: this.stoppedCalls }),
-    })
+    }
   }
 }
 

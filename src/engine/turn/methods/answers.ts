@@ -16,9 +16,9 @@ import type { Binder } from '../../endpoints/binding.ts'
 import * as requests from '../../options/call-schemas.ts'
 import { checked } from '../../options/check.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
-import { elsewhere } from '../wait/stored-turn-in-wait.ts'
-import type { Turns } from '../turns.ts'
 import type { ResumeWish } from '../live-turn/turn-in-wait.ts'
+import type { Turns } from '../turns.ts'
+import { elsewhere } from '../wait/stored-turn-in-wait.ts'
 
 interface AnswersParts {
   readonly store: Store

@@ -18,8 +18,8 @@ import type { ResumeOptions } from '../../api/turn-options.ts'
 import * as requests from '../../options/call-schemas.ts'
 import { checked } from '../../options/check.ts'
 import { type LiveTurn, seen } from '../live-turn/live-turn.ts'
-import { listQueue } from './queue-list.ts'
 import type { Turns } from '../turns.ts'
+import { listQueue } from './queue-list.ts'
 
 interface QueueCallsParts {
   readonly store: Store

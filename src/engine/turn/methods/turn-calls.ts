@@ -15,13 +15,13 @@ import * as requests from '../../options/call-schemas.ts'
 import { checked } from '../../options/check.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { attachTurn } from '../handle/attach.ts'
-import { listWaitingCalls } from './call-list.ts'
-import { type CancelCall, cancelTurn, restedReceipt } from '../live-turn/cancel.ts'
 import { TurnHandle } from '../handle/handle.ts'
+import { type CancelCall, cancelTurn, restedReceipt } from '../live-turn/cancel.ts'
 import { type LiveTurn, seen } from '../live-turn/live-turn.ts'
+import type { Turns } from '../turns.ts'
+import { listWaitingCalls } from './call-list.ts'
 import type { QueueCalls } from './queue-calls.ts'
 import type { Sends } from './sends.ts'
-import type { Turns } from '../turns.ts'
 
 interface TurnCallsParts {
   readonly options: ResolvedOptions

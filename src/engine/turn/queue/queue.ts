@@ -20,13 +20,13 @@ import type { TurnHappening } from '../../../protocol/event.ts'
 import type { TurnRecord } from '../../../protocol/turn.ts'
 import { recordFault } from '../../options/logging.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
+import { endingError } from '../handle/stored-turn.ts'
 import { type CancelCause, cancelError } from '../live-turn/cancel-cause.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { LiveTurns } from '../live-turn/live-turns.ts'
-import { QueueInputs, takesPart } from './inputs.ts'
 import { fromStored, type Sealer } from '../request/stored-options.ts'
-import { endingError } from '../handle/stored-turn.ts'
 import type { TurnRequest } from '../request/turn-request.ts'
+import { QueueInputs, takesPart } from './inputs.ts'
 
 interface QueueParts {
   readonly store: QueueStore & Pick<TurnStore, 'getTurn'>
@@ -137,19 +137,19 @@ export class TurnQueue {
       await live.recording
     } catch {
       // It was never queued, and its send is rejected.
-      if (live.queued === undefined) return live.settleCancels()
+      if (live.queued === undefined) return live.cancels.settle()
     }
     if (live.mergedInto !== undefined) return this.retract(live)
-    const { cancelCause } = live
-    if (cancelCause === 'signal' && (await this.inputs.leave(live, live, cancelCause))) {
+    const { cause } = live.cancels
+    if (cause === 'signal' && (await this.inputs.leave(live, live, cause))) {
       live.isWithdrawn = false
-      live.settleCancels()
+      live.cancels.settle()
       return putBack()
     }
     try {
       const ended = await store.endQueued({
         turnId: live.turnId,
-        error: cancelError(live.cancelCause),
+        error: cancelError(live.cancels.cause),
         lastSeqs: live.replyFeed.lastSeqs,
         at: new Date(options.steadyClock.now()),
       })
@@ -165,7 +165,7 @@ export class TurnQueue {
       recordFault(error, options.logger, 'A queued turn could not be cancelled.')
       live.isWithdrawn = false
       live.isQueued = true
-      live.rejectCancels(error)
+      live.cancels.reject(error)
       putBack()
     }
   }
@@ -173,8 +173,8 @@ export class TurnQueue {
   /** A send whose input joined a turn was cancelled meanwhile. */
   retract(live: LiveTurn): void {
     void this.inputs
-      .abort(live, live.cancelCause ?? 'signal')
-      .then(() => live.settleCancels())
+      .abort(live, live.cancels.cause ?? 'signal')
+      .then(() => live.cancels.settle())
       .then(() => this.#parts.onIdle(live.conversationId))
   }
 
@@ -184,7 +184,7 @@ export class TurnQueue {
     if (hasCode(live.refusal, 'conversation-not-found')) {
       return this.#forget(live, live.refusal as ColloquyError)
     }
-    if (live.isCancelled) return void this.withdraw(live, putBack)
+    if (live.cancels.tookEffect) return void this.withdraw(live, putBack)
     if (hasCode(live.refusal, 'turn-not-found')) return this.#lose(live)
     recordFault(live.refusal, this.#parts.options.logger, 'A queued turn could not be started.')
     live.refusal = undefined
@@ -291,7 +291,7 @@ export class TurnQueue {
       live.reply.reject(error)
       live.started.reject(error)
       live.replyFeed.end(error)
-      live.settleCancels()
+      live.cancels.settle()
       live.over.resolve()
       this.#parts.onIdle(live.conversationId)
     })

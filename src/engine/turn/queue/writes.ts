@@ -8,8 +8,8 @@ import type { PlacedTurn } from '../../../persistence/ports/placement.ts'
 import type { TurnStore } from '../../../persistence/ports/turn-store.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { LiveTurns } from '../live-turn/live-turns.ts'
-import type { TurnQueue } from './queue.ts'
 import type { TurnRecording } from '../record/recording.ts'
+import type { TurnQueue } from './queue.ts'
 
 /** The actor of a conversation. */
 interface Receiver {
@@ -58,7 +58,7 @@ export class QueueWrites {
       live.refusal = error
       refuse(live)
       this.#parts.live.remove(live)
-      live.settleCancels()
+      live.cancels.settle()
       live.over.resolve()
       this.#tellPlaced(live, conversation, 'joined')
     }
@@ -77,7 +77,7 @@ export class QueueWrites {
     else if (place !== 'replacing')
       conversation.send({ type: 'conversation.queued', turnId, place })
     else {
-      const cancel = live.runningIn(conversationId)?.requestCancel('replacement')
+      const cancel = live.runningIn(conversationId)?.cancels.request('replacement')
       cancel?.receipt.catch(() => {})
       const request = cancel?.request
       conversation.send({ type: 'conversation.replaced', turnId, request })
@@ -112,9 +112,9 @@ export class QueueWrites {
   replace(turns: readonly (LiveTurn | undefined)[]): void {
     for (const [index, live] of [...turns.entries()].toReversed()) {
       if (live === undefined) continue
-      const { request, receipt } = live.requestCancel('replacement')
+      const { request, receipt } = live.cancels.request('replacement')
       receipt.catch(() => {})
-      live.answerCancel({ request, outcome: 'cancelled', from: 'queued' })
+      live.cancels.answer({ request, outcome: 'cancelled', from: 'queued' })
       // One that could not be ended comes behind the turn that replaced it.
       this.withdraw(live, index + 1)
     }

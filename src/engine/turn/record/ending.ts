@@ -11,9 +11,9 @@ import { type FinishReason, type Message, textOf } from '../../../protocol/messa
 import { messageStatusOf, type TerminalStatus, type TurnRecord } from '../../../protocol/turn.ts'
 import { recordFault } from '../../options/logging.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
+import { endingError } from '../handle/stored-turn.ts'
 import { cancelError } from '../live-turn/cancel-cause.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
-import { endingError } from '../handle/stored-turn.ts'
 import { UsageEstimate } from './usage-estimate.ts'
 
 export class TurnEnding {
@@ -170,8 +170,8 @@ export class TurnEnding {
   }
 }
 
-function errorOf({ outcome, failure, cancelCause }: LiveTurn): ErrorRecord | undefined {
-  if (outcome === 'cancelled') return cancelError(cancelCause)
+function errorOf({ outcome, failure, cancels }: LiveTurn): ErrorRecord | undefined {
+  if (outcome === 'cancelled') return cancelError(cancels.cause)
   return outcome === 'failed' ? failure : undefined
 }
 

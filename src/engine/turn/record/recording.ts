@@ -14,15 +14,15 @@ import type {
 } from '../../../persistence/ports/turn-store.ts'
 import type { ConversationRecord } from '../../../protocol/conversation.ts'
 import type { Binder } from '../../endpoints/binding.ts'
-import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import { recordFault } from '../../options/logging.ts'
+import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import type { LiveTurn } from '../live-turn/live-turn.ts'
 import { type LiveTurns, repeatedId } from '../live-turn/live-turns.ts'
 import { fromStored, haveSameOptions, type Sealer, toStored } from '../request/stored-options.ts'
-import type { StepPort } from '../step/port.ts'
-import { Step } from '../step/step.ts'
 import type { Bound, TurnRequest } from '../request/turn-request.ts'
 import { toolsRecord, turnTools, type TurnTools } from '../request/turn-tools.ts'
+import type { StepPort } from '../step/port.ts'
+import { Step } from '../step/step.ts'
 
 interface RecordingParts {
   readonly store: Store

@@ -7,9 +7,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { StoredTurnOptions } from '../../../persistence/ports/placement.ts'
 import { ColloquyError } from '../../../protocol/errors.ts'
+import { runsAny } from '../../../tools/toolbox.ts'
 import * as requests from '../../options/call-schemas.ts'
 import { checked } from '../../options/check.ts'
-import { runsAny } from '../../../tools/toolbox.ts'
 import type { CheckedOptions } from './turn-request.ts'
 
 /** Encrypts text for the database, if the host gave an encryption key. */

@@ -1,9 +1,9 @@
 /** What a turn was asked for, and what it is bound to. Plain data. */
 import type { NewConversation, Viewer } from '../../../persistence/ports/conversation-store.ts'
 import type { ConversationRecord } from '../../../protocol/conversation.ts'
+import type { Toolbox } from '../../../tools/toolbox.ts'
 import type { SendOptions } from '../../api/turn-options.ts'
 import type { Binding } from '../../endpoints/binding.ts'
-import type { Toolbox } from '../../../tools/toolbox.ts'
 import type { Input } from '../../options/input.ts'
 
 /** The checked arguments of a call that begins a turn. */

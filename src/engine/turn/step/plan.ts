@@ -8,7 +8,7 @@ import { ColloquyError } from '../../../protocol/errors.ts'
 import { quoted } from '../../../protocol/quoted.ts'
 import type { Toolbox } from '../../../tools/toolbox.ts'
 import { checked, group, settings, text } from '../../options/check.ts'
-import type { PrepareStep, StepInfo, StepPlan } from '../../options/options.ts'
+import type { PrepareStep, StepInfo, StepPlan } from '../../options/prepare.ts'
 import { toolChoice } from '../../options/tool-schemas.ts'
 import type { SteppedTurn } from './port.ts'
 

@@ -14,8 +14,7 @@ import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
 import type { ReplyRequest } from '../../../transport/reply-request.ts'
 import type { Route } from '../../endpoints/binding.ts'
 import { sendableHistory } from '../../history/sendable-history.ts'
-import type { Prepare, PreparedTurn } from '../../options/options.ts'
-import type { StepPlan } from '../../options/options.ts'
+import type { Prepare, PreparedTurn, StepPlan } from '../../options/prepare.ts'
 import type { Bound, TurnRequest } from '../request/turn-request.ts'
 
 interface AskedStep {

@@ -13,10 +13,10 @@ import type { TurnRecord } from '../../../protocol/turn.ts'
 import { runsAny } from '../../../tools/toolbox.ts'
 import type { Binder } from '../../endpoints/binding.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
-import type { LiveTurn } from '../live-turn/live-turn.ts'
-import { fromStored, type Sealer } from '../request/stored-options.ts'
 import { storedProgress } from '../calls/step-call.ts'
+import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { ResumeWish } from '../live-turn/turn-in-wait.ts'
+import { fromStored, type Sealer } from '../request/stored-options.ts'
 import type { Bound, TurnRequest } from '../request/turn-request.ts'
 
 /** What a waiting turn was asked for. `unusable`: why it cannot be asked any more, if so. */

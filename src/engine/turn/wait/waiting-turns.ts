@@ -13,25 +13,22 @@ import type { Viewer } from '../../../persistence/ports/conversation-store.ts'
 import type { PlacedTurn } from '../../../persistence/ports/placement.ts'
 import type { Store } from '../../../persistence/ports/store.ts'
 import { ColloquyError, errorRecord, turnWaiting } from '../../../protocol/errors.ts'
+import type { Receipt } from '../../../protocol/turn.ts'
 import type { Reply } from '../../api/turn.ts'
 import type { Binder } from '../../endpoints/binding.ts'
-import { recordFault } from '../../options/logging.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
+import type { StepCallsPort } from '../calls/port.ts'
 import type { CancelCause } from '../live-turn/cancel-cause.ts'
-import type { Checkpoints } from '../record/checkpointer.ts'
 import { type LiveTurn, seen } from '../live-turn/live-turn.ts'
 import type { LiveTurns } from '../live-turn/live-turns.ts'
-import type { Sealer } from '../request/stored-options.ts'
-import { Rests } from './rests.ts'
-import { boundAgain, type Rebinding, storedRequest, takeWait } from './stored-turn-in-wait.ts'
-import { decidedEvent } from '../calls/step-call.ts'
-import { StepCalls } from '../calls/step-calls.ts'
-import type { StepCallsPort } from '../calls/port.ts'
-import type { StepPort } from '../step/port.ts'
-import { Step } from '../step/step.ts'
-import type { ResumeEnd, ResumeWish, TurnInWait } from '../live-turn/turn-in-wait.ts'
-import type { TurnTools } from '../request/turn-tools.ts'
+import type { ResumeEnd, ResumeWish } from '../live-turn/turn-in-wait.ts'
+import type { Checkpoints } from '../record/checkpointer.ts'
 import { needsMemory } from '../record/wait-mark.ts'
+import type { Sealer } from '../request/stored-options.ts'
+import type { StepPort } from '../step/port.ts'
+import { Rests } from './rests.ts'
+import { Resumption } from './resumption.ts'
+import { storedRequest, takeWait } from './stored-turn-in-wait.ts'
 
 interface WaitingTurnsParts {
   readonly store: Store
@@ -54,6 +51,7 @@ export class WaitingTurns {
   readonly #parts: WaitingTurnsParts
   /** Those in memory, and the promises of those that are not. */
   readonly #rests: Rests
+  readonly #resumption: Resumption
 
   constructor(parts: WaitingTurnsParts) {
     this.#parts = parts
@@ -68,6 +66,7 @@ export class WaitingTurns {
         turn.left.resolve()
       },
     })
+    this.#resumption = new Resumption({ ...parts, rests: this.#rests })
   }
 
   /** The number of waiting turns in memory, and of those whose reply somebody may still await. */
@@ -190,13 +189,13 @@ export class WaitingTurns {
       readonly runsQueue?: boolean | undefined
       readonly viewer?: Viewer | undefined
     },
-  ): Promise<ReturnType<LiveTurn['requestCancel']>['receipt'] | undefined> {
+  ): Promise<Receipt | undefined> {
     for (;;) {
       const live = await this.reach(turnId, viewer)
       if (live === undefined) return undefined
-      let receipt: ReturnType<LiveTurn['requestCancel']>['receipt'] | undefined
+      let receipt: Promise<Receipt> | undefined
       const end = await this.resume(live, { aim: 'end', viewer }, () => {
-        const cancel = live.requestCancel(cause)
+        const cancel = live.cancels.request(cause)
         receipt = cancel.receipt
         receipt.catch(() => {})
         const { request } = cancel
@@ -213,92 +212,8 @@ export class WaitingTurns {
   }
 
   /** The action of the turn machine: writes that the turn goes on, and makes it live. Never rejects. */
-  async restore(live: LiveTurn): Promise<TurnReport> {
-    const { store, options } = this.#parts
-    const { wait, turnId } = live
-    const wish = wait?.wish
-    if (wait === undefined || wish === undefined) return { type: 'turn.kept' }
-    live.isResting = false
-    this.#rests.remove(live)
-    let binding: Rebinding | undefined
-    try {
-      const resumed = await store.resumeTurn({
-        turnId,
-        viewer: wish.viewer,
-        answer: wish.answer,
-        at: new Date(options.steadyClock.now()),
-        bind: (turn, conversation) => {
-          binding = boundAgain(live, { turn, conversation, wish }, this.#parts)
-        },
-      })
-      if (resumed === undefined || binding === undefined) return this.#keep(live, wish, undefined)
-      const { turn, calls, answered } = resumed
-      this.#goOn(live, wait, binding)
-      live.calls = StepCalls.waited(
-        { live, step: live.step as Step, port: this.#parts.calls },
-        calls,
-      )
-      const { replyFeed } = live
-      if (answered !== undefined && wish.answer?.kind === 'decision') {
-        const decided = decidedEvent(answered)
-        if (decided !== undefined) replyFeed.publish(decided, options.steadyClock)
-      }
-      replyFeed.publish({ type: 'turn.resumed', turn }, options.steadyClock)
-      if (answered?.state === 'waiting') {
-        replyFeed.publish({ type: 'output.needed', call: answered }, options.steadyClock)
-        this.#parts.calls.expires(answered.expiresAt)
-      }
-      wish.end.resolve({ kind: 'resumed', answered })
-      if (binding.failure !== undefined && wish.aim !== 'end') {
-        live.fault = recordFault(
-          binding.failure,
-          options.logger,
-          'A turn that waited could not be bound.',
-        )
-        return { type: 'turn.unbound' }
-      }
-      const { number, attempts } = wait.step
-      const steps = number - wait.stepsBefore
-      return { type: 'turn.restored', steps, failedAttempts: Math.max(0, attempts - steps) }
-    } catch (error) {
-      return this.#keep(live, wish, error)
-    }
-  }
-
-  #keep(live: LiveTurn, { end }: ResumeWish, error: unknown): TurnReport {
-    if (live.wait !== undefined) live.wait.wish = undefined
-    live.rest()
-    this.#rests.add(live)
-    live.rejectCancels(error ?? turnWaiting(live.turnId))
-    end.resolve({ kind: 'kept', error })
-    return { type: 'turn.kept' }
-  }
-
-  /** The live turn has what a running turn has. */
-  #goOn(live: LiveTurn, wait: TurnInWait, { bound }: Rebinding): void {
-    const { steps, checkpoints } = this.#parts
-    const { request, replyFeed, started } = live
-    live.bound = bound
-    live.wait = undefined
-    live.step = Step.finished(
-      {
-        request,
-        replyFeed,
-        bound,
-        input: wait.input,
-        place: wait.place,
-        tools: live.tools as TurnTools,
-        stepsBefore: wait.stepsBefore,
-        usage: () => live.usage,
-        onAsking: () => started.resolve(),
-        onContent: () => checkpoints.begin(live),
-      },
-      steps,
-      wait.step,
-    )
-    live.sendPolicy = bound.conversation.sendPolicy ?? null
-    checkpoints.goOn(live, wait.pieces)
-    replyFeed.goOn()
+  restore(live: LiveTurn): Promise<TurnReport> {
+    return this.#resumption.restore(live)
   }
 
   async #steer(turnId: string): Promise<void> {
