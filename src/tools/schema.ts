@@ -4,8 +4,9 @@
  * A Standard Schema does both itself. A plain JSON Schema is checked without generating code. Knows
  * nothing of calls.
  */
-import { type SchemaDraft, Validator } from '@cfworker/json-schema'
+import { type Schema as PlainSchema, type SchemaDraft, Validator } from '@cfworker/json-schema'
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec'
+import { boundedSchema, repetition } from './bounded-schema.ts'
 import type { JsonSchemaObject } from './tool.ts'
 
 /** The input as the tool gets it, or what is wrong with it, one line for each issue. */
@@ -99,16 +100,22 @@ function pathOf(path: StandardSchemaV1.Issue['path']): string {
 }
 
 function plainSchema(json: JsonSchemaObject): InputSchema {
-  let validator: Validator
+  let bounded: Validator
+  let exact: Validator | undefined
   try {
-    // A copy: the validator writes into what it is given.
-    validator = new Validator(structuredClone(json), draftOf(json), false)
+    const schemas = boundedSchema(json)
+    const validator = (schema: PlainSchema) => new Validator(schema, draftOf(json), false)
+    bounded = validator(schemas.bounded)
+    exact = schemas.exact && validator(schemas.exact)
   } catch {
     throw new UnusableSchema('a JSON Schema that can be read')
   }
   return {
     json,
     check: (input) => {
+      const repeated = exact === undefined ? 'none' : repetition(input)
+      if (repeated === 'long') return { issues: ['A long list has an item twice.'] }
+      const validator = repeated === 'none' ? bounded : (exact ?? bounded)
       const { valid, errors } = validator.validate(input)
       if (valid) return { value: input }
       // The outer errors only say that an inner one is there.

@@ -86,6 +86,51 @@ test('a plain JSON Schema is told as it is, and checked', async () => {
   expect(resultsOf(message).map(({ code }) => code)).toEqual(['invalid-input', undefined])
 })
 
+const unique = { type: 'array', uniqueItems: true }
+
+test.each<[string, object, string, boolean]>([
+  ['a repeated item', unique, '[1,2,1]', false],
+  [
+    'a repeated object, its fields in another order',
+    unique,
+    '[{"a":1,"b":2},{"b":2,"a":1}]',
+    false,
+  ],
+  ['items of several kinds', unique, '[1,"1",[1],{"1":1},null,true]', true],
+  ['a repeated item elsewhere', { properties: { it: unique } }, '{"it":[1,2],"other":[1,1]}', true],
+  ['a property of that name', { properties: { uniqueItems: false } }, '{"uniqueItems":1}', false],
+  ['a value of that name', { const: { uniqueItems: true } }, '{"uniqueItems":true}', true],
+  ['the opposite', { not: unique }, '[1,2]', false],
+])('%s is judged as JSON Schema says', async (_, list, text, isValid) => {
+  const { provider, engine, id } = await toolChat({
+    tools: { it: { inputSchema: { type: 'object', properties: { list } }, execute: () => 'ran' } },
+  })
+  provider.next(calling({ name: 'it', text: `{"list":${text}}` }), done)
+  const { message } = await (await engine.send(id, 'hi')).reply
+  expect(resultsOf(message).map(({ code }) => code)).toEqual([
+    isValid ? undefined : 'invalid-input',
+  ])
+})
+
+test.each<[string, object, unknown]>([
+  ['that may repeat no item', unique, Array.from({ length: 120_000 }, (_, n) => n)],
+  [
+    'that may repeat no item, and repeats the last',
+    unique,
+    [...Array.from({ length: 120_000 }, (_, n) => n), 119_999],
+  ],
+  ['that is no url', { format: 'url' }, `http://${'a:'.repeat(100_000)}`],
+])('an argument %s costs no more than its length', { timeout: 8_000 }, async (_, schema, value) => {
+  const { provider, engine, id } = await toolChat({
+    tools: {
+      it: { inputSchema: { type: 'object', properties: { it: schema } }, execute: () => 1 },
+    },
+  })
+  provider.next(calling({ name: 'it', input: { it: value } }), done)
+  const { message } = await (await engine.send(id, 'hi')).reply
+  expect(resultsOf(message)).toHaveLength(1)
+})
+
 // arktype tells a model nothing of a date, and says what is wrong with the text that comes.
 test('a date of arktype is a tool that the model is told it cannot call so', async () => {
   const inputSchema = type({ day: 'Date' })

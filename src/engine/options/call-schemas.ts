@@ -197,7 +197,9 @@ export const turnId = v.string()
 export const callId = v.string()
 export const decision = group({
   approved: v.boolean(),
-  reason: v.optional(v.pipe(v.string(), v.maxLength(LONGEST_REASON))),
+  reason: v.optional(
+    v.pipe(v.string(), v.maxLength(LONGEST_REASON, `at most ${LONGEST_REASON} characters`)),
+  ),
   input: v.optional(json),
   by: v.optional(ownerId),
 })

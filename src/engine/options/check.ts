@@ -97,11 +97,12 @@ function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
   return issue.type === 'strict_object' && issue.expected === 'never'
 }
 
-/** The value that a schema expected: in the words of our check, or as the name of its type. */
-function expectation(issue: v.BaseIssue<unknown>): string {
-  const isOurs = issue.kind === 'validation' || issue.type === 'custom'
-  if (isOurs || issue.type === 'raw_transform') return issue.message
-  return issue.expected ?? issue.message
+/** How valibot words an issue of a schema that has no words of ours. */
+const DEFAULT_WORDS = /^Invalid [a-z ]+: /
+
+/** The value that a schema expected: in the words of our schema, or as the name of its type. */
+function expectation({ message, expected }: v.BaseIssue<unknown>): string {
+  return DEFAULT_WORDS.test(message) ? (expected ?? message) : message
 }
 
 /** A non-empty string. */

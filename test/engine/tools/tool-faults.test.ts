@@ -281,6 +281,34 @@ describe('a full disk', () => {
       { state: 'stopped' },
     ])
   })
+
+  test('keeps a turn from its end, which a later answer to its calls is told already', async () => {
+    const { database, fill, makeRoom } = await ownConnection()
+    const { provider, engine, id } = await toolChat({
+      database,
+      logger,
+      tools: {
+        note: { execute: () => (fill(), long) },
+        pay: { needsApproval: true, execute: () => 'paid' },
+      },
+    })
+    provider.next(calling({ name: 'pay' }, { name: 'note' }))
+    const failed = nextEvent(engine.events(), 'turn.save-failed')
+    const turn = await engine.send(id, 'hi')
+    await failed
+    const [call] = await engine.listWaitingCalls()
+    const unsaved = nextEvent(engine.events(), 'turn.save-failed')
+    const cancelled = turn.cancel()
+    await unsaved
+    makeRoom()
+    const { outcome } = await engine.decide(call?.callId ?? '', { approved: true })
+    await cancelled
+
+    expect(outcome).toBe('turn-ended')
+    const [ended] = await engine.listCalls(turn.id)
+    expect(ended).toMatchObject({ state: 'not-run' })
+    expect(ended).not.toHaveProperty('approved')
+  })
 })
 
 describe('a turn that another writer has ended', () => {

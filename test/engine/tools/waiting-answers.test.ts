@@ -17,7 +17,16 @@ circle['self'] = circle
 type Asked = (engine: Engine, callId: string) => Promise<unknown>
 
 const FAULTY: Readonly<
-  Record<string, { readonly code: string; readonly tool: 'pay' | 'place'; readonly ask: Asked }>
+  Record<
+    string,
+    {
+      readonly code: string
+      readonly tool: 'pay' | 'place'
+      readonly ask: Asked
+      /** What the message says, if another test does not show it. */
+      readonly says?: string
+    }
+  >
 > = {
   'a decision that is no boolean': {
     code: 'invalid-option',
@@ -28,6 +37,12 @@ const FAULTY: Readonly<
     code: 'invalid-option',
     tool: 'pay',
     ask: (engine, callId) => engine.decide(callId, { approved: true, output: 1 } as never),
+  },
+  'a reason that is too long': {
+    code: 'invalid-option',
+    tool: 'pay',
+    ask: (engine, callId) => engine.decide(callId, { approved: false, reason: 'x'.repeat(2_001) }),
+    says: 'decide: reason is not valid: expected at most 2000 characters.',
   },
   'a no with arguments': {
     code: 'invalid-option',
@@ -59,6 +74,7 @@ const FAULTY: Readonly<
     code: 'invalid-option',
     tool: 'place',
     ask: (engine, callId) => engine.supply(callId, {} as never),
+    says: 'supply: the outcome is not valid: expected either { output } or { error }.',
   },
   'two outcomes': {
     code: 'invalid-option',
@@ -105,7 +121,10 @@ test.each(Object.entries(FAULTY))('%s: refused, and nothing is changed', async (
   // An output is for the tool of the client, a decision for the other.
   const { callId = '' } = calls.find(({ toolName }) => toolName === row.tool) ?? {}
 
-  await expect(row.ask(engine, callId)).rejects.toMatchObject({ code: row.code })
+  await expect(row.ask(engine, callId)).rejects.toMatchObject({
+    code: row.code,
+    message: expect.stringContaining(row.says ?? ''),
+  })
   await ticks(5)
   expect(await engine.listCalls(turn.id)).toEqual(calls)
   expect(turn.phase).toBe('waiting')

@@ -133,7 +133,10 @@ export class Answers {
         if (isDecided) return { outcome: 'already-decided', call }
         return { outcome: 'decided', call: end.answered ?? call }
       }
-      if (aim === 'yes') this.#assertAsks(turns.find(call.turnId)?.asked?.endpoint)
+      const running = turns.find(call.turnId)
+      // Its end is decided, and only waits for the disk.
+      if (running?.stoppedCalls !== undefined) return { outcome: 'turn-ended', call }
+      if (aim === 'yes') this.#assertAsks(running?.asked?.endpoint)
       const answered = await store.answerCall(answer, new Date(now), viewer)
       if (!answered.isTaken) continue
       turns.find(call.turnId)?.calls?.answered(answered.call)
