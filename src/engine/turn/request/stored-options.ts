@@ -1,5 +1,5 @@
 /**
- * The options of a queued turn: as its row has them, and back.
+ * The options of a turn that waits, in a queue or for an answer: as its row has them, and back.
  *
  * Headers are secrets: they are sealed, or stay in memory only. So do functions: those of tools that
  * came with the send, `prepareStep`, and what `toolContext` holds. Knows nothing of queues.
