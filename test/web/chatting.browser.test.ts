@@ -79,6 +79,13 @@ describe.skipIf(CHROMIUM === undefined)('the chat page', () => {
     await expect.poll(() => page.locator('.branches').allInnerTexts()).toEqual(['1/2'])
     await button(page, 'Next version').click()
     await expect.poll(() => replies(page)).toEqual(['second'])
+    // Other versions are seen without a pointer, also above the last message.
+    provider.next(chatReply(['third']))
+    await say(page, 'go on')
+    await expect.poll(() => replies(page)).toEqual(['second', 'third'])
+    await messageBox(page).hover()
+    const sight = `document.querySelector('.branches').checkVisibility({ opacityProperty: true })`
+    expect(await page.evaluate(sight)).toBe(true)
   })
 
   test('edits a question in its place, also by the arrow key', async () => {

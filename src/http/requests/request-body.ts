@@ -10,6 +10,8 @@ import { Refusal } from '../refusals/refusal.ts'
 
 /** More than any input of a chat has. JSON.parse itself would overflow the stack much later. */
 const DEEPEST = 64
+/** More than any route knows. JSON.parse would take a second for a million of them. */
+const MOST_FIELDS = 64
 
 const GONE =
   'The body of a request was read before the handler got it. Mount the handler before the middleware that reads bodies, or use one that leaves the parsed body in req.body.'
@@ -108,7 +110,7 @@ function tooLarge(): Refusal {
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
   if (text === '') return {}
-  if (depthOf(text) > DEEPEST) throw new Refusal('body-invalid')
+  if (isTooMuch(text)) throw new Refusal('body-invalid')
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -133,10 +135,10 @@ function isTooDeep(value: unknown): boolean {
   return false
 }
 
-/** How deep arrays and objects are nested in JSON text. */
-function depthOf(text: string): number {
+/** Whether JSON text is nested too deep, or has too many fields: told before anything of it is made. */
+function isTooMuch(text: string): boolean {
   let depth = 0
-  let deepest = 0
+  let fields = 1
   let isString = false
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at)
@@ -144,8 +146,10 @@ function depthOf(text: string): number {
       if (unit === 0x5c) at += 1
       else if (unit === 0x22) isString = false
     } else if (unit === 0x22) isString = true
-    else if (unit === 0x5b || unit === 0x7b) deepest = Math.max(deepest, (depth += 1))
+    else if (unit === 0x5b || unit === 0x7b) depth += 1
     else if (unit === 0x5d || unit === 0x7d) depth -= 1
+    else if (unit === 0x2c && depth === 1) fields += 1
+    if (depth > DEEPEST || fields > MOST_FIELDS) return true
   }
-  return deepest
+  return false
 }

@@ -9,7 +9,7 @@ export interface QueueEvents {
 }
 
 export class QueueView {
-  readonly element = h('section', { class: 'queue', 'aria-label': TEXTS.queued, hidden: true })
+  readonly element = h('section', { class: 'queue', 'aria-label': TEXTS.queue, hidden: true })
   readonly #events: QueueEvents
   #queue: Queue | undefined
 
@@ -40,7 +40,7 @@ export class QueueView {
         TEXTS.sendQueued,
       ),
     )
-    const head = queue?.isHeld === true ? held : h('p', {}, TEXTS.queued)
+    const head = queue?.isHeld === true ? held : h('p', {}, TEXTS.queued(queued.length))
     this.element.replaceChildren(head, h('ol', {}, ...rows))
   }
 }
