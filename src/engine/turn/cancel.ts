@@ -26,7 +26,7 @@ export function cancelTurn(
   live: LiveTurn,
   { turnId = live.turnId, cause, runsQueue = false }: CancelOptions = {},
 ): Promise<Receipt> {
-  const { request, receipt } = live.requestCancel(cause)
+  const { request, receipt } = live.requestCancel(cause, runsQueue)
   if (live.isQueued && turnId === live.turnId) {
     actors.send(live.conversationId, { type: 'conversation.withdraw', turnId, request })
     return receipt

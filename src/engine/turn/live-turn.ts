@@ -24,6 +24,7 @@ import { usageSum } from './usage-sum.ts'
 
 interface PendingCancel {
   readonly cause: CancelCause | undefined
+  readonly runsQueue: boolean
   readonly settle: PromiseWithResolvers<Receipt>
   answer?: CancelAnswer
 }
@@ -246,14 +247,30 @@ export class LiveTurn {
     }
   }
 
-  /** Registers a cancel, whose receipt is handed out later. */
-  requestCancel(cause?: CancelCause): {
+  /** The cancels that no transition has answered, as the machine is told them. */
+  get openCancels(): readonly { readonly request: number; readonly runsQueue: boolean }[] {
+    return [...this.#cancels].flatMap(([request, { answer, runsQueue }]) =>
+      answer === undefined ? [{ request, runsQueue }] : [],
+    )
+  }
+
+  /**
+   * Registers a cancel, whose receipt is handed out later.
+   *
+   * @param runsQueue - true if the queue goes on afterwards
+   */
+  requestCancel(
+    cause?: CancelCause,
+    runsQueue = false,
+  ): {
     readonly request: number
     readonly receipt: Promise<Receipt>
   } {
     const request = (this.#lastRequest += 1)
     const settle = Promise.withResolvers<Receipt>()
-    this.#cancels.set(request, { cause, settle })
+    // Some cancels are the engine's own, and nobody awaits them.
+    settle.promise.catch(() => {})
+    this.#cancels.set(request, { cause, runsQueue, settle })
     return { request, receipt: settle.promise }
   }
 

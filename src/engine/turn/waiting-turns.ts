@@ -98,6 +98,8 @@ export class WaitingTurns {
     }
     options.logger.debug({ turnId, conversationId }, 'A turn waits for an answer to its calls.')
     this.#rests.add(live)
+    const { openCancels } = live
+    if (openCancels.length > 0) return void this.#cancelAgain(live, openCancels)
     const steering = calls().steeredBy(live)
     if (steering === undefined) onIdle(conversationId)
     else void this.#steer(live.turnId)
@@ -199,7 +201,6 @@ export class WaitingTurns {
       const end = await this.resume(live, { aim: 'end', viewer }, () => {
         const cancel = live.requestCancel(cause)
         receipt = cancel.receipt
-        receipt.catch(() => {})
         const { request } = cancel
         this.#parts.tell(live.conversationId, { type: 'turn.cancel', turnId, request, runsQueue })
       })
@@ -210,6 +211,26 @@ export class WaitingTurns {
       }
       if (end.kind === 'kept' && end.error !== undefined) throw end.error
       return receipt
+    }
+  }
+
+  /**
+   * Makes cancels again that came while the turn was told to wait: its machine, which had ended by then, has
+   * not seen them.
+   */
+  async #cancelAgain(live: LiveTurn, cancels: LiveTurn['openCancels']): Promise<void> {
+    const { conversationId, turnId } = live
+    const send = () => {
+      for (const cancel of cancels) {
+        this.#parts.tell(conversationId, { type: 'turn.cancel', turnId, ...cancel })
+      }
+    }
+    for (;;) {
+      const end = await this.resume(live, { aim: 'end' }, send)
+      if (end === 'again' && live.isResting) continue
+      if (end === 'again') return send()
+      if (end.kind === 'kept') live.rejectCancels(end.error ?? turnWaiting(turnId))
+      return
     }
   }
 
