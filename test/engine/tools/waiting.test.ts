@@ -460,3 +460,55 @@ test('the events of a wait come in their order, each after its write', async () 
     calls: [{ callId: call?.callId }],
   })
 })
+
+test.each<[string, readonly string[]]>([
+  ['at once', ['pay']],
+  ['after a tool ran', ['note', 'pay']],
+])('a cancel of a reader who is told of a wait %s ends the turn', async (_, names) => {
+  const ran: unknown[] = []
+  const { provider, engine, id } = await toolChat({
+    tools: { pay: noting(ran), note: { execute: () => 'noted' } },
+  })
+  provider.next(calling(...names.map((name) => ({ name }))))
+  const cancelled = Promise.withResolvers<unknown>()
+  engine.events(id).subscribe((event) => {
+    if (event.type !== 'turn.phase' || event.phase !== 'waiting') return
+    cancelled.resolve(engine.cancel(id))
+  })
+  const turn = await engine.send(id, 'pay')
+  await expect(turn.reply).rejects.toMatchObject({ code: 'cancelled' })
+  expect(await cancelled.promise).toMatchObject({
+    outcome: 'cancelled',
+    from: 'waiting',
+    tools: { stopped: 0, notRun: 1 },
+  })
+  expect((await engine.getTurn(turn.id))?.status).toBe('cancelled')
+  expect(ran).toEqual([])
+})
+
+test('a deletion by a reader who is told of a wait goes through', async () => {
+  const { provider, engine, id } = await toolChat({ tools: { pay: noting([]) } })
+  provider.next(calling({ name: 'pay' }))
+  const deleted = Promise.withResolvers<unknown>()
+  engine.events(id).subscribe((event) => {
+    if (event.type !== 'turn.phase' || event.phase !== 'waiting') return
+    deleted.resolve(engine.deleteConversation(id))
+  })
+  await engine.send(id, 'pay')
+  await deleted.promise
+  expect(await engine.getConversation(id)).toBeUndefined()
+  expect(await engine.listWaitingCalls()).toEqual([])
+})
+
+test('an engine that a reader closes when it is told of a wait leaves the turn waiting', async () => {
+  const { provider, engine, id } = await toolChat({ tools: { pay: noting([]) } })
+  provider.next(calling({ name: 'pay' }))
+  const closed = Promise.withResolvers<void>()
+  engine.events(id).subscribe((event) => {
+    if (event.type !== 'turn.phase' || event.phase !== 'waiting') return
+    closed.resolve(engine.close())
+  })
+  const turn = await engine.send(id, 'pay')
+  await closed.promise
+  await expect(turn.reply).rejects.toMatchObject({ code: 'turn-waiting' })
+})

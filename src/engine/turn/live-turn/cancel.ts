@@ -34,7 +34,7 @@ export function cancelTurn(
   live: LiveTurn,
   { turnId = live.turnId, cause, runsQueue = false }: CancelOptions = {},
 ): Promise<Receipt> {
-  const { request, receipt } = live.cancels.request(cause)
+  const { request, receipt } = live.cancels.request(cause, runsQueue)
   if (live.isQueued && turnId === live.turnId) {
     actors.send(live.conversationId, { type: 'conversation.withdraw', turnId, request })
     return receipt

@@ -9,8 +9,15 @@ import type { CancelCause } from './cancel-cause.ts'
 
 interface PendingCancel {
   readonly cause: CancelCause | undefined
+  readonly runsQueue: boolean
   readonly settle: PromiseWithResolvers<Receipt>
   answer?: CancelAnswer
+}
+
+/** A cancel as the machine of its turn is told it. */
+export interface OpenCancel {
+  readonly request: number
+  readonly runsQueue: boolean
 }
 
 export class Cancels {
@@ -35,14 +42,30 @@ export class Cancels {
     return this.#cause
   }
 
-  /** Registers a cancel, whose receipt is handed out later. */
-  request(cause?: CancelCause): {
+  /** The cancels that no transition has answered, as the machine is told them. */
+  get open(): readonly OpenCancel[] {
+    return [...this.#pending].flatMap(([request, { answer, runsQueue }]) =>
+      answer === undefined ? [{ request, runsQueue }] : [],
+    )
+  }
+
+  /**
+   * Registers a cancel, whose receipt is handed out later.
+   *
+   * @param runsQueue - true if the queue goes on afterwards
+   */
+  request(
+    cause?: CancelCause,
+    runsQueue = false,
+  ): {
     readonly request: number
     readonly receipt: Promise<Receipt>
   } {
     const request = (this.#lastRequest += 1)
     const settle = Promise.withResolvers<Receipt>()
-    this.#pending.set(request, { cause, settle })
+    // Some cancels are the engine's own, and nobody awaits them.
+    settle.promise.catch(() => {})
+    this.#pending.set(request, { cause, runsQueue, settle })
     return { request, receipt: settle.promise }
   }
 

@@ -19,6 +19,7 @@ import type { Binder } from '../../endpoints/binding.ts'
 import type { ResolvedOptions } from '../../options/resolve-options.ts'
 import type { StepCallsPort } from '../calls/port.ts'
 import type { CancelCause } from '../live-turn/cancel-cause.ts'
+import type { OpenCancel } from '../live-turn/cancels.ts'
 import { type LiveTurn, seen } from '../live-turn/live-turn.ts'
 import type { LiveTurns } from '../live-turn/live-turns.ts'
 import type { ResumeEnd, ResumeWish } from '../live-turn/turn-in-wait.ts'
@@ -96,6 +97,8 @@ export class WaitingTurns {
     }
     options.logger.debug({ turnId, conversationId }, 'A turn waits for an answer to its calls.')
     this.#rests.add(live)
+    const { open } = live.cancels
+    if (open.length > 0) return void this.#cancelAgain(live, open)
     const steering = calls.steeredBy(live)
     if (steering === undefined) onIdle(conversationId)
     else void this.#steer(live.turnId)
@@ -197,7 +200,6 @@ export class WaitingTurns {
       const end = await this.resume(live, { aim: 'end', viewer }, () => {
         const cancel = live.cancels.request(cause)
         receipt = cancel.receipt
-        receipt.catch(() => {})
         const { request } = cancel
         this.#parts.tell(live.conversationId, { type: 'turn.cancel', turnId, request, runsQueue })
       })
@@ -208,6 +210,26 @@ export class WaitingTurns {
       }
       if (end.kind === 'kept' && end.error !== undefined) throw end.error
       return receipt
+    }
+  }
+
+  /**
+   * Makes cancels again that came while the turn was told to wait: its machine, which had ended by then, has
+   * not seen them.
+   */
+  async #cancelAgain(live: LiveTurn, cancels: readonly OpenCancel[]): Promise<void> {
+    const { conversationId, turnId } = live
+    const send = () => {
+      for (const cancel of cancels) {
+        this.#parts.tell(conversationId, { type: 'turn.cancel', turnId, ...cancel })
+      }
+    }
+    for (;;) {
+      const end = await this.resume(live, { aim: 'end' }, send)
+      if (end === 'again' && live.isResting) continue
+      if (end === 'again') return send()
+      if (end.kind === 'kept') live.cancels.reject(end.error ?? turnWaiting(turnId))
+      return
     }
   }
 
