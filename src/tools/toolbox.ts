@@ -15,6 +15,8 @@ export interface ReadyTool {
   readonly definition: ToolDefinition
   readonly tool: AnyTool
   readonly check: InputSchema['check']
+  /** Tells whether the tool is described to the model as it was before. */
+  readonly fingerprint: string
 }
 
 export type Toolbox = ReadonlyMap<string, ReadyTool>
@@ -25,15 +27,11 @@ export const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/
 /** @throws `UnusableSchema` */
 export function readyTool(name: string, tool: AnyTool): ReadyTool {
   const { json, check } = inputSchema(tool.inputSchema)
-  return {
-    name,
-    definition: {
-      ...(tool.description !== undefined && { description: tool.description }),
-      inputSchema: json,
-    },
-    tool,
-    check,
+  const definition = {
+    ...(tool.description !== undefined && { description: tool.description }),
+    inputSchema: json,
   }
+  return { name, definition, tool, check, fingerprint: fingerprintOf(definition) }
 }
 
 /** Returns true if the engine can run a call of one of the tools. */
@@ -47,9 +45,7 @@ export function mayWait({ tool }: ReadyTool): boolean {
   return tool.execute === 'client' || (tool.needsApproval ?? false) !== false
 }
 
-/** Tells whether a tool is described to the model as it was before. */
-export function fingerprintOf({ definition }: ReadyTool): string {
-  const { description = '', inputSchema: schema } = definition
+function fingerprintOf({ description = '', inputSchema: schema }: ToolDefinition): string {
   return createHash('sha256')
     .update(JSON.stringify([description, schema]))
     .digest('hex')

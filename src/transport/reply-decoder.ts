@@ -150,6 +150,10 @@ export class ReplyDecoder {
     // Servers send blank lines to keep a connection alive, even before JSON. A BOM is dropped too.
     const rest = this.#held.length === 0 ? bytes.replace(BLANKS, '') : bytes
     if (rest.length === 0) return
+    if (this.#held.length === 0 && this.#kindOf(rest.slice(0, SNIFF_HELD)) === 'events') {
+      this.#kind = 'events'
+      return this.#feed(rest)
+    }
     this.#held.addString(rest)
     if (this.#kind === 'unknown') this.#recognise(false)
     // After the kind is known, so that a body that came in one read is checked too.
@@ -162,11 +166,12 @@ export class ReplyDecoder {
   #recognise(isAll: boolean): void {
     if (this.#held.length === 0) return
     const start = this.#held.view().toString('latin1', 0, SNIFF_HELD)
-    if (start.startsWith('{') || start.startsWith('[')) {
+    const kind = this.#kindOf(start)
+    if (kind === 'json') {
       this.#kind = 'json'
-    } else if (start.startsWith('<')) {
+    } else if (kind === 'page') {
       this.#fail('invalid-response', 'a web page instead of a reply. Check the url')
-    } else if (this.#contentType.includes('event-stream') || EVENT_STREAM.test(start)) {
+    } else if (kind === 'events') {
       this.#kind = 'events'
       const all = this.#held.view().toString('latin1')
       this.#held.clear()
@@ -174,6 +179,13 @@ export class ReplyDecoder {
     } else if (isAll || start.length >= SNIFF_LENGTH) {
       this.#fail('invalid-response', 'something that is neither JSON nor an event stream')
     }
+  }
+
+  #kindOf(start: ByteString): 'json' | 'page' | 'events' | undefined {
+    if (start.startsWith('{') || start.startsWith('[')) return 'json'
+    if (start.startsWith('<')) return 'page'
+    const isStream = this.#contentType.includes('event-stream') || EVENT_STREAM.test(start)
+    return isStream ? 'events' : undefined
   }
 
   #feed(bytes: ByteString): void {

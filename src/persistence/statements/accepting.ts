@@ -6,8 +6,7 @@
  */
 import { sql } from 'kysely'
 import { ColloquyError } from '../../protocol/errors.ts'
-import { toJson, toText, toTextOrNull } from './stored-text.ts'
-import { SET_TOOLS } from './steps.ts'
+import { toJsonOrNull, toText, toTextOrNull } from './stored-text.ts'
 import type { ConversationRow, SendKeyRow, TurnRow } from '../schema/schema.ts'
 import type { Place } from '../ports/conversation-store.ts'
 import type { PlacedTurn } from '../ports/placement.ts'
@@ -118,13 +117,14 @@ export function newTurnValues(row: Marks<NewTurnRow>) {
 }
 
 export const INSERT_TURN = new Statement<
-  NewTurnRow & Pick<TurnRow, 'reply_branch' | 'reply_depth'>
+  NewTurnRow & Pick<TurnRow, 'reply_branch' | 'reply_depth' | 'tools'>
 >((db, row) =>
   db.insertInto('turn').values({
     ...newTurnValues(row),
     status: literal('pending'),
     reply_branch: row.reply_branch,
     reply_depth: row.reply_depth,
+    tools: row.tools,
   }),
 )
 
@@ -179,11 +179,12 @@ export async function insertTurn(
 ): Promise<number> {
   const row = newTurnRow(start, turn)
   const { reply, bound, inputId } = turn
-  await INSERT_TURN.run(tx, { ...row, reply_branch: reply.branch, reply_depth: reply.depth })
-  const { tools } = bound
-  if (tools !== undefined) {
-    await SET_TOOLS.run(tx, { id: start.turnId, tools: toJson(tools, 'tools') })
-  }
+  await INSERT_TURN.run(tx, {
+    ...row,
+    reply_branch: reply.branch,
+    reply_depth: reply.depth,
+    tools: toJsonOrNull(bound.tools, 'tools'),
+  })
   await insertSendKey(tx, start, {
     conversation_id: row.conversation_id,
     turn_id: start.turnId,

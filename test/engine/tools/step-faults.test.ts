@@ -128,6 +128,22 @@ test('a choice of a tool that prepareStep left out is not sent', async () => {
   expect(bodyOf(provider, 0)['tools']).toMatchObject([{ function: { name: 'other' } }])
 })
 
+test('an input is accepted by as many statements with tools as without', async () => {
+  const { provider, engine, id } = await toolChat({ tools: { note } })
+  const { run } = driverCalls()
+  const accepted = async (tools: readonly string[]) => {
+    const before = run().length
+    provider.next(done)
+    await (
+      await engine.send(id, 'hi', { tools })
+    ).reply
+    return run().slice(before, run().indexOf('commit', before) + 1)
+  }
+  const without = await accepted([])
+  expect(await accepted(['note'])).toEqual(without)
+  expect(without).toContain('insert into turn')
+})
+
 test('a step of three calls takes two transactions and at most 13 statements', async () => {
   const { provider, engine, id } = await toolChat({ tools: { note }, checkpointMs: Infinity })
   await (

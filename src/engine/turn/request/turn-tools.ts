@@ -7,13 +7,7 @@ import type { ConversationRecord } from '../../../protocol/conversation.ts'
 import { ColloquyError } from '../../../protocol/errors.ts'
 import { quoted } from '../../../protocol/quoted.ts'
 import type { ToolChoice, ToolDefinitions } from '../../../protocol/tool.ts'
-import {
-  fingerprintOf,
-  mayWait,
-  type ReadyTool,
-  runsAny,
-  type Toolbox,
-} from '../../../tools/toolbox.ts'
+import { mayWait, type ReadyTool, runsAny, type Toolbox } from '../../../tools/toolbox.ts'
 
 /** The options of a turn that concern its tools, as they were checked. */
 export interface ToolOptions {
@@ -134,7 +128,7 @@ export function toolsRecord({
   areRun,
 }: TurnTools): Readonly<Record<string, string>> | undefined {
   if (!areRun) return undefined
-  const entries = [...tools.values()].map((tool) => [tool.name, fingerprintOf(tool)] as const)
+  const entries = [...tools.values()].map(({ name, fingerprint }) => [name, fingerprint] as const)
   return Object.fromEntries(entries)
 }
 

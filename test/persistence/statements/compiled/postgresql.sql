@@ -4,8 +4,8 @@ select "id" from "message" where "conversation_id" = $1 and "client_id" = $2;
 -- accepting.ts: INSERT_SEND_KEY (conversation_id, key, turn_id, message_id)
 insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") values ($1, $2, $3, $4);
 
--- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, reply_branch, reply_depth)
-insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "status", "reply_branch", "reply_depth") values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, 'pending', $11, $12);
+-- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, reply_branch, reply_depth, tools)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "status", "reply_branch", "reply_depth", "tools") values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, 'pending', $11, $12, $13);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
 select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue", (select "w"."id" from "turn" as "w" where "w"."conversation_id" = "c"."id" and "w"."status" = 'waiting') as "waiting_turn" from "conversation" as "c" where "c"."id" = $1 and ("c"."deleted_at" is null and ($2 = 0 or "c"."owner_id" = $3 or ($4 = 2 and "c"."owner_id" is null)));

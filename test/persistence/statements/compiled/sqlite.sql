@@ -4,8 +4,8 @@ select "id" from "message" where "conversation_id" = ? and "client_id" = ?;
 -- accepting.ts: INSERT_SEND_KEY (conversation_id, key, turn_id, message_id)
 insert into "send_key" ("conversation_id", "key", "turn_id", "message_id") values (?, ?, ?, ?);
 
--- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, reply_branch, reply_depth)
-insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "status", "reply_branch", "reply_depth") values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 'pending', ?, ?);
+-- accepting.ts: INSERT_TURN (id, conversation_id, position, input_message_id, reply_id, epoch, endpoint, model, metadata, started_at, reply_branch, reply_depth, tools)
+insert into "turn" ("id", "conversation_id", "position", "input_message_id", "reply_id", "epoch", "endpoint", "model", "attempts", "metadata", "started_at", "status", "reply_branch", "reply_depth", "tools") values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 'pending', ?, ?, ?);
 
 -- accepting.ts: SELECT_ACCEPTING (id, reach, viewer, reach)
 select "c".*, (select 1 as "one" from "message" as "m" where "m"."conversation_id" = "c"."id" and "m"."branch" = "c"."head_branch" and "m"."depth" = "c"."head_depth" + 1) as "head_is_followed", (select "s"."value" from "setting" as "s" where "s"."name" = 'epoch') as "epoch", (select 1 as "one" from "turn" as "t" where "t"."conversation_id" = "c"."id" and "t"."status" = 'queued' limit 1) as "has_queue", (select "w"."id" from "turn" as "w" where "w"."conversation_id" = "c"."id" and "w"."status" = 'waiting') as "waiting_turn" from "conversation" as "c" where "c"."id" = ? and ("c"."deleted_at" is null and (? = 0 or "c"."owner_id" = ? or (? = 2 and "c"."owner_id" is null)));
