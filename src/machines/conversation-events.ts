@@ -34,7 +34,10 @@ export type ConversationMachineEvent =
   | { readonly type: 'conversation.withdraw'; readonly turnId: string; readonly request: number }
   /** The named turn could not be started or ended: it is still queued. */
   | { readonly type: 'conversation.put-back'; readonly turnId: string; readonly index: number }
-  /** Runs the held queue. `queue` has all queued turns, in the order in which they start. */
+  /**
+   * Runs the held queue. `queue` has the queued turns in the order in which they start, as they were read:
+   * turns that came since may be missing, and none that ended since may be in it.
+   */
   | { readonly type: 'conversation.resume-queue'; readonly queue: readonly string[] }
   /** The named turn, which waits for an answer to its calls, goes on. */
   | {

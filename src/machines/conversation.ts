@@ -54,6 +54,10 @@ function without(ids: readonly string[], id: string): readonly string[] {
   return ids.filter((other) => other !== id)
 }
 
+function withOthers(ids: readonly string[], others: readonly string[]): readonly string[] {
+  return [...ids, ...others.filter((id) => !ids.includes(id))]
+}
+
 interface Ended {
   readonly event: { readonly output: TurnOutput }
 }
@@ -99,7 +103,10 @@ export const conversationMachine = setup({
       turnId: (_, { turnId }: Resumed) => turnId,
       // What is being written comes behind it.
       queued: ({ context }, { queue }: Resumed) =>
-        queue.filter((id) => !context.placing.includes(id)),
+        withOthers(
+          queue.filter((id) => !context.placing.includes(id)),
+          context.queued,
+        ),
       isResumed: true,
       resumesNext: undefined,
     }),
@@ -133,6 +140,8 @@ export const conversationMachine = setup({
     }),
     remove: assign({
       queued: ({ context }, turnId: string) => without(context.queued, turnId),
+      resumesNext: ({ context: { resumesNext } }, turnId: string) =>
+        resumesNext && { ...resumesNext, queue: without(resumesNext.queue, turnId) },
     }),
     drop: assign({
       queued: ({ context }, turnIds: readonly string[]) =>
@@ -143,6 +152,10 @@ export const conversationMachine = setup({
         context.queued.toSpliced(index < 0 ? context.queued.length : index, 0, turnId),
     }),
     noteRun: assign({ runsQueue: (_, runsQueue: boolean) => runsQueue }),
+    /** The queue was read: turns that came since are behind it. */
+    learn: assign({
+      queued: ({ context }, queue: readonly string[]) => withOthers(queue, context.queued),
+    }),
     adopt: assign({ queued: (_, queued: readonly string[]) => queued }),
     adoptFound: assign({
       queued: ({ context }, queued: readonly string[] | undefined) => queued ?? context.queued,

@@ -144,7 +144,7 @@ export function restState(state: RestState) {
         ...goesOn,
         actions: [
           {
-            type: 'adopt',
+            type: 'learn',
             params: ({ event }: { event: { queue: readonly string[] } }) => event.queue,
           },
           'beginFirst',

@@ -53,6 +53,35 @@ describe('a queue', () => {
     expect(context(it)).toMatchObject({ turnId: 'b', queued: ['a'] })
   })
 
+  test.each([
+    { type: 'conversation.resume-queue', queue: ['a'] },
+    { type: 'conversation.resume-turn', turnId: 't', queue: ['a'] },
+  ] as const)('has a turn that came while it was read behind the others: $type', (resume) => {
+    const it = queued('a', 'b')
+    end(it, 'failed')
+    it.actor.send(resume)
+    const { turnId } = context(it)
+    expect([turnId, ...context(it).queued].filter((id) => id !== 't')).toEqual(['a', 'b'])
+  })
+
+  test('has no turn that was withdrawn while a waiting turn could not go on yet', () => {
+    const it = conversation()
+    it.actor.send({ type: 'conversation.queue', turnId: 'x' })
+    it.actor.send({ type: 'conversation.resume-turn', turnId: 't', queue: ['a', 'b'] })
+    it.actor.send({ type: 'conversation.withdraw', turnId: 'a', request: 1 })
+    it.record({ type: 'input.refused', code: 'turn-waiting' })
+    expect(context(it)).toMatchObject({ turnId: 't', queued: ['b'] })
+  })
+
+  test('has no turn that was deleted, whatever state it is in', () => {
+    const it = queued('a', 'b', 'c')
+    it.actor.send({ type: 'conversation.lost', turnIds: ['a'] })
+    expect(context(it).queued).toEqual(['b', 'c'])
+    end(it, 'failed')
+    it.actor.send({ type: 'conversation.lost', turnIds: ['c', 'other'] })
+    expect(context(it).queued).toEqual(['b'])
+  })
+
   test('goes on after a cancel that says so', () => {
     const it = queued('a')
     it.actor.send({ type: 'turn.cancel', turnId: 't', request: 1, runsQueue: true })

@@ -42,8 +42,15 @@ export class TurnBeginning {
     this.#parts = parts
   }
 
-  /** Writes the input of a send, or the start of a queued turn. */
-  record(live: LiveTurn, report: Report): void {
+  /**
+   * Writes the input of a send, or the start of a queued turn. A turn that is gone, or that ends before its
+   * start, is refused: something must answer the machine.
+   */
+  record(turnId: string, report: Report): void {
+    const live = this.#parts.live.get(turnId)
+    if (live === undefined || live.isWithdrawn) {
+      return report({ type: 'input.refused', code: 'turn-not-found' })
+    }
     if (live.isQueued) this.#start(live, report)
     else this.#write(live, report)
   }

@@ -143,7 +143,7 @@ function providedTurnMachine(
       tools: toolsLogic(toolsPort(all)),
     },
     actions: {
-      record: work((live, report) => beginning.record(live, report)),
+      record: ({ context, self }) => beginning.record(context.turnId, reportTo(self)),
       accept: act((live) => beginning.accept(live)),
       refuse: act((live) => beginning.refuse(live)),
       enqueue: act((live) => {

@@ -119,6 +119,7 @@ export class Turns {
       steps,
       calls,
       restoreQueue: async (conversationId) => queue.restore(await store.listQueue(conversationId)),
+      stillQueued: (turnIds) => queue.stillQueued(turnIds),
       tell,
       onIdle,
       isClosing,

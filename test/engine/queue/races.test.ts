@@ -1,9 +1,9 @@
 /** What two things that happen at once lead to. The kills of the process are in crash.test.ts. */
 import { describe, expect, test } from 'vitest'
 import type { Engine, Turn } from '../../../src/index.ts'
-import { testDatabase } from '../../support/engine.ts'
+import { testChat, testDatabase } from '../../support/engine.ts'
 import { foreignWriter } from '../../support/foreign-writer.ts'
-import { steps, streamed } from '../../support/scripts.ts'
+import { hang, steps, streamed } from '../../support/scripts.ts'
 import { eventLog, outcomeOf, shown, ticks } from '../../support/waiting.ts'
 import { busyChat, ids, queueOf } from './chat.ts'
 
@@ -285,4 +285,63 @@ test('a page whose cursor is not on the active line any more follows the line th
   const after = await engine.listMessages(id, { after: message.id })
   expect(after.map(({ text }) => text)).toEqual(['next', 're: next'])
   expect(await texts(engine, id)).toEqual(['edited', 're: edited'])
+})
+
+describe('a queue that is resumed while', () => {
+  const MICROTASKS = Array.from({ length: 24 }, (_, count) => count)
+
+  /** Resumes a held queue of two turns, and cancels after so many microtasks. */
+  async function resumedAt(
+    { engine, provider }: Awaited<ReturnType<typeof testChat>>,
+    microtasks: number,
+    cancel: (id: string, turn: Turn) => Promise<unknown>,
+  ) {
+    const { id } = await engine.startConversation()
+    provider.next(hang())
+    const asked = provider.requests.length
+    const running = await engine.send(id, 'running')
+    await provider.request(asked)
+    const turns = [await engine.send(id, 'a'), await engine.send(id, 'b')]
+    await engine.cancel(id)
+    await outcomeOf(running.reply)
+    const log = eventLog(engine, id)
+    const resumed = engine.resumeQueue(id)
+    for (let n = 0; n < microtasks; n += 1) await Promise.resolve()
+    await cancel(id, turns[0] as Turn)
+    await resumed
+    await ticks(2)
+    const ends = (turnId: string) =>
+      log.filter((event) => event.turnId === turnId && /done|failed|cancelled/.test(event.type))
+    const told = log.findLast(({ type }) => type === 'queue.changed')
+    return { id, turns, ends, told }
+  }
+
+  test('its first turn is cancelled starts with the next one, and nothing hangs', async () => {
+    const chat = await testChat({ sendPolicy: 'queue' })
+    for (const microtasks of MICROTASKS) {
+      const { id, turns, ends } = await resumedAt(chat, microtasks, (_, turn) => turn.cancel())
+      const [cancelled, next] = turns as [Turn, Turn]
+      await expect(cancelled.reply).rejects.toMatchObject({ code: 'cancelled' })
+      expect(ends(cancelled.id)).toMatchObject([{ type: 'turn.cancelled' }])
+      // A cancel of a turn that has begun holds the queue.
+      await chat.engine.resumeQueue(id)
+      expect((await next.reply).message.text).toBe('Hello')
+    }
+  })
+
+  test('all of it is cancelled is empty, and says so', async () => {
+    const chat = await testChat({ sendPolicy: 'queue' })
+    const { engine } = chat
+    for (const microtasks of MICROTASKS) {
+      const { id, turns, ends, told } = await resumedAt(chat, microtasks, (conversationId) =>
+        engine.cancel(conversationId, { queued: 'cancel' }),
+      )
+      for (const { id: turnId, reply } of turns) {
+        await expect(reply).rejects.toMatchObject({ code: 'cancelled' })
+        expect(ends(turnId)).toMatchObject([{ type: 'turn.cancelled' }])
+      }
+      expect(told).toMatchObject({ turnIds: [], isHeld: false })
+      expect(await queueOf(engine, id)).toEqual([])
+    }
+  })
 })

@@ -85,20 +85,22 @@ export class QueueCalls {
       viewer,
     }: { readonly first?: string | undefined; readonly viewer?: Viewer | undefined },
   ): Promise<void> {
-    const queue = await this.restore(conversationId, viewer)
+    const { turns, actors, store } = this.#parts
+    const found = await this.restore(conversationId, viewer)
+    const waiting = found.length === 0 ? undefined : await store.waitingTurn(conversationId, viewer)
+    // Nothing is awaited from here on: the machine is told of what is queued now.
+    const queue = turns.queue.stillQueued(found)
     if (first !== undefined && !queue.includes(first)) {
       throw new ColloquyError(
         'turn-not-found',
         `resumeQueue: first names no queued turn of this conversation: ${quoted(first)}.`,
       )
     }
-    const { turns, actors } = this.#parts
     if (turns.runningIn(conversationId) !== undefined) {
       if (first !== undefined) throw turnRunning()
       return
     }
     if (queue.length === 0) return
-    const waiting = await this.#parts.store.waitingTurn(conversationId, viewer)
     if (waiting !== undefined) {
       if (first !== undefined) throw turnWaiting(waiting)
       return

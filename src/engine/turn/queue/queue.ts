@@ -72,7 +72,12 @@ export class TurnQueue {
    */
   othersOf({ queue, turns }: PlacedTurn): readonly string[] {
     this.restore(turns)
-    return queue.filter((turnId) => {
+    return this.stillQueued(queue)
+  }
+
+  /** Those that are still queued. While a queue is read, a turn of it may be cancelled. */
+  stillQueued(turnIds: readonly string[]): readonly string[] {
+    return turnIds.filter((turnId) => {
       const live = this.#parts.live.get(turnId)
       return live !== undefined && live.isQueued && !live.isWithdrawn
     })
@@ -180,6 +185,8 @@ export class TurnQueue {
 
   /** The start of a turn failed, or was withdrawn: nothing of it is on disk. */
   notStarted(live: LiveTurn, putBack: () => void): void {
+    // It ends before its start: that is being written, and tells its end.
+    if (live.isWithdrawn) return
     live.replyFeed.wait()
     if (hasCode(live.refusal, 'conversation-not-found')) {
       return this.#forget(live, live.refusal as ColloquyError)

@@ -43,6 +43,7 @@ interface WaitingTurnsParts {
   readonly calls: StepCallsPort
   /** Makes the queued turns of a conversation live, and returns their ids. */
   readonly restoreQueue: (conversationId: string) => Promise<readonly string[]>
+  readonly stillQueued: (turnIds: readonly string[]) => readonly string[]
   readonly tell: (conversationId: string, event: ConversationMachineEvent) => void
   readonly onIdle: (conversationId: string) => void
   readonly isClosing: () => boolean
@@ -155,7 +156,7 @@ export class WaitingTurns {
     { answer, aim, viewer }: Omit<ResumeWish, 'end'>,
     follow: () => void = () => {},
   ): Promise<ResumeEnd | 'again'> {
-    const { restoreQueue, tell, isClosing } = this.#parts
+    const { restoreQueue, stillQueued, tell, isClosing } = this.#parts
     const { wait, conversationId, turnId } = live
     if (!live.isResting || wait === undefined) {
       if (live.wait?.wish === undefined) await live.rested
@@ -169,8 +170,9 @@ export class WaitingTurns {
     const end = Promise.withResolvers<ResumeEnd>()
     wait.wish = { answer, aim, viewer, end }
     try {
-      const queue = await restoreQueue(conversationId)
+      const found = await restoreQueue(conversationId)
       if (isClosing()) throw closed()
+      const queue = stillQueued(found)
       tell(conversationId, { type: 'conversation.resume-turn', turnId, queue })
       follow()
     } catch (error) {
