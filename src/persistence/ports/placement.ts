@@ -1,4 +1,5 @@
 /** Whether the turn of a send starts, is queued or is refused, and a turn that was queued. */
+import type { ConversationRecord } from '../../protocol/conversation.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { SendPolicy, TurnRecord } from '../../protocol/turn.ts'
 
@@ -48,6 +49,8 @@ export interface PlacedTurn {
   readonly turns: readonly StoredQueuedTurn[]
   /** The turn of the conversation that waits for an answer to its calls. */
   readonly waiting?: string
+  /** The conversation, if it began with this turn: the turn before it was refused. */
+  readonly created?: ConversationRecord
 }
 
 /** A queued turn as it is in the store. */

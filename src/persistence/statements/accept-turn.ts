@@ -19,7 +19,7 @@ import { MOVE_TO_INPUT } from './heads.ts'
 import { INSERT_INPUT } from './new-messages.ts'
 import { SELECT_FOLLOWED } from './placed-messages.ts'
 import { numberAfter } from './positions.ts'
-import { queueTurn } from './queue-turn.ts'
+import { queueFull, queueTurn } from './queue-turn.ts'
 import { withWaitingCalls } from './known-calls.ts'
 import { policyBehind } from './send-policy.ts'
 import { type Connection, Statement } from './statement.ts'
@@ -96,13 +96,18 @@ export function acceptTurnJob(
     }
     const bound = boundIn(conversation, accept)
     if ('refusal' in bound) return bound
+    // Before anything is written: a refusal leaves no conversation.
+    const full = isNew && policy !== undefined && queueFull(policy, accept.placement, 0)
+    if (full) return { refusal: full }
     // Rows of a deleted conversation may have the id still.
     if (isNew && (await insertFirst?.(tx)) !== true) return { refusal: conversationExists() }
     if (policy !== undefined) {
       const columns = { conversation, policy, bound, metadata, epoch, waiting }
       const parentId = isAtHead ? undefined : (parent?.id ?? null)
       const input = { ...accept, json: parts, clientId, parentId }
-      return await queueTurn(tx, accept, { ...columns, input }, onBroken)
+      const queued = await queueTurn(tx, accept, { ...columns, input }, onBroken)
+      if (!isNew || !('queued' in queued)) return queued
+      return { queued: { ...queued.queued, created: conversationRecord(conversation) } }
     }
     const position = numberAfter(conversation.messages, accept.conversationId)
     const { branches, ...place } = await placeAfter(

@@ -202,10 +202,8 @@ async function ownTurn(
   const { turnId, placement } = start
   const options = placement.options()
   const queue = await SELECT_QUEUE_SIZE.one(tx, { conversation_id: id })
-  // A turn that replaces the others is alone in the queue then.
-  if (policy !== 'replace' && queue.size >= placement.limit) {
-    return { refusal: queueFull(placement.limit) }
-  }
+  const full = queueFull(policy, placement, queue.size)
+  if (full !== undefined) return { refusal: full }
   const isNew = 'json' in input
   if (isNew) await insertInput(tx, input, { id, turnId, after: null })
   const messageId = isNew ? input.messageId : input.id
@@ -265,7 +263,14 @@ function queuedInput(input: QueuedInput, turnId: string): Message {
   }
 }
 
-function queueFull(limit: number): ColloquyError {
+/** The refusal of a turn that comes into a queue of this size, if it is full. */
+export function queueFull(
+  policy: SendPolicy,
+  { limit }: Pick<Placement, 'limit'>,
+  size: number,
+): ColloquyError | undefined {
+  // A turn that replaces the others is alone in the queue then.
+  if (policy === 'replace' || size < limit) return undefined
   return new ColloquyError(
     'queue-full',
     `This conversation has ${limit} queued turns, which is the limit (limits.queuedTurns). Cancel one, or send again when one has started.`,

@@ -287,6 +287,34 @@ test('a page whose cursor is not on the active line any more follows the line th
   expect(await texts(engine, id)).toEqual(['edited', 're: edited'])
 })
 
+test('a conversation that begins with a queued send, since the send before it is refused, is told', async () => {
+  const { engine } = await testChat({ sendPolicy: 'queue' })
+  const log = eventLog(engine, 'new')
+  const startWith = { title: 'New' }
+  const refused = outcomeOf(engine.send('new', 'a', { endpoint: 'none', startWith }))
+  const turn = await engine.send('new', 'b', { startWith })
+
+  expect(await refused).toMatchObject({ error: { code: 'endpoint-not-found' } })
+  expect((await turn.reply).message.text).toBe('Hello')
+  const [created] = log
+  const changed = { type: 'conversation.changed', change: 'created' }
+  expect(created).toMatchObject({ ...changed, conversation: { id: 'new', title: 'New' } })
+  expect(log.filter((event) => event.type === changed.type)).toHaveLength(1)
+})
+
+test('a send that finds no room in a queue begins no conversation either', async () => {
+  const { engine } = await testChat({ sendPolicy: 'queue', limits: { queuedTurns: 0 } })
+  const log = eventLog(engine, 'new')
+  const refused = outcomeOf(engine.send('new', 'a', { endpoint: 'none', startWith: {} }))
+  await expect(engine.send('new', 'b', { startWith: {} })).rejects.toMatchObject({
+    code: 'queue-full',
+  })
+  await refused
+
+  expect(await engine.getConversation('new')).toBeUndefined()
+  expect(log).toEqual([])
+})
+
 describe('a queue that is resumed while', () => {
   const MICROTASKS = Array.from({ length: 24 }, (_, count) => count)
 

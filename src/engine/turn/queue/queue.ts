@@ -102,7 +102,15 @@ export class TurnQueue {
   /** The input is on disk in a queue: tells subscribers and the caller of its send. */
   placed(live: LiveTurn, placed: PlacedTurn): void {
     if (placed.place === 'joined') return this.inputs.joined(live, placed)
-    const { input, queue, turns } = placed
+    const { input, queue, turns, created } = placed
+    if (created !== undefined) {
+      const told = {
+        type: 'conversation.changed',
+        change: 'created',
+        conversation: created,
+      } as const
+      this.#parts.feed.announce(live.conversationId, told)
+    }
     this.restore(turns)
     live.queued = turns.find(({ turn }) => turn.id === live.turnId)
     live.isQueued = true
