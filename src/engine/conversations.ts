@@ -130,9 +130,10 @@ export class Conversations {
     const deleted = await store.deleteConversation(id, new Date(options.clock.now()), viewer)
     if (deleted === undefined) throw conversationNotFound(id)
     if (viewer !== undefined) forget()
-    const turnIds = turns.queue.forgetConversation(id, conversationNotFound(id))
     // A conversation with the same id may have a turn by now, and its actor must not sleep.
-    if (turnIds.length > 0) actors.tell(id, { type: 'conversation.lost', turnIds })
+    turns.queue.forgetConversation(id, conversationNotFound(id), (turnIds) =>
+      actors.tell(id, { type: 'conversation.lost', turnIds }),
+    )
     actors.sleep(id)
     options.logger.debug({ conversationId: id }, 'A conversation was deleted.')
     feed.announce(id, { type: 'conversation.changed', change: 'deleted' }, deleted.ownerId)

@@ -92,3 +92,29 @@ test('a queued turn that is being cancelled while its conversation is deleted en
     expect(ends).toMatchObject([{ type: 'turn.cancelled' }, { type: 'turn.cancelled' }])
   }
 })
+
+test('a send that is queued as its conversation is deleted is refused, or its turn is cancelled', async () => {
+  const chat = await testChat({ sendPolicy: 'queue' })
+  const { engine, provider } = chat
+  for (let steps = 0; steps < 32; steps += 1) {
+    const { id } = await engine.startConversation()
+    const log = eventLog(engine, id)
+    provider.next(hang())
+    const asked = provider.requests.length
+    await engine.send(id, 'running')
+    await provider.request(asked)
+    const deleted = engine.deleteConversation(id)
+    for (let step = 0; step < steps; step += 1) await Promise.resolve()
+    const sent = await outcomeOf(engine.send(id, 'late'))
+    await deleted
+
+    const code: unknown = expect.stringMatching(/^(cancelled|conversation-not-found)$/)
+    if ('error' in sent) expect(sent).toMatchObject({ error: { code } })
+    else {
+      expect(await outcomeOf(sent.value.reply)).toMatchObject({ error: { code } })
+      const { id: turnId } = sent.value
+      const ends = log.filter((event) => event.turnId === turnId && ENDS.includes(event.type))
+      expect(ends).toMatchObject([{ type: 'turn.cancelled' }])
+    }
+  }
+})

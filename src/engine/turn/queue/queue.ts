@@ -209,16 +209,38 @@ export class TurnQueue {
   }
 
   /**
-   * Rejects the replies of a deleted conversation's queued turns, whose rows are gone, and returns their
-   * ids. One that is still being written is left out: its write comes after the deletion, and finds no
-   * conversation, or a new one.
+   * Rejects the replies of a deleted conversation's queued turns, whose rows are gone.
+   *
+   * @param lost - told the ids of these turns. One that is still being written may be gone too, or belong
+   *   to a new conversation with the id: that is looked up when its write is over.
    */
-  forgetConversation(conversationId: string, error: ColloquyError): readonly string[] {
-    const gone = this.#parts.live
-      .in(conversationId)
-      .filter(({ isQueued, isWriting }) => isQueued && !isWriting)
-    for (const live of gone) this.#forget(live, error)
-    return gone.map(({ turnId }) => turnId)
+  forgetConversation(
+    conversationId: string,
+    error: ColloquyError,
+    lost: (turnIds: readonly string[]) => void,
+  ): void {
+    const queued = this.#parts.live.in(conversationId).filter(({ isQueued }) => isQueued)
+    for (const live of queued) {
+      if (live.isWriting) void this.#forgetWritten(live, lost)
+      else this.#forget(live, error)
+    }
+    lost(queued.flatMap(({ isWriting, turnId }) => (isWriting ? [] : [turnId])))
+  }
+
+  async #forgetWritten(live: LiveTurn, lost: (turnIds: readonly string[]) => void): Promise<void> {
+    const { store } = this.#parts
+    const { turnId, conversationId } = live
+    try {
+      await live.recording
+      if (live.mergedInto !== undefined || (await store.getTurn(turnId)) !== undefined) return
+    } catch {
+      // Its send is rejected.
+      return
+    }
+    // Its start finds out by itself.
+    if (!live.isQueued) return
+    this.#forget(live, conversationNotFound(conversationId))
+    lost([turnId])
   }
 
   /** Rejects the replies of all queued turns, which stay queued in the database. */
