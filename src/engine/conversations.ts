@@ -131,7 +131,7 @@ export class Conversations {
     if (deleted === undefined) throw conversationNotFound(id)
     if (viewer !== undefined) forget()
     // A conversation with the same id may have a turn by now, and its actor must not sleep.
-    turns.queue.forgetConversation(id, conversationNotFound(id), (turnIds) =>
+    turns.queue.forgetConversation(id, (turnIds) =>
       actors.tell(id, { type: 'conversation.lost', turnIds }),
     )
     actors.sleep(id)

@@ -14,7 +14,6 @@ import { type Connection, Statement } from './statement.ts'
 import { toJson, toText } from './stored-text.ts'
 import { visible, type ViewerParameters } from './visible.ts'
 
-/** The states of a call that has no result. */
 /** The states of a call without a result. */
 const UNENDED = [literal('pending'), literal('started'), literal('waiting')]
 const NULL = sql.lit(null)

@@ -26,6 +26,7 @@ import type { LiveTurn } from '../live-turn/live-turn.ts'
 import type { LiveTurns } from '../live-turn/live-turns.ts'
 import { fromStored, type Sealer } from '../request/stored-options.ts'
 import type { TurnRequest } from '../request/turn-request.ts'
+import { forgetQueue } from './deletion.ts'
 import { QueueInputs, takesPart } from './inputs.ts'
 
 interface QueueParts {
@@ -196,9 +197,7 @@ export class TurnQueue {
     // It ends before its start: that is being written, and tells its end.
     if (live.isWithdrawn) return
     live.replyFeed.wait()
-    if (hasCode(live.refusal, 'conversation-not-found')) {
-      return this.#forget(live, live.refusal as ColloquyError)
-    }
+    if (hasCode(live.refusal, 'conversation-not-found')) return this.#forget(live)
     if (live.cancels.tookEffect) return void this.withdraw(live, putBack)
     if (hasCode(live.refusal, 'turn-not-found')) return this.#lose(live)
     recordFault(live.refusal, this.#parts.options.logger, 'A queued turn could not be started.')
@@ -208,39 +207,11 @@ export class TurnQueue {
     putBack()
   }
 
-  /**
-   * Rejects the replies of a deleted conversation's queued turns, whose rows are gone.
-   *
-   * @param lost - told the ids of these turns. One that is still being written may be gone too, or belong
-   *   to a new conversation with the id: that is looked up when its write is over.
-   */
-  forgetConversation(
-    conversationId: string,
-    error: ColloquyError,
-    lost: (turnIds: readonly string[]) => void,
-  ): void {
-    const queued = this.#parts.live.in(conversationId).filter(({ isQueued }) => isQueued)
-    for (const live of queued) {
-      if (live.isWriting) void this.#forgetWritten(live, lost)
-      else this.#forget(live, error)
-    }
-    lost(queued.flatMap(({ isWriting, turnId }) => (isWriting ? [] : [turnId])))
-  }
-
-  async #forgetWritten(live: LiveTurn, lost: (turnIds: readonly string[]) => void): Promise<void> {
-    const { store } = this.#parts
-    const { turnId, conversationId } = live
-    try {
-      await live.recording
-      if (live.mergedInto !== undefined || (await store.getTurn(turnId)) !== undefined) return
-    } catch {
-      // Its send is rejected.
-      return
-    }
-    // Its start finds out by itself.
-    if (!live.isQueued) return
-    this.#forget(live, conversationNotFound(conversationId))
-    lost([turnId])
+  /** Rejects the replies of a deleted conversation's queued turns; see `forgetQueue`. */
+  forgetConversation(conversationId: string, lost: (turnIds: readonly string[]) => void): void {
+    const { store, live } = this.#parts
+    const forget = (turn: LiveTurn) => this.#forget(turn)
+    forgetQueue(live.in(conversationId), { store, forget, lost })
   }
 
   /** Rejects the replies of all queued turns, which stay queued in the database. */
@@ -285,16 +256,16 @@ export class TurnQueue {
   }
 
   /** The turn went with its conversation. */
-  #forget(live: LiveTurn, error: ColloquyError): void {
+  #forget(live: LiveTurn): void {
+    const error = conversationNotFound(live.conversationId)
     const turn = this.#endedRecord(live, 'cancelled', error)
     this.#finish(live, error, turn && { type: 'turn.cancelled', turn })
   }
 
   /** There is no such queued turn any more: it went with its conversation, or another writer has it. */
   async #miss(live: LiveTurn): Promise<void> {
-    const { turnId, conversationId } = live
-    if ((await this.#parts.store.getTurn(turnId)) !== undefined) this.#lose(live)
-    else this.#forget(live, conversationNotFound(conversationId))
+    if ((await this.#parts.store.getTurn(live.turnId)) !== undefined) this.#lose(live)
+    else this.#forget(live)
   }
 
   /** Another writer ended the turn. */
