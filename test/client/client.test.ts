@@ -231,7 +231,7 @@ test('shows what was said without a gap while the line is loaded, and no branch 
     headers,
     fetch: async (url, request) => {
       const response = await fetch(url, request)
-      if ((url as string).endsWith('messages') && request?.method === 'GET') await loads.promise
+      if ((url as string).endsWith('/messages') && request?.method === 'GET') await loads.promise
       return response
     },
   })
