@@ -43,12 +43,30 @@ const tool = group({
   toModel: v.optional(functionValue<NonNullable<AnyTool['toModel']>>()),
 })
 
+const METHODS = ['execute', 'needsApproval', 'toModel'] as const
+
+/** A tool may be an instance of a class: its methods are called on it, and not on the copy. */
+function withMethodsOf(given: unknown, copy: AnyTool): AnyTool {
+  const methods = METHODS.flatMap((name) => {
+    const method: unknown = copy[name]
+    return typeof method === 'function' ? [[name, method.bind(given)] as const] : []
+  })
+  return { ...copy, ...Object.fromEntries(methods) }
+}
+
+const boundTool = v.lazy((given) =>
+  v.pipe(
+    tool as v.GenericSchema<unknown, AnyTool>,
+    v.transform((copy) => withMethodsOf(given, copy)),
+  ),
+)
+
 const areToolNames = (names: readonly string[]) => names.every((name) => TOOL_NAME.test(name))
 const TOOL_NAMES = 'names of at most 64 letters, digits, _ and -'
 
 /** Tools by name, ready to be offered. */
 export const toolbox: v.GenericSchema<Readonly<Record<string, AnyTool>>, Toolbox> = v.pipe(
-  record(areToolNames, TOOL_NAMES, tool) as v.GenericSchema<Readonly<Record<string, AnyTool>>>,
+  record(areToolNames, TOOL_NAMES, boundTool) as v.GenericSchema<Readonly<Record<string, AnyTool>>>,
   v.rawTransform<Readonly<Record<string, AnyTool>>, Toolbox>(({ dataset, addIssue, NEVER }) => {
     const ready = new Map<string, ReadyTool>()
     for (const [name, given] of Object.entries(dataset.value)) {

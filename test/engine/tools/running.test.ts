@@ -184,6 +184,25 @@ test('the values of a generator are progress, and the last one is the output', a
   expect(values).toEqual(['half', 'all'])
 })
 
+test('a tool may be an instance of a class, whose methods use its fields', async () => {
+  class Lookup {
+    readonly #found: string = 'Oslo'
+    readonly inputSchema = { type: 'object' }
+    needsApproval() {
+      return this.#found === ''
+    }
+    execute() {
+      return this.#found
+    }
+    toModel(output: unknown) {
+      return `${this.#found}: ${String(output)}`
+    }
+  }
+  const { result, sent } = await resultOf(new Lookup())
+  expect(result).toMatchObject({ output: 'Oslo', isError: false })
+  expect(sent).toBe('Oslo: Oslo')
+})
+
 test('a generator that never waits has a timeout, and holds up nobody', async () => {
   const { provider, engine, id } = await toolChat({
     tools: {
