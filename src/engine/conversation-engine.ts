@@ -264,6 +264,11 @@ export class ConversationEngine implements Engine {
     return this.#queueCalls.list(conversationId)
   }
 
+  async countQueuedTurns(): Promise<number> {
+    this.#assertOpen()
+    return this.#queueCalls.count()
+  }
+
   async resumeQueue(conversationId?: string, options: ResumeOptions = {}): Promise<void> {
     this.#assertOpen()
     return this.#queueCalls.resume(conversationId, options)

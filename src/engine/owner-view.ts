@@ -151,6 +151,10 @@ export class OwnedEngine implements OwnerView {
     return this.#open.queueCalls.list(conversationId, this.#viewer)
   }
 
+  async countQueuedTurns(): Promise<number> {
+    return this.#open.queueCalls.count(this.#viewer)
+  }
+
   async resumeQueue(conversationId?: string, options: ResumeOptions = {}): Promise<void> {
     return this.#open.queueCalls.resume(conversationId, options, this.#viewer)
   }

@@ -144,6 +144,11 @@ export class ReadOnlyEngine implements Engine {
     return await listQueue(this.#store, conversationId)
   }
 
+  async countQueuedTurns(): Promise<number> {
+    this.#assertOpen()
+    return await this.#store.countQueued()
+  }
+
   /** No turn runs in this engine. */
   runningTurn(_conversationId: string): Turn | undefined {
     this.#assertOpen()

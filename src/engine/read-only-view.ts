@@ -124,6 +124,11 @@ export class ReadOnlyView implements OwnerView {
     return listQueue(store, conversationId, viewer)
   }
 
+  async countQueuedTurns(): Promise<number> {
+    const { store, viewer } = this.#open
+    return await store.countQueued(viewer)
+  }
+
   async listCalls(turnId: string): Promise<readonly CallRecord[]> {
     const { store, viewer } = this.#open
     checked(requests.turnId, turnId, 'listCalls: turn id')

@@ -362,6 +362,21 @@ test('refuses a second turn with the id of the first, and more turns than an own
   ])
 })
 
+test('counts the queued turns of an owner too, and those of no other', async () => {
+  const host = await testHost({ limits: { turnsPerOwner: 3 } })
+  host.provider.always(hang())
+  const send = (id: string, user = 'ada') =>
+    host.ask(`/conversations/${id}/messages`, {
+      json: { input: 'hi', sendPolicy: 'queue' },
+      user,
+    })
+  const id = await host.conversation()
+  const statuses = []
+  for (let n = 0; n < 4; n += 1) statuses.push((await send(id)).status)
+  expect(statuses).toEqual([202, 202, 202, 429])
+  expect((await send(await host.conversation('ben'), 'ben')).status).toBe(202)
+})
+
 test('lets the host change or refuse an input before it is sent', async () => {
   const places: unknown[] = []
   const host = await testHost({

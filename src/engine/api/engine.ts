@@ -317,6 +317,8 @@ export interface Engine {
    * @throws `conversation-not-found`
    */
   listQueue(conversationId: string): Promise<readonly QueuedTurn[]>
+  /** The number of turns that wait for their start, in all conversations: what a quota counts. */
+  countQueuedTurns(): Promise<number>
   /**
    * Runs the held queue of a conversation, or without an id of all conversations. A queue is held after
    * a turn that did not end as `done`, and after an opening of the database. Changes nothing where a
@@ -474,6 +476,7 @@ export interface OwnerView extends Pick<
   | 'edit'
   | 'cancel'
   | 'listQueue'
+  | 'countQueuedTurns'
   | 'resumeQueue'
   | 'runningTurn'
   | 'runningTurns'

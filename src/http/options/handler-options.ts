@@ -96,7 +96,7 @@ export interface HttpLimits {
   readonly streamsPerOwner?: number | undefined
   /** The most open streams. @defaultValue 20,000 */
   readonly streams?: number | undefined
-  /** The most turns of one owner that run at once. @defaultValue 50 */
+  /** The most turns of one owner that run or are queued. @defaultValue 50 */
   readonly turnsPerOwner?: number | undefined
   /** The bytes that a slow reader may leave unread before it is passed over. @defaultValue 256 KiB */
   readonly readerBytes?: number | undefined

@@ -1,5 +1,5 @@
 /**
- * How many turns an owner has: those that run, and those whose send is under way.
+ * How many turns an owner has: those that run or are queued, and those whose send is under way.
  *
  * Knows nothing of requests.
  */
@@ -15,10 +15,13 @@ export class TurnCounts {
     this.#most = most
   }
 
-  /** @throws `too-many-turns` */
+  /**
+   * Refuses early what `during` refuses for the turns that run.
+   *
+   * @throws `too-many-turns`
+   */
   assertRoom(view: OwnerView): void {
-    const turns = view.runningTurns().length + (this.#underWay.get(view.ownerId) ?? 0)
-    if (turns >= this.#most) throw new Refusal('too-many-turns')
+    if (this.#inMemory(view) >= this.#most) throw new Refusal('too-many-turns')
   }
 
   /**
@@ -27,15 +30,21 @@ export class TurnCounts {
    * @throws `too-many-turns`
    */
   async during<Value>(view: OwnerView, send: () => Promise<Value>): Promise<Value> {
-    this.assertRoom(view)
     const { ownerId } = view
+    const others = this.#inMemory(view)
     this.#underWay.set(ownerId, (this.#underWay.get(ownerId) ?? 0) + 1)
     try {
+      if (others + (await view.countQueuedTurns()) >= this.#most)
+        throw new Refusal('too-many-turns')
       return await send()
     } finally {
       const underWay = (this.#underWay.get(ownerId) ?? 1) - 1
       if (underWay === 0) this.#underWay.delete(ownerId)
       else this.#underWay.set(ownerId, underWay)
     }
+  }
+
+  #inMemory(view: OwnerView): number {
+    return view.runningTurns().length + (this.#underWay.get(view.ownerId) ?? 0)
   }
 }

@@ -51,6 +51,9 @@ export interface QueueStore {
   /** Conversations with queued turns, by id, after the named one. */
   listQueuedConversations(after: string, limit: number, viewer?: Viewer): Promise<readonly string[]>
 
+  /** The number of queued turns in all conversations. */
+  countQueued(viewer?: Viewer): Promise<number>
+
   /**
    * Puts the first turn of a queue on the active line, all in one transaction.
    *

@@ -74,6 +74,35 @@ export const SELECT_QUEUED_CONVERSATIONS = new Statement<
     .limit(marks.limit),
 )
 
+interface Counted {
+  readonly n: number
+}
+
+/** Of one owner: by the owner's conversations, since others may have many queued turns. */
+export const COUNT_QUEUED_OF_OWNER = new Statement<ViewerParameters, Counted>((db, { viewer }) =>
+  db
+    .selectFrom('conversation as c')
+    .crossJoin('turn as t')
+    .select((of) => of.fn.countAll<number>().as('n'))
+    .where('c.owner_id', '=', sql<string>`${viewer}`)
+    .where('c.deleted_at', 'is', null)
+    .whereRef('t.conversation_id', '=', 'c.id')
+    .where('t.status', '=', QUEUED),
+)
+
+/** Of all conversations that the viewer sees. */
+export const COUNT_ALL_QUEUED = new Statement<ViewerParameters, Counted>((db, marks) =>
+  db
+    .selectFrom('turn as t')
+    .crossJoin('conversation as c')
+    .select((of) => of.fn.countAll<number>().as('n'))
+    .where('t.status', '=', QUEUED)
+    // By its index, which has no others.
+    .where('t.conversation_id', '>=', literal(''))
+    .whereRef('c.id', '=', 't.conversation_id')
+    .where(() => visible(marks, 'c')),
+)
+
 /** The inputs of all queued turns of a conversation, in no order. */
 export const SELECT_QUEUED_INPUTS = new Statement<OfConversation, MessageRow>((db, marks) =>
   chains(

@@ -3,7 +3,12 @@ import { ColloquyError } from '../../protocol/errors.ts'
 import type { QueueStore } from '../ports/queue-store.ts'
 import type { SqlAccess } from '../sql-access.ts'
 import { endQueuedJob, withdrawInputJob } from '../statements/leave-queue.ts'
-import { readQueue, SELECT_QUEUED_CONVERSATIONS } from '../statements/queue.ts'
+import {
+  COUNT_ALL_QUEUED,
+  COUNT_QUEUED_OF_OWNER,
+  readQueue,
+  SELECT_QUEUED_CONVERSATIONS,
+} from '../statements/queue.ts'
 import { startQueuedJob } from '../statements/start-turn.ts'
 import { fromText, toText } from '../statements/stored-text.ts'
 import { viewerParameters } from '../statements/visible.ts'
@@ -22,6 +27,15 @@ export function queueStore(access: SqlAccess): QueueStore {
         SELECT_QUEUED_CONVERSATIONS.all(connection, named),
       )
       return rows.map((row) => fromText(row.conversation_id))
+    },
+
+    async countQueued(viewer) {
+      const isOfOwner = viewer !== undefined && viewer.unowned !== true
+      const count = isOfOwner ? COUNT_QUEUED_OF_OWNER : COUNT_ALL_QUEUED
+      const row = await access.read((connection) =>
+        count.first(connection, viewerParameters(viewer)),
+      )
+      return Number(row?.n)
     },
 
     async startQueued(start) {

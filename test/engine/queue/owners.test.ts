@@ -26,6 +26,22 @@ async function busyBen() {
   return { ...chat, database, ann, ben, gate, running, queued, events }
 }
 
+test('queued turns are counted for each owner, for all, and after a restart', async () => {
+  const { engine, provider, database, ann, ben } = await busyBen()
+  provider.next(streamed(['first'], { gate: closedGate().opened }))
+  const nobodys = await engine.startConversation()
+  await engine.send(nobodys.id, 'running')
+  await engine.send(nobodys.id, 'queued')
+  expect(await ben.countQueuedTurns()).toBe(2)
+  expect(await ann.countQueuedTurns()).toBe(0)
+  expect(await engine.countQueuedTurns()).toBe(3)
+  expect(await engine.as('ben', { unowned: true }).countQueuedTurns()).toBe(3)
+  await engine.close()
+  const later = await testEngine({ database, secrets, readOnly: true })
+  expect(await later.countQueuedTurns()).toBe(3)
+  expect(await later.as('ben').countQueuedTurns()).toBe(2)
+})
+
 test('a foreign queue is not seen, cancelled, resumed, joined or replaced', async () => {
   const { ann, ben, gate, queued, events } = await busyBen()
   const turnId = queued[0]?.id ?? ''

@@ -55,6 +55,8 @@ const PLANS: readonly (readonly [string, Runnable, readonly string[]])[] = [
     [BY_ID, 'message_place', 'sqlite_autoindex_setting_1', 'turn_queued', 'turn_waiting'],
   ],
   ['a queue', queue.SELECT_QUEUE, [BY_ID, 'turn_queued']],
+  ['a count', queue.COUNT_ALL_QUEUED, ['turn_queued', BY_ID]],
+  ['a count', queue.COUNT_QUEUED_OF_OWNER, ['conversation_owner_created', 'turn_queued']],
   ['a queue', queue.SELECT_QUEUED_CONVERSATIONS, ['turn_queued', BY_ID]],
   [
     'a queue',

@@ -43,6 +43,10 @@ export class QueueCalls {
     return await listQueue(this.#parts.store, conversationId, viewer)
   }
 
+  async count(viewer?: Viewer): Promise<number> {
+    return await this.#parts.store.countQueued(viewer)
+  }
+
   async resume(
     conversationId: string | undefined,
     options: ResumeOptions,

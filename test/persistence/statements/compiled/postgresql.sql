@@ -238,6 +238,12 @@ select count(*) as "size", min("queue_place") as "first_place", max("queue_place
 -- queue-turn.ts: SET_LAST_INPUT (input_message_id, id)
 update "turn" set "input_message_id" = $1 where "id" = $2 and "status" = 'queued';
 
+-- queue.ts: COUNT_ALL_QUEUED (reach, viewer, reach)
+select count(*) as "n" from "turn" as "t" cross join "conversation" as "c" where "t"."status" = 'queued' and "t"."conversation_id" >= '' and "c"."id" = "t"."conversation_id" and ("c"."deleted_at" is null and ($1 = 0 or "c"."owner_id" = $2 or ($3 = 2 and "c"."owner_id" is null)));
+
+-- queue.ts: COUNT_QUEUED_OF_OWNER (viewer)
+select count(*) as "n" from "conversation" as "c" cross join "turn" as "t" where "c"."owner_id" = $1 and "c"."deleted_at" is null and "t"."conversation_id" = "c"."id" and "t"."status" = 'queued';
+
 -- queue.ts: SELECT_INPUTS (id)
 with recursive "line"("id", "parent_id", "turn_id", "depth") as (select "m"."id", "m"."parent_id", "m"."turn_id", "m"."depth" from "turn" as "t" cross join "message" as "m" where "t"."id" = $1 and "m"."id" = "t"."input_message_id" union select "p"."id", "p"."parent_id", "p"."turn_id", "p"."depth" from "line" cross join "message" as "p" where "line"."depth" is null and "p"."id" = "line"."parent_id" and "p"."turn_id" = "line"."turn_id" and "p"."depth" is null) select "w".* from "line" cross join "message" as "w" where "w"."id" = "line"."id";
 
