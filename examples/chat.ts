@@ -26,7 +26,7 @@ const PRACTICE_NOTE =
 
 const terminal = new Terminal(process)
 const interrupts = new Interrupts(terminal)
-terminal.onLost = (error) => interrupts.leave(lostOutput(error, terminal))
+terminal.onLost = (error) => interrupts.leaveUnwatched(lostOutput(error, terminal))
 /** The chat shows by itself how a turn ends. */
 const logger: Logger = {
   debug() {},

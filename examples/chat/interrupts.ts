@@ -7,6 +7,8 @@ import type { Terminal } from './terminal.ts'
 const CTRL_C = 130
 /** The exit codes of signals that ask a program to end. */
 const SIGNALS = { SIGHUP: 129, SIGTERM: 143 } as const
+/** The longest wait, in milliseconds, for a save that keeps failing, where nobody can press Ctrl-C again. */
+const PATIENCE_MS = 5_000
 
 export class Interrupts {
   /** True if nobody is there to press Ctrl-C a second time: the first one leaves. */
@@ -39,7 +41,9 @@ export class Interrupts {
   /** Listens to signals. */
   listen(): void {
     process.on('SIGINT', this.arrived)
-    for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => this.leave(code))
+    for (const [signal, code] of Object.entries(SIGNALS)) {
+      process.on(signal, () => this.leaveUnwatched(code))
+    }
   }
 
   /** Tells that work begins. Ctrl-C aborts the returned signal until the work has ended. */
@@ -69,6 +73,16 @@ export class Interrupts {
     this.exitCode ??= exitCode
     this.#work?.abort()
     this.#leaving.abort()
+  }
+
+  /** Leaves, after a while also without having saved: nobody is there to end the wait. */
+  leaveUnwatched(exitCode: number): void {
+    this.leave(exitCode)
+    const giveUp = () => {
+      this.#terminal.problem('Not everything could be saved.')
+      process.exit(exitCode)
+    }
+    setTimeout(giveUp, PATIENCE_MS).unref()
   }
 
   /** Starts the count anew: after other input the next Ctrl-C is the first again. */

@@ -1,5 +1,5 @@
 /** The terminal chat in a shell: pipes into it, pipes out of it, and what goes wrong there. */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import Database from 'better-sqlite3'
 import { expect } from 'vitest'
 import { MIGRATION_TABLE } from '../../src/persistence/schema/migrate.ts'
@@ -160,6 +160,21 @@ test('ends with the code of the signal, and keeps what had arrived', async ({
       stderr: expect.stringContaining('Stopped. What had arrived is kept.'),
     })
   }
+})
+
+test('a signal ends it after a while also where nothing can be saved', async ({
+  provider,
+  chats,
+}) => {
+  provider.always(endless('word '))
+  const process = chats.start('go on')
+  await process.hears('word word')
+  await rm(chats.database)
+  process.kill('SIGTERM')
+
+  const { code, stderr } = await process.end({ input: false })
+  expect(code).toBe(143)
+  expect(stderr).toContain('Not everything could be saved.')
 })
 
 test('Ctrl-C while the pipe is read leaves, and sends nothing', async ({ provider, chats }) => {
