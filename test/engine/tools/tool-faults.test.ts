@@ -1,6 +1,7 @@
 /** What models, tools, disks and clocks do wrong while calls run. */
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Clock } from '../../../src/index.ts'
 import { chatReply, steps } from '../../../src/testing.ts'
 import { CountingClock } from '../../support/counting-clock.ts'
 import { testDatabase } from '../../support/engine.ts'
@@ -282,11 +283,21 @@ describe('a full disk', () => {
     ])
   })
 
-  test('keeps a turn from its end, which a later answer to its calls is told already', async () => {
+  test.each([
+    ['a later answer', 0],
+    ['an answer that is too late', 3_600_000],
+  ])('keeps a turn from its end, which %s to its calls is told already', async (_, aheadMs) => {
     const { database, fill, makeRoom } = await ownConnection()
+    const clock: Clock = {
+      now: () => Date.now(),
+      setTimeout: (fn, ms) => setTimeout(fn, ms),
+      clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+    }
     const { provider, engine, id } = await toolChat({
       database,
       logger,
+      clock,
+      timeouts: { approvalMs: 1_800_000 },
       tools: {
         note: { execute: () => (fill(), long) },
         pay: { needsApproval: true, execute: () => 'paid' },
@@ -300,8 +311,9 @@ describe('a full disk', () => {
     const unsaved = nextEvent(engine.events(), 'turn.save-failed')
     const cancelled = turn.cancel()
     await unsaved
-    makeRoom()
+    clock.now = () => Date.now() + aheadMs
     const { outcome } = await engine.decide(call?.callId ?? '', { approved: true })
+    makeRoom()
     await cancelled
 
     expect(outcome).toBe('turn-ended')

@@ -112,6 +112,9 @@ export class Answers {
       const wanted = call.state === 'waiting' ? await make(found) : settledAs(found)
       if ('outcome' in wanted) return wanted
       const { answer, aim } = wanted
+      const running = turnStatus === 'waiting' ? undefined : turns.find(call.turnId)
+      // Its end is decided, and only waits for the disk.
+      if (running?.stoppedCalls !== undefined) return { outcome: 'turn-ended', call }
       const now = options.steadyClock.now()
       const isLate = call.expiresAt !== undefined && call.expiresAt.getTime() <= now
       if (isLate && answer.kind !== 'expiry') {
@@ -133,9 +136,6 @@ export class Answers {
         if (isDecided) return { outcome: 'already-decided', call }
         return { outcome: 'decided', call: end.answered ?? call }
       }
-      const running = turns.find(call.turnId)
-      // Its end is decided, and only waits for the disk.
-      if (running?.stoppedCalls !== undefined) return { outcome: 'turn-ended', call }
       if (aim === 'yes') this.#assertAsks(running?.asked?.endpoint)
       const answered = await store.answerCall(answer, new Date(now), viewer)
       if (!answered.isTaken) continue
