@@ -52,7 +52,7 @@ test('no two requests of a conversation overlap, and every turn has one end', as
       fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
       runSchedule,
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 }, 60_000)
 
