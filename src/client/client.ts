@@ -72,7 +72,7 @@ export class Client {
     return connection
   }
 
-  /** The stream of an open conversation that tells of the list too. One that was given up tells nothing. */
+  /** The stream of an open conversation, which tells of the list too. A stream that was given up tells nothing. */
   get #teller(): Connection | undefined {
     return [...this.#open.values()].find((each) => !each.isClosed)
   }

@@ -198,7 +198,7 @@ class Page {
     this.#conversations.put(conversation)
     this.#drafts.write(undefined, '')
     this.#drafts.write(id, text)
-    // Whoever went elsewhere meanwhile stays there.
+    // A user who went elsewhere meanwhile stays there.
     if (shown !== this.#shown) return id
     this.#open = new OpenChat(id, this.#draw)
     this.#outbox.open(this.#open)
