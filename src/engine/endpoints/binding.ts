@@ -7,6 +7,7 @@
 import { AIRPLANE, type FallbackRecord, ONLINE } from '../../protocol/endpoint.ts'
 import { ColloquyError, errorRecord } from '../../protocol/errors.ts'
 import { quoted } from '../../protocol/quoted.ts'
+import type { ReadyTool } from '../../tools/toolbox.ts'
 import type { ProviderTarget } from '../../transport/provider-target.ts'
 import type { Warnings } from '../options/logging.ts'
 import type { Endpoints, UsableEndpoint } from './endpoints.ts'
@@ -142,8 +143,9 @@ export class Binder {
     return AIRPLANE
   }
 
-  get isAirplaneMode(): boolean {
-    return this.#preferences.airplaneMode
+  /** Returns true if the tool may be offered, and run, in the present mode. */
+  offers({ tool }: Pick<ReadyTool, 'tool'>): boolean {
+    return tool.local === true || !this.#preferences.airplaneMode
   }
 
   /** Returns true if a request may be sent to this endpoint in the present mode. */

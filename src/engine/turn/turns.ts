@@ -103,7 +103,7 @@ export class Turns {
       steeredBy: ({ conversationId }) => queue.steering(conversationId),
       expires: parts.expires,
       redact: (text) => withoutSecrets(text, sealer.secrets()),
-      isAvailable: ({ tool }) => tool.local === true || !binder.isAirplaneMode,
+      isAvailable: (tool) => binder.offers(tool),
       announce: (conversationId, event, owner) => feed.announce(conversationId, event, owner),
       reportFailure: (turn, failures, retryInMs) => ending.reportFailure(turn, failures, retryInMs),
       contextOf: (turn, step, call) => callContext(store, turn, step, call),

@@ -173,8 +173,7 @@ export class Answers {
 
   /** @throws `airplane-mode` */
   #assertMayRun(tool: ReadyTool | undefined): void {
-    const { isAirplaneMode } = this.#parts.binder
-    if (!isAirplaneMode || tool === undefined || tool.tool.local === true) return
+    if (tool === undefined || this.#parts.binder.offers(tool)) return
     throw new ColloquyError(
       'airplane-mode',
       'Airplane mode is on, and this tool is not local. Switch the mode off to approve the call, or deny it.',

@@ -100,12 +100,8 @@ export class TurnRecording {
     const { options } = live.request
     const binding = binder.bind({ ...options, purpose: 'chat', conversation })
     live.bound = { ...binding, conversation }
-    const tools = turnTools(
-      engine.tools,
-      options,
-      conversation,
-      engine.limits.steps,
-      ({ tool }) => tool.local === true || !binder.isAirplaneMode,
+    const tools = turnTools(engine.tools, options, conversation, engine.limits.steps, (tool) =>
+      binder.offers(tool),
     )
     live.tools = tools
     const record = toolsRecord(tools)

@@ -54,7 +54,7 @@ export class StepRequest {
   ): Promise<ReplyRequest> {
     const { store, binder } = this.#port
     const { request, bound, input, place, replyFeed } = this.#turn
-    const some = offered(tools, ({ tool }) => tool.local === true || !binder.isAirplaneMode)
+    const some = offered(tools, (tool) => binder.offers(tool))
     // Airplane mode, or the host's prepareStep, may have left it out since it was chosen.
     const isGone = typeof toolChoice === 'object' && !Object.hasOwn(some ?? {}, toolChoice.tool)
     return replyRequest({
