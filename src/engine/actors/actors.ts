@@ -111,7 +111,7 @@ export class Actors {
     awake.actor.send(event)
   }
 
-  /** Sends an event to a conversation that is awake. One that sleeps knows nothing that it would change. */
+  /** Sends an event to a conversation that is awake. A sleeping one knows nothing that it would change. */
   tell(conversationId: string, event: ConversationMachineEvent): void {
     this.#awake.get(conversationId)?.actor.send(event)
   }

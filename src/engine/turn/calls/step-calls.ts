@@ -224,7 +224,7 @@ export class StepCalls implements RunningCalls {
     return next
   }
 
-  /** All that ran has its result on disk: the step is over, or what is left needs an answer. */
+  /** Each call that ran has its result on disk: the step is over, or what is left needs an answer. */
   #settle(): void {
     if (this.#isStopped) return
     if (this.#waits.areSteered) return this.#safely(this.#waits.deny())

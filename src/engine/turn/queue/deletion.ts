@@ -15,7 +15,7 @@ interface QueueDeletion {
 }
 
 /**
- * Forgets the queued turns of a deleted conversation. One that is still being written may be gone too, or
+ * Forgets the queued turns of a deleted conversation. A turn that is still being written may be gone too, or
  * belong to a new conversation with the id: that is looked up when its write is over.
  *
  * @param turns - the live turns of the conversation
